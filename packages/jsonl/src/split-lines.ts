@@ -1,0 +1,15 @@
+import type { SplitLine } from "./line.ts";
+import { LineSplitter, type LineSplitterOptions } from "./line-splitter.ts";
+
+/**
+ * The lines of a byte stream, in order: a Node `Readable`, a web `ReadableStream`, or any iterable of chunks.
+ * Leaving the loop early ends the source's iteration too.
+ */
+export async function* splitLines(
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  options?: LineSplitterOptions,
+): AsyncGenerator<SplitLine, void, undefined> {
+  const splitter = new LineSplitter(options);
+  for await (const chunk of source) yield* splitter.write(chunk);
+  yield* splitter.finish();
+}
