@@ -1,0 +1,60 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export interface CodexHomeOptions {
+  /** The model server's address, ending in `/v1`. */
+  readonly baseUrl: string;
+  /** Default `gpt-5`: direct mode in every version. `gpt-5.6-sol` runs in code mode from 0.144. */
+  readonly model?: string;
+  /** How often codex tries a request again, and a broken stream. Default 0: what the script says happens once. */
+  readonly retries?: number;
+  /** More TOML for config.toml, put behind the rest: tables only. */
+  readonly config?: string;
+}
+
+/** A throw-away CODEX_HOME whose codex asks a scripted model and needs no account. */
+export class CodexHome implements AsyncDisposable {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  static async create(options: CodexHomeOptions): Promise<CodexHome> {
+    const home = new CodexHome(await mkdtemp(join(tmpdir(), "codex-home-")));
+    await home.configure(options);
+    return home;
+  }
+
+  async configure({ baseUrl, model = "gpt-5", retries = 0, config = "" }: CodexHomeOptions): Promise<void> {
+    const toml = `model = ${JSON.stringify(model)}
+model_provider = "scripted"
+check_for_update_on_startup = false
+
+[analytics]
+enabled = false
+
+[model_providers.scripted]
+name = "scripted"
+base_url = ${JSON.stringify(baseUrl)}
+wire_api = "responses"
+request_max_retries = ${retries}
+stream_max_retries = ${retries}
+supports_websockets = false
+
+${config}`;
+    await writeFile(join(this.path, "config.toml"), toml, { mode: 0o600 });
+  }
+
+  /** This process's environment with this home in it, and without what would lead codex elsewhere. */
+  get env(): NodeJS.ProcessEnv {
+    const { OPENAI_API_KEY: _key, CODEX_SQLITE_HOME: _sqlite, ...env } = process.env;
+    return { ...env, CODEX_HOME: this.path };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // codex may still be writing to its databases for a moment after a kill.
+    await rm(this.path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+}

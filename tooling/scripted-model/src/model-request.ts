@@ -1,0 +1,61 @@
+/** A request as codex sent it: what the model sees of the thread. */
+export class ModelRequest {
+  readonly body: Record<string, unknown>;
+  readonly headers: Record<string, string | string[] | undefined>;
+  /** Counts from 0 over the server's life. */
+  readonly index: number;
+
+  constructor(index: number, headers: ModelRequest["headers"], body: Record<string, unknown>) {
+    this.index = index;
+    this.headers = headers;
+    this.body = body;
+  }
+
+  /** The thread as the model sees it, item by item. */
+  get input(): Record<string, unknown>[] {
+    return Array.isArray(this.body.input) ? this.body.input : [];
+  }
+
+  /** The texts of the user's messages, codex's own context messages among them. */
+  get userTexts(): string[] {
+    return this.input
+      .filter((item) => item.type === "message" && item.role === "user")
+      .map((item) => contentText(item.content));
+  }
+
+  /** The last thing the user said. */
+  get prompt(): string {
+    return this.userTexts.at(-1) ?? "";
+  }
+
+  /** The outputs of one call, in the form codex sent them. */
+  outputsOf(callId: string): unknown[] {
+    return this.input.filter((item) => item.call_id === callId && "output" in item).map((item) => item.output);
+  }
+
+  /** True if the model has been given an output since the user last spoke: it is this turn's second request or a later one. */
+  get continuesTurn(): boolean {
+    const lastUser = this.input.findLastIndex((item) => item.type === "message" && item.role === "user");
+    return this.input.slice(lastUser + 1).some((item) => "output" in item);
+  }
+
+  /** The tools offered, as `namespace.name` or plain `name`; in code mode they travel in the input. */
+  get toolNames(): string[] {
+    const offered = [
+      this.body.tools,
+      ...this.input.filter((item) => item.type === "additional_tools").map((item) => item.tools),
+    ];
+    return offered.flatMap((tools) => (Array.isArray(tools) ? tools : [])).flatMap(namesOf);
+  }
+}
+
+function namesOf(tool: Record<string, unknown>): string[] {
+  const name = String(tool.name ?? tool.type);
+  if (tool.type !== "namespace" || !Array.isArray(tool.tools)) return [name];
+  return tool.tools.map((inner: Record<string, unknown>) => `${name}.${inner.name}`);
+}
+
+function contentText(content: unknown): string {
+  if (!Array.isArray(content)) return String(content ?? "");
+  return content.map((part: { text?: unknown }) => (typeof part.text === "string" ? part.text : "")).join("");
+}

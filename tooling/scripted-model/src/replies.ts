@@ -1,0 +1,106 @@
+/** An item of the model's answer, as the Responses API carries it. */
+export type OutputItem = Record<string, unknown> & { readonly type: string };
+
+export interface TokenUsage {
+  readonly input: number;
+  readonly cached?: number;
+  readonly output: number;
+  readonly reasoning?: number;
+}
+
+/** What the model does with one request. */
+export type Reply =
+  | {
+      readonly kind: "answer";
+      readonly items: readonly OutputItem[];
+      readonly usage: TokenUsage;
+      readonly delayMs?: number;
+    }
+  | {
+      readonly kind: "http-error";
+      readonly status: number;
+      readonly body: string;
+      readonly headers?: Record<string, string>;
+    }
+  /** The connection breaks after the answer has begun. */
+  | { readonly kind: "drop" }
+  /** The answer begins and never goes on, until codex goes away. */
+  | { readonly kind: "hang" };
+
+const DEFAULT_USAGE: TokenUsage = { input: 100, cached: 40, output: 20, reasoning: 5 };
+
+let nextId = 1;
+const uniqueId = (prefix: string) => `${prefix}_${String(nextId++).padStart(6, "0")}`;
+
+/** One answer made of several items: text, calls, reasoning. */
+export function answer(items: readonly OutputItem[], usage: TokenUsage = DEFAULT_USAGE, delayMs = 0): Reply {
+  return { kind: "answer", items, usage, delayMs };
+}
+
+export const say = (text: string, usage?: TokenUsage): Reply => answer([message(text)], usage);
+
+/** An HTTP error; `body` goes out as it stands. */
+export function httpError(
+  status: number,
+  body: unknown = { error: { message: `scripted ${status}` } },
+  headers?: Record<string, string>,
+): Reply {
+  return { kind: "http-error", status, body: typeof body === "string" ? body : JSON.stringify(body), headers };
+}
+
+export function message(text: string): OutputItem {
+  return { type: "message", role: "assistant", id: uniqueId("msg"), content: [{ type: "output_text", text }] };
+}
+
+export function reasoning(summary: string): OutputItem {
+  return {
+    type: "reasoning",
+    id: uniqueId("rs"),
+    summary: [{ type: "summary_text", text: summary }],
+    content: null,
+    encrypted_content: null,
+  };
+}
+
+/** A call of a tool in direct mode. An MCP tool has the namespace `mcp__<server>` and its plain name. */
+export function functionCall(
+  name: string,
+  args: unknown,
+  options: { callId?: string; namespace?: string } = {},
+): OutputItem {
+  const { callId = uniqueId("call"), namespace } = options;
+  return {
+    type: "function_call",
+    id: uniqueId("fc"),
+    call_id: callId,
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    arguments: typeof args === "string" ? args : JSON.stringify(args),
+  };
+}
+
+/** A call of codex's own shell tool (the same name in 0.135 and 0.169). */
+export function shell(cmd: string, options: { callId?: string; yieldTimeMs?: number } = {}): OutputItem {
+  return functionCall("exec_command", { cmd, yield_time_ms: options.yieldTimeMs ?? 10_000 }, options);
+}
+
+/** A call of a tool whose input is raw text: `apply_patch`, or in code mode `exec` with a script. */
+export function customCall(
+  name: string,
+  input: string,
+  options: { callId?: string; namespace?: string } = {},
+): OutputItem {
+  const { callId = uniqueId("call"), namespace } = options;
+  return {
+    type: "custom_tool_call",
+    id: uniqueId("ctc"),
+    call_id: callId,
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    input,
+  };
+}
+
+/** A script of code mode: codex 0.144 and later with a `gpt-5.6-*` model. */
+export const codeModeScript = (script: string, options: { callId?: string } = {}): OutputItem =>
+  customCall("exec", script, { ...options, namespace: "functions" });

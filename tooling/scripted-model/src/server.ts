@@ -1,0 +1,118 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
+import { setTimeout as delay } from "node:timers/promises";
+import * as zlib from "node:zlib";
+import { ModelRequest } from "./model-request.ts";
+import { type Reply, say } from "./replies.ts";
+
+/** Answers in order, or a function that looks at the request. When a list is used up the model says so. */
+export type Script = readonly Reply[] | ((request: ModelRequest) => Reply | Promise<Reply>);
+
+/** A model server on loopback that speaks what codex needs of the OpenAI Responses API (seen with codex 0.100 to 0.169). */
+export class ScriptedModel implements AsyncDisposable {
+  /** Every request so far, oldest first. */
+  readonly requests: ModelRequest[] = [];
+  readonly #server = createServer((request, response) => {
+    this.#serve(request, response).catch((error) => response.destroy(error));
+  });
+  #script: Script;
+  #played = 0;
+
+  private constructor(script: Script) {
+    this.#script = script;
+  }
+
+  static async start(script: Script = []): Promise<ScriptedModel> {
+    const model = new ScriptedModel(script);
+    model.#server.listen(0, "127.0.0.1");
+    await once(model.#server, "listening");
+    model.#server.unref();
+    return model;
+  }
+
+  /** For `model_providers.<id>.base_url`. */
+  get baseUrl(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1`;
+  }
+
+  get lastRequest(): ModelRequest {
+    const last = this.requests.at(-1);
+    if (last === undefined) throw new Error("no request has reached the model yet");
+    return last;
+  }
+
+  /** Plays another script from here on. */
+  play(script: Script): void {
+    this.#script = script;
+    this.#played = 0;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.close();
+    this.#server.closeAllConnections();
+    if (this.#server.listening) await once(this.#server, "close");
+  }
+
+  async #serve(http: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await buffer(http);
+    if (http.method !== "POST" || !http.url?.endsWith("/responses")) {
+      response.writeHead(404).end();
+      return;
+    }
+    const request = new ModelRequest(
+      this.requests.length,
+      http.headers,
+      JSON.parse(decode(body, http.headers["content-encoding"]).toString()),
+    );
+    this.requests.push(request);
+    await send(response, await this.#reply(request), request.index);
+  }
+
+  #reply(request: ModelRequest): Reply | Promise<Reply> {
+    if (typeof this.#script === "function") return this.#script(request);
+    return this.#script[this.#played++] ?? say("(the script is over)");
+  }
+}
+
+async function send(response: ServerResponse, reply: Reply, index: number): Promise<void> {
+  if (reply.kind === "http-error") {
+    response.writeHead(reply.status, { "content-type": "application/json", ...reply.headers }).end(reply.body);
+    return;
+  }
+  const id = `resp_${index}`;
+  const event = (type: string, fields: object) =>
+    response.write(`event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`);
+  response.writeHead(200, { "content-type": "text/event-stream" });
+  event("response.created", { response: { id } });
+  if (reply.kind === "hang") return;
+  if (reply.kind === "drop") {
+    // The beginning must be on its way before the connection breaks, or codex sees no answer at all.
+    await delay(20);
+    response.destroy();
+    return;
+  }
+  if (reply.delayMs) await delay(reply.delayMs);
+  for (const item of reply.items) event("response.output_item.done", { item });
+  const { input, cached = 0, output, reasoning = 0 } = reply.usage;
+  event("response.completed", {
+    response: {
+      id,
+      usage: {
+        input_tokens: input,
+        input_tokens_details: { cached_tokens: cached },
+        output_tokens: output,
+        output_tokens_details: { reasoning_tokens: reasoning },
+        total_tokens: input + output,
+      },
+    },
+  });
+  response.end();
+}
+
+function decode(body: Buffer, encoding: string | undefined): Buffer {
+  if (encoding === "zstd") return zlib.zstdDecompressSync(body);
+  if (encoding === "gzip") return zlib.gunzipSync(body);
+  return body;
+}
