@@ -1,0 +1,18 @@
+import { createResultParser, type EventParserOptions } from "./event-parser.ts";
+import type { ParsedEvent } from "./results.ts";
+
+/** Bytes in, events out, for web streams: `stream.pipeThrough(new EventParserStream())`. No input makes it fail. */
+export class EventParserStream extends TransformStream<Uint8Array, ParsedEvent> {
+  /** @throws RangeError if an option is not a whole number in its range. */
+  constructor(options: EventParserOptions = {}) {
+    let onResult: (result: ParsedEvent) => void;
+    const parser = createResultParser((result) => onResult(result), options);
+    super({
+      start(controller) {
+        onResult = (result) => controller.enqueue(result);
+      },
+      transform: (chunk) => parser.feed(chunk),
+      flush: () => parser.end(),
+    });
+  }
+}
