@@ -1,1 +1,7 @@
-export {};
+export { CodexExecError, type CodexExecErrorCode } from "./errors.ts";
+export type { PromptImage } from "./images.ts";
+export { type CodexProbe, OLDEST_SUPPORTED_VERSION, type ProbeOptions, probeCodex } from "./probe.ts";
+export type { EndGrace } from "./process-family.ts";
+export { MAX_PROMPT_CHARACTERS } from "./prompt.ts";
+export { DEFAULT_TIMEOUT_MS, type SpawnedCodex, type StartTurnOptions, startTurn } from "./start-turn.ts";
+export type { CancelledTurn, CompletedTurn, FailedTurn, Turn, TurnResult } from "./turn.ts";

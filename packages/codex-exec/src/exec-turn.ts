@@ -1,0 +1,123 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import { createEventParser, type ParsedEvent } from "@plexum/codex-jsonl";
+import { EventQueue } from "./event-queue.ts";
+import type { EndGrace, ProcessFamily } from "./process-family.ts";
+import type { CodexProcess } from "./spawn-codex.ts";
+import { StderrReader } from "./stderr-reader.ts";
+import type { Turn, TurnResult } from "./turn.ts";
+import { type Ending, TurnRecord } from "./turn-record.ts";
+
+/** Events that may wait for their reader before codex is made to wait too. */
+const EVENTS_AHEAD = 512;
+
+/** How long the pipes may stay open after codex and its family are gone, held by a process that could not be ended. */
+const PIPE_GRACE_MS = 1000;
+
+export interface ExecTurnOptions {
+  readonly child: CodexProcess;
+  readonly family: ProcessFamily;
+  readonly prompt: string;
+  readonly grace: EndGrace;
+  readonly timeoutMs: number;
+  readonly maxLineBytes: number | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly onStderr: ((line: string) => void) | undefined;
+  /** Lets go of what the turn holds beside its processes. */
+  readonly release: () => Promise<void>;
+}
+
+/** A turn run by one `codex exec`. */
+export class ExecTurn implements Turn {
+  readonly events: AsyncIterable<ParsedEvent>;
+  readonly result: Promise<TurnResult>;
+  readonly #options: ExecTurnOptions;
+  readonly #record = new TurnRecord();
+  #ending: Ending | undefined;
+
+  constructor(options: ExecTurnOptions) {
+    this.#options = options;
+    const { child, prompt, signal, timeoutMs } = options;
+    const queue = new EventQueue<ParsedEvent>(EVENTS_AHEAD, () => child.stdout.resume());
+    this.events = queue;
+
+    // codex may end before it has read the prompt; its exit code and stderr tell why.
+    child.stdin.on("error", () => {});
+    child.stdin.end(prompt);
+
+    const deadline = setTimeout(() => this.#end({ reason: "timed_out", afterMs: timeoutMs }), timeoutMs);
+    const onAbort = () => this.#end({ reason: "cancelled" });
+    signal?.addEventListener("abort", onAbort, { once: true });
+    this.result = this.#run(queue).finally(() => {
+      clearTimeout(deadline);
+      signal?.removeEventListener("abort", onAbort);
+    });
+    if (signal?.aborted) onAbort();
+  }
+
+  cancel(): Promise<TurnResult> {
+    this.#end({ reason: "cancelled" });
+    return this.result;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.cancel();
+  }
+
+  async #run(queue: EventQueue<ParsedEvent>): Promise<TurnResult> {
+    const { child, family, grace, onStderr, release } = this.#options;
+    const stderr = new StderrReader(child.stderr, onStderr);
+    const parser = this.#parser(queue);
+    child.stdout.on("data", (chunk: Buffer) => parser.feed(chunk));
+    // A pipe that breaks ends the output; how the turn ended is then told by the exit.
+    child.stdout.on("error", () => {});
+    const closed = Promise.all([once(child.stdout, "close"), once(child.stderr, "close")]);
+
+    const [exitCode, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
+    const ending = this.#ending;
+    await family.endRest(grace.terminateMs);
+    child.stdout.resume();
+    await Promise.race([closed, delay(PIPE_GRACE_MS, undefined, { ref: false })]);
+    child.stdout.destroy();
+    child.stderr.destroy();
+    parser.end();
+    stderr.end();
+    queue.end();
+    await release();
+    return this.#record.result({ exitCode, signal, ending, stderr: stderr.tail });
+  }
+
+  #parser(queue: EventQueue<ParsedEvent>) {
+    const { child, maxLineBytes } = this.#options;
+    const take = (event: ParsedEvent) => {
+      this.#record.note(event);
+      queue.push(event);
+      if (queue.isFull) child.stdout.pause();
+    };
+    const handlers = { onEvent: take, onUnknown: take, onMalformed: take, onOversized: take };
+    return createEventParser(handlers, maxLineBytes === undefined ? {} : { maxLineBytes });
+  }
+
+  #end(ending: Ending): void {
+    const { child, family, grace } = this.#options;
+    const isOver = child.exitCode !== null || child.signalCode !== null;
+    if (this.#ending !== undefined || isOver) return;
+    this.#ending = ending;
+    // Remembered now: once codex is gone, nothing links a command that cleared its environment to the turn.
+    family.look();
+    if (process.platform === "win32") {
+      execFile("taskkill", ["/pid", String(child.pid), "/T", "/F"], () => {});
+      return;
+    }
+    // On SIGINT codex stops its commands and writes down that the turn was aborted; SIGTERM and SIGKILL leave the
+    // commands running (seen in 0.169.0).
+    child.kill("SIGINT");
+    const terminate = setTimeout(() => child.kill("SIGTERM"), grace.interruptMs);
+    const kill = setTimeout(() => child.kill("SIGKILL"), grace.interruptMs + grace.terminateMs);
+    child.once("exit", () => {
+      clearTimeout(terminate);
+      clearTimeout(kill);
+    });
+  }
+}

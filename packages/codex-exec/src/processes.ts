@@ -1,0 +1,92 @@
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+
+/** A running process. `pid` and `started` together name it for good: a pid alone may be given to another process. */
+export interface RunningProcess {
+  readonly pid: number;
+  readonly parent: number;
+  /** When it started, in the system's own notation: only good for comparing. */
+  readonly started: string;
+  /** True if the process carries the sought marker in its environment. */
+  readonly isMarked: boolean;
+}
+
+/**
+ * The machine's running processes (zombies left out), and which of them carry a marker (see marker.ts).
+ *
+ * Linux reads /proc. Other systems ask `ps`, which on macOS hides the environment of the system's own programs: there
+ * the family tree has to do. Windows has neither; an empty list is returned.
+ */
+export function listProcesses(marker: string): RunningProcess[] {
+  if (process.platform === "linux") return fromProc(marker);
+  if (process.platform === "win32") return [];
+  return fromPs(marker);
+}
+
+function fromProc(marker: string): RunningProcess[] {
+  const processes: RunningProcess[] = [];
+  for (const name of readdirSync("/proc")) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid)) continue;
+    const stat = read(`/proc/${name}/stat`)?.toString("latin1");
+    if (stat === undefined) continue;
+    // The program's name stands in parentheses and may itself hold spaces and parentheses.
+    const [state, parent, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    if (state === "Z" || state === "X") continue;
+    const environment = parent === "2" || pid === 2 ? undefined : read(`/proc/${name}/environ`);
+    processes.push({
+      pid,
+      parent: Number(parent),
+      started: rest[17] ?? "",
+      isMarked: environment?.includes(marker) ?? false,
+    });
+  }
+  return processes;
+}
+
+/** Undefined for a process that has ended meanwhile or belongs to someone else. */
+function read(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function fromPs(marker: string): RunningProcess[] {
+  const options = { encoding: "utf8", maxBuffer: 256 * 1024 * 1024 } as const;
+  const lines = execFileSync("/bin/ps", ["-axEww", "-o", "pid=,ppid=,stat=,lstart=,command="], options).split("\n");
+  return lines.flatMap((line) => {
+    const [, pid, parent, state, started, command] =
+      /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(\w{3} .{20})\s(.*)$/.exec(line) ?? [];
+    if (pid === undefined || state?.startsWith("Z")) return [];
+    return [
+      {
+        pid: Number(pid),
+        parent: Number(parent),
+        started: started ?? "",
+        isMarked: command?.includes(marker) ?? false,
+      },
+    ];
+  });
+}
+
+export const identity = (one: RunningProcess) => `${one.pid}@${one.started}`;
+
+/** The marked processes, those already known, and all their descendants; never this process. */
+export function familyOf(processes: readonly RunningProcess[], known: ReadonlySet<string>): RunningProcess[] {
+  const members = new Set<number>();
+  const children = new Map<number, RunningProcess[]>();
+  for (const one of processes) {
+    const siblings = children.get(one.parent);
+    if (siblings === undefined) children.set(one.parent, [one]);
+    else siblings.push(one);
+  }
+  const pending = processes.filter((one) => one.isMarked || known.has(identity(one)));
+  for (let one = pending.pop(); one !== undefined; one = pending.pop()) {
+    if (members.has(one.pid) || one.pid === process.pid) continue;
+    members.add(one.pid);
+    pending.push(...(children.get(one.pid) ?? []));
+  }
+  return processes.filter((one) => members.has(one.pid));
+}

@@ -1,0 +1,122 @@
+import { mkdir } from "node:fs/promises";
+import { resolve } from "node:path";
+import { commandLine } from "./command-line.ts";
+import { CodexExecError } from "./errors.ts";
+import { ExecTurn } from "./exec-turn.ts";
+import { guardOwner } from "./guard-owner.ts";
+import { type PromptImage, stageImages } from "./images.ts";
+import { locateCodex } from "./locate.ts";
+import { MARKER_VARIABLE, newTurnMarker, ownerMarker, scopeMarker } from "./marker.ts";
+import { assertSupported } from "./probe.ts";
+import { DEFAULT_GRACE, type EndGrace, ProcessFamily } from "./process-family.ts";
+import { checkPrompt } from "./prompt.ts";
+import { spawnCodex } from "./spawn-codex.ts";
+import type { Turn } from "./turn.ts";
+
+export interface StartTurnOptions {
+  /** What the user says, at most 1 048 576 code points. */
+  readonly prompt: string;
+  /** The folder codex works in; created if it is missing. */
+  readonly workspace: string;
+  /** The thread to go on with, by its UUID. Without it a new thread begins. */
+  readonly threadId?: string | undefined;
+  /** The codex executable: a path, or a name on the PATH. Default `codex`. */
+  readonly binary?: string;
+  /** The value of `--model`. Default: codex's own choice. */
+  readonly model?: string | undefined;
+  readonly images?: readonly PromptImage[];
+  /** TOML assignments for this run alone, each given to codex as `-c`. */
+  readonly configOverrides?: readonly string[];
+  /** More arguments for `codex exec`. */
+  readonly extraArgs?: readonly string[];
+  /** The environment codex runs in. Default: this process's. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** The turn's deadline in milliseconds. Default one hour. */
+  readonly timeoutMs?: number;
+  readonly grace?: Partial<EndGrace>;
+  /** Cancels the turn, also while it is being started. */
+  readonly signal?: AbortSignal;
+  /** The longest line of codex's stdout that is read as an event, in bytes. Default 32 MiB. */
+  readonly maxLineBytes?: number;
+  /** Gets what codex writes to stderr, line by line, without escape sequences. */
+  readonly onStderr?: (line: string) => void;
+  /** Gets what was done to the input that its author may not expect. */
+  readonly onWarning?: (message: string) => void;
+  /** Called once codex runs. */
+  readonly onSpawn?: (spawned: SpawnedCodex) => void;
+}
+
+export interface SpawnedCodex {
+  readonly pid: number;
+  readonly version: string;
+  /** Without the prompt, which goes by stdin. */
+  readonly command: readonly string[];
+}
+
+export const DEFAULT_TIMEOUT_MS = 60 * 60 * 1000;
+
+/** setTimeout takes no more (2^31 - 1 ms, about 24.8 days). */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/**
+ * Runs one turn with `codex exec`. Before codex is started, whatever a killed owner left running in the same workspace is
+ * ended; the workspace's lock is the caller's to hold.
+ *
+ * @throws CodexExecError if the turn can't start: nothing has been sent then. From there on every failure is in the
+ * turn's `result`.
+ */
+export async function startTurn(options: StartTurnOptions): Promise<Turn> {
+  const { binary = "codex", env = process.env, timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
+  if (!(timeoutMs > 0)) throw new RangeError(`timeoutMs must be a positive number of milliseconds, not ${timeoutMs}`);
+  const prompt = checkPrompt(options.prompt);
+  const workspace = resolve(options.workspace);
+  const codex = await locateCodex(binary, env);
+  const [version] = await Promise.all([assertSupported(codex, env), makeWorkspace(workspace)]);
+  if (prompt.removedNuls > 0) options.onWarning?.(`${prompt.removedNuls} NUL characters were removed from the prompt`);
+
+  const grace = { ...DEFAULT_GRACE, ...options.grace };
+  const scope = scopeMarker(workspace);
+  await new ProcessFamily(scope).end(grace);
+  const images = await stageImages(options.images ?? []);
+  const letGo = guardOwner();
+  try {
+    signal?.throwIfAborted();
+    const turnMarker = newTurnMarker();
+    const args = commandLine({ ...options, images: images.paths });
+    const child = await spawnCodex(codex, args, workspace, {
+      ...env,
+      [MARKER_VARIABLE]: [ownerMarker, scope, turnMarker].join(" "),
+    });
+    options.onSpawn?.({ pid: child.pid as number, version, command: child.spawnargs });
+    return new ExecTurn({
+      child,
+      family: new ProcessFamily(turnMarker),
+      prompt: prompt.text,
+      grace,
+      timeoutMs: Math.min(timeoutMs, MAX_TIMEOUT_MS),
+      maxLineBytes: options.maxLineBytes,
+      signal,
+      onStderr: options.onStderr,
+      release: async () => {
+        letGo();
+        await images[Symbol.asyncDispose]();
+      },
+    });
+  } catch (error) {
+    letGo();
+    await images[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function makeWorkspace(workspace: string): Promise<void> {
+  await mkdir(workspace, { recursive: true }).catch((cause: Error) => {
+    throw new CodexExecError(
+      "workspace_unusable",
+      `The workspace ${workspace} can't be used (${cause.message}): name a folder this user can write to.`,
+      {
+        cause,
+      },
+    );
+  });
+}

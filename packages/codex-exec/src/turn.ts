@@ -1,0 +1,42 @@
+import type { ParsedEvent, Usage } from "@plexum/codex-jsonl";
+import type { CodexExecError } from "./errors.ts";
+
+/**
+ * One turn of a thread, whatever runs it. It owns what it started and lets go of it on every path: once `result` has
+ * settled, no process of the turn is alive.
+ */
+export interface Turn extends AsyncDisposable {
+  /**
+   * What happens, as it happens; read once. Read it to its end, or leave the loop, which drops the rest: a turn whose
+   * events nobody takes waits with its work undone.
+   */
+  readonly events: AsyncIterable<ParsedEvent>;
+  /** How the turn ended. Never rejects. */
+  readonly result: Promise<TurnResult>;
+  /** Ends the turn early, everything it started included, and resolves when that is done. A turn that is over stays as it ended. */
+  cancel(): Promise<TurnResult>;
+}
+
+interface TurnOutcome {
+  /** The thread the turn belongs to, once it was told. */
+  readonly threadId: string | undefined;
+  /** The text of the last `agent_message`. */
+  readonly lastMessage: string | undefined;
+}
+
+export interface CompletedTurn extends TurnOutcome {
+  readonly status: "completed";
+  /** The **thread's** running total after this turn, as codex reports it; null if it reported none. */
+  readonly threadUsage: Usage | null;
+}
+
+export interface CancelledTurn extends TurnOutcome {
+  readonly status: "cancelled";
+}
+
+export interface FailedTurn extends TurnOutcome {
+  readonly status: "failed";
+  readonly error: CodexExecError;
+}
+
+export type TurnResult = CompletedTurn | CancelledTurn | FailedTurn;
