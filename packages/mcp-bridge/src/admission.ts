@@ -1,0 +1,45 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { z } from "zod";
+import { type Greeting, HANDSHAKE_VERSION } from "./handshake.ts";
+
+/** 32 random bytes as text that needs no quoting anywhere. */
+export function randomToken(): string {
+  return randomBytes(32).toString("base64url");
+}
+
+const greetingSchema = z.looseObject({
+  plexum_mcp_bridge: z.number(),
+  agent_id: z.string(),
+  token: z.string(),
+}) satisfies z.ZodType<Greeting>;
+
+/** Reads a client's first line. Returns why it is turned away, or undefined when it may come in. */
+export function reasonToRefuse(line: string, expected: { agentId: string; token: string }): string | undefined {
+  const greeting = greetingSchema.safeParse(parseJson(line));
+  if (!greeting.success) return "the first line was not a relay's greeting";
+  const { plexum_mcp_bridge: version, agent_id: agentId, token } = greeting.data;
+  if (version !== HANDSHAKE_VERSION) {
+    return `the relay speaks version ${version} of the handshake, this bridge version ${HANDSHAKE_VERSION}: start both from one installation`;
+  }
+  if (agentId !== expected.agentId) return "this bridge serves another agent";
+  if (token === "") return "the relay was given no token";
+  if (!isSameSecret(token, expected.token)) return "the token is not this bridge's";
+  return undefined;
+}
+
+/** Takes the same time wherever the two differ; hashed first, so that their lengths don't show either. */
+function isSameSecret(a: string, b: string): boolean {
+  return timingSafeEqual(sha256(a), sha256(b));
+}
+
+function sha256(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,98 @@
+import { z } from "zod";
+import { type CallTool, errorResult, type ToolCall, type ToolResult } from "./tool-call.ts";
+
+export interface CallLimits {
+  /** How long a call may go without an answer or a progress report, in milliseconds. Default 5 minutes. */
+  readonly callTimeoutMs?: number;
+  /** How long a call may take whatever it reports, in milliseconds. Default 1 hour. */
+  readonly maxCallMs?: number;
+  /** Calls that run at the host at once; further ones wait their turn. Default 32. */
+  readonly maxConcurrentCalls?: number;
+}
+
+export const DEFAULT_MAX_CALL_MS = 60 * 60_000;
+
+const resultSchema = z.looseObject({ content: z.array(z.looseObject({ type: z.string() })) });
+
+/** Runs calls at the host within the limits; whatever becomes of one, its result is something the model can read. */
+export class CallRunner {
+  readonly #callTool: CallTool;
+  readonly #limits: Required<CallLimits>;
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(callTool: CallTool, limits: CallLimits) {
+    this.#callTool = callTool;
+    const { callTimeoutMs = 5 * 60_000, maxCallMs = DEFAULT_MAX_CALL_MS, maxConcurrentCalls = 32 } = limits;
+    this.#limits = { callTimeoutMs, maxCallMs, maxConcurrentCalls };
+  }
+
+  /** Never rejects. The signal of `call` is the client's. */
+  async run(call: ToolCall): Promise<ToolResult> {
+    await this.#takePlace();
+    try {
+      return call.signal.aborted ? errorResult("The call was cancelled") : await this.#runNow(call);
+    } finally {
+      this.#leavePlace();
+    }
+  }
+
+  async #runNow(call: ToolCall): Promise<ToolResult> {
+    const { callTimeoutMs, maxCallMs } = this.#limits;
+    const over = new AbortController();
+    const stop = (text: string) => over.abort(new Error(text));
+    const onCancel = () => over.abort(call.signal.reason);
+    call.signal.addEventListener("abort", onCancel, { once: true });
+    const whole = setTimeout(
+      stop,
+      maxCallMs,
+      `The tool ${call.name} was still running after ${seconds(maxCallMs)} and was stopped`,
+    );
+    const silence = setTimeout(
+      stop,
+      callTimeoutMs,
+      `The tool ${call.name} did not answer within ${seconds(callTimeoutMs)} and was stopped`,
+    );
+    const stopped = new Promise<never>((_, reject) => {
+      over.signal.addEventListener("abort", () => reject(over.signal.reason), { once: true });
+    });
+    // Thrown or not, a host's answer that comes too late must not end the process as an unhandled rejection.
+    const answered = (async () =>
+      this.#callTool({
+        ...call,
+        signal: over.signal,
+        reportProgress: (progress) => {
+          if (over.signal.aborted) return;
+          silence.refresh();
+          call.reportProgress(progress);
+        },
+      }))();
+    try {
+      const result = await Promise.race([answered, stopped]);
+      return resultSchema.safeParse(result).success
+        ? result
+        : errorResult(`The host's answer to ${call.name} is not a tool result: it has no list of content`);
+    } catch (error) {
+      return errorResult(error instanceof Error ? error.message : String(error));
+    } finally {
+      clearTimeout(whole);
+      clearTimeout(silence);
+      call.signal.removeEventListener("abort", onCancel);
+    }
+  }
+
+  async #takePlace(): Promise<void> {
+    if (this.#running < this.#limits.maxConcurrentCalls) this.#running++;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  #leavePlace(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#running--;
+  }
+}
+
+function seconds(ms: number): string {
+  return `${ms / 1000} s`;
+}

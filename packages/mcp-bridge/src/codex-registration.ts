@@ -1,0 +1,200 @@
+// The only file that knows codex (0.135 to 0.169): how it is told of the relay, and what it sends beside a call.
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import { z } from "zod";
+import { DEFAULT_MAX_CALL_MS } from "./call-runner.ts";
+import { McpBridgeError } from "./errors.ts";
+import { RELAY_AGENT_ID, RELAY_SOCKET, RELAY_TOKEN } from "./relay-environment.ts";
+import type { CallIdentity } from "./tool-call.ts";
+
+/** How codex starts the relay to a bridge. */
+export interface CodexServer {
+  readonly agentId: string;
+  readonly socketPath: string;
+  /** The program that runs the relay: an absolute path, since codex may have another PATH. */
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+export interface CodexOverrideOptions {
+  /** The server is in codex's own config already (`registerGlobally`): give only what that can't hold. Default false. */
+  readonly isRegistered?: boolean;
+  /** The bridge's `maxCallMs`; codex's own limit is set above it. Default 1 hour, as there. */
+  readonly maxCallMs?: number;
+  /** How long the relay may take to start, in milliseconds. Default 30 seconds. */
+  readonly startupTimeoutMs?: number;
+}
+
+/** codex must give up later than the bridge, whose answer says what happened. */
+const CALL_MARGIN_MS = 30_000;
+
+/**
+ * The arguments (`-c`, `key=value`, …) by which one run of codex gets this server. The bridge's token is not among them:
+ * start codex with `codexEnvironment(token)` in its environment.
+ *
+ * @throws McpBridgeError `invalid-value` if a value holds a NUL.
+ */
+export function codexOverrides(server: CodexServer, options: CodexOverrideOptions = {}): string[] {
+  const { isRegistered = false, maxCallMs = DEFAULT_MAX_CALL_MS, startupTimeoutMs = 30_000 } = options;
+  const settings = {
+    ...(isRegistered ? {} : { command: server.command, args: server.args, env: relayEnvironment(server) }),
+    env_vars: [RELAY_TOKEN],
+    // Since 0.147 codex waits one second for a server that isn't required, and asks the model without its tools.
+    required: true,
+    default_tools_approval_mode: "approve",
+    startup_timeout_sec: startupTimeoutMs / 1000,
+    tool_timeout_sec: (maxCallMs + CALL_MARGIN_MS) / 1000,
+  };
+  const key = `mcp_servers.${codexServerName(server.agentId)}`;
+  return Object.entries(settings).flatMap(([name, value]) => ["-c", `${key}.${name}=${toml(value)}`]);
+}
+
+/** What codex's environment must hold for the relay to be let in. */
+export function codexEnvironment(token: string): Record<string, string> {
+  return { [RELAY_TOKEN]: token };
+}
+
+/** Of the names that are their own sanitised form, those that can't be taken for a name with a hash. */
+const PLAIN_ID = /^(?!.*-[0-9a-f]{10}$)[A-Za-z0-9]+(-[A-Za-z0-9]+)*$/;
+/** Short, since codex 0.135 has 64 characters for server and tool together. */
+const MAX_PLAIN_LENGTH = 20;
+
+/**
+ * The name of an agent's server in codex: `plexum-host-<id>`, with a hash where the id can't stand there as it is. No two
+ * ids share a name, nor the namespace that codex makes of it (where `-` becomes `_`).
+ */
+export function codexServerName(agentId: string): string {
+  if (agentId.length <= MAX_PLAIN_LENGTH && PLAIN_ID.test(agentId)) return `plexum-host-${agentId}`;
+  const hash = createHash("sha256").update(JSON.stringify(agentId)).digest("hex").slice(0, 10);
+  const readable = agentId.replace(/[^A-Za-z0-9]+/g, "-").slice(0, MAX_PLAIN_LENGTH - hash.length - 1);
+  return ["plexum-host", ...readable.split("-").filter(Boolean), hash].join("-");
+}
+
+const codexMeta = z.looseObject({
+  callId: z.string().optional().catch(undefined), // from 0.148
+  itemId: z.string().optional().catch(undefined), // from 0.151
+  threadId: z.string().optional().catch(undefined),
+  "x-codex-turn-metadata": z.looseObject({ turn_id: z.string().optional() }).optional().catch(undefined),
+});
+
+/**
+ * For the bridge's `identifyCall`. In code mode `callId` is the nested call's (`exec-<uuid>`), which no item of the rollout
+ * has, and `itemId` the id of the script's own item.
+ */
+export function identifyCodexCall(meta: { readonly [key: string]: unknown }): CallIdentity {
+  const { callId, itemId, threadId, "x-codex-turn-metadata": turn } = codexMeta.parse(meta);
+  return { callId, itemId, threadId, turnId: turn?.turn_id };
+}
+
+export interface CodexCommand {
+  /** The codex executable. */
+  readonly codex: string;
+  /** Stands before codex's own arguments, where `codex` is a launcher. */
+  readonly codexArgs?: readonly string[];
+  /** codex's environment. Default: this process's. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** How long one `codex mcp` command may take, in milliseconds. Default 30 seconds. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Puts the server into codex's own config, unless it stands there just so. codex rewrites that file whole: comments on
+ * other servers are lost, as with `codex mcp add` by hand.
+ *
+ * @throws McpBridgeError `registration-failed`, or `invalid-value` if a value holds a NUL.
+ */
+export function registerGlobally(server: CodexServer, codex: CodexCommand): Promise<"added" | "unchanged"> {
+  return oneAtATime(async () => {
+    const name = codexServerName(server.agentId);
+    const env = relayEnvironment(server);
+    const wanted = { type: "stdio", command: server.command, args: server.args, env };
+    const found = await registered(name, codex);
+    if (found && isDeepStrictEqual(found, wanted)) return "unchanged";
+    const variables = Object.entries(env).flatMap(([key, value]) => ["--env", `${key}=${value}`]);
+    await run(codex, ["mcp", "add", name, ...variables, "--", server.command, ...server.args]);
+    return "added";
+  });
+}
+
+/**
+ * Takes an agent's server out of codex's own config again.
+ * @throws McpBridgeError `registration-failed`.
+ */
+export function unregisterGlobally(agentId: string, codex: CodexCommand): Promise<"removed" | "absent"> {
+  return oneAtATime(async () => {
+    const name = codexServerName(agentId);
+    if (!(await registered(name, codex))) return "absent";
+    await run(codex, ["mcp", "remove", name]);
+    return "removed";
+  });
+}
+
+const registeredSchema = z.object({
+  transport: z.object({
+    type: z.string(),
+    command: z.string().optional(),
+    args: z.array(z.string()).optional(),
+    env: z.record(z.string(), z.string()).nullish(),
+  }),
+});
+
+/** How codex would start the server of this name; undefined if it knows none. */
+async function registered(name: string, codex: CodexCommand) {
+  try {
+    const json = await run(codex, ["mcp", "get", name, "--json"]);
+    return registeredSchema.parse(JSON.parse(json)).transport;
+  } catch (error) {
+    if (McpBridgeError.isInstance(error) && error.message.includes("No MCP server named")) return undefined;
+    throw error;
+  }
+}
+
+function run(
+  { codex, codexArgs = [], env, timeoutMs = 30_000, signal }: CodexCommand,
+  args: string[],
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const options = { env, signal, timeout: timeoutMs, windowsHide: true };
+    const child = execFile(codex, [...codexArgs, ...args], options, (cause, stdout, stderr) => {
+      if (!cause) return resolve(stdout);
+      if (signal?.aborted) return reject(signal.reason);
+      const said = stderr.slice(0, 2000).trim();
+      const message = `\`codex ${args.slice(0, 3).join(" ")}\` failed: ${said || cause.message}`;
+      reject(new McpBridgeError("registration-failed", message, { cause }));
+    });
+    child.stdin?.end();
+  });
+}
+
+let lastRegistration: Promise<unknown> = Promise.resolve();
+
+/** codex loses entries when two of its processes change its config at once. */
+function oneAtATime<T>(task: () => Promise<T>): Promise<T> {
+  const result = lastRegistration.then(task);
+  lastRegistration = result.catch(() => {});
+  return result;
+}
+
+function relayEnvironment({ agentId, socketPath, command, args }: CodexServer): Record<string, string> {
+  if ([agentId, socketPath, command, ...args].some((value) => value.includes("\0"))) {
+    throw new McpBridgeError(
+      "invalid-value",
+      "An agent id, path or argument holds a NUL, which no process can be given",
+    );
+  }
+  return { [RELAY_SOCKET]: socketPath, [RELAY_AGENT_ID]: agentId.toWellFormed() };
+}
+
+function toml(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(toml).join(",")}]`;
+  if (typeof value === "object" && value !== null) {
+    return `{${Object.entries(value)
+      .map(([key, inner]) => `${toml(key)}=${toml(inner)}`)
+      .join(",")}}`;
+  }
+  // JSON's escapes are TOML's too; only DEL may stand in JSON as it is, and in TOML not.
+  if (typeof value === "string") return JSON.stringify(value.toWellFormed()).replaceAll("\x7f", "\\u007f");
+  return String(value);
+}

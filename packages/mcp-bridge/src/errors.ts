@@ -1,0 +1,32 @@
+export type McpBridgeErrorCode =
+  /** A tool without a usable name, two tools with one name, a schema that is no object's. */
+  | "invalid-tools"
+  /** A value that no environment variable, command line or socket address can hold. */
+  | "invalid-value"
+  | "socket-path-too-long"
+  /** The socket's directory is not ours alone. */
+  | "socket-directory-unsafe"
+  /** Something that is not our socket stands where the socket should be. */
+  | "socket-path-taken"
+  /** Another bridge is listening there. */
+  | "socket-in-use"
+  | "registration-failed";
+
+const BRAND = Symbol.for("@plexum/mcp-bridge/error");
+
+/** What every function of this package throws; `message` says what to do. */
+export class McpBridgeError extends Error {
+  readonly code: McpBridgeErrorCode;
+
+  constructor(code: McpBridgeErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "McpBridgeError";
+    this.code = code;
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+
+  /** Works where `instanceof` does not: when two copies of this package are installed. */
+  static isInstance(value: unknown): value is McpBridgeError {
+    return value instanceof Error && BRAND in value;
+  }
+}

@@ -1,0 +1,37 @@
+import type { Socket } from "node:net";
+
+const MAX_LINE_BYTES = 64 * 1024;
+
+/**
+ * Takes the first line off a socket, and leaves the socket paused with all that comes behind it. Resolves with undefined
+ * if the socket closes, or the line is not whole within `timeoutMs` or 64 KiB.
+ */
+export function firstLine(socket: Socket, timeoutMs: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    let received: Buffer | undefined;
+    const finish = (line?: string) => {
+      clearTimeout(timer);
+      socket.off("data", onData);
+      socket.off("close", onGone);
+      socket.off("end", onGone);
+      socket.pause();
+      resolve(line);
+    };
+    const onGone = () => finish();
+    const onData = (chunk: Buffer) => {
+      received = received ? Buffer.concat([received, chunk]) : chunk;
+      const newline = received.indexOf("\n");
+      if (newline === -1) {
+        if (received.length > MAX_LINE_BYTES) finish();
+        return;
+      }
+      finish(received.toString("utf8", 0, newline));
+      const rest = received.subarray(newline + 1);
+      if (rest.length > 0) socket.unshift(rest);
+    };
+    const timer = setTimeout(onGone, timeoutMs);
+    socket.on("data", onData);
+    socket.on("close", onGone);
+    socket.on("end", onGone);
+  });
+}

@@ -1,0 +1,34 @@
+// What relay and bridge say to each other before the first MCP message, one JSON line each. Imports nothing: the relay
+// loads this file.
+
+/** Goes up when a relay of the old version can no longer speak to a bridge of the new one. */
+export const HANDSHAKE_VERSION = 1;
+
+/** The relay's line. */
+export interface Greeting {
+  readonly plexum_mcp_bridge: number;
+  readonly agent_id: string;
+  readonly token: string;
+}
+
+/** The bridge's line. A relay that was refused finds the connection closed behind it. */
+export type Answer = { readonly accepted: true } | { readonly accepted: false; readonly reason: string };
+
+export function greetingLine(agentId: string, token: string): string {
+  const greeting: Greeting = { plexum_mcp_bridge: HANDSHAKE_VERSION, agent_id: agentId, token };
+  return `${JSON.stringify(greeting)}\n`;
+}
+
+export function answerLine(answer: Answer): string {
+  return `${JSON.stringify({ plexum_mcp_bridge: HANDSHAKE_VERSION, ...answer })}\n`;
+}
+
+export function parseAnswer(line: string): Answer {
+  try {
+    const answer = JSON.parse(line);
+    if (answer.accepted === true) return { accepted: true };
+    return { accepted: false, reason: String(answer.reason ?? "no reason given") };
+  } catch {
+    return { accepted: false, reason: "what listens there is no MCP bridge" };
+  }
+}

@@ -1,0 +1,93 @@
+// The only file that touches MCP's SDK: another SDK, or its next major version, is a change here.
+import { Server } from "@modelcontextprotocol/sdk/server/index.js";
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
+import { ErrorCode, type JSONRPCMessage, McpError, type Result } from "@modelcontextprotocol/sdk/types.js";
+import { z } from "zod";
+import type { JsonSocket } from "./json-socket.ts";
+import type { ToolProgress, ToolResult } from "./tool-call.ts";
+
+export interface McpHandlers {
+  readonly serverInfo: { readonly name: string; readonly version: string };
+  listTools(): readonly Record<string, unknown>[];
+  /** Undefined: there is no such tool. */
+  callTool(request: ToolRequest): Promise<ToolResult> | undefined;
+  onFault(message: string): void;
+  onClosed(): void;
+}
+
+/** A `tools/call` as it came in. */
+export interface ToolRequest {
+  readonly name: string;
+  readonly arguments: Record<string, unknown>;
+  readonly meta: Record<string, unknown>;
+  readonly signal: AbortSignal;
+  reportProgress(progress: ToolProgress): void;
+}
+
+export interface McpClient {
+  /** Tells the client that its list of tools is out of date. */
+  toolsChanged(): void;
+}
+
+const callParams = z.looseObject({
+  name: z.string(),
+  arguments: z.record(z.string(), z.unknown()).nullish(),
+  _meta: z.looseObject({ progressToken: z.union([z.string(), z.number()]).optional() }).nullish(),
+});
+
+/** Serves one connected client until its connection closes. */
+export async function serveMcp(connection: JsonSocket, handlers: McpHandlers): Promise<McpClient> {
+  const server = new Server(handlers.serverInfo, { capabilities: { tools: { listChanged: true } } });
+  let isReady = false;
+  server.oninitialized = () => {
+    isReady = true;
+  };
+  server.onclose = handlers.onClosed;
+  // Requests that the SDK has no handler for come here as they are. A registered tools/call handler would check each
+  // result against the content kinds the SDK knows, and pass on a copy of that.
+  server.fallbackRequestHandler = async ({ method, params }, { signal }) => {
+    if (method === "tools/list") return { tools: handlers.listTools() };
+    if (method !== "tools/call") throw new McpError(ErrorCode.MethodNotFound, `There is no method ${method}`);
+    const parsed = callParams.safeParse(params);
+    if (!parsed.success) throw new McpError(ErrorCode.InvalidParams, z.prettifyError(parsed.error));
+    const { name, arguments: args, _meta: meta } = parsed.data;
+    const progressToken = meta?.progressToken;
+    const result = handlers.callTool({
+      name,
+      arguments: args ?? {},
+      meta: meta ?? {},
+      signal,
+      reportProgress(progress) {
+        if (progressToken === undefined || signal.aborted) return;
+        const sent = server.notification({ method: "notifications/progress", params: { progressToken, ...progress } });
+        sent.catch(() => {}); // the client has gone
+      },
+    });
+    if (!result) throw new McpError(ErrorCode.InvalidParams, `There is no tool ${JSON.stringify(name)}`);
+    return (await result) as Result;
+  };
+  await server.connect(transport(connection, handlers.onFault));
+  return {
+    toolsChanged() {
+      if (isReady) server.sendToolListChanged().catch(() => {});
+    },
+  };
+}
+
+function transport(connection: JsonSocket, onFault: (message: string) => void): Transport {
+  const transport: Transport = {
+    start: async () =>
+      connection.read({
+        value: (message) => transport.onmessage?.(message as JSONRPCMessage),
+        fault(message) {
+          onFault(message);
+          // Which request it was can't be told, and JSON-RPC wants an answer all the same.
+          connection.write({ jsonrpc: "2.0", id: null, error: { code: ErrorCode.ParseError, message } });
+        },
+        closed: () => transport.onclose?.(),
+      }),
+    send: (message) => connection.write(message),
+    close: async () => connection.close(),
+  };
+  return transport;
+}

@@ -1,0 +1,3 @@
+export const RELAY_SOCKET = "PLEXUM_MCP_SOCKET";
+export const RELAY_AGENT_ID = "PLEXUM_MCP_AGENT_ID";
+export const RELAY_TOKEN = "PLEXUM_MCP_TOKEN";

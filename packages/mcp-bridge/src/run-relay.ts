@@ -1,0 +1,101 @@
+// Loaded each time a program starts the relay, before anything else can happen: nothing but node:net may be imported.
+import { connect, type Socket } from "node:net";
+import type { Readable, Writable } from "node:stream";
+import { serveNoTools } from "./empty-server.ts";
+import { firstLine } from "./first-line.ts";
+import { greetingLine, parseAnswer } from "./handshake.ts";
+
+export interface RelayOptions {
+  readonly socketPath: string;
+  readonly agentId: string;
+  readonly token: string;
+  /** Default: the process's. */
+  readonly stdin?: Readable;
+  readonly stdout?: Writable;
+  /** Told in a sentence why there are no tools. Default: a line on stderr. */
+  readonly onWarning?: (message: string) => void;
+  /** How long to wait for a bridge that is only just starting, in milliseconds. Default 500. */
+  readonly connectTimeoutMs?: number;
+  /** How long a bridge may take to let the relay in, in milliseconds. Default 5 seconds. */
+  readonly answerTimeoutMs?: number;
+  /** Ends the relay. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Carries MCP between stdin and stdout and an agent's bridge; with no bridge to talk to, serves an empty list of tools
+ * itself. Resolves as soon as either side has closed. Never rejects.
+ */
+export async function runRelay(options: RelayOptions): Promise<void> {
+  const {
+    stdin = process.stdin,
+    stdout = process.stdout,
+    onWarning = (message) => process.stderr.write(`${message}\n`),
+    signal,
+  } = options;
+  const bridge = await reachBridge(options, onWarning);
+  if (signal?.aborted) bridge?.destroy();
+  else if (bridge) await copyBothWays(bridge, stdin, stdout, signal);
+  else await serveNoTools(stdin, stdout, signal);
+}
+
+async function reachBridge(
+  { socketPath, agentId, token, connectTimeoutMs = 500, answerTimeoutMs = 5000, signal }: RelayOptions,
+  onWarning: (message: string) => void,
+): Promise<Socket | undefined> {
+  const socket = await connectWithin(socketPath, connectTimeoutMs, signal);
+  if (!socket) {
+    onWarning(`No MCP bridge is listening on ${socketPath}: there are no tools`);
+    return undefined;
+  }
+  socket.on("error", () => {}); // "close" follows
+  socket.write(greetingLine(agentId, token));
+  const line = await firstLine(socket, answerTimeoutMs);
+  const answer = line === undefined ? { accepted: false as const, reason: "it did not answer" } : parseAnswer(line);
+  if (answer.accepted) return socket;
+  onWarning(`The MCP bridge on ${socketPath} let no one in (${answer.reason}): there are no tools`);
+  socket.destroy();
+  return undefined;
+}
+
+const RETRY_MS = 25;
+
+async function connectWithin(path: string, timeoutMs: number, signal?: AbortSignal): Promise<Socket | undefined> {
+  const end = performance.now() + timeoutMs;
+  for (;;) {
+    const socket = await connected(path);
+    if (socket || signal?.aborted || performance.now() + RETRY_MS > end) return socket;
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
+}
+
+function connected(path: string): Promise<Socket | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => resolve(socket));
+    socket.once("error", () => resolve(undefined));
+  });
+}
+
+function copyBothWays(bridge: Socket, stdin: Readable, stdout: Writable, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = () => {
+      stdin.unpipe(bridge);
+      stdin.pause();
+      bridge.destroy();
+      resolve();
+    };
+    // A stream that has ended also closes: what it said last is still on its way to the other side then.
+    const closed = (stream: { readableEnded: boolean }) => () => stream.readableEnded || finish();
+    signal?.addEventListener("abort", finish, { once: true });
+    bridge.on("end", () => stdout.write("", finish));
+    bridge.on("finish", closed(bridge)); // stdin has ended, and all of it is out
+    bridge.on("close", closed(bridge));
+    stdin.on("close", closed(stdin));
+    stdin.on("error", finish);
+    stdout.on("error", finish);
+    stdout.on("close", finish);
+    stdin.pipe(bridge);
+    bridge.pipe(stdout, { end: false });
+  });
+}

@@ -1,0 +1,44 @@
+import { createHash } from "node:crypto";
+import { tmpdir } from "node:os";
+import { isAbsolute, join } from "node:path";
+import { McpBridgeError } from "./errors.ts";
+
+/** What the kernel's address structure holds, without the NUL at its end. */
+const MAX_SOCKET_PATH_BYTES = process.platform === "linux" ? 107 : 103;
+
+/**
+ * Where an agent's bridge listens unless told otherwise: the same path each time for the same agent and user, a Unix
+ * socket in a directory of the user's own, or a named pipe on Windows. Looks at no file.
+ */
+export function bridgeSocketPath(agentId: string): string {
+  const name = createHash("sha256").update(JSON.stringify(agentId)).digest("hex").slice(0, 24);
+  if (process.platform === "win32") return `\\\\.\\pipe\\plexum-mcp-${name}`;
+  // The shortest comes last: a temp folder can be too deep for a socket address.
+  const candidates = socketDirectories().map((directory) => join(directory, `${name}.sock`));
+  return candidates.find(fitsSocketAddress) ?? (candidates.at(-1) as string);
+}
+
+export function isNamedPipe(path: string): boolean {
+  return process.platform === "win32" && path.startsWith("\\\\");
+}
+
+/** @throws McpBridgeError `socket-path-too-long` or `invalid-value`. */
+export function checkSocketPath(path: string): void {
+  if (path === "" || path.includes("\0"))
+    throw new McpBridgeError("invalid-value", "The socket path is empty or holds a NUL");
+  if (isNamedPipe(path) || fitsSocketAddress(path)) return;
+  throw new McpBridgeError(
+    "socket-path-too-long",
+    `The socket path ${path} is longer than the ${MAX_SOCKET_PATH_BYTES} bytes a socket address holds: choose a shorter one, or leave it out`,
+  );
+}
+
+function fitsSocketAddress(path: string): boolean {
+  return Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES;
+}
+
+function socketDirectories(): string[] {
+  const runtime = process.env["XDG_RUNTIME_DIR"];
+  const own = `plexum-mcp-${process.getuid?.() ?? "user"}`;
+  return [...(runtime && isAbsolute(runtime) ? [join(runtime, "plexum-mcp")] : []), join(tmpdir(), own), `/tmp/${own}`];
+}
