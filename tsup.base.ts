@@ -7,6 +7,8 @@ const shared: Options = {
   sourcemap: true,
   clean: true,
   treeshake: true,
+  // Some builtins exist only under their `node:` name.
+  removeNodeProtocol: false,
 };
 
 /** A published library: one output a public entry, with declarations. */

@@ -1,1 +1,5 @@
-export {};
+export { SessionStoreError, type SessionStoreErrorCode } from "./errors.ts";
+export { codexHomeOf, lockThread, lockWorkspace } from "./locks.ts";
+export type { HeldLock, LockOptions } from "./process-lock.ts";
+export { isThreadId } from "./thread-id.ts";
+export { type LoadedThread, WorkspaceThread } from "./workspace-thread.ts";

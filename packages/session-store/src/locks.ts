@@ -1,0 +1,25 @@
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { type HeldLock, type LockOptions, takeLock } from "./process-lock.ts";
+import { checkedThreadId } from "./thread-id.ts";
+
+/** Where codex keeps its files: `CODEX_HOME`, else `~/.codex`. */
+export const codexHomeOf = (env: NodeJS.ProcessEnv): string => resolve(env.CODEX_HOME || join(homedir(), ".codex"));
+
+/**
+ * Sees to it that one process at a time, and one turn inside it, works on a workspace.
+ * @throws SessionStoreError `busy` or `io`.
+ */
+export function lockWorkspace(workspace: string, options?: LockOptions): Promise<HeldLock> {
+  return takeLock(join(workspace, ".plexum-codex-session.lock"), `The workspace ${workspace}`, options);
+}
+
+/**
+ * Sees to it that a thread is run or rewritten by one at a time, whatever workspace it is reached from. codex has a lock
+ * of its own from 0.147 on; before that, two turns at once mix their records in one file (seen in 0.135.0).
+ * @throws SessionStoreError `busy`, `io` or `invalid_thread_id`.
+ */
+export async function lockThread(codexHome: string, threadId: string, options?: LockOptions): Promise<HeldLock> {
+  const id = checkedThreadId(threadId);
+  return takeLock(join(codexHome, "plexum-thread-locks", `${id}.lock`), `The thread ${id}`, options);
+}
