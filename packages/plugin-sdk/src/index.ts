@@ -1,1 +1,35 @@
-export {};
+export {
+  type ConnectedPlugin,
+  type ConnectOptions,
+  connectPlugin,
+  type HostOptions,
+  type PluginStreams,
+} from "./connect-plugin.ts";
+export { PluginSdkError, type PluginSdkErrorCode, RPC_CODES, RpcError } from "./error.ts";
+export type { HostHandlers, LogEntry } from "./host-session.ts";
+export type { CallContext, CallOptions } from "./json-rpc/peer.ts";
+export type { Host, Plugin, StreamContext, ToolCall } from "./plugin.ts";
+export type { PluginCommand, PluginExit } from "./plugin-process.ts";
+export { type ServeOptions, serve } from "./serve.ts";
+export {
+  type Block,
+  blockSchema,
+  type CallToolResult,
+  type HostToolCall,
+  type LogLevel,
+  type Manifest,
+  type McpTool,
+  type Message,
+  type MutateReport,
+  type MutateRequest,
+  type Mutation,
+  manifestSchema,
+  messageSchema,
+  type Progress,
+  type ProviderEvent,
+  providerEventSchema,
+  type StreamRequest,
+  type Tool,
+  type ToolContent,
+  type Usage,
+} from "./wire.ts";

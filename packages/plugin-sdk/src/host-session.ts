@@ -1,0 +1,192 @@
+import { check, checkedAnswer, checkedParams } from "./check.ts";
+import { messageOf, PluginSdkError, RPC_CODES, RpcError } from "./error.ts";
+import { EventQueue } from "./event-queue.ts";
+import type { CallContext, Peer } from "./json-rpc/peer.ts";
+import { failedToolResult } from "./tool-result.ts";
+import {
+  type CallToolResult,
+  eventParamsSchema,
+  type HostToolCall,
+  hostToolCallSchema,
+  initializeResultSchema,
+  type LOG_LEVELS,
+  logParamsSchema,
+  type Manifest,
+  mcp,
+  PLUGIN_CAPABILITY,
+  PROTOCOL_VERSIONS,
+  type ProviderEvent,
+  plexum,
+  readAgentStateParamsSchema,
+  type StreamRequest,
+} from "./wire.ts";
+
+/** One entry of a plugin's log. */
+export interface LogEntry {
+  readonly level: (typeof LOG_LEVELS)[number];
+  /** The plugin's name; absent until its manifest is known. */
+  readonly logger?: string | undefined;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** What a host does for its plugin. */
+export interface HostHandlers {
+  /** Calls one of the tools that the stream's request offered. What it throws becomes a result with `isError: true`. */
+  callTool?(call: HostToolCall, context: CallContext): Promise<CallToolResult>;
+  readAgentState?(agentId: string, context: CallContext): Promise<object>;
+  onLog?(entry: LogEntry): void;
+  /** The plugin sent what the protocol does not allow, and no call here fails by it: a line that is no message, say. */
+  onFault?(error: PluginSdkError): void;
+}
+
+/** A host's side of one connection: what each message of the plugin means. */
+export class HostSession {
+  readonly #handlers: HostHandlers;
+  readonly #peer: () => Peer;
+  readonly #maxBufferedBytes: number;
+  readonly #streams = new Map<string, IncomingStream>();
+
+  constructor(handlers: HostHandlers, maxBufferedBytes: number, peer: () => Peer) {
+    this.#handlers = handlers;
+    this.#maxBufferedBytes = maxBufferedBytes;
+    this.#peer = peer;
+  }
+
+  async initialize(clientInfo: { name: string; version: string }, signal: AbortSignal): Promise<Manifest> {
+    const params = { protocolVersion: PROTOCOL_VERSIONS[0], capabilities: {}, clientInfo };
+    const result = await this.#peer().request(mcp.initialize, params, { signal });
+    const { protocolVersion, capabilities } = checkedAnswer(initializeResultSchema, result);
+    if (!PROTOCOL_VERSIONS.some((known) => known === protocolVersion)) {
+      const known = PROTOCOL_VERSIONS.join(", ");
+      throw new PluginSdkError("protocol_violation", `the plugin speaks MCP ${protocolVersion}; known are ${known}`);
+    }
+    void this.#peer().notify(mcp.initialized, {});
+    return capabilities.experimental[PLUGIN_CAPABILITY].manifest;
+  }
+
+  async *stream(request: StreamRequest, outerSignal: AbortSignal | undefined): AsyncGenerator<ProviderEvent, void> {
+    const { stream_id } = request;
+    if (this.#streams.has(stream_id)) throw new TypeError(`stream_id ${JSON.stringify(stream_id)} is in use`);
+    const stream = new IncomingStream(this.#maxBufferedBytes);
+    this.#streams.set(stream_id, stream);
+    const signal = outerSignal ? AbortSignal.any([outerSignal, stream.signal]) : stream.signal;
+    const answered = this.#peer()
+      .request(plexum.stream, request, { signal, onAbort: "wait" })
+      .then(
+        () => stream.end(),
+        (error) => stream.fail(error),
+      );
+    try {
+      yield* stream.read();
+    } finally {
+      stream.leave();
+      await answered;
+      this.#streams.delete(stream_id);
+    }
+  }
+
+  async handleRequest(method: string, params: unknown, context: CallContext): Promise<object> {
+    const { callTool, readAgentState } = this.#handlers;
+    if (method === mcp.ping) return {};
+    if (method === plexum.callHostTool && callTool) {
+      const call = checkedParams(hostToolCallSchema, params);
+      try {
+        return await callTool.call(this.#handlers, call, context);
+      } catch (error) {
+        return failedToolResult(error);
+      }
+    }
+    if (method === plexum.readAgentState && readAgentState) {
+      const { agent_id } = checkedParams(readAgentStateParamsSchema, params);
+      return readAgentState.call(this.#handlers, agent_id, context);
+    }
+    throw new RpcError(RPC_CODES.methodNotFound, `this host has no method ${JSON.stringify(method)}`);
+  }
+
+  handleNotification(method: string, params: unknown, bytes: number): void {
+    if (method === plexum.event) this.#receiveEvent(params, bytes);
+    else if (method === mcp.log) this.#receiveLog(params);
+  }
+
+  #receiveEvent(params: unknown, bytes: number): void {
+    const checked = check(eventParamsSchema, params, "params");
+    if (checked.ok) {
+      const { stream_id, seq, event } = checked.value;
+      this.#streams.get(stream_id)?.push(seq, event, bytes);
+      return;
+    }
+    const fault = new PluginSdkError("protocol_violation", `the plugin sent a malformed event: ${checked.faults}`);
+    const streamId = (params as { stream_id?: unknown } | null | undefined)?.stream_id;
+    const stream = typeof streamId === "string" ? this.#streams.get(streamId) : undefined;
+    if (stream) stream.fail(fault);
+    else this.#handlers.onFault?.(fault);
+  }
+
+  #receiveLog(params: unknown): void {
+    const checked = check(logParamsSchema, params, "params");
+    if (!checked.ok) {
+      this.#handlers.onFault?.(
+        new PluginSdkError("protocol_violation", `the plugin sent a malformed log entry: ${checked.faults}`),
+      );
+      return;
+    }
+    const { level, logger, data } = checked.value;
+    const { message, ...fields } =
+      typeof data === "object" && data !== null ? { message: "", ...data } : { message: data };
+    this.#handlers.onLog?.({ level, logger, message: String(message), fields });
+  }
+}
+
+/** A stream as it comes in: checks that nothing is missing, and holds what is not read yet. */
+class IncomingStream {
+  readonly #queue: EventQueue<ProviderEvent>;
+  readonly #leaving = new AbortController();
+  #nextSeq = 0;
+  #lastType: string | undefined;
+
+  constructor(maxBufferedBytes: number) {
+    this.#queue = new EventQueue(maxBufferedBytes);
+  }
+
+  /** Aborts when nobody wants the rest: the plugin is to stop. */
+  get signal(): AbortSignal {
+    return this.#leaving.signal;
+  }
+
+  push(seq: number, event: ProviderEvent, bytes: number): void {
+    if (seq !== this.#nextSeq) {
+      const message = `event ${seq} came where event ${this.#nextSeq} was due: the stream has a gap`;
+      this.fail(new PluginSdkError("protocol_violation", message));
+      return;
+    }
+    this.#nextSeq += 1;
+    this.#lastType = event.type;
+    try {
+      this.#queue.push(event, bytes);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** The plugin has answered: all events are here. */
+  end(): void {
+    if (this.#lastType === "message_end") this.#queue.end();
+    else this.fail(new PluginSdkError("protocol_violation", "the stream ended without message_end"));
+  }
+
+  fail(error: unknown): void {
+    this.#queue.end({ error });
+    this.#leaving.abort(new DOMException(messageOf(error), "AbortError"));
+  }
+
+  /** Nobody reads any more. */
+  leave(): void {
+    this.#queue.end();
+    this.#leaving.abort(new DOMException("nobody reads the stream any more", "AbortError"));
+  }
+
+  read(): AsyncGenerator<ProviderEvent, void> {
+    return this.#queue.read();
+  }
+}

@@ -1,0 +1,48 @@
+import type { Writable } from "node:stream";
+
+/** Writes messages as lines, in order. Nothing is ever dropped while the output stands. */
+export class LineWriter {
+  readonly #output: Writable;
+  #room: Promise<void> | undefined;
+
+  constructor(output: Writable) {
+    this.#output = output;
+  }
+
+  /** False once the output has ended or failed: what is written then goes nowhere. */
+  get isOpen(): boolean {
+    return this.#output.writable;
+  }
+
+  /**
+   * @returns A promise that resolves when the output has room for more, or is gone. It never rejects.
+   * @throws TypeError if the message can't be expressed in JSON; then nothing was written.
+   */
+  write(message: object): Promise<void> {
+    const line = `${JSON.stringify(message)}\n`;
+    if (!this.isOpen) return Promise.resolve();
+    if (this.#output.write(line)) return this.#room ?? Promise.resolve();
+    this.#room ??= this.#untilRoom();
+    return this.#room;
+  }
+
+  /** Resolves when all that was written is handed to the operating system, or the output is gone. */
+  flush(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.isOpen) this.#output.write("", () => resolve());
+      else resolve();
+    });
+  }
+
+  #untilRoom(): Promise<void> {
+    const output = this.#output;
+    return new Promise((resolve) => {
+      const done = () => {
+        output.off("drain", done).off("close", done);
+        this.#room = undefined;
+        resolve();
+      };
+      output.on("drain", done).on("close", done);
+    });
+  }
+}

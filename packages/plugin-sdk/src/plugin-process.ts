@@ -1,0 +1,99 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import type { Readable, Writable } from "node:stream";
+import { splitLines } from "@plexum/jsonl";
+import { messageOf, PluginSdkError } from "./error.ts";
+
+export interface PluginCommand {
+  /** The plugin's executable. */
+  readonly command: string;
+  readonly args?: readonly string[] | undefined;
+  /** The plugin's whole environment. Default: this process's. */
+  readonly env?: NodeJS.ProcessEnv | undefined;
+  readonly cwd?: string | undefined;
+  /** Takes each line of the plugin's stderr. Default: they go to this process's stderr. */
+  onStderr?(line: string): void;
+  /** How long the plugin may take to end by itself once its input has ended, in milliseconds. Default 10 000. */
+  readonly closeTimeoutMs?: number | undefined;
+  /** How long it may then take to end on SIGTERM, before SIGKILL, in milliseconds. Default 5 000. */
+  readonly termTimeoutMs?: number | undefined;
+}
+
+/** How a plugin's process ended. */
+export interface PluginExit {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface PluginProcess {
+  readonly pid: number;
+  readonly input: Readable;
+  readonly output: Writable;
+  readonly exited: Promise<PluginExit>;
+  /** Ends the process's input, and if that is not enough, the process. Resolves when it has ended. */
+  close(): Promise<void>;
+}
+
+/** The longest line of stderr that is handed on whole. */
+const MAX_STDERR_LINE_BYTES = 1024 * 1024;
+
+/** How long the output of a process that has ended is still read. */
+const LAST_OUTPUT_MS = 1000;
+
+/** @throws PluginSdkError `start_failed` if there is no such executable or it can't be run. */
+export async function startPlugin(options: PluginCommand): Promise<PluginProcess> {
+  const { command, args = [], env, cwd, onStderr, closeTimeoutMs = 10_000, termTimeoutMs = 5_000 } = options;
+  const child = spawn(command, args, {
+    env: env ?? process.env,
+    cwd,
+    stdio: ["pipe", "pipe", onStderr ? "pipe" : "inherit"],
+    // A session of its own: Ctrl-C at the host's terminal is the host's to interpret. The plugin ends with its input.
+    detached: process.platform !== "win32",
+    windowsHide: true,
+  });
+  const exited = once(child, "exit").then(([exitCode, signal]): PluginExit => ({ exitCode, signal }));
+  exited.catch(() => {});
+  try {
+    await once(child, "spawn");
+  } catch (error) {
+    throw new PluginSdkError("start_failed", `can't start the plugin ${command}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  const { pid, stdin, stdout, stderr } = child;
+  if (pid === undefined || !stdin || !stdout) throw new PluginSdkError("start_failed", `${command} has no pipes`);
+  if (stderr && onStderr) void forwardLines(stderr, onStderr);
+
+  // A child that the plugin left behind may hold its stdout open: what matters is read soon after the plugin's end.
+  void exited.then(() => setTimeout(() => stdout.destroy(), LAST_OUTPUT_MS).unref());
+
+  const endsWithin = async (timeoutMs: number) => {
+    const { promise: tooLate, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(false), timeoutMs);
+    const ended = await Promise.race([exited.then(() => true), tooLate]);
+    clearTimeout(timer);
+    return ended;
+  };
+  return {
+    pid,
+    input: stdout,
+    output: stdin,
+    exited,
+    async close() {
+      stdin.end();
+      if (!(await endsWithin(closeTimeoutMs))) child.kill("SIGTERM");
+      if (!(await endsWithin(termTimeoutMs))) child.kill("SIGKILL");
+      await exited;
+    },
+  };
+}
+
+async function forwardLines(stderr: Readable, onLine: (line: string) => void): Promise<void> {
+  try {
+    for await (const line of splitLines(stderr, { maxLineBytes: MAX_STDERR_LINE_BYTES })) {
+      onLine(Buffer.from(line.kind === "line" ? line.bytes : line.head).toString("utf8"));
+    }
+  } catch {
+    // The pipe broke: the process is ending, which `exited` tells.
+  }
+}

@@ -1,0 +1,78 @@
+import type { Readable, Writable } from "node:stream";
+import { PluginSdkError } from "./error.ts";
+import { Peer } from "./json-rpc/peer.ts";
+import type { Plugin } from "./plugin.ts";
+import { PluginSession } from "./plugin-session.ts";
+import { guardStdout } from "./stdout-guard.ts";
+
+const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+const SHUTDOWN = "the plugin is shutting down";
+
+export interface ServeOptions {
+  /** Where the host's messages come from. Default: stdin. */
+  readonly input?: Readable | undefined;
+  /** Where messages to the host go. Default: stdout, which is then kept for them alone. */
+  readonly output?: Writable | undefined;
+  /** Aborting it has the effect of SIGTERM. */
+  readonly signal?: AbortSignal | undefined;
+  /** The longest line taken from the host, in bytes. Default 64 MiB. */
+  readonly maxMessageBytes?: number | undefined;
+  /** How long handlers may take to end once they are told to, in milliseconds. Default 30 000. */
+  readonly shutdownTimeoutMs?: number | undefined;
+}
+
+/**
+ * Runs a plugin until its host is gone: end of input, SIGTERM, or SIGINT. Running streams are cancelled then, and
+ * waited for; `plugin.close()` comes last. Call it before anything writes to stdout.
+ *
+ * @throws PluginSdkError `shutdown_timeout` if handlers go on for longer than `shutdownTimeoutMs`.
+ */
+export async function serve(plugin: Plugin, options: ServeOptions = {}): Promise<void> {
+  const { input = process.stdin, output = guardStdout(), maxMessageBytes, shutdownTimeoutMs = 30_000 } = options;
+  const session: PluginSession = new PluginSession(plugin, () => peer);
+  const peer: Peer = new Peer({
+    input,
+    output,
+    maxMessageBytes,
+    onRequest: (method, params, context) => session.handle(method, params, context),
+  });
+
+  const { promise: toldToEnd, resolve: tellToEnd } = Promise.withResolvers<void>();
+  const onSignal = () => tellToEnd();
+  for (const name of SIGNALS) process.on(name, onSignal);
+  options.signal?.addEventListener("abort", onSignal, { once: true });
+  if (options.signal?.aborted) tellToEnd();
+  try {
+    await Promise.race([toldToEnd, peer.ended]);
+    session.close();
+    await within(shutdownTimeoutMs, async () => {
+      await peer.settle(SHUTDOWN);
+      await plugin.close?.();
+      await peer.settle(SHUTDOWN);
+    });
+  } finally {
+    // Not earlier: a second signal must not cut short the shutdown that the first one began.
+    for (const name of SIGNALS) process.off(name, onSignal);
+    options.signal?.removeEventListener("abort", onSignal);
+    output.end();
+    // An input that is still open would keep the process alive.
+    input.destroy();
+  }
+}
+
+async function within(timeoutMs: number, work: () => Promise<void>): Promise<void> {
+  const { promise: tooLate, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    reject(
+      new PluginSdkError(
+        "shutdown_timeout",
+        `the plugin's handlers did not end within ${timeoutMs} ms of being told to`,
+      ),
+    );
+  }, timeoutMs);
+  try {
+    await Promise.race([work(), tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

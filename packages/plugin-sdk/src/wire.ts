@@ -1,0 +1,272 @@
+/**
+ * Everything of the Plexum plugin protocol that stands on the wire: method names, keys, shapes. Plexum's own SDK is
+ * private. What is publicly visible of it is marked "known"; everything else is "chosen" here, and when it turns out
+ * otherwise, this file is the one to correct.
+ *
+ * The schemas only check, they never change a value: an unknown key, block, event or operation comes through as it was
+ * sent. They are built with `zod/mini`, which costs a plugin's start 2 ms where `zod` costs 30.
+ */
+import * as z from "zod/mini";
+import { tagged } from "./tagged.ts";
+
+/** Loose at run time, so that unknown keys survive; exact in the types, so that a mistyped key is found. */
+const object = z.looseObject as unknown as typeof z.object;
+
+const count = z.number().check(z.nonnegative());
+const anyObject = z.record(z.string(), z.unknown());
+
+/** MCP's, all of them known. */
+export const mcp = {
+  initialize: "initialize",
+  initialized: "notifications/initialized",
+  ping: "ping",
+  setLevel: "logging/setLevel",
+  log: "notifications/message",
+  cancelled: "notifications/cancelled",
+  progress: "notifications/progress",
+  listTools: "tools/list",
+  callTool: "tools/call",
+} as const;
+
+export const plexum = {
+  /** Host → plugin, request. Chosen. */
+  stream: "plexum/provider/stream",
+  /** Host → plugin, request. Chosen. */
+  mutate: "plexum/session/mutate",
+  /** Plugin → host, notification. Chosen. */
+  event: "notifications/plexum/provider/event",
+  /** Plugin → host, request. Chosen. */
+  callHostTool: "plexum/host/tools/call",
+  /** Plugin → host, request. Known name, chosen shape. */
+  readAgentState: "plexum/host/agent-state/read",
+} as const;
+
+/** The versions of MCP whose handshake is understood, the preferred one first. */
+export const PROTOCOL_VERSIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"] as const;
+
+/** The key of `capabilities.experimental` under which the plugin says what it is. Known. */
+export const PLUGIN_CAPABILITY = "plexum/plugin";
+
+// --- Tools: MCP's shapes, known ---
+
+/** A tool as MCP lists it, and as the manifest does. */
+export const mcpToolSchema = object({
+  name: z.string(),
+  description: z.optional(z.string()),
+  inputSchema: anyObject,
+});
+export type McpTool = z.infer<typeof mcpToolSchema>;
+
+export const listToolsResultSchema = object({ tools: z.array(mcpToolSchema) });
+
+/** Who called is in `_meta.agent_id` (known): absent when an operator calls. */
+export const callToolParamsSchema = object({
+  name: z.string(),
+  arguments: z.optional(anyObject),
+  _meta: z.optional(object({ agent_id: z.optional(z.string()) })),
+});
+
+/** A tool's own failure is a result with `isError: true` (known). Content of every kind passes through. */
+export const callToolResultSchema = object({
+  content: z.array(object({ type: z.string() })),
+  structuredContent: z.optional(anyObject),
+  isError: z.optional(z.boolean()),
+});
+/** One piece of a tool's result, MCP's: text, image, audio, a resource, or what a later version adds. */
+export type ToolContent = { type: string; [key: string]: unknown };
+export type CallToolResult = Omit<z.infer<typeof callToolResultSchema>, "content"> & { content: ToolContent[] };
+
+// --- Manifest: known; `contracts.provider.models` is inferred ---
+
+export const manifestSchema = object({
+  name: z.string(),
+  version: z.string(),
+  activation: z.enum(["lazy", "eager"]),
+  /** A bare file name beside the manifest. */
+  executable: z.string(),
+  contracts: object({
+    provider: z.optional(object({ models: z.array(z.string()) })),
+    tools: z.optional(z.array(mcpToolSchema)),
+  }),
+});
+export type Manifest = z.infer<typeof manifestSchema>;
+
+// --- Handshake: MCP's, known ---
+
+const implementation = object({ name: z.string(), version: z.string() });
+
+export const initializeParamsSchema = object({ protocolVersion: z.string(), clientInfo: z.optional(implementation) });
+
+export const initializeResultSchema = object({
+  protocolVersion: z.string(),
+  serverInfo: implementation,
+  capabilities: object({
+    experimental: object({ [PLUGIN_CAPABILITY]: object({ manifest: manifestSchema }) }),
+  }),
+});
+
+// --- Log: MCP's, chosen ---
+
+/** The levels a plugin writes. MCP has more of them; a host takes any. */
+export type LogLevel = "debug" | "info" | "warning" | "error";
+
+/** MCP's levels, the least urgent first. */
+export const LOG_LEVELS = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"] as const;
+
+export const setLevelParamsSchema = object({ level: z.enum(LOG_LEVELS) });
+
+export const logParamsSchema = object({
+  level: z.enum(LOG_LEVELS),
+  logger: z.optional(z.string()),
+  data: z.unknown(),
+});
+
+// --- Cancel and progress: MCP's, known ---
+
+const requestId = z.union([z.string(), z.number()]);
+
+export const cancelledParamsSchema = object({ requestId, reason: z.optional(z.string()) });
+
+/** How far a call has come. `progress` grows with each report. */
+export const progressSchema = object({
+  progress: z.number(),
+  total: z.optional(z.number()),
+  message: z.optional(z.string()),
+});
+export type Progress = z.infer<typeof progressSchema>;
+export const progressParamsSchema = z.extend(progressSchema, { progressToken: requestId });
+
+// --- Conversation: names known from Plexum's Go types, keys chosen ---
+
+const textBlock = object({ type: z.literal("text"), text: z.string() });
+const imageBlock = object({
+  type: z.literal("image"),
+  url: z.optional(z.string()),
+  data_base64: z.optional(z.string()),
+  path: z.optional(z.string()),
+  media_type: z.optional(z.string()),
+});
+const toolUseBlock = object({ type: z.literal("tool_use"), id: z.string(), name: z.string(), input: z.unknown() });
+const toolResultBlock = object({
+  type: z.literal("tool_result"),
+  tool_use_id: z.string(),
+  content: z.unknown(),
+  is_error: z.optional(z.boolean()),
+});
+const thinkingBlock = object({ type: z.literal("thinking"), text: z.string(), signature: z.optional(z.string()) });
+
+/** A block of an unknown type is kept as it came, so a `switch` over `type` needs a `default`. */
+export const blockSchema = tagged([textBlock, imageBlock, toolUseBlock, toolResultBlock, thinkingBlock]);
+export type Block = z.infer<typeof blockSchema>;
+
+export const messageSchema = object({
+  role: z.enum(["user", "assistant", "system", "tool"]),
+  content: z.array(blockSchema),
+});
+export type Message = z.infer<typeof messageSchema>;
+
+/** A tool that a request offers to the model. */
+export const toolSchema = object({
+  name: z.string(),
+  description: z.optional(z.string()),
+  input_schema: anyObject,
+});
+export type Tool = z.infer<typeof toolSchema>;
+
+// --- Streams: chosen ---
+
+export const streamRequestSchema = object({
+  stream_id: z.string(),
+  /** `""` leaves the choice to the plugin. */
+  model_id: z.string(),
+  agent: object({ agent_id: z.string(), workspace: z.string(), session_id: z.optional(z.string()) }),
+  request: object({
+    messages: z.array(messageSchema),
+    tools: z.optional(z.array(toolSchema)),
+    system: z.optional(z.string()),
+  }),
+});
+export type StreamRequest = z.infer<typeof streamRequestSchema>;
+
+/** Tokens of this turn alone. */
+export const usageSchema = object({
+  input_tokens: count,
+  output_tokens: count,
+  cache_read_tokens: count,
+  thinking_tokens: count,
+});
+export type Usage = z.infer<typeof usageSchema>;
+
+/**
+ * The names message_start, text_delta, message_end and error are known, and that tool calls are a family; the rest is
+ * chosen. An event of an unknown type is kept as it came, so a `switch` over `type` needs a `default`.
+ */
+export const providerEventSchema = tagged([
+  object({ type: z.literal("message_start") }),
+  object({ type: z.literal("text_delta"), text: z.string() }),
+  object({
+    type: z.literal("tool_call_start"),
+    tool_call: object({ id: z.string(), name: z.string(), namespace: z.optional(z.string()) }),
+  }),
+  /** `arguments` is the next piece of the arguments' JSON text. */
+  object({ type: z.literal("tool_call_delta"), tool_call: object({ id: z.string(), arguments: z.string() }) }),
+  object({ type: z.literal("tool_call_end"), tool_call: object({ id: z.string() }) }),
+  object({
+    type: z.literal("tool_result"),
+    tool_result: object({ tool_call_id: z.string(), content: z.unknown(), is_error: z.boolean() }),
+  }),
+  object({ type: z.literal("error"), error: object({ code: z.string(), message: z.string() }) }),
+  object({
+    type: z.literal("message_end"),
+    stop_reason: z.enum(["end_turn", "cancelled", "error"]),
+    usage: usageSchema,
+  }),
+]);
+export type ProviderEvent = z.infer<typeof providerEventSchema>;
+
+export const eventParamsSchema = object({
+  stream_id: z.string(),
+  /** Counts from 0 without gaps, each stream for itself. */
+  seq: z.int(),
+  event: providerEventSchema,
+});
+
+// --- Mutations: the two operations are known, the rest is chosen ---
+
+/** `op` is `consume-light`, `consume-heavy`, or what a newer host knows: report that as skipped, never guess. */
+export const mutationSchema = object({
+  /** The call's id as the events of its stream named it. */
+  block_id: z.string(),
+  op: z.string(),
+});
+export type Mutation = z.infer<typeof mutationSchema>;
+
+export const mutateRequestSchema = object({
+  agent_id: z.string(),
+  workspace: z.string(),
+  mutations: z.array(mutationSchema),
+});
+export type MutateRequest = z.infer<typeof mutateRequestSchema>;
+
+export const mutateReportSchema = object({
+  requested: count,
+  touched: count,
+  missing: z.array(z.string()),
+  skipped: z.array(object({ block_id: z.string(), reason: z.string() })),
+});
+export type MutateReport = z.infer<typeof mutateReportSchema>;
+
+// --- What a plugin asks of its host: chosen ---
+
+/** A call of one of the tools that a stream's request offered. */
+export const hostToolCallSchema = object({
+  agent_id: z.string(),
+  stream_id: z.string(),
+  /** The call's id as the stream's events name it, where the model's side gave one. */
+  call_id: z.optional(z.string()),
+  name: z.string(),
+  arguments: anyObject,
+});
+export type HostToolCall = z.infer<typeof hostToolCallSchema>;
+
+export const readAgentStateParamsSchema = object({ agent_id: z.string() });
