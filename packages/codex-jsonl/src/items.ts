@@ -24,7 +24,10 @@ interface ItemBase {
   id: string;
 }
 
-/** How far an item is. A string outside the list is passed on as it is; the fallback is `"unknown"`. */
+/**
+ * How far an item is. Items overlap: one may complete after items that started later, a command even after what the
+ * model says next (seen in 0.135.0). A string outside the list is passed on as it is; the fallback is `"unknown"`.
+ */
 export type ItemStatus = "in_progress" | "completed" | "failed" | (string & {});
 
 /** Something the assistant says. Several in one turn are normal: commentary first, the answer last. Only ever completed. */
