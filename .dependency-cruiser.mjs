@@ -1,0 +1,64 @@
+// Who may import whom. docs/architecture.md says why.
+
+const packages = (...names) => `^packages/(${names.join("|")})/`;
+
+/** What a package imports of the others; everything not named here is forbidden. */
+const ALLOWED = {
+  jsonl: [],
+  "codex-jsonl": ["jsonl"],
+  rollout: ["jsonl"],
+  "session-store": ["rollout"],
+  "codex-exec": ["codex-jsonl", "jsonl"],
+  "codex-commands": ["codex-exec", "session-store"],
+  "mcp-bridge": ["jsonl"],
+  "plugin-sdk": ["jsonl"],
+};
+
+const TESTS = "(\\.test\\.ts|/test/|/testing/)";
+
+export default {
+  forbidden: [
+    {
+      name: "no-cycles",
+      severity: "error",
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+    },
+    { name: "nothing-imports-an-app", severity: "error", from: { pathNot: "^apps/" }, to: { path: "^apps/" } },
+    {
+      name: "apps-stay-apart",
+      severity: "error",
+      from: { path: "^apps/([^/]+)/" },
+      to: { path: "^apps/", pathNot: "^apps/$1/" },
+    },
+    {
+      name: "tooling-is-for-tests-and-the-demo",
+      severity: "error",
+      from: { path: "^(packages|apps/plugin)/", pathNot: TESTS },
+      to: { path: "^tooling/" },
+    },
+    {
+      name: "the-mcp-sdk-behind-one-file",
+      severity: "error",
+      from: { pathNot: "^packages/mcp-bridge/src/mcp-server\\.ts$|\\.test\\.ts$|/testing/|^tooling/|^benchmarks/" },
+      to: { path: "node_modules/@modelcontextprotocol/sdk" },
+    },
+    { name: "no-unresolved-imports", severity: "error", from: {}, to: { couldNotResolve: true } },
+    ...Object.entries(ALLOWED).map(([name, allowed]) => ({
+      name: `imports-of-${name}`,
+      severity: "error",
+      from: { path: packages(name), pathNot: TESTS },
+      to: { path: "^packages/", pathNot: packages(name, ...allowed) },
+    })),
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "(^|/)(dist|node_modules/\\.pnpm)/" },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "node", "default"],
+      extensions: [".ts", ".mjs", ".js", ".json"],
+    },
+  },
+};

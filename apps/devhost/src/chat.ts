@@ -1,0 +1,27 @@
+import { createInterface } from "node:readline/promises";
+import { Conversation } from "./conversation.ts";
+import { Screen } from "./screen.ts";
+import type { Setup } from "./setup.ts";
+
+/** A prompt to type at. Ctrl-C cancels a turn, and ends the chat where none runs; so does an end of input. */
+export async function chat(setup: Setup): Promise<void> {
+  const screen = new Screen();
+  await using conversation = await Conversation.start(setup, screen);
+  screen.line(`${conversation.pluginName}, on ${setup.description}`);
+  screen.line(`codex works in ${setup.workspace}. Ctrl-C cancels a turn; Ctrl-D ends the chat.`);
+
+  using terminal = createInterface({ input: process.stdin, output: process.stdout });
+  let turn: AbortController | undefined;
+  terminal.on("SIGINT", () => (turn === undefined ? terminal.close() : turn.abort()));
+  terminal.setPrompt("\nyou     ");
+  terminal.prompt();
+  for await (const line of terminal) {
+    if (line.trim() !== "") {
+      turn = new AbortController();
+      await conversation.say(line, turn.signal).catch((error: Error) => screen.entry("error", error.message, "red"));
+      turn = undefined;
+    }
+    terminal.prompt();
+  }
+  screen.line("");
+}

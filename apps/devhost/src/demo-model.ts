@@ -1,0 +1,29 @@
+import { answer, type ModelRequest, message, type Reply, reasoning, say, shell } from "@plexum/scripted-model";
+
+/** What the scripted model does in a demo: it answers from what codex really sent it, so that a lost thread would show. */
+export function demoModel(request: ModelRequest): Reply {
+  const { prompt } = request;
+  if (request.continuesTurn)
+    return say(`Here is what I found:\n${lastOutput(request)}`, { input: 1450, cached: 1210, output: 38 });
+  if (/\bfile|\bread\b|\bnotes\b/i.test(prompt)) {
+    const items = [
+      reasoning("Looking at the workspace first"),
+      message("I'll have a look."),
+      shell("ls; cat notes.txt"),
+    ];
+    return answer(items, { input: 1210, cached: 0, output: 42, reasoning: 12 });
+  }
+  const asked = request.userTexts.filter((text) => !text.trimStart().startsWith("<")).slice(0, -1);
+  if (asked.length === 0) return say(`You said: ${prompt}`, { input: 900, output: 12 });
+  return say(`Earlier in this thread you asked me: ${asked.map((text) => `“${text}”`).join(", then ")}.`, {
+    input: 1530,
+    cached: 1450,
+    output: 24,
+  });
+}
+
+function lastOutput(request: ModelRequest): string {
+  const output = request.input.findLast((item) => "output" in item)?.output;
+  const text = typeof output === "string" ? output : JSON.stringify(output);
+  return text.split("Output:\n").at(-1)?.trimEnd() ?? text;
+}

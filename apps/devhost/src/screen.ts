@@ -1,0 +1,103 @@
+import { stripVTControlCharacters, styleText } from "node:util";
+import type { LogEntry, ProviderEvent } from "@plexum/plugin-sdk";
+import type { Watcher } from "./conversation.ts";
+
+type Style = Parameters<typeof styleText>[0];
+
+const LABEL_WIDTH = 8;
+
+/** Shows a conversation to a person, each event on the line it happens. */
+export class Screen implements Watcher {
+  readonly #out = process.stdout;
+  #turnStarted = 0;
+  #working: NodeJS.Timeout | undefined;
+
+  heading(text: string): void {
+    const width = Math.min(this.#out.columns ?? 80, 100);
+    this.line("");
+    this.line(styled("bold", `── ${text} ${"─".repeat(Math.max(0, width - text.length - 4))}`));
+  }
+
+  line(text: string): void {
+    this.#clearProgress();
+    this.#out.write(`${text}\n`);
+  }
+
+  /** A labelled paragraph. What others wrote can't move the cursor or change colours. */
+  entry(label: string, text: string, style: Style = "reset"): void {
+    const [first = "", ...rest] = stripVTControlCharacters(text).trimEnd().split("\n");
+    this.line(`${styled(style, label.padEnd(LABEL_WIDTH))}${first}`);
+    for (const line of rest) this.line(" ".repeat(LABEL_WIDTH) + line);
+  }
+
+  onEvent(event: ProviderEvent): void {
+    switch (event.type) {
+      case "message_start":
+        this.#startProgress();
+        break;
+      case "text_delta":
+        this.entry("codex", event.text, "green");
+        break;
+      case "tool_call_start":
+        this.entry("call", `${event.tool_call.name}  ${styled("dim", event.tool_call.id)}`, "cyan");
+        break;
+      case "tool_call_delta":
+        this.entry("", styled("dim", event.tool_call.arguments));
+        break;
+      case "tool_result":
+        this.entry(event.tool_result.is_error ? "failed" : "result", shortened(event.tool_result.content), "cyan");
+        break;
+      case "error":
+        this.entry("error", `${event.error.code}: ${event.error.message}`, "red");
+        break;
+      case "message_end":
+        this.#endProgress();
+        this.#end(event);
+        break;
+    }
+  }
+
+  onLog({ level, message }: LogEntry): void {
+    if (level === "debug" || level === "info") return;
+    this.entry(level, message, level === "error" ? "red" : "yellow");
+  }
+
+  #end({ stop_reason, usage }: Extract<ProviderEvent, { type: "message_end" }>): void {
+    const { input_tokens, cache_read_tokens, output_tokens, thinking_tokens } = usage;
+    const seconds = ((performance.now() - this.#turnStarted) / 1000).toFixed(2);
+    const tokens = `${input_tokens} tokens in (${cache_read_tokens} cached), ${output_tokens} out (${thinking_tokens} thinking)`;
+    this.entry("", styled("dim", `${stop_reason} · this turn: ${tokens} · ${seconds} s`));
+  }
+
+  /** On a terminal, a line that shows that a long step is still going on. */
+  #startProgress(): void {
+    this.#turnStarted = performance.now();
+    if (!this.#out.isTTY) return;
+    this.#working = setInterval(() => {
+      const seconds = Math.round((performance.now() - this.#turnStarted) / 1000);
+      this.#clearProgress();
+      this.#out.write(styled("dim", `${" ".repeat(LABEL_WIDTH)}… working, ${seconds} s (Ctrl-C cancels the turn)`));
+    }, 1000);
+  }
+
+  #endProgress(): void {
+    clearInterval(this.#working);
+    this.#clearProgress();
+    this.#working = undefined;
+  }
+
+  #clearProgress(): void {
+    if (this.#working !== undefined) this.#out.write("\r\x1b[K");
+  }
+}
+
+const styled = (style: Style, text: string) => styleText(style, text, { stream: process.stdout });
+
+const MOST_RESULT_CHARACTERS = 600;
+
+function shortened(content: unknown): string {
+  const text = typeof content === "string" ? content : JSON.stringify(content, null, 2);
+  return text.length <= MOST_RESULT_CHARACTERS
+    ? text
+    : `${text.slice(0, MOST_RESULT_CHARACTERS)}… (${text.length} characters)`;
+}

@@ -1,0 +1,63 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { CodexHome, newestCodex } from "@plexum/real-codex";
+import { ScriptedModel } from "@plexum/scripted-model";
+import { demoModel } from "./demo-model.ts";
+
+/** What a conversation needs around it. Disposing of it removes what was made for it. */
+export interface Setup extends AsyncDisposable {
+  /** Says on one line what the conversation runs on. */
+  readonly description: string;
+  readonly model: string;
+  readonly workspace: string;
+  /** The environment the plugin runs in, with the profile and the codex it is to use. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export interface SetupOptions {
+  readonly model?: string | undefined;
+  readonly workspace?: string | undefined;
+}
+
+/** The real codex, a model that plays a script, and homes of their own for both: nothing of the user's is read or written. */
+export async function scriptedSetup({ workspace }: SetupOptions): Promise<Setup> {
+  const folders = await makeFolders(workspace, newestCodex.path);
+  const model = await ScriptedModel.start(demoModel);
+  const home = await CodexHome.create({ baseUrl: model.baseUrl });
+  return {
+    description: `codex ${newestCodex.version} with a scripted model`,
+    model: "codex",
+    workspace: folders.workspace,
+    env: { ...home.env, PLEXUM_PROFILE_ROOT: folders.profile },
+    async [Symbol.asyncDispose]() {
+      await model[Symbol.asyncDispose]();
+      await home[Symbol.asyncDispose]();
+      await folders.remove();
+    },
+  };
+}
+
+/** The user's own codex, with its login and its settings. */
+export async function liveSetup({ model = "", workspace }: SetupOptions): Promise<Setup> {
+  const folders = await makeFolders(workspace, "codex");
+  return {
+    description: `your own codex and its login${model === "" ? "" : `, model ${model}`}; its sessions keep the conversation`,
+    model,
+    workspace: folders.workspace,
+    env: { ...process.env, PLEXUM_PROFILE_ROOT: folders.profile },
+    [Symbol.asyncDispose]: folders.remove,
+  };
+}
+
+async function makeFolders(workspace: string | undefined, binary: string) {
+  const base = await mkdtemp(join(tmpdir(), "plexum-devhost-"));
+  const profile = join(base, "profile");
+  const plugin = join(profile, "plugins", "plexum-openai-provider");
+  await mkdir(plugin, { recursive: true });
+  await writeFile(join(plugin, "config.json"), JSON.stringify({ binary }));
+  const folder = workspace === undefined ? join(base, "workspace") : resolve(process.env.INIT_CWD ?? ".", workspace);
+  await mkdir(folder, { recursive: true });
+  if (workspace === undefined) await writeFile(join(folder, "notes.txt"), "Buy milk.\nCall Ada about the engine.\n");
+  return { profile, workspace: folder, remove: () => rm(base, { recursive: true, force: true }) };
+}

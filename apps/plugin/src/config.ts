@@ -1,0 +1,107 @@
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { PLUGIN_NAME } from "./name.ts";
+
+const text = z.string().check(z.minLength(1));
+
+const schema = z.looseObject({
+  binary: z.optional(text),
+  extra_args: z.optional(z.array(z.string())),
+  supported_models: z.optional(z.array(text).check(z.minLength(1))),
+  model_args: z.optional(z.record(z.string(), text)),
+  timeout_ms: z.optional(z.int().check(z.minimum(1))),
+});
+
+/** What is expected of each key, for the person who has to mend the file. */
+const EXPECTED: Record<string, string> = {
+  binary: "a string: the name or path of the codex executable",
+  extra_args: "a list of strings: arguments for codex exec",
+  supported_models: "a list of at least one model name",
+  model_args: "an object that maps a model name to a value for --model",
+  timeout_ms: "a whole number of milliseconds from 1",
+};
+
+export interface Config {
+  /** The codex executable: a path, or a name on the PATH. */
+  readonly binary: string;
+  /** More arguments for `codex exec`, in front of the prompt. */
+  readonly extraArgs: readonly string[];
+  /** The models offered to the host. */
+  readonly supportedModels: readonly string[];
+  /** Model name → value of `--model`. */
+  readonly modelArgs: Readonly<Record<string, string>>;
+  /** A turn's time limit. Undefined: codex-exec's own default, an hour. */
+  readonly timeoutMs: number | undefined;
+}
+
+export interface LoadedConfig {
+  readonly config: Config;
+  readonly path: string;
+  readonly warnings: readonly string[];
+}
+
+/** The config's file names its fault in its message. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly code = "config_invalid";
+}
+
+export function configPath(env: NodeJS.ProcessEnv): string {
+  const profile = env.PLEXUM_PROFILE_ROOT || join(homedir(), ".plexum");
+  return join(profile, "plugins", PLUGIN_NAME, "config.json");
+}
+
+/**
+ * Reads the config. A missing file is an empty one; an unknown key is a warning.
+ * @throws ConfigError naming the file, the key and what was expected.
+ */
+export async function loadConfig(env: NodeJS.ProcessEnv): Promise<LoadedConfig> {
+  const path = configPath(env);
+  const content = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return "{}";
+    throw new ConfigError(`${path} can't be read (${error.message}): make it readable for this user, or remove it.`, {
+      cause: error,
+    });
+  });
+  return { ...readConfig(content, path), path };
+}
+
+export function readConfig(content: string, path: string): Omit<LoadedConfig, "path"> {
+  const parsed = schema.safeParse(parseJson(content, path));
+  if (!parsed.success) {
+    const [key] = parsed.error.issues[0]?.path ?? [];
+    throw new ConfigError(
+      key === undefined
+        ? `${path} must hold a JSON object, as {"binary": "codex"}.`
+        : `${path}: "${String(key)}" must be ${EXPECTED[String(key)]}.`,
+    );
+  }
+  const { binary = "codex", extra_args = [], supported_models = ["codex"], model_args = {}, timeout_ms } = parsed.data;
+  const unknown = Object.keys(parsed.data).filter((key) => !(key in EXPECTED));
+  return {
+    config: {
+      binary,
+      extraArgs: extra_args,
+      supportedModels: supported_models,
+      modelArgs: model_args,
+      timeoutMs: timeout_ms,
+    },
+    warnings: unknown.map(
+      (key) =>
+        `${path}: the key "${key}" is not known and has no effect; known are ${Object.keys(EXPECTED).join(", ")}`,
+    ),
+  };
+}
+
+function parseJson(content: string, path: string): unknown {
+  try {
+    return JSON.parse(content);
+  } catch (cause) {
+    throw new ConfigError(
+      `${path} is not JSON (${(cause as Error).message}): correct it, or remove it to use the defaults.`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,19 @@
+import { enableCompileCache } from "node:module";
+
+// Started anew for each host and each codex: what was compiled once is not compiled again.
+enableCompileCache();
+
+const [subcommand, ...args] = process.argv.slice(2);
+
+switch (subcommand) {
+  case undefined: {
+    const { servePlugin } = await import("./serve-plugin.ts");
+    await servePlugin();
+    break;
+  }
+  default:
+    process.stderr.write(
+      `plexum-openai-provider-plugin: unknown subcommand "${subcommand}"${args.length > 0 ? ` (with ${args.join(" ")})` : ""}. Plexum starts it without any.\n`,
+    );
+    process.exitCode = 1;
+}

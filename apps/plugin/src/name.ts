@@ -1,0 +1,9 @@
+import packageJson from "../package.json" with { type: "json" };
+
+/** The plugin's name for Plexum: that of its folder in a profile. */
+export const PLUGIN_NAME = "plexum-openai-provider";
+
+/** The bare file name of the launcher beside the manifest. */
+export const EXECUTABLE_NAME = "plexum-openai-provider-plugin";
+
+export const VERSION: string = packageJson.version;

@@ -1,0 +1,34 @@
+import { type Host, type Manifest, type Plugin, serve } from "@plexum/plugin-sdk";
+import { loadConfig } from "./config.ts";
+import { manifestFor } from "./manifest.ts";
+import type { Provider } from "./provider.ts";
+
+/** Runs the plugin on stdin and stdout until its host is gone. */
+export async function servePlugin(): Promise<void> {
+  await serve(new CodexPlugin());
+}
+
+class CodexPlugin implements Plugin {
+  #provider: Promise<Provider> | undefined;
+
+  async initialize(host: Host): Promise<Manifest> {
+    const { config, path, warnings } = await loadConfig(process.env);
+    for (const warning of warnings) host.log("warning", warning);
+    host.log("info", "initialised", {
+      binary: config.binary,
+      extra_args: config.extraArgs,
+      models: config.supportedModels,
+      config: path,
+    });
+    // What runs turns is loaded behind the handshake: the host waits for that, and many plugins are never asked.
+    this.#provider = new Promise((resolve) => setImmediate(resolve))
+      .then(() => import("./provider.ts"))
+      .then(({ Provider }) => new Provider(host, config, process.env));
+    return manifestFor(config);
+  }
+
+  async stream(...args: Parameters<Provider["stream"]>): Promise<void> {
+    const provider = await this.#provider;
+    return provider?.stream(...args);
+  }
+}

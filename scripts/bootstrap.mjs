@@ -1,0 +1,42 @@
+// `npm start` and `npm test`, on a machine that has Node 20 or later and npm. Everything else is installed from here:
+// pnpm for this run, and with the dependencies the Node that the repository itself runs on.
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const { packageManager } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+const [job, ...args] = process.argv.slice(2);
+
+if (job === "start") {
+  say("Installing what the conversation needs (the first time about 250 MB: the real codex is among it) …");
+  pnpm("install", "--frozen-lockfile", "--reporter=append-only", "--filter=.", "--filter=@plexum/devhost...");
+  say("Building the plugin …");
+  pnpm("exec", "turbo", "run", "build", "--filter=plexum-openai-provider", "--output-logs=errors-only");
+  pnpm("exec", "node", "apps/devhost/src/main.ts", ...args);
+} else if (job === "test") {
+  say("Installing everything that is tested with (the first time about 600 MB: five codex versions are among it) …");
+  pnpm("install", "--frozen-lockfile", "--reporter=append-only");
+  pnpm("exec", "node", "scripts/test.ts", ...args);
+} else {
+  throw new Error(`bootstrap.mjs knows the jobs "start" and "test", not ${JSON.stringify(job)}`);
+}
+
+function say(text) {
+  process.stdout.write(`${text}\n`);
+}
+
+function pnpm(...command) {
+  const npm = process.env.npm_execpath;
+  if (npm === undefined) throw new Error("Run this by npm: `npm start` or `npm test`.");
+  const [file, prefix] = npm.includes("pnpm")
+    ? [npm, []]
+    : [process.execPath, [npm, "exec", "--yes", "--loglevel=error", `--package=${packageManager}`, "--", "pnpm"]];
+  const { status, signal, error } = spawnSync(file, [...prefix, ...command], {
+    cwd: root,
+    stdio: "inherit",
+    env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1", INIT_CWD: process.env.INIT_CWD ?? process.cwd() },
+  });
+  if (error) throw error;
+  if (status !== 0) process.exit(status ?? (signal === "SIGINT" ? 130 : 1));
+}
