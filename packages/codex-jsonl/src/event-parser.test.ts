@@ -1,12 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { handleAll } from "./event-parser.ts";
 import { createEventParser, type EventParserOptions, type ParsedEvent } from "./index.ts";
 import { EVENTS, mutatedEvents } from "./testing/sample-events.ts";
 
 function parse(chunks: readonly Uint8Array[], options?: EventParserOptions): ParsedEvent[] {
   const results: ParsedEvent[] = [];
-  const push = (result: ParsedEvent) => results.push(result);
-  const parser = createEventParser({ onEvent: push, onUnknown: push, onMalformed: push, onOversized: push }, options);
+  const parser = createEventParser(
+    handleAll((result) => results.push(result)),
+    options,
+  );
   for (const chunk of chunks) parser.feed(chunk);
   parser.end();
   return results;

@@ -1,4 +1,4 @@
-import { DEFAULT_MAX_LINE_BYTES, type LineLimit, LineSplitter } from "@plexum/jsonl";
+import { DEFAULT_MAX_LINE_BYTES, type LineLimit, LineSplitter, type SplitLine } from "@plexum/jsonl";
 import type { CodexEvent } from "./events.ts";
 import { readBatch } from "./read-batch.ts";
 import { readEvent } from "./read-event.ts";
@@ -27,6 +27,11 @@ export interface EventParser {
   end(): void;
 }
 
+/** Smaller chunks seldom hold a whole line: there is nothing to gain by decoding them at once. */
+const MIN_BATCH_BYTES = 512;
+
+const NEWLINE = 0x0a;
+
 /**
  * Reads the stdout of `codex exec --json` as it comes. Holds one unfinished line, never more than the cap.
  *
@@ -35,8 +40,63 @@ export interface EventParser {
  *
  * @throws RangeError if an option is not a whole number in its range.
  */
-export function createEventParser(handlers: EventHandlers, options?: EventParserOptions): EventParser {
-  return createResultParser((result) => dispatch(result, handlers), options);
+export function createEventParser(
+  handlers: EventHandlers,
+  { maxLineBytes = DEFAULT_MAX_LINE_BYTES }: EventParserOptions = {},
+): EventParser {
+  let splitter = new LineSplitter({ maxLineBytes });
+  /** Bytes fed so far, and whether they end within a line. */
+  let position = 0;
+  let isWithinLine = false;
+
+  const onEvent = (event: CodexEvent) => handlers.onEvent?.(event);
+  const deliver = (line: SplitLine) => {
+    const result = readEvent(line);
+    if (result !== undefined) dispatch(result, handlers);
+  };
+
+  function feedBatch(bytes: Buffer) {
+    const begin = isWithinLine ? bytes.indexOf(NEWLINE) + 1 : 0;
+    const end = bytes.lastIndexOf(NEWLINE) + 1;
+    const unfinished = splitter.write(bytes.subarray(0, begin));
+    const offset = position + begin;
+    // The rest of the chunk is put away before any handler runs, which may throw.
+    splitter = new LineSplitter({ maxLineBytes, startOffset: position + end });
+    splitter.write(bytes.subarray(end));
+    position += bytes.length;
+    isWithinLine = end < bytes.length;
+
+    unfinished.forEach(deliver);
+    const lines = bytes.subarray(begin, end);
+    const read = readBatch(lines, onEvent);
+    if (read < lines.length) {
+      const rest = new LineSplitter({ maxLineBytes, startOffset: offset + read });
+      rest.write(lines.subarray(read)).forEach(deliver);
+    }
+  }
+
+  function feedPiece(chunk: Uint8Array) {
+    const lines = splitter.write(chunk);
+    position += chunk.length;
+    if (chunk.length > 0) isWithinLine = chunk[chunk.length - 1] !== NEWLINE;
+    lines.forEach(deliver);
+  }
+
+  return {
+    feed(chunk) {
+      // A chunk no longer than the cap holds no line that is.
+      const isBatch = chunk.length >= MIN_BATCH_BYTES && chunk.length <= maxLineBytes && chunk.includes(NEWLINE);
+      if (isBatch) feedBatch(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
+      else feedPiece(chunk);
+    },
+    end() {
+      const last = splitter.finish();
+      splitter = new LineSplitter({ maxLineBytes });
+      position = 0;
+      isWithinLine = false;
+      last.forEach(deliver);
+    },
+  };
 }
 
 function dispatch(result: ParsedEvent, handlers: EventHandlers): void {
@@ -55,65 +115,7 @@ function dispatch(result: ParsedEvent, handlers: EventHandlers): void {
   }
 }
 
-const NEWLINE = 0x0a;
-
-/** Chunks of these sizes are worth decoding at once: smaller ones hold no whole line, larger ones would double the memory. */
-const MIN_BATCH_BYTES = 512;
-const MAX_BATCH_BYTES = 1024 * 1024;
-
-/** `createEventParser` with one function for every result. */
-export function createResultParser(
-  onResult: (result: ParsedEvent) => void,
-  { maxLineBytes = DEFAULT_MAX_LINE_BYTES }: EventParserOptions = {},
-): EventParser {
-  let splitter = new LineSplitter({ maxLineBytes });
-  /** Bytes fed so far, and whether they end within a line. */
-  let position = 0;
-  let isWithinLine = false;
-
-  const deliver = (line: Parameters<typeof readEvent>[0]) => {
-    const result = readEvent(line);
-    if (result !== undefined) onResult(result);
-  };
-
-  function feedBatch(bytes: Buffer) {
-    const begin = isWithinLine ? bytes.indexOf(NEWLINE) + 1 : 0;
-    const end = bytes.lastIndexOf(NEWLINE) + 1;
-    const first = splitter.write(bytes.subarray(0, begin));
-    // The rest of the chunk is put away before any handler runs, which may throw.
-    const offset = position + begin;
-    splitter = new LineSplitter({ maxLineBytes, startOffset: position + end });
-    splitter.write(bytes.subarray(end));
-    position += bytes.length;
-    isWithinLine = end < bytes.length;
-
-    first.forEach(deliver);
-    const lines = bytes.subarray(begin, end);
-    const read = readBatch(lines, onResult);
-    if (read < lines.length) {
-      const rest = new LineSplitter({ maxLineBytes, startOffset: offset + read });
-      rest.write(lines.subarray(read)).forEach(deliver);
-    }
-  }
-
-  return {
-    feed(chunk) {
-      const isBatch = chunk.length >= MIN_BATCH_BYTES && chunk.length <= Math.min(MAX_BATCH_BYTES, maxLineBytes);
-      if (isBatch && chunk.includes(NEWLINE)) {
-        feedBatch(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
-        return;
-      }
-      const lines = splitter.write(chunk);
-      position += chunk.length;
-      if (chunk.length > 0) isWithinLine = chunk[chunk.length - 1] !== NEWLINE;
-      lines.forEach(deliver);
-    },
-    end() {
-      const last = splitter.finish();
-      splitter = new LineSplitter({ maxLineBytes });
-      position = 0;
-      isWithinLine = false;
-      last.forEach(deliver);
-    },
-  };
+/** One function for all there is to handle. */
+export function handleAll(onResult: (result: ParsedEvent) => void): EventHandlers {
+  return { onEvent: onResult, onUnknown: onResult, onMalformed: onResult, onOversized: onResult };
 }

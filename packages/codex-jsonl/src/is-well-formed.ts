@@ -76,8 +76,8 @@ const isString = (value: unknown) => typeof value === "string";
 // JSON.parse makes Infinity of 1e999.
 const isNumber = (value: unknown) => Number.isFinite(value);
 const isTokens = (value: unknown) => value === undefined || isNumber(value);
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+// An array of JSON passes too; it has none of the keys that are asked for next.
+const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null;
 const isErrorDetail = (value: unknown) => isObject(value) && isString(value.message);
 const isFileChange = (value: unknown) => isObject(value) && isString(value.path) && isString(value.kind);
 const isTodoEntry = (value: unknown) => isObject(value) && isString(value.text) && typeof value.completed === "boolean";

@@ -1,4 +1,4 @@
-import { createResultParser, type EventParserOptions } from "./event-parser.ts";
+import { createEventParser, type EventParserOptions, handleAll } from "./event-parser.ts";
 import type { ParsedEvent } from "./results.ts";
 
 /**
@@ -12,14 +12,18 @@ export async function* parseEvents(
   options: EventParserOptions = {},
 ): AsyncGenerator<ParsedEvent, void, undefined> {
   let results: ParsedEvent[] = [];
-  const parser = createResultParser((result) => results.push(result), options);
+  const parser = createEventParser(
+    handleAll((result) => results.push(result)),
+    options,
+  );
   for await (const chunk of source) {
     parser.feed(chunk);
     if (results.length === 0) continue;
     const ready = results;
     results = [];
-    yield* ready;
+    // Not `yield*`, which would wrap the array in an iterator of promises.
+    for (const result of ready) yield result;
   }
   parser.end();
-  yield* results;
+  for (const result of results) yield result;
 }

@@ -1,4 +1,4 @@
-import { createResultParser, type EventParserOptions } from "./event-parser.ts";
+import { createEventParser, type EventParserOptions, handleAll } from "./event-parser.ts";
 import type { ParsedEvent } from "./results.ts";
 
 /** Bytes in, events out, for web streams: `stream.pipeThrough(new EventParserStream())`. No input makes it fail. */
@@ -6,7 +6,10 @@ export class EventParserStream extends TransformStream<Uint8Array, ParsedEvent> 
   /** @throws RangeError if an option is not a whole number in its range. */
   constructor(options: EventParserOptions = {}) {
     let onResult: (result: ParsedEvent) => void;
-    const parser = createResultParser((result) => onResult(result), options);
+    const parser = createEventParser(
+      handleAll((result) => onResult(result)),
+      options,
+    );
     super({
       start(controller) {
         onResult = (result) => controller.enqueue(result);
