@@ -4,7 +4,7 @@
  * otherwise, this file is the one to correct.
  *
  * The schemas only check, they never change a value: an unknown key, block, event or operation comes through as it was
- * sent. They are built with `zod/mini`, which costs a plugin's start 2 ms where `zod` costs 30.
+ * sent. They are built with `zod/mini`: bundled, it adds 2 to 3 ms to a plugin's start, where `zod` adds 30.
  */
 import * as z from "zod/mini";
 import { tagged } from "./tagged.ts";
