@@ -1,0 +1,28 @@
+/**
+ * Feeds one line of 64 MiB in pieces of 64 KiB and prints as JSON what became of it and by how many bytes the process's
+ * peak memory grew. A process of its own, because a peak can't be reset.
+ */
+import { createEventParser } from "../index.ts";
+
+const LINE_BYTES = 64 * 1024 * 1024;
+const [head, tail] = [
+  '{"type":"item.completed","item":{"id":"item_0","type":"command_execution","command":"…","aggregated_output":"',
+  '","exit_code":0,"status":"completed"}}\n',
+].map((text) => Buffer.from(text)) as [Buffer, Buffer];
+const filler = Buffer.alloc(64 * 1024, "x");
+
+let type: string | undefined;
+const parser = createEventParser({
+  onEvent: (event) => {
+    type = event.type;
+  },
+  onOversized: (line) => {
+    type = line.type;
+  },
+});
+const before = process.resourceUsage().maxRSS;
+parser.feed(head);
+for (let fed = head.length; fed < LINE_BYTES; fed += filler.length) parser.feed(filler);
+parser.feed(tail);
+const growth = (process.resourceUsage().maxRSS - before) * 1024;
+console.log(JSON.stringify({ type, growth, lineBytes: LINE_BYTES }));
