@@ -72,22 +72,27 @@ function replaceAt(value: unknown, path: Path, replacement: unknown): unknown {
   const last = path.at(-1) as string;
   if (replacement === undefined) delete at[last];
   else at[last] = replacement;
-  return copy;
+  // A place deleted in an array would be a hole, which JSON has not.
+  return JSON.parse(JSON.stringify(copy));
 }
 
 // zod leaves out a key of this name; what JSON.parse makes of it is harmless.
 const json = fc.jsonValue().filter((value) => !JSON.stringify(value).includes("__proto__"));
 
+/** Every event with every one of its places holding what a check is likely to get wrong. */
+export const NEAR_MISSES: unknown[] = EVENTS.flatMap((event) =>
+  pathsOf(event).flatMap((path) =>
+    [undefined, null, "", 0, Number.MAX_VALUE, false, [], [null], {}].map((value) => replaceAt(event, path, value)),
+  ),
+);
+
 /** JSON values: events as codex writes them, and events in which one place holds something else, an unknown key, or nothing. */
-export const mutatedEvents: fc.Arbitrary<unknown> = fc
-  .constantFrom(...EVENTS)
-  .chain((event) =>
-    fc.oneof(
-      fc.constant(event),
-      fc
-        .tuple(fc.constantFrom(...pathsOf(event)), fc.option(json, { nil: undefined }))
-        .map(([path, replacement]) => replaceAt(event, path, replacement)),
-      fc.tuple(fc.string(), json).map(([key, value]) => (key === "__proto__" ? event : { [key]: value, ...event })),
-    ),
-  )
-  .map((value) => JSON.parse(JSON.stringify(value)));
+export const mutatedEvents: fc.Arbitrary<unknown> = fc.constantFrom(...EVENTS).chain((event) =>
+  fc.oneof(
+    fc.constant(event),
+    fc
+      .tuple(fc.constantFrom(...pathsOf(event)), fc.option(json, { nil: undefined }))
+      .map(([path, replacement]) => replaceAt(event, path, replacement)),
+    fc.tuple(fc.string(), json).map(([key, value]) => (key === "__proto__" ? event : { [key]: value, ...event })),
+  ),
+);
