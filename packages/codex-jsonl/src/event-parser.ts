@@ -45,6 +45,8 @@ export function createEventParser(
   { maxLineBytes = DEFAULT_MAX_LINE_BYTES }: EventParserOptions = {},
 ): EventParser {
   let splitter = new LineSplitter({ maxLineBytes });
+  /** A chunk no longer than the cap holds no line over it; one no longer than the default fits into a string. */
+  const maxBatchBytes = Math.min(maxLineBytes, DEFAULT_MAX_LINE_BYTES);
   /** Bytes fed so far, and whether they end within a line. */
   let position = 0;
   let isWithinLine = false;
@@ -84,9 +86,8 @@ export function createEventParser(
 
   return {
     feed(chunk) {
-      // A chunk no longer than the cap holds no line that is.
-      const isBatch = chunk.length >= MIN_BATCH_BYTES && chunk.length <= maxLineBytes && chunk.includes(NEWLINE);
-      if (isBatch) feedBatch(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
+      const isBatch = chunk.length >= MIN_BATCH_BYTES && chunk.length <= maxBatchBytes;
+      if (isBatch && chunk.includes(NEWLINE)) feedBatch(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
       else feedPiece(chunk);
     },
     end() {

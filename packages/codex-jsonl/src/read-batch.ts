@@ -3,7 +3,10 @@ import { isWellFormedEvent } from "./is-well-formed.ts";
 
 const NEWLINE = 0x0a;
 
-/** Decoded at a time. One character outside Latin-1 makes V8 keep the whole text in two bytes a character, which parses slower: keep it short. */
+/**
+ * Decoded at a time. One character outside Latin-1 makes V8 keep the whole text in two bytes a character, which is slower
+ * to parse: the less text that happens to, the better.
+ */
 const PIECE_BYTES = 4096;
 
 /**

@@ -30,7 +30,7 @@ function readUnusual(line: Line, value: unknown): ParsedEvent {
   const { offset } = line;
   const { type: eventType } = value;
   if (!EVENT_TYPES.has(eventType)) return { type: "unknown", eventType, offset, value };
-  if ("item" in value && isTyped(value.item) && !ITEM_TYPES.has(value.item.type)) {
+  if (eventType.startsWith("item.") && isTyped(value.item) && !ITEM_TYPES.has(value.item.type)) {
     return { type: "unknown", eventType, itemType: value.item.type, offset, value };
   }
   const { data, error } = codexEventSchema.safeParse(value);
