@@ -1,3 +1,3 @@
 import { program } from "../../tsup.base.ts";
 
-export default program({ main: "src/main.ts" });
+export default program({ main: "src/main.ts", watchdog: "src/watchdog.ts" });

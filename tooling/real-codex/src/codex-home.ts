@@ -47,10 +47,13 @@ ${config}`;
     await writeFile(join(this.path, "config.toml"), toml, { mode: 0o600 });
   }
 
-  /** This process's environment with this home in it, and without what would lead codex elsewhere. */
+  /**
+   * This process's environment with this home in it, and without what would lead codex elsewhere. HOME is the same
+   * folder: codex runs commands in a login shell, and what a person's profile does there is no part of a test.
+   */
   get env(): NodeJS.ProcessEnv {
     const { OPENAI_API_KEY: _key, CODEX_SQLITE_HOME: _sqlite, ...env } = process.env;
-    return { ...env, CODEX_HOME: this.path };
+    return { ...env, CODEX_HOME: this.path, HOME: this.path };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,203 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { oldestCodex } from "@plexum/older-codex";
+import { newestCodex } from "@plexum/real-codex";
+import { answer, say, shell } from "@plexum/scripted-model";
+import { describe, expect, test } from "vitest";
+import { eventually, Harness, turn } from "./harness.ts";
+
+/**
+ * A command that nothing would end by itself: a process in the foreground, one in the background in a session of its own,
+ * and one without the environment. `seconds` tells this test's processes from every other's.
+ */
+const stubborn = (seconds: number) =>
+  `setsid sleep ${seconds} & env -i sleep ${seconds} & trap '' TERM; sleep ${seconds}`;
+
+let nextSeconds = 100_000 + (process.pid % 1000) * 100;
+
+function sleepers(seconds: number): number[] {
+  try {
+    // Not by a shell: its own command line would be found too.
+    return execFileSync("pgrep", ["-f", `sleep ${seconds}`], { encoding: "utf8" })
+      .trim()
+      .split("\n")
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
+describe.each([oldestCodex, newestCodex])("the end of a turn on codex $version", (codex) => {
+  async function running(config: Record<string, unknown> = {}) {
+    const seconds = nextSeconds++;
+    const harness = await Harness.create({
+      codex,
+      config,
+      script: [answer([shell(stubborn(seconds))]), say("unused")],
+    });
+    return { harness, seconds };
+  }
+
+  const commandsRun = (seconds: number) => eventually("the model's commands run", () => sleepers(seconds).length >= 3);
+
+  async function nextTurnWorks(harness: Harness, plugin = harness.plugin()): Promise<void> {
+    harness.model.play([say("still here")]);
+    expect(await turn(await plugin, harness.request("and now?"))).toMatchObject({
+      text: "still here",
+      end: { stop_reason: "end_turn" },
+    });
+    expect(harness.model.lastRequest.userTexts).toContain("start");
+  }
+
+  test("the host cancels", async () => {
+    const { harness, seconds } = await running();
+    await using _ = harness;
+    const plugin = await harness.plugin();
+    const cancel = new AbortController();
+    const ending = turn(plugin, harness.request("start"), { signal: cancel.signal });
+    await commandsRun(seconds);
+    cancel.abort();
+    await eventually("nothing is left", () => sleepers(seconds).length === 0, 2000);
+    const { end, error } = await ending;
+    expect(end.stop_reason).toBe("cancelled");
+    expect(error).toBeUndefined();
+    await nextTurnWorks(harness, Promise.resolve(plugin));
+  });
+
+  test("the time limit", async () => {
+    const { harness, seconds } = await running({ timeout_ms: 2500 });
+    await using _ = harness;
+    const plugin = await harness.plugin();
+    const { end, error } = await turn(plugin, harness.request("start"));
+    expect(sleepers(seconds)).toEqual([]);
+    expect(end.stop_reason).toBe("error");
+    expect(error).toMatchObject({ code: "timed_out", message: expect.stringContaining("2500 ms") });
+    await nextTurnWorks(harness, Promise.resolve(plugin));
+  });
+
+  test("codex is killed from outside", async () => {
+    const { harness, seconds } = await running();
+    await using _ = harness;
+    const plugin = await harness.plugin();
+    const ending = turn(plugin, harness.request("start"));
+    await commandsRun(seconds);
+    process.kill(harness.logs.find(({ message }) => message === "codex started")?.fields.pid as number, "SIGKILL");
+    const { end, error } = await ending;
+    // One that had cleared its environment was linked to the turn by codex alone.
+    const left = sleepers(seconds).filter((pid) => readFileSync(`/proc/${pid}/environ`).length > 0);
+    expect(left).toEqual([]);
+    expect(end.stop_reason).toBe("error");
+    expect(error?.code).toBe("crashed");
+    await nextTurnWorks(harness, Promise.resolve(plugin));
+    for (const pid of sleepers(seconds)) process.kill(pid, "SIGKILL");
+  });
+
+  test("SIGTERM to the plugin", async () => {
+    const { harness, seconds } = await running();
+    await using _ = harness;
+    const plugin = await harness.plugin();
+    const ending = turn(plugin, harness.request("start"));
+    await commandsRun(seconds);
+    process.kill(plugin.pid as number, "SIGTERM");
+    await eventually("nothing is left", () => sleepers(seconds).length === 0, 2000);
+    expect((await ending).end.stop_reason).toBe("cancelled");
+    expect(await plugin.closed).toEqual({ exitCode: 0, signal: null });
+    await nextTurnWorks(harness);
+  });
+
+  test("the plugin is killed outright: its watchdog ends what it left, and the next plugin takes over", async () => {
+    const { harness, seconds } = await running();
+    await using _ = harness;
+    const plugin = await harness.plugin();
+    const ending = turn(plugin, harness.request("start")).catch((error: unknown) => error);
+    await commandsRun(seconds);
+    process.kill(plugin.pid as number, "SIGKILL");
+    await eventually("nothing is left", () => sleepers(seconds).length === 0, 3000);
+    expect(await ending).toMatchObject({ code: "closed" });
+    await nextTurnWorks(harness);
+  });
+
+  test("the plugin is killed outright, and the next one does not wait for the watchdog", async () => {
+    const { harness, seconds } = await running();
+    await using _ = harness;
+    const plugin = await harness.plugin();
+    const ending = turn(plugin, harness.request("start")).catch((error: unknown) => error);
+    await commandsRun(seconds);
+    process.kill(plugin.pid as number, "SIGKILL");
+    await nextTurnWorks(harness);
+    expect(sleepers(seconds)).toEqual([]);
+    await ending;
+  });
+
+  test("a second turn on the workspace is refused, from this plugin and from another; the first is untouched", async () => {
+    await using harness = await Harness.create({ codex, script: [answer([shell("sleep 1.5")]), say("done")] });
+    const [plugin, other] = [await harness.plugin(), await harness.plugin()];
+    const first = turn(plugin, harness.request("start"));
+    await eventually("the first has started", () => harness.model.requests.length > 0);
+    for (const second of [plugin, other]) {
+      await expect(turn(second, harness.request("me too"))).rejects.toMatchObject({ data: { code: "busy" } });
+    }
+    expect(await first).toMatchObject({ text: "done", end: { stop_reason: "end_turn" } });
+    expect(harness.model.requests).toHaveLength(2);
+    harness.model.play([say("now you")]);
+    expect((await turn(other, harness.request("me too"))).text).toBe("now you");
+  });
+});
+
+test("a plugin that ends leaves no process behind", async () => {
+  await using harness = await Harness.create({ codex: newestCodex, script: [say("hi")] });
+  const plugin = await harness.plugin();
+  await turn(plugin, harness.request("hi"));
+  const guards = () => descendantsOf(plugin.pid as number);
+  expect(guards()).toHaveLength(1);
+  const [guard] = guards();
+  await plugin.close();
+  await eventually("the guard is gone", () => !isAlive(guard as number), 2000);
+});
+
+test("stdout carries protocol lines only, whatever codex prints", async () => {
+  await using harness = await Harness.create({
+    codex: newestCodex,
+    script: [answer([shell("echo noise; echo noise >&2")]), say("hi")],
+  });
+  const { PLUGIN } = await import("./harness.ts");
+  const plugin = spawn(process.execPath, [PLUGIN], { env: harness.env, stdio: ["pipe", "pipe", "ignore"] });
+  const lines: string[] = [];
+  let rest = "";
+  plugin.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+    const parts = (rest + chunk).split("\n");
+    rest = parts.pop() ?? "";
+    lines.push(...parts);
+  });
+  const send = (message: object) => plugin.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
+  send({
+    id: 1,
+    method: "initialize",
+    params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "t", version: "1" } },
+  });
+  send({ method: "notifications/initialized" });
+  send({ id: 2, method: "plexum/provider/stream", params: harness.request("hi") });
+  await eventually("the turn is over", () => lines.some((line) => JSON.parse(line).id === 2));
+  plugin.stdin.end();
+  const [exitCode] = await once(plugin, "exit");
+  expect(exitCode).toBe(0);
+  expect(rest).toBe("");
+  expect(lines.map((line) => JSON.parse(line)).every(({ jsonrpc }) => jsonrpc === "2.0")).toBe(true);
+});
+
+function descendantsOf(pid: number): number[] {
+  return execFileSync("ps", ["-eo", "pid=,ppid="], { encoding: "utf8" })
+    .trim()
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .flatMap(([child, parent]) => (parent === pid && child !== undefined ? [child] : []));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,145 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+  type ConnectedPlugin,
+  connectPlugin,
+  type LogEntry,
+  type Message,
+  type ProviderEvent,
+  type StreamRequest,
+} from "@plexum/plugin-sdk";
+import { CodexHome, type CodexHomeOptions, type CodexInstall } from "@plexum/real-codex";
+import { type Script, ScriptedModel } from "@plexum/scripted-model";
+
+/** The plugin as it is shipped: built. */
+export const PLUGIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+
+export interface HarnessOptions {
+  readonly codex: CodexInstall;
+  readonly script?: Script;
+  /** More of the plugin's config. */
+  readonly config?: Record<string, unknown>;
+  readonly home?: Partial<CodexHomeOptions>;
+}
+
+/** What a turn gave the host. */
+export interface TurnSeen {
+  readonly events: ProviderEvent[];
+  readonly text: string;
+  readonly end: Extract<ProviderEvent, { type: "message_end" }>;
+  readonly error: { code: string; message: string } | undefined;
+}
+
+/** A host with the built plugin, the real codex behind it, and a scripted model behind that; all in folders of their own. */
+export class Harness implements AsyncDisposable {
+  readonly model: ScriptedModel;
+  readonly home: CodexHome;
+  readonly folder: string;
+  readonly logs: LogEntry[] = [];
+  readonly #plugins: ConnectedPlugin[] = [];
+  readonly #stack: AsyncDisposableStack;
+
+  private constructor(stack: AsyncDisposableStack, model: ScriptedModel, home: CodexHome, folder: string) {
+    this.#stack = stack;
+    this.model = model;
+    this.home = home;
+    this.folder = folder;
+  }
+
+  static async create({ codex, script, config, home: homeOptions }: HarnessOptions): Promise<Harness> {
+    await using stack = new AsyncDisposableStack();
+    const model = stack.use(await ScriptedModel.start(script));
+    const home = stack.use(await CodexHome.create({ baseUrl: model.baseUrl, ...homeOptions }));
+    const folder = await mkdtemp(join(tmpdir(), "plexum-e2e-"));
+    stack.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+    const harness = new Harness(stack.move(), model, home, folder);
+    await harness.configure({ binary: codex.path, ...config });
+    return harness;
+  }
+
+  get workspace(): string {
+    return join(this.folder, "workspace");
+  }
+
+  get env(): NodeJS.ProcessEnv {
+    return { ...this.home.env, PLEXUM_PROFILE_ROOT: this.folder };
+  }
+
+  async configure(config: unknown): Promise<void> {
+    const folder = join(this.folder, "plugins", "plexum-openai-provider");
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, "config.json"), typeof config === "string" ? config : JSON.stringify(config));
+  }
+
+  async plugin(): Promise<ConnectedPlugin> {
+    const plugin = await connectPlugin({
+      command: process.execPath,
+      args: [PLUGIN],
+      env: this.env,
+      onLog: (entry) => this.logs.push(entry),
+    });
+    this.#plugins.push(plugin);
+    return plugin;
+  }
+
+  request(prompt: string | Message[], overrides: Partial<StreamRequest> = {}): StreamRequest {
+    const messages = typeof prompt === "string" ? [user(prompt)] : prompt;
+    return {
+      stream_id: randomUUID(),
+      model_id: "codex",
+      agent: { agent_id: "alice", workspace: this.workspace },
+      request: { messages },
+      ...overrides,
+    };
+  }
+
+  warnings(): string[] {
+    return this.logs.filter(({ level }) => level === "warning").map(({ message }) => message);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const plugin of this.#plugins) await plugin.close();
+    await this.#stack.disposeAsync();
+  }
+}
+
+export const user = (text: string): Message => ({ role: "user", content: [{ type: "text", text }] });
+export const assistant = (text: string): Message => ({ role: "assistant", content: [{ type: "text", text }] });
+
+/** Runs one turn to its end, and checks what every turn must keep to. */
+export async function turn(
+  plugin: ConnectedPlugin,
+  request: StreamRequest,
+  options: { signal?: AbortSignal; onEvent?: (event: ProviderEvent) => void } = {},
+): Promise<TurnSeen> {
+  const events: ProviderEvent[] = [];
+  for await (const event of plugin.stream(request, options)) {
+    events.push(event);
+    options.onEvent?.(event);
+  }
+  const types = events.map(({ type }) => type);
+  const end = events.at(-1);
+  if (types[0] !== "message_start" || end?.type !== "message_end")
+    throw new Error(`not a whole turn: ${types.join(", ")}`);
+  const error = events.find((event) => event.type === "error");
+  const text = events.flatMap((event) => (event.type === "text_delta" ? [event.text] : [])).join("\n");
+  return { events, text, end, error: error?.error };
+}
+
+/** Waits for what must become true soon; fails if it does not. */
+export async function eventually<T>(
+  what: string,
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+  limitMs = 10_000,
+): Promise<T> {
+  const deadline = performance.now() + limitMs;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (performance.now() > deadline) throw new Error(`${what}: not within ${limitMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
