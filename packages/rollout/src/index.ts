@@ -1,1 +1,24 @@
-export {};
+export { type CallEdit, consumeHeavy, consumeLight } from "./call-edit.ts";
+export { RolloutError, type RolloutErrorCode } from "./errors.ts";
+export { type FindRolloutOptions, type FoundRollout, findRollout } from "./find-rollout.ts";
+export { type FollowRolloutOptions, followRollout } from "./follow-rollout.ts";
+export { type HistorySegment, historyChain } from "./history-chain.ts";
+export { type MutateRolloutOptions, mutateRollout } from "./mutate-rollout.ts";
+export type { MutationReport, SkippedEdit, SkipReason } from "./mutation-report.ts";
+export { type ReadRolloutOptions, readRollout } from "./read-rollout.ts";
+export { type PairedToolCall, type ReadToolCallsOptions, readToolCalls } from "./read-tool-calls.ts";
+export { type RecoverOptions, type Recovery, recoverRollout } from "./recover-rollout.ts";
+export type { DamageReason, RolloutEntry } from "./rollout-entry.ts";
+export type {
+  EventMessage,
+  KnownRolloutLine,
+  OtherRolloutLine,
+  ResponseItem,
+  RolloutLine,
+  SessionMeta,
+  TokenTotals,
+} from "./rollout-line.ts";
+export { isThreadId, parseRolloutName, type RolloutName } from "./rollout-name.ts";
+export { readThreadUsage, type ThreadUsage } from "./thread-usage.ts";
+export type { ToolCall, ToolCallKind, ToolOutput } from "./tool-call.ts";
+export { type ToolCallEvent, ToolCallPairer } from "./tool-call-pairer.ts";

@@ -1,0 +1,19 @@
+/** What a call shall look like to the model from now on. What is not given stays. */
+export interface CallEdit {
+  /** Codex's own id: `call_…`, or `exec-<uuid>` for a call from inside a script of code mode. */
+  readonly callId: string;
+  /** The new output, in place of every output of the call. A tool search's output has no text: it becomes empty. */
+  readonly output?: string;
+  /**
+   * The new arguments: JSON text for a function (not checked), raw text for a custom call. A local shell call's command and
+   * the arguments of a tool search that are not a JSON object become empty. Of a nested call they stand in the outer call's
+   * script, which is left alone.
+   */
+  readonly arguments?: string;
+}
+
+/** The output goes; the model still sees what was called, with which arguments. */
+export const consumeLight = (callId: string): CallEdit => ({ callId, output: "...(consumed)" });
+
+/** The output and the arguments go. */
+export const consumeHeavy = (callId: string): CallEdit => ({ callId, output: "...(tool called)", arguments: "{}" });

@@ -1,0 +1,45 @@
+/**
+ * - `no-output`: the call has no output (it was aborted, or is still running). Its arguments were edited, if that was asked for.
+ * - `other-thread`: the lines stand in another thread's file, or a fork of this thread shows them too. See `allowOtherThreads`.
+ * - `line-too-long`: a line that may be the call's is longer than `maxLineBytes`.
+ * - `writer-active`: the new text is longer than the old line allows, and codex has the thread open, or that can't be told on this system.
+ * - `shared-history`: the new text is longer than the old line allows, and other files go on from places behind it.
+ * - `changed-by-script`: what a script made of the result can't be found in its output. The output goes as a whole once all calls of that
+ *   script have been edited; that this one was asked for is kept in the file where there is room.
+ * - `already-edited`: of a nested call whose result was replaced before, with the same text as another's: which is which can't be told.
+ * - `arguments-in-script`: the arguments of a nested call stand in the outer call's script; edit that call.
+ */
+export type SkipReason =
+  | "no-output"
+  | "other-thread"
+  | "line-too-long"
+  | "writer-active"
+  | "shared-history"
+  | "changed-by-script"
+  | "already-edited"
+  | "arguments-in-script";
+
+export interface SkippedEdit {
+  readonly callId: string;
+  readonly reason: SkipReason;
+  /** For a person. */
+  readonly message: string;
+}
+
+export interface MutationReport {
+  /**
+   * - `unchanged`: nothing was written
+   * - `in-place`: bytes were written over, nothing was moved
+   * - `rewritten`: a line had to grow, and the file is a new one
+   */
+  readonly mode: "unchanged" | "in-place" | "rewritten";
+  /** The calls that now look as asked for, changed or found so. */
+  readonly touched: readonly string[];
+  /** The calls that the thread does not have. */
+  readonly missing: readonly string[];
+  readonly skipped: readonly SkippedEdit[];
+  /** By how much less the thread is to the model, in bytes of JSON: negative if it grew. */
+  readonly bytesFreed: number;
+  /** True if nothing was written because only a report was asked for. */
+  readonly dryRun: boolean;
+}

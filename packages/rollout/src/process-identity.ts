@@ -1,0 +1,55 @@
+import { readFileSync, readlinkSync } from "node:fs";
+import { hostname } from "node:os";
+
+/** Enough to tell whether a process that left its mark is still the one that runs. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** When it started, in the system's own count; "" where the system has no cheap way to tell (only Linux has). */
+  readonly started: string;
+  readonly host: string;
+  /** Names the machine's life since it was last started; "" where that is not known. */
+  readonly boot: string;
+  /** Names the space of process numbers, which each container has its own of; "" where there is none. */
+  readonly namespace: string;
+}
+
+const attempt = <T>(read: () => T): T | undefined => {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+};
+
+function startOf(pid: number | "self"): string {
+  // The command's name stands in parentheses and may hold anything; the 22nd field is the 20th behind it.
+  const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, "latin1"));
+  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+}
+
+let own: ProcessIdentity | undefined;
+
+export function ownIdentity(): ProcessIdentity {
+  own ??= {
+    pid: process.pid,
+    started: startOf("self"),
+    host: hostname(),
+    boot: attempt(() => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()) ?? "",
+    namespace: attempt(() => readlinkSync("/proc/self/ns/pid")) ?? "",
+  };
+  return own;
+}
+
+/** Undefined where it can't be known from here: of a process of another machine or container. */
+export function isAlive(identity: ProcessIdentity): boolean | undefined {
+  const { host, boot, namespace } = ownIdentity();
+  if (identity.host !== host) return undefined;
+  if (identity.boot !== boot) return false;
+  if (identity.namespace !== namespace) return undefined;
+  try {
+    process.kill(identity.pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+  }
+  return identity.started === startOf(identity.pid);
+}

@@ -1,0 +1,89 @@
+import { realpath } from "node:fs/promises";
+import { dirname } from "node:path";
+import { asRolloutError, isErrno } from "./errors.ts";
+import { type Files, nodeFiles } from "./files.ts";
+import { existing } from "./find-rollout.ts";
+import { readJournal, replayJournal } from "./journal.ts";
+import { acquireLock } from "./mutation-lock.ts";
+import { foldersOf, sidecar } from "./sidecar.ts";
+
+/**
+ * - `clean`: no mutation was interrupted
+ * - `replayed`: one was, and is finished now
+ * - `dropped`: one was that had not changed anything yet, or the file is not the one that it was about; nothing was written
+ */
+export type Recovery = "clean" | "replayed" | "dropped";
+
+export interface RecoverOptions {
+  /** How long to wait for a mutation that is under way, in milliseconds. Default 5,000. */
+  readonly waitMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export const DEFAULT_WAIT_MS = 5_000;
+
+/**
+ * Finishes what a crash interrupted in `mutateRollout`: afterwards the file is byte for byte as before that mutation or as after it.
+ * Costs a few `stat` calls if there was no crash. `readRollout`, `followRollout` and `mutateRollout` call it; call it before
+ * codex is started on a thread.
+ *
+ * @throws RolloutError `busy` if a mutation is under way and does not end in time; `not-permitted` and the like if what is to be
+ * finished can't be written.
+ */
+export async function recoverRollout(path: string, options: RecoverOptions = {}): Promise<Recovery> {
+  return recoverWith(nodeFiles, path, options);
+}
+
+export async function recoverWith(files: Files, path: string, options: RecoverOptions = {}): Promise<Recovery> {
+  const { waitMs = DEFAULT_WAIT_MS, signal } = options;
+  try {
+    const target = await resolvedPath(existing(path) ?? path);
+    // What a rollout left that stands elsewhere by now is found from there.
+    if (existing(target) === undefined) return "clean";
+    if (!(await hasLeftovers(files, target))) return "clean";
+    await using _lock = await acquireLock(files, sidecar(target, "lock"), { waitMs, signal });
+    return await recoverLocked(files, target);
+  } catch (error) {
+    throw asRolloutError(error, path, "recover");
+  }
+}
+
+/** A rollout's own path where it is reached by a symbolic link: what stands beside it is found from anywhere. */
+export async function resolvedPath(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR")) return path;
+    throw error;
+  }
+}
+
+async function hasLeftovers(files: Files, path: string): Promise<boolean> {
+  for (const folder of foldersOf(path))
+    for (const kind of ["redo", "new"] as const)
+      if ((await files.stat(sidecar(path, kind, folder))) !== undefined) return true;
+  return false;
+}
+
+/** The caller holds the lock. */
+export async function recoverLocked(files: Files, path: string): Promise<Recovery> {
+  let recovery: Recovery = "clean";
+  const plain = path.replace(/\.zst$/, "");
+  for (const folder of foldersOf(path)) {
+    // A new file that was not put in its place yet: nothing was changed.
+    const staged = sidecar(path, "new", folder);
+    if ((await files.stat(staged)) !== undefined) {
+      await files.unlink(staged);
+      recovery = "dropped";
+    }
+    const redo = sidecar(path, "redo", folder);
+    const journal = await readJournal(files, redo);
+    if (journal === undefined) continue;
+    // A rollout that codex has compressed or removed since can't be finished.
+    const exists = (await files.stat(plain)) !== undefined;
+    recovery = journal !== "torn" && exists && (await replayJournal(files, journal, plain)) ? "replayed" : "dropped";
+    await files.unlink(redo);
+    await files.syncDirectory(dirname(redo));
+  }
+  return recovery;
+}

@@ -1,0 +1,55 @@
+import type { SplitLine } from "@plexum/jsonl";
+import { type RolloutLine, typeRolloutLine } from "./rollout-line.ts";
+
+interface Place {
+  /** The file it stands in: of a forked or reverted thread, one of several. */
+  readonly path: string;
+  /** Of the line's first byte in that file (decompressed, if it is compressed). */
+  readonly offset: number;
+  /** In bytes, without the newline. */
+  readonly length: number;
+}
+
+/**
+ * - `malformed`: not JSON
+ * - `invalid-utf-8`
+ * - `not-an-object`: JSON, but no object with a `type`
+ * - `torn`: the end of the file is an unfinished line
+ * - `nul-bytes`: zeros that a crash of the machine left
+ * - `byte-order-mark`: codex refuses a thread that begins with one
+ * - `oversized`: longer than `maxLineBytes`
+ */
+export type DamageReason =
+  | "malformed"
+  | "invalid-utf-8"
+  | "not-an-object"
+  | "torn"
+  | "nul-bytes"
+  | "byte-order-mark"
+  | "oversized";
+
+/** A line that was read, or one that could not be: reported, and stepped over. */
+export type RolloutEntry =
+  | (Place & { readonly kind: "line"; readonly line: RolloutLine })
+  | (Place & { readonly kind: "damaged"; readonly reason: DamageReason });
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Reads one line. Undefined for a blank one. */
+export function toRolloutEntry(path: string, split: SplitLine): RolloutEntry | undefined {
+  const place = { path, offset: split.offset, length: split.length };
+  const damaged = (reason: DamageReason): RolloutEntry => ({ kind: "damaged", ...place, reason });
+  if (split.kind === "oversized") return damaged("oversized");
+  const { bytes } = split;
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return damaged("byte-order-mark");
+  if (bytes.includes(0)) return damaged("nul-bytes");
+  try {
+    const text = utf8.decode(bytes);
+    if (text.trim() === "") return undefined;
+    const line = typeRolloutLine(JSON.parse(text));
+    return line === undefined ? damaged("not-an-object") : { kind: "line", ...place, line };
+  } catch (error) {
+    if (!split.terminated) return damaged("torn");
+    return damaged(error instanceof SyntaxError ? "malformed" : "invalid-utf-8");
+  }
+}

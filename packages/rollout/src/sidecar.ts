@@ -1,0 +1,28 @@
+import { createHash } from "node:crypto";
+import { basename, dirname, join } from "node:path";
+import { codexHomeOf } from "./codex-home.ts";
+import { parseRolloutName } from "./rollout-name.ts";
+
+/**
+ * The files that a mutation puts beside a rollout while it lasts.
+ *
+ * Their names don't look like a rollout's, don't hold a thread id (codex searches names for one, and not only exactly) and
+ * don't end in `.tmp` (codex deletes such files under `sessions`).
+ */
+export function sidecar(path: string, kind: "lock" | "redo" | "new", folder = dirname(path)): string {
+  const name = basename(path).replace(/\.zst$/, "");
+  return join(folder, `.plexum-${createHash("sha256").update(name).digest("hex").slice(0, 16)}.${kind}`);
+}
+
+/**
+ * Where a rollout may have stood when a crash left something beside it: where it stands, or, as codex moves it when it is
+ * archived and brought back, in the other place.
+ */
+export function foldersOf(path: string): string[] {
+  const here = dirname(path);
+  const home = codexHomeOf(path);
+  const day = parseRolloutName(basename(path))?.day;
+  if (home === undefined || day === undefined) return [here];
+  const places = [join(home, "archived_sessions"), join(home, "sessions", day)];
+  return [here, ...places.filter((place) => place !== here)];
+}

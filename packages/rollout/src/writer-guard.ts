@@ -1,0 +1,83 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+/**
+ * Keeps codex away from a thread while its rollout is replaced by a new file. (Writing in place needs none of this.)
+ *
+ * Codex 0.147 and later holds `thread-writer-locks/<thread>.lock` by flock(2) for as long as it has the thread open, and will not
+ * open it while someone else does. Node has no flock, so the util-linux program of that name takes it: `held`. Where it is not
+ * there, the open files of all processes are looked at: `checked`, which leaves a moment in which codex may be started. Older codex
+ * versions have no lock, so open files are looked at in any case. Where neither can be done, on systems other than Linux, nothing is
+ * known: `unknown`.
+ */
+export type WriterGuard = AsyncDisposable & { readonly state: "held" | "checked" | "unknown" | "active" };
+
+export async function guardAgainstWriters(
+  codexHome: string | undefined,
+  threadId: string,
+  rollout: string,
+): Promise<WriterGuard> {
+  const none = async () => {};
+  if (process.platform !== "linux") return { state: "unknown", [Symbol.asyncDispose]: none };
+  const locks = codexHome === undefined ? "" : join(codexHome, "thread-writer-locks");
+  const lock = existsSync(locks) ? await flock(locks, `${threadId}.lock`) : undefined;
+  const state = lock === "refused" || isOpenForWriting(rollout) ? "active" : lock === undefined ? "checked" : "held";
+  const release = typeof lock === "function" ? lock : none;
+  if (state === "active") await release();
+  return { state, [Symbol.asyncDispose]: state === "active" ? none : release };
+}
+
+/**
+ * Takes a lock as codex does: the lock file is made and locked while `.coordination.lock` is held, since a holder removes it when it
+ * lets go. Removes it likewise.
+ */
+async function flock(folder: string, name: string): Promise<(() => Promise<void>) | "refused" | undefined> {
+  const script = `command -v flock >/dev/null || exit 127
+exec 8>>.coordination.lock && flock -w 5 8 || exit 7
+exec 9>>"$1" && flock -n 9 || exit 7
+flock -u 8
+echo held
+read -r _
+flock -w 5 8 && rm -f "$1"`;
+  const child = spawn("sh", ["-c", script, "sh", name], { cwd: folder, stdio: ["pipe", "pipe", "ignore"] });
+  const ended = once(child, "close").catch(() => [undefined]);
+  const answer = await Promise.race([once(child.stdout, "data").catch(() => undefined), ended]);
+  if (String(answer?.[0]).startsWith("held")) {
+    return async () => {
+      child.stdin.end();
+      await ended;
+    };
+  }
+  // 7: the lock is another's. Anything else, such as 127: there is no flock to ask.
+  return (await ended)[0] === 7 ? "refused" : undefined;
+}
+
+/** True if any process that this user may look at has the file open for writing. */
+function isOpenForWriting(path: string): boolean {
+  const target = statSync(path, { bigint: true });
+  return processes().some((pid) =>
+    namesIn(`/proc/${pid}/fd`).some((fd) => {
+      try {
+        const stat = statSync(`/proc/${pid}/fd/${fd}`, { bigint: true });
+        if (stat.ino !== target.ino || stat.dev !== target.dev) return false;
+        const flags = /^flags:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, "latin1"))?.[1] ?? "0";
+        return (Number.parseInt(flags, 8) & 3) !== 0;
+      } catch {
+        // The process, or its file, is gone by now.
+        return false;
+      }
+    }),
+  );
+}
+
+const processes = () => namesIn("/proc").filter((name) => /^\d+$/.test(name));
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
