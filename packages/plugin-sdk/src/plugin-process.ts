@@ -13,7 +13,7 @@ export interface PluginCommand {
   readonly cwd?: string | undefined;
   /** Takes each line of the plugin's stderr. Default: they go to this process's stderr. */
   onStderr?(line: string): void;
-  /** How long the plugin may take to end by itself once its input has ended, in milliseconds. Default 10 000. */
+  /** How long the plugin may take to end by itself once its input has ended, in milliseconds. Default 15 000. */
   readonly closeTimeoutMs?: number | undefined;
   /** How long it may then take to end on SIGTERM, before SIGKILL, in milliseconds. Default 5 000. */
   readonly termTimeoutMs?: number | undefined;
@@ -42,7 +42,7 @@ const LAST_OUTPUT_MS = 1000;
 
 /** @throws PluginSdkError `start_failed` if there is no such executable or it can't be run. */
 export async function startPlugin(options: PluginCommand): Promise<PluginProcess> {
-  const { command, args = [], env, cwd, onStderr, closeTimeoutMs = 10_000, termTimeoutMs = 5_000 } = options;
+  const { command, args = [], env, cwd, onStderr, closeTimeoutMs = 15_000, termTimeoutMs = 5_000 } = options;
   const child = spawn(command, args, {
     env: env ?? process.env,
     cwd,

@@ -17,7 +17,7 @@ export interface ServeOptions {
   readonly signal?: AbortSignal | undefined;
   /** The longest line taken from the host, in bytes. Default 64 MiB. */
   readonly maxMessageBytes?: number | undefined;
-  /** How long handlers may take to end once they are told to, in milliseconds. Default 30 000. */
+  /** How long handlers may take to end once they are told to, in milliseconds. Default 10 000. */
   readonly shutdownTimeoutMs?: number | undefined;
 }
 
@@ -28,7 +28,7 @@ export interface ServeOptions {
  * @throws PluginSdkError `shutdown_timeout` if handlers go on for longer than `shutdownTimeoutMs`.
  */
 export async function serve(plugin: Plugin, options: ServeOptions = {}): Promise<void> {
-  const { input = process.stdin, output = guardStdout(), maxMessageBytes, shutdownTimeoutMs = 30_000 } = options;
+  const { input = process.stdin, output = guardStdout(), maxMessageBytes, shutdownTimeoutMs = 10_000 } = options;
   const session: PluginSession = new PluginSession(plugin, () => peer);
   const peer: Peer = new Peer({
     input,
@@ -66,7 +66,7 @@ async function within(timeoutMs: number, work: () => Promise<void>): Promise<voi
     reject(
       new PluginSdkError(
         "shutdown_timeout",
-        `the plugin's handlers did not end within ${timeoutMs} ms of being told to`,
+        `the plugin did not end within ${timeoutMs} ms: a handler goes on after its signal aborted, or the host does not read`,
       ),
     );
   }, timeoutMs);

@@ -50,7 +50,7 @@ export const PLUGIN_CAPABILITY = "plexum/plugin";
 // --- Tools: MCP's shapes, known ---
 
 /** A tool as MCP lists it, and as the manifest does. */
-export const mcpToolSchema = object({
+const mcpToolSchema = object({
   name: z.string(),
   description: z.optional(z.string()),
   inputSchema: anyObject,
@@ -128,7 +128,7 @@ const requestId = z.union([z.string(), z.number()]);
 export const cancelledParamsSchema = object({ requestId, reason: z.optional(z.string()) });
 
 /** How far a call has come. `progress` grows with each report. */
-export const progressSchema = object({
+const progressSchema = object({
   progress: z.number(),
   total: z.optional(z.number()),
   message: z.optional(z.string()),
@@ -166,7 +166,7 @@ export const messageSchema = object({
 export type Message = z.infer<typeof messageSchema>;
 
 /** A tool that a request offers to the model. */
-export const toolSchema = object({
+const toolSchema = object({
   name: z.string(),
   description: z.optional(z.string()),
   input_schema: anyObject,
@@ -189,7 +189,7 @@ export const streamRequestSchema = object({
 export type StreamRequest = z.infer<typeof streamRequestSchema>;
 
 /** Tokens of this turn alone. */
-export const usageSchema = object({
+const usageSchema = object({
   input_tokens: count,
   output_tokens: count,
   cache_read_tokens: count,
@@ -234,7 +234,7 @@ export const eventParamsSchema = object({
 // --- Mutations: the two operations are known, the rest is chosen ---
 
 /** `op` is `consume-light`, `consume-heavy`, or what a newer host knows: report that as skipped, never guess. */
-export const mutationSchema = object({
+const mutationSchema = object({
   /** The call's id as the events of its stream named it. */
   block_id: z.string(),
   op: z.string(),

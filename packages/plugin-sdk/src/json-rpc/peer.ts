@@ -6,7 +6,7 @@ import { cancelledParamsSchema, mcp, type Progress, progressParamsSchema } from 
 import { LineWriter } from "./line-writer.ts";
 import { type Incoming, type RequestId, type RpcErrorObject, readMessage } from "./message.ts";
 
-export const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
 /** What a handler is given beside its request. */
 export interface CallContext {
