@@ -24,9 +24,15 @@ export interface CodexOverrideOptions {
   readonly maxCallMs?: number;
   /** How long the relay may take to start, in milliseconds. Default 30 seconds. */
   readonly startupTimeoutMs?: number;
+  /**
+   * For models that codex drives in code mode (from 0.144): offer the tools to the model itself, each call an item of its
+   * own, not to its scripts, which since 0.150 must find them by name before they can call them. Default false: codex
+   * 0.135 refuses to start when it is told this.
+   */
+  readonly directTools?: boolean;
 }
 
-/** codex must give up later than the bridge, whose answer says what happened. */
+/** codex doesn't count progress as a sign of life, so it must give up later than the bridge, whose answer says what happened. */
 const CALL_MARGIN_MS = 30_000;
 
 /**
@@ -36,18 +42,32 @@ const CALL_MARGIN_MS = 30_000;
  * @throws McpBridgeError `invalid-value` if a value holds a NUL.
  */
 export function codexOverrides(server: CodexServer, options: CodexOverrideOptions = {}): string[] {
-  const { isRegistered = false, maxCallMs = DEFAULT_MAX_CALL_MS, startupTimeoutMs = 30_000 } = options;
+  const {
+    isRegistered = false,
+    maxCallMs = DEFAULT_MAX_CALL_MS,
+    startupTimeoutMs = 30_000,
+    directTools = false,
+  } = options;
   const settings = {
     ...(isRegistered ? {} : { command: server.command, args: server.args, env: relayEnvironment(server) }),
     env_vars: [RELAY_TOKEN],
     // Since 0.147 codex waits one second for a server that isn't required, and asks the model without its tools.
     required: true,
     default_tools_approval_mode: "approve",
+    // Otherwise codex runs one call after the other, save those of tools that say they only read.
+    supports_parallel_tool_calls: true,
     startup_timeout_sec: startupTimeoutMs / 1000,
     tool_timeout_sec: (maxCallMs + CALL_MARGIN_MS) / 1000,
   };
-  const key = `mcp_servers.${codexServerName(server.agentId)}`;
-  return Object.entries(settings).flatMap(([name, value]) => ["-c", `${key}.${name}=${toml(value)}`]);
+  const name = codexServerName(server.agentId);
+  const overrides = Object.entries(settings).map(([key, value]) => [`mcp_servers.${name}.${key}`, value]);
+  if (directTools) overrides.push(["features.code_mode.direct_only_tool_namespaces", [codexNamespace(name)]]);
+  return overrides.flatMap(([key, value]) => ["-c", `${key}=${toml(value)}`]);
+}
+
+/** Under which namespace the model finds a server's tools. */
+export function codexNamespace(serverName: string): string {
+  return `mcp__${serverName.replace(/[^A-Za-z0-9_]/g, "_")}`;
 }
 
 /** What codex's environment must hold for the relay to be let in. */

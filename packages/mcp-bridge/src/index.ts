@@ -5,6 +5,7 @@ export {
   type CodexOverrideOptions,
   type CodexServer,
   codexEnvironment,
+  codexNamespace,
   codexOverrides,
   codexServerName,
   identifyCodexCall,

@@ -38,7 +38,7 @@ function fitsSocketAddress(path: string): boolean {
 }
 
 function socketDirectories(): string[] {
-  const runtime = process.env["XDG_RUNTIME_DIR"];
+  const runtime = process.env.XDG_RUNTIME_DIR;
   const own = `plexum-mcp-${process.getuid?.() ?? "user"}`;
   return [...(runtime && isAbsolute(runtime) ? [join(runtime, "plexum-mcp")] : []), join(tmpdir(), own), `/tmp/${own}`];
 }

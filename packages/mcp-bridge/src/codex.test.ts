@@ -1,0 +1,343 @@
+// The bridge's tools in the real codex, from the floor to the newest version, against a scripted model.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { setTimeout as delay } from "node:timers/promises";
+import { codex147, codex150, oldestCodex } from "@plexum/older-codex";
+import { CodexHome, type CodexInstall, newestCodex } from "@plexum/real-codex";
+import { answer, codeModeScript, functionCall, type Script, ScriptedModel, say } from "@plexum/scripted-model";
+import { afterEach, describe, expect, test } from "vitest";
+import { rolloutLines, runTurn, startTurn } from "../test/codex-turn.ts";
+import { relayCommand } from "../test/relay-command.ts";
+import { temporaryFolder } from "../test/temporary-folder.ts";
+import { type BridgeOptions, startBridge } from "./bridge.ts";
+import { codexNamespace, codexServerName, identifyCodexCall } from "./codex-registration.ts";
+import type { CallTool, ToolCall } from "./tool-call.ts";
+
+const DIRECT_MODEL = "gpt-5";
+const CODE_MODE_MODEL = "gpt-5.6-sol";
+const bothEnds: [string, CodexInstall][] = [oldestCodex, newestCodex].map((codex) => [codex.version, codex]);
+const namespaceOf = (agentId: string) => codexNamespace(codexServerName(agentId));
+const alice = namespaceOf("alice");
+const textResult = (text: string) => ({ content: [{ type: "text", text }] });
+
+/** What a test has open. */
+let stack = new AsyncDisposableStack();
+afterEach(async () => {
+  const done = stack;
+  stack = new AsyncDisposableStack();
+  await done.disposeAsync();
+});
+
+interface SetupOptions extends Partial<BridgeOptions> {
+  readonly model?: string;
+}
+
+/** A host with its bridge, a model that follows the script, and a CODEX_HOME to match; all gone after the test. */
+async function setup(script: Script, options: SetupOptions & { callTool: CallTool }) {
+  const folder = stack.use(await temporaryFolder());
+  const model = stack.use(await ScriptedModel.start(script));
+  const home = stack.use(await CodexHome.create({ baseUrl: model.baseUrl, model: options.model ?? DIRECT_MODEL }));
+  const bridge = stack.use(
+    await startBridge({
+      agentId: "alice",
+      socketPath: join(folder.path, "a.sock"),
+      tools: [{ name: "work", description: "Works", inputSchema: { type: "object", properties: {} } }],
+      identifyCall: identifyCodexCall,
+      ...options,
+    }),
+  );
+  return { model, home, bridge };
+}
+
+/** A model that makes these calls and then is done. */
+const calling =
+  (...items: ReturnType<typeof functionCall>[]): Script =>
+  (request) =>
+    request.continuesTurn ? say("done") : answer(items);
+
+const work = (args: object = {}, callId = "call_1") => functionCall("work", args, { namespace: alice, callId });
+
+/** A host whose calls all wait for the test. */
+function heldCalls() {
+  const calls: ToolCall[] = [];
+  let onCall = () => {};
+  return {
+    calls,
+    callTool: ((call) => {
+      calls.push(call);
+      onCall();
+      return new Promise(() => {});
+    }) satisfies CallTool,
+    arrived: (count: number) =>
+      new Promise<void>((resolve) => {
+        onCall = () => calls.length >= count && resolve();
+        onCall();
+      }),
+  };
+}
+
+describe("the model's first request", () => {
+  const load: ChildProcess[] = [];
+  afterEach(() => {
+    for (const child of load.splice(0)) child.kill("SIGKILL");
+  });
+
+  const tools = [{ name: "work" }, { name: "read_file" }, { name: "list-folder" }];
+
+  /** The tools of the namespace that the model can use after its first request, sorted. */
+  async function toolsOfFirstRequest(codex: CodexInstall, mode: string, relay = relayCommand) {
+    const nested = mode === "code mode";
+    const find = `text(JSON.stringify(ALL_TOOLS.map((tool) => tool.name).filter((name) => name.startsWith("mcp__"))))`;
+    const script = nested ? calling(codeModeScript(find, { callId: "call_1" })) : [say("done")];
+    const model = mode === "direct" ? DIRECT_MODEL : CODE_MODE_MODEL;
+    const { model: server, home, bridge } = await setup(script, { tools, model, callTool: async () => textResult("") });
+    const turn = await runTurn({ codex, home, bridge, relay, directTools: mode === "direct tools in code mode" });
+    expect(turn.code, turn.stderr).toBe(0);
+    if (!nested) return server.requests[0]?.toolNames.filter((name) => name.startsWith("mcp__")).sort();
+    const [output] = server.lastRequest.outputsOf("call_1") as [{ text: string }[]];
+    return JSON.parse(String(output.at(-1)?.text)).sort();
+  }
+
+  const expected = (mode: string) =>
+    ["list_folder", "read_file", "work"].map((name) => `${alice}${mode === "code mode" ? "__" : "."}${name}`);
+
+  const cases: [string, string, CodexInstall][] = [
+    ["direct", oldestCodex.version, oldestCodex],
+    ...[codex147, codex150, newestCodex].flatMap((codex) =>
+      ["direct", "code mode", "direct tools in code mode"].map(
+        (mode) => [mode, codex.version, codex] as [string, string, CodexInstall],
+      ),
+    ),
+  ];
+
+  test.each(cases)(
+    "has exactly the host's tools, each time, on a busy machine: %s, %s",
+    async (mode, _, codex) => {
+      load.push(...Array.from({ length: 3 }, () => spawn(process.execPath, ["-e", "for (;;) {}"])));
+      const turns = Array.from({ length: 5 }, () => toolsOfFirstRequest(codex, mode));
+      expect(await Promise.all(turns)).toEqual(turns.map(() => expected(mode)));
+    },
+    60_000,
+  );
+
+  test.each(cases)("waits for a relay that takes long to start: %s, %s", async (mode, _, codex) => {
+    const { command, args } = relayCommand;
+    const slow = { command: "/bin/sh", args: ["-c", 'sleep 1.5; exec "$0" "$@"', command, ...args] };
+    expect(await toolsOfFirstRequest(codex, mode, slow)).toEqual(expected(mode));
+  });
+});
+
+describe.each(bothEnds)("codex %s", (_, codex) => {
+  const sendsCallIds = codex === newestCodex;
+
+  test("calls a tool, and shows the model its result, its images, or why it failed", async () => {
+    const calls: ToolCall[] = [];
+    const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+    const { model, home, bridge } = await setup(
+      calling(work({ n: 1 }, "call_1"), work({ n: 2 }, "call_2"), work({ n: 3 }, "call_3")),
+      {
+        callTool: async (call) => {
+          calls.push(call);
+          if (call.arguments.n === 2) throw new Error("the disk is full of eels");
+          if (call.arguments.n === 3) return { content: [{ type: "image", data: png, mimeType: "image/png" }] };
+          return textResult("forty-two");
+        },
+      },
+    );
+    const turn = await runTurn({ codex, home, bridge });
+    expect(turn.code, turn.stderr).toBe(0);
+    const outputs = ["call_1", "call_2", "call_3"].map((id) => JSON.stringify(model.lastRequest.outputsOf(id)));
+    expect(outputs[0]).toContain("forty-two");
+    expect(outputs[1]).toContain("the disk is full of eels");
+    expect(outputs[2]).toContain("input_image");
+    expect(outputs[2]).toContain(png);
+    calls.sort((a, b) => Number(a.arguments.n) - Number(b.arguments.n));
+    expect(calls.map(({ callId }) => callId)).toEqual(
+      sendsCallIds ? ["call_1", "call_2", "call_3"] : [undefined, undefined, undefined],
+    );
+    const lines = await rolloutLines(home);
+    for (const { threadId, turnId } of calls) {
+      expect(lines.find(({ type }) => type === "session_meta")?.payload.id).toBe(threadId);
+      expect(lines.find(({ type }) => type === "turn_context")?.payload.turn_id).toBe(turnId);
+    }
+  });
+
+  test("runs five calls at once", async () => {
+    const calls = Array.from({ length: 5 }, (_, n) => work({ n }, `call_${n}`));
+    const { promise: allHere, resolve } = Promise.withResolvers<void>();
+    let here = 0;
+    const { model, home, bridge } = await setup(calling(...calls), {
+      callTool: async ({ arguments: { n } }) => {
+        if (++here === 5) resolve();
+        await allHere;
+        return textResult(`result ${n}`);
+      },
+    });
+    await runTurn({ codex, home, bridge });
+    for (let n = 0; n < 5; n++) {
+      expect(JSON.stringify(model.lastRequest.outputsOf(`call_${n}`))).toContain(`result ${n}`);
+    }
+  });
+
+  test("waits for a call as long as the bridge does, and reads why it ended", async () => {
+    const { model, home, bridge } = await setup(calling(work({ n: 1 }, "call_1"), work({ n: 2 }, "call_2")), {
+      callTimeoutMs: 1500,
+      async callTool({ arguments: { n }, reportProgress }) {
+        if (n === 2) return new Promise(() => {});
+        for (let progress = 1; progress <= 8; progress++) {
+          await delay(400);
+          reportProgress({ progress, total: 8 });
+        }
+        return textResult("worth the wait");
+      },
+    });
+    await runTurn({ codex, home, bridge });
+    expect(JSON.stringify(model.lastRequest.outputsOf("call_1"))).toContain("worth the wait");
+    expect(JSON.stringify(model.lastRequest.outputsOf("call_2"))).toContain("did not answer within 1.5 s");
+  });
+
+  test.each(["SIGINT", "SIGTERM", "SIGKILL"] as const)("cancels the call when it gets %s", async (signal) => {
+    const { calls, callTool, arrived } = heldCalls();
+    const { home, bridge } = await setup(calling(work()), { callTool });
+    const turn = startTurn({ codex, home, bridge });
+    await arrived(1);
+    turn.child.kill(signal);
+    const call = calls[0] as ToolCall;
+    if (!call.signal.aborted) await once(call.signal, "abort");
+    await turn.finished;
+  });
+
+  test("goes on when the bridge dies during a call", async () => {
+    const { callTool, arrived } = heldCalls();
+    const { model, home, bridge } = await setup(calling(work()), { callTool });
+    const turn = startTurn({ codex, home, bridge });
+    await arrived(1);
+    await bridge.close();
+    const { code, events } = await turn.finished;
+    expect(code).toBe(0);
+    expect(events.find(({ item }) => item?.status === "failed")).toMatchObject({ item: { tool: "work" } });
+    expect(model.lastRequest.outputsOf("call_1")).toHaveLength(1);
+  });
+
+  test.each(["no bridge", "another bridge's token"])("goes on without the tools when there is %s", async (fault) => {
+    const { model, home, bridge } = await setup([say("done")], { callTool: async () => textResult("") });
+    if (fault === "no bridge") await bridge.close();
+    const turn = await runTurn({ codex, home, bridge: { ...bridge, token: "guess" } });
+    expect(turn.code, turn.stderr).toBe(0);
+    expect(model.lastRequest.toolNames.filter((name) => name.startsWith("mcp__"))).toEqual([]);
+  });
+
+  test("takes what it can of a result of 20 MB", async () => {
+    const callTool = async () => textResult(`head ${"0123456789abcde\n".repeat(20 * 1024 * 64)}`);
+    const { model, home, bridge } = await setup(calling(work()), { callTool });
+    const turn = await runTurn({ codex, home, bridge });
+    expect(turn.code, turn.stderr).toBe(0);
+    expect(JSON.stringify(model.lastRequest.outputsOf("call_1"))).toContain("head 0123456789abcde");
+  });
+
+  test("takes a thousand tools", async () => {
+    const tools = Array.from({ length: 1000 }, (_, n) => ({ name: `tool_${n}`, description: `Tool ${n}` }));
+    const last = functionCall("tool_999", {}, { namespace: alice, callId: "call_1" });
+    const callTool: CallTool = async ({ name }) => textResult(`this is ${name}`);
+    const { model, home, bridge } = await setup(calling(last), { tools, callTool });
+    const turn = await runTurn({ codex, home, bridge });
+    expect(turn.code, turn.stderr).toBe(0);
+    const offered = model.requests[0]?.toolNames.filter((name) => name.startsWith(alice));
+    expect(new Set(offered)).toEqual(new Set(tools.map(({ name }) => `${alice}.${name}`)));
+    expect(JSON.stringify(model.lastRequest.outputsOf("call_1"))).toContain("this is tool_999");
+  });
+
+  test("sees one server and starts one relay, whatever the agents' ids; its config stays as it is", {
+    timeout: 60_000,
+  }, async () => {
+    const ids = ["", "x".repeat(300), "a/b", "a_b", "a-b", "🦊", "../..", `"quoted"\n\x7f`, "$HOME `id`", "-c"];
+    const model = stack.use(await ScriptedModel.start());
+    const home = stack.use(await CodexHome.create({ baseUrl: model.baseUrl }));
+    // codex itself notes there which folders it has worked in.
+    await runTurn({ codex, home, bridge: { agentId: "nobody", socketPath: "/nowhere", token: "" } });
+    const config = await readFile(join(home.path, "config.toml"), "utf8");
+    const bridges = await Promise.all(
+      ids.map(async (agentId, n) =>
+        stack.use(
+          await startBridge({
+            agentId,
+            socketPath: `${stack.use(await temporaryFolder()).path}/a.sock`,
+            tools: [{ name: `tool_of_${n}` }],
+            callTool: async () => textResult(`relays: ${await relaysOf(codexPid)};`),
+          }),
+        ),
+      ),
+    );
+    let codexPid = 0;
+    for (const [n, bridge] of bridges.entries()) {
+      const namespace = namespaceOf(bridge.agentId);
+      model.play(calling(functionCall(`tool_of_${n}`, {}, { namespace, callId: "call_1" })));
+      const turn = startTurn({ codex, home, bridge });
+      codexPid = Number(turn.child.pid);
+      const { code, stderr } = await turn.finished;
+      expect(code, stderr).toBe(0);
+      const offered = model.lastRequest.toolNames.filter((name) => name.startsWith("mcp__"));
+      expect(offered).toEqual([`${namespace}.tool_of_${n}`]);
+      const [output] = model.lastRequest.outputsOf("call_1");
+      expect(JSON.stringify(output)).toContain("relays: 1;");
+    }
+    expect(await readFile(join(home.path, "config.toml"), "utf8")).toBe(config);
+  });
+});
+
+/** How many relays a process has started. */
+async function relaysOf(pid: number): Promise<number> {
+  const ps = spawn("ps", ["-A", "-o", "ppid=,args="], { stdio: ["ignore", "pipe", "inherit"] });
+  const lines = (await text(ps.stdout)).split("\n").map((line) => line.trim());
+  return lines.filter((line) => line.startsWith(`${pid} `) && line.includes("relay-process")).length;
+}
+
+describe("in code mode", () => {
+  test("a nested call names the call of the script it came from", async () => {
+    const script = `const [a, b] = await Promise.all([tools.${alice}__work({ n: 1 }), tools.${alice}__work({ n: 2 })]);
+      text(a.content[0].text + " and " + b.content[0].text);`;
+    const calls: ToolCall[] = [];
+    const { model, home, bridge } = await setup(calling(codeModeScript(script, { callId: "call_outer" })), {
+      model: CODE_MODE_MODEL,
+      callTool: async (call) => {
+        calls.push(call);
+        return textResult(`result ${call.arguments.n}`);
+      },
+    });
+    await runTurn({ codex: newestCodex, home, bridge });
+    expect(JSON.stringify(model.lastRequest.outputsOf("call_outer"))).toContain("result 1 and result 2");
+    const lines = await rolloutLines(home);
+    expect(calls).toHaveLength(2);
+    for (const { callId = "", itemId } of calls) {
+      expect(callId).toMatch(/^exec-/);
+      expect(bridge.itemOf(callId)).toBe(itemId);
+      const outer = lines.find(({ type, payload }) => type === "response_item" && payload.id === itemId);
+      expect(outer?.payload).toMatchObject({ type: "custom_tool_call", call_id: "call_outer" });
+      expect(lines.some(({ payload }) => payload.type === "item_completed" && payload.item.id === callId)).toBe(true);
+    }
+  });
+
+  test.each([codex147, codex150, newestCodex].map((codex) => [codex.version, codex] as const))(
+    "a direct tool's call is an item of its own: %s",
+    async (_, codex) => {
+      const callIds: unknown[] = [];
+      const { model, home, bridge } = await setup(calling(work()), {
+        model: CODE_MODE_MODEL,
+        callTool: async ({ callId }) => {
+          callIds.push(callId);
+          return textResult("straight");
+        },
+      });
+      await runTurn({ codex, home, bridge, directTools: true });
+      expect(JSON.stringify(model.lastRequest.outputsOf("call_1"))).toContain("straight");
+      expect(callIds).toEqual([codex === codex147 ? undefined : "call_1"]);
+      const items = (await rolloutLines(home)).filter(({ type }) => type === "response_item");
+      expect(items.find(({ payload }) => payload.type === "function_call")?.payload).toMatchObject({
+        call_id: "call_1",
+      });
+    },
+  );
+});

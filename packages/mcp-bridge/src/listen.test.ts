@@ -1,0 +1,203 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, chown, lstat, mkdir, readdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
+import { dirname, join } from "node:path";
+import { text } from "node:stream/consumers";
+import { describe, expect, test } from "vitest";
+import { temporaryFolder } from "../test/temporary-folder.ts";
+import { listenPrivately } from "./listen.ts";
+import { bridgeSocketPath } from "./socket-path.ts";
+
+const isRoot = process.getuid?.() === 0;
+
+async function listen(path: string): Promise<AsyncDisposable & { server: Server; removeSocket: () => Promise<void> }> {
+  const server = createServer((socket) => socket.on("error", () => {}).end("hello"));
+  const removeSocket = await listenPrivately(server, path);
+  return {
+    server,
+    removeSocket,
+    async [Symbol.asyncDispose]() {
+      await removeSocket();
+      server.close();
+    },
+  };
+}
+
+/** What another process reads from a socket, or the code of the error it gets. */
+async function visit(path: string, uid?: number): Promise<string> {
+  const script = `require("node:net").connect(process.argv[1]).on("error", (e) => console.log(e.code)).pipe(process.stdout)`;
+  const child = spawn(process.execPath, ["-e", script, path], { uid, stdio: ["ignore", "pipe", "inherit"] });
+  return (await text(child.stdout)).trim();
+}
+
+/** Leaves a socket file that nobody listens on, as a killed process does. */
+async function leaveStaleSocket(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const server = createServer().listen(`${path}.old`);
+  await once(server, "listening");
+  await rename(`${path}.old`, path);
+  server.close();
+}
+
+describe("the socket", () => {
+  test("is its user's alone, and gone when closed", async () => {
+    await using folder = await temporaryFolder();
+    await chmod(folder.path, 0o755);
+    const path = join(folder.path, "sockets", "a.sock");
+    {
+      await using _ = await listen(path);
+      expect((await lstat(dirname(path))).mode & 0o777).toBe(0o700);
+      expect((await lstat(path)).mode & 0o777).toBe(0o600);
+      expect(await visit(path)).toBe("hello");
+      expect(await readdir(dirname(path))).toEqual(["a.sock"]);
+      // Only root can become someone else to try.
+      if (isRoot) expect(await visit(path, 65534)).toBe("EACCES");
+    }
+    expect(await readdir(dirname(path))).toEqual([]);
+  });
+
+  test("stays closed to other users where the directory was opened later", async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "a.sock");
+    await using _ = await listen(path);
+    await chmod(folder.path, 0o755);
+    if (isRoot) expect(await visit(path, 65534)).toBe("EACCES");
+    expect((await lstat(path)).mode & 0o777).toBe(0o600);
+  });
+
+  test("replaces a stale one", async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "a.sock");
+    await leaveStaleSocket(path);
+    expect(await visit(path)).toBe("ECONNREFUSED");
+    await using _ = await listen(path);
+    expect(await visit(path)).toBe("hello");
+    expect(await readdir(folder.path)).toEqual(["a.sock"]);
+  });
+
+  test("leaves a live one alone", async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "a.sock");
+    await using _ = await listen(path);
+    await expect(listen(path)).rejects.toMatchObject({ code: "socket-in-use" });
+    expect(await visit(path)).toBe("hello");
+    expect(await readdir(folder.path)).toEqual(["a.sock"]);
+  });
+
+  test("of many that start at once, one wins and can be reached", async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "a.sock");
+    await leaveStaleSocket(path);
+    const results = await Promise.allSettled(Array.from({ length: 8 }, () => listen(path)));
+    const winners = results.filter((result) => result.status === "fulfilled");
+    expect(winners.length).toBe(1);
+    expect(await visit(path)).toBe("hello");
+    for (const winner of winners) await winner.value[Symbol.asyncDispose]();
+    expect(await readdir(folder.path)).toEqual([]);
+  });
+
+  test("is not removed once it is another's", async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "a.sock");
+    const first = await listen(path);
+    await rename(path, `${path}.moved`);
+    await using _ = await listen(path);
+    await first[Symbol.asyncDispose]();
+    expect(await visit(path)).toBe("hello");
+  });
+});
+
+describe("what stands in the way stays, and is named:", () => {
+  test.each(["file", "symbolic link", "directory"])("a %s", async (kind) => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "a.sock");
+    const target = join(folder.path, "precious");
+    await writeFile(target, "precious");
+    if (kind === "file") await writeFile(path, "precious");
+    if (kind === "symbolic link") await symlink(target, path);
+    if (kind === "directory") await mkdir(path);
+    await expect(listen(path)).rejects.toMatchObject({
+      code: "socket-path-taken",
+      message: expect.stringContaining(`A ${kind} stands at ${path}`),
+    });
+    expect((await readdir(folder.path)).sort()).toEqual(["a.sock", "precious"]);
+    expect(await readFile(target, "utf8")).toBe("precious");
+  });
+
+  test("a directory that is open to others", async () => {
+    await using folder = await temporaryFolder();
+    await chmod(folder.path, 0o750);
+    await expect(listen(join(folder.path, "a.sock"))).rejects.toMatchObject({
+      code: "socket-directory-unsafe",
+      message: expect.stringContaining("chmod 700"),
+    });
+    expect((await lstat(folder.path)).mode & 0o777).toBe(0o750);
+  });
+
+  test("a symbolic link or a file for a directory", async () => {
+    await using folder = await temporaryFolder();
+    await mkdir(join(folder.path, "real"), { mode: 0o700 });
+    await symlink("real", join(folder.path, "link"));
+    await writeFile(join(folder.path, "file"), "");
+    for (const directory of ["link", "file"]) {
+      await expect(listen(join(folder.path, directory, "a.sock"))).rejects.toMatchObject({
+        code: "socket-directory-unsafe",
+      });
+    }
+  });
+
+  test("a directory or a socket of another user", async () => {
+    // Only root can give a file away; anyone else finds root's at /.
+    await using folder = await temporaryFolder();
+    const directory = isRoot ? join(folder.path, "theirs") : "/";
+    if (isRoot) {
+      await mkdir(directory, { mode: 0o700 });
+      await chown(directory, 65534, 65534);
+      const path = join(folder.path, "a.sock");
+      await leaveStaleSocket(path);
+      await chown(path, 65534, 65534);
+      await expect(listen(path)).rejects.toMatchObject({ code: "socket-path-taken" });
+      expect((await lstat(path)).uid).toBe(65534);
+    }
+    await expect(listen(join(directory, "a.sock"))).rejects.toMatchObject({ code: "socket-directory-unsafe" });
+  });
+
+  test("a path that no socket address holds", async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "x".repeat(120));
+    await expect(listen(path)).rejects.toMatchObject({ code: "socket-path-too-long" });
+    await expect(listen("")).rejects.toMatchObject({ code: "invalid-value" });
+  });
+});
+
+describe("an agent's own path", () => {
+  const ids = ["", "a", "x".repeat(300), "a/b", "a_b", "a-b", "🦊", "../..", `"\n`];
+
+  test("is stable, its own, and short enough in any temp folder", () => {
+    const before = { TMPDIR: process.env.TMPDIR, XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR };
+    try {
+      for (const folder of ["/run/user/1000", `/${"deep/".repeat(30)}`]) {
+        process.env.TMPDIR = folder;
+        process.env.XDG_RUNTIME_DIR = folder;
+        const paths = ids.map(bridgeSocketPath);
+        expect(paths).toEqual(ids.map(bridgeSocketPath));
+        expect(new Set(paths).size).toBe(ids.length);
+        expect(new Set(paths.map(dirname)).size).toBe(1);
+        for (const path of paths) expect(Buffer.byteLength(path)).toBeLessThanOrEqual(103);
+      }
+    } finally {
+      for (const [name, value] of Object.entries(before)) {
+        if (value === undefined) delete process.env[name];
+        else process.env[name] = value;
+      }
+    }
+  });
+
+  test("can be listened on, whatever the id", async () => {
+    for (const id of ids) {
+      await using listening = await listen(bridgeSocketPath(`test ${process.pid} ${id}`));
+      expect(listening.server.listening).toBe(true);
+    }
+  });
+});

@@ -1,0 +1,47 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { toolbox } from "./tools.ts";
+
+describe("a list of tools", () => {
+  test("is offered with all that it says, in its order", () => {
+    const tools = [
+      {
+        name: "read_file",
+        description: "Reads a file",
+        inputSchema: { type: "object", properties: { path: { type: "string" } }, $defs: { x: {} } },
+        annotations: { readOnlyHint: true },
+        _meta: { "host/id": 7 },
+      },
+      { name: "now" },
+    ];
+    const { offered } = toolbox(tools);
+    expect(offered).toEqual([tools[0], { name: "now", inputSchema: { type: "object" } }]);
+  });
+
+  test("gives a schema without a type the only type there is", () => {
+    expect(toolbox([{ name: "a", inputSchema: { properties: {} } }]).offered[0]).toEqual({
+      name: "a",
+      inputSchema: { type: "object", properties: {} },
+    });
+  });
+
+  test("has a name for each that every client takes, and finds the host's again", () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.string({ unit: "binary", maxLength: 200 })), (names) => {
+        const { offered, hostNames } = toolbox(names.map((name) => ({ name })));
+        expect(offered.map(({ name }) => hostNames.get(String(name)))).toEqual(names);
+        for (const { name } of offered) expect(name).toMatch(/^[A-Za-z0-9_.-]{1,128}$/);
+      }),
+    );
+  });
+
+  test("is refused with two of one name, or what MCP can't describe", () => {
+    expect(() => toolbox([{ name: "a" }, { name: "a" }])).toThrow(
+      expect.objectContaining({ code: "invalid-tools", message: 'Two tools are called "a"' }),
+    );
+    const wrong = [{ name: 7 }, { name: "a", inputSchema: { type: "string" } }, { name: "a", description: null }];
+    for (const tool of wrong) {
+      expect(() => toolbox([tool as never])).toThrow(expect.objectContaining({ code: "invalid-tools" }));
+    }
+  });
+});
