@@ -13,11 +13,13 @@ export class ByteCollector {
   append(piece: Uint8Array): void {
     const needed = this.#length + piece.length;
     if (needed > this.#room.length) {
-      const larger = new Uint8Array(Math.max(needed, this.#room.length * 2, 1024));
+      const larger = Buffer.allocUnsafe(Math.max(needed, this.#room.length * 2, 1024));
       larger.set(this.#room.subarray(0, this.#length));
       this.#room = larger;
     }
-    this.#room.set(piece, this.#length);
+    // A call into the runtime costs more than copying a few bytes here.
+    if (piece.length < 32) for (let i = 0; i < piece.length; i++) this.#room[this.#length + i] = piece[i] as number;
+    else this.#room.set(piece, this.#length);
     this.#length = needed;
   }
 

@@ -41,7 +41,7 @@ export class LineSplitter {
       lines.push(this.#end(chunk.subarray(start, newline), true));
       start = newline + 1;
     }
-    if (start < chunk.length) this.#collect(chunk.subarray(start));
+    if (start < chunk.length) this.#collect(start === 0 ? chunk : chunk.subarray(start));
     return lines;
   }
 
