@@ -1,0 +1,53 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { oldestCodex } from "@plexum/older-codex";
+import { newestCodex } from "@plexum/real-codex";
+import { say } from "@plexum/scripted-model";
+import { expect, test } from "vitest";
+import { Harness, turn } from "./harness.ts";
+
+/** The most memory the process ever had resident, in bytes. */
+const peakMemory = (pid: number) =>
+  Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
+
+test.each([oldestCodex, newestCodex])(
+  "a line of 64 MiB on the stdout of codex $version ends neither the turn nor the memory",
+  async (codex) => {
+    const bytes = 64 * 1024 * 1024;
+    await using harness = await Harness.create({
+      codex,
+      script: [say("ready"), say("x".repeat(bytes)), say("next")],
+    });
+    const plugin = await harness.plugin();
+    await turn(plugin, harness.request("warm up"));
+    const before = peakMemory(plugin.pid as number);
+    const { end } = await turn(plugin, harness.request("say much"));
+    expect(end.stop_reason).toBe("end_turn");
+    // The line really was that long: the plugin says what it could not read.
+    expect(harness.logs.find(({ message }) => message.includes("too large to read"))?.fields).toMatchObject({
+      event: "item.completed",
+      item: "agent_message",
+    });
+    expect(peakMemory(plugin.pid as number) - before).toBeLessThan(4 * bytes);
+    const elsewhere = { agent_id: "bob", workspace: join(harness.folder, "elsewhere") };
+    expect((await turn(plugin, harness.request("hi", { agent: elsewhere }))).text).toBe("next");
+  },
+);
+
+test("bad input from the host is answered with an error each, and the plugin keeps serving", async () => {
+  await using harness = await Harness.create({ codex: newestCodex, script: [say("still serving")] });
+  const plugin = await harness.plugin();
+  const wrong = { ...harness.request("hi"), agent: { agent_id: "alice" } } as never;
+  await expect(turn(plugin, wrong)).rejects.toMatchObject({
+    rpcCode: -32602,
+    message: expect.stringContaining("workspace"),
+  });
+  await expect(plugin.callTool({ name: "nothing" })).rejects.toMatchObject({ code: "rpc" });
+  // 10 MB of conversation in one line.
+  const long = [{ role: "assistant" as const, content: [{ type: "text" as const, text: "x".repeat(10_000_000) }] }];
+  const { text } = await turn(plugin, {
+    ...harness.request("hi"),
+    request: { messages: [...long, ...harness.request("hi").request.messages] },
+  });
+  expect(text).toBe("still serving");
+});
