@@ -76,7 +76,7 @@ export function codexEnvironment(token: string): Record<string, string> {
 }
 
 /** Of the names that are their own sanitised form, those that can't be taken for a name with a hash. */
-const PLAIN_ID = /^(?!.*-[0-9a-f]{10}$)[A-Za-z0-9]+(-[A-Za-z0-9]+)*$/;
+const PLAIN_ID = /^(?!(.*-)?[0-9a-f]{10}$)[A-Za-z0-9]+(-[A-Za-z0-9]+)*$/;
 /** Short, since codex 0.135 has 64 characters for server and tool together. */
 const MAX_PLAIN_LENGTH = 20;
 

@@ -28,7 +28,9 @@ function withoutMiddle(text: string, maxCharacters: number): string {
   const kept = Math.floor(maxCharacters / 2);
   const cut = text.length - 2 * kept;
   // Cutting between the halves of a surrogate pair leaves what is no Unicode.
-  return [text.slice(0, kept), `\n[… ${cut} characters left out …]\n`, text.slice(-kept)].join("").toWellFormed();
+  return [text.slice(0, kept), `\n[… ${cut} characters left out …]\n`, text.slice(text.length - kept)]
+    .join("")
+    .toWellFormed();
 }
 
 function jsonBytes(value: unknown): number {
