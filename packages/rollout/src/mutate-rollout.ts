@@ -13,9 +13,10 @@ import { forgetHistoryIndex } from "./history-index.ts";
 import type { PatchedLine } from "./journal.ts";
 import { lastMember, stringAt } from "./json-scan.ts";
 import { acquireLock } from "./mutation-lock.ts";
+import type { MutationPlan } from "./mutation-plan.ts";
 import type { MutationReport } from "./mutation-report.ts";
 import { decompressInto } from "./open-rollout.ts";
-import { type MutationPlan, planMutation } from "./plan-mutation.ts";
+import { planMutation } from "./plan-mutation.ts";
 import { DEFAULT_WAIT_MS, recoverLocked, resolvedPath } from "./recover-rollout.ts";
 import { fitLine, type PlannedLine } from "./replacement.ts";
 import type { SessionMeta } from "./rollout-line.ts";
@@ -90,6 +91,7 @@ export async function mutateWith(
 ): Promise<MutationReport> {
   const wanted = new Map<string, CallEdit>();
   for (const edit of edits) wanted.set(edit.callId, edit);
+  const asked = [...wanted.keys()];
   const mutation: Mutation = { ...options, files, wanted, threadId: undefined };
   const outcomes: FileOutcome[] = [];
   try {
@@ -104,13 +106,15 @@ export async function mutateWith(
     throw asRolloutError(error, path, "mutate");
   }
   const modes = outcomes.map(({ mode }) => mode);
+  const touched = new Set(outcomes.flatMap(({ plan }) => [...plan.touched]));
+  const skipped = new Map(outcomes.flatMap(({ plan }) => [...plan.skipped]));
   return {
     mode: options.dryRun
       ? "unchanged"
       : ((["rewritten", "in-place"] as const).find((mode) => modes.includes(mode)) ?? "unchanged"),
-    touched: outcomes.flatMap(({ plan }) => [...plan.touched]),
+    touched: asked.filter((callId) => touched.has(callId)),
     missing: [...wanted.keys()],
-    skipped: outcomes.flatMap(({ plan }) => [...plan.skipped.values()]),
+    skipped: asked.flatMap((callId) => skipped.get(callId) ?? []),
     bytesFreed: outcomes.reduce((sum, outcome) => sum + outcome.bytesFreed, 0),
     dryRun: options.dryRun ?? false,
   };

@@ -26,6 +26,7 @@ export interface SkippedEdit {
   readonly message: string;
 }
 
+/** Calls stand in the order in which they were asked for. */
 export interface MutationReport {
   /**
    * - `unchanged`: nothing was written

@@ -2,8 +2,8 @@ import type { CallEdit } from "./call-edit.ts";
 import { editLine, topLevel } from "./edit-line.ts";
 import type { OpenFile } from "./files.ts";
 import { lastMember, stringAt } from "./json-scan.ts";
-import type { SkippedEdit, SkipReason } from "./mutation-report.ts";
-import { type NestedCall, planNestedCalls } from "./nested-calls.ts";
+import { MutationPlan } from "./mutation-plan.ts";
+import { type NestedCall, NestedCallPlanner } from "./nested-calls.ts";
 import { displayedCall } from "./nested-item.ts";
 import { readExactly } from "./open-rollout.ts";
 import type { PlannedLine } from "./replacement.ts";
@@ -15,34 +15,6 @@ export interface PlanOptions extends SearchLimits {
   readonly displayCopies: boolean;
   readonly repeatedIds: boolean;
   readonly nestedCalls: ReadonlyMap<string, string>;
-}
-
-/** What is to be done in one file. Nothing is written yet. */
-export class MutationPlan {
-  readonly lines = new Map<number, PlannedLine>();
-  /** Calls that the file has, and that look as asked for once the plan is carried out. */
-  readonly touched = new Set<string>();
-  readonly skipped = new Map<string, SkippedEdit>();
-
-  skip(callId: string, reason: SkipReason, message: string): void {
-    this.touched.delete(callId);
-    if (!this.skipped.has(callId)) this.skipped.set(callId, { callId, reason, message });
-  }
-
-  /** Takes calls out of the plan with all that was planned for them, and with those that share a text with them. */
-  drop(callIds: Iterable<string>, reason: SkipReason, message: string): void {
-    const dropped = new Set(callIds);
-    for (let size = -1; size !== dropped.size; ) {
-      size = dropped.size;
-      for (const line of this.lines.values())
-        line.replacements = line.replacements.filter((replacement) => {
-          if (!replacement.callIds.some((callId) => dropped.has(callId))) return true;
-          for (const callId of replacement.callIds) dropped.add(callId);
-          return false;
-        });
-    }
-    for (const callId of dropped) this.skip(callId, reason, message);
-  }
 }
 
 /**
@@ -120,20 +92,9 @@ async function planNested(
     // In the order of the file: they were found from its end.
     turns.set(turn, [call, ...(turns.get(turn) ?? [])]);
   }
-  const lineAt = async ({ offset, length }: { offset: number; length: number }) => {
-    const line = plan.lines.get(offset) ?? {
-      offset,
-      bytes: await readExactly(file, path, offset, length),
-      replacements: [],
-    };
-    plan.lines.set(offset, line);
-    return line;
-  };
-  for (const [turn, group] of turns) {
-    const outcome = await planNestedCalls(turn, group, options.nestedCalls, lineAt);
-    for (const callId of outcome.touched) plan.touched.add(callId);
-    for (const { callId, reason, message } of outcome.skipped) plan.skip(callId, reason, message);
-  }
+  const lineAt = async ({ offset, length }: { offset: number; length: number }): Promise<PlannedLine> =>
+    plan.lines.get(offset) ?? { offset, bytes: await readExactly(file, path, offset, length), replacements: [] };
+  for (const [turn, group] of turns) await new NestedCallPlanner(plan, turn, group, options.nestedCalls, lineAt).run();
 }
 
 /** The calls named by a line that is too long to be read at once. */

@@ -1,0 +1,239 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { cp, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { zstdCompressSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { consumeHeavy, type MutationReport, mutateRollout, RolloutError, recoverRollout } from "./index.ts";
+import { mutateWith } from "./mutate-rollout.ts";
+import { recoverWith } from "./recover-rollout.ts";
+import { sidecar } from "./sidecar.ts";
+import { Fault, faultyFiles } from "./testing/faulty-files.ts";
+import { sampleCalls, sampleRollout } from "./testing/sample-rollout.ts";
+import { temporaryFolder } from "./testing/temporary-folder.ts";
+
+const calls = sampleCalls(6, 3_000);
+const old = Buffer.from(sampleRollout(calls, 300));
+const inPlace = calls.map((call) => consumeHeavy(call.callId));
+const growing = [{ callId: "call_2", output: "longer ".repeat(2_000) }, consumeHeavy("call_4")];
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+beforeAll(async () => {
+  folder = await temporaryFolder();
+});
+afterAll(() => folder[Symbol.asyncDispose]());
+
+let count = 0;
+const fresh = async () => {
+  const path = join(folder.path, `case-${count++}`, "rollout.jsonl");
+  await cp(await seed(), path);
+  return path;
+};
+const seed = async () => {
+  const path = join(folder.path, "seed");
+  await writeFile(path, old);
+  return path;
+};
+
+/** The lock of a process that crashed names one that is gone; here both are this one. */
+async function dieFor(path: string): Promise<void> {
+  const lock = await readFile(sidecar(path, "lock"), "utf8").catch(() => undefined);
+  if (lock === undefined) return;
+  const { pid } = spawnSync(process.execPath, ["--version"]);
+  await writeFile(sidecar(path, "lock"), JSON.stringify({ ...JSON.parse(lock), pid }));
+}
+
+describe.each([
+  ["in place", inPlace, "in-place"],
+  ["with a line that grows", growing, "rewritten"],
+])("a mutation %s", (_name, edits, mode) => {
+  it("is whole or not at all, whichever operation is the last", async () => {
+    const done = await fresh();
+    expect(await mutateRollout(done, edits)).toMatchObject({ mode });
+    const after = await readFile(done);
+    const outcomes = new Set<string>();
+    for (let at = 1, isOver = false; !isOver; at++) {
+      const path = await fresh();
+      const files = faultyFiles(at);
+      isOver = await mutateWith(files, path, edits).then(
+        () => true,
+        (error) => {
+          if (!(error instanceof Fault)) throw error;
+          return false;
+        },
+      );
+      await dieFor(path);
+      outcomes.add(await recoverRollout(path));
+      const content = await readFile(path);
+      expect(content.equals(old) || content.equals(after), `operation ${at}`).toBe(true);
+      expect(await mutateRollout(path, edits)).toMatchObject({ skipped: [], missing: [] });
+      expect((await readFile(path)).equals(after), `operation ${at}, done again`).toBe(true);
+      expect((await readdir(join(path, ".."))).filter((name) => !/draft|-[0-9a-f]{8}-/.test(name))).toEqual([
+        "rollout.jsonl",
+      ]);
+      expect(at).toBeLessThan(200);
+    }
+    expect(outcomes.has("dropped")).toBe(true);
+    expect(outcomes.has("replayed")).toBe(mode === "in-place");
+  });
+
+  it.each(["ENOSPC", "EIO", "EROFS"])(
+    "is whole or not at all, and %s a typed error, whichever operation it strikes",
+    async (code) => {
+      const done = await fresh();
+      await mutateRollout(done, edits);
+      const after = await readFile(done);
+      for (let at = 1, isOver = false; !isOver; at++) {
+        const path = await fresh();
+        const error = Object.assign(new Error(code), { code });
+        const outcome = await mutateWith(faultyFiles(at, error), path, edits).catch((caught: unknown) => caught);
+        if (outcome instanceof Error) expect(RolloutError.isInstance(outcome), `${at}: ${outcome.stack}`).toBe(true);
+        else isOver = (outcome as MutationReport).mode === mode && at > 20;
+        await dieFor(path);
+        await recoverRollout(path);
+        const content = await readFile(path);
+        expect(content.equals(old) || content.equals(after), `operation ${at}`).toBe(true);
+        expect(at).toBeLessThan(200);
+      }
+    },
+  );
+});
+
+describe("recovery", () => {
+  /** A mutation that crashed when its journal was whole and the file half written. */
+  const crashed = async () => {
+    const path = await fresh();
+    for (let at = 1; at < 200; at++) {
+      await writeFile(path, old);
+      await mutateWith(faultyFiles(at), path, inPlace).catch(() => {});
+      await dieFor(path);
+      const now = await readFile(path);
+      if (!now.equals(old)) return path;
+      await recoverRollout(path);
+    }
+    throw new Error("no crash left the file half written");
+  };
+
+  it("can itself be interrupted anywhere", async () => {
+    const done = await fresh();
+    await mutateRollout(done, inPlace);
+    const after = await readFile(done);
+    for (let at = 1, isOver = false; !isOver && at < 100; at++) {
+      const path = await crashed();
+      isOver = await recoverWith(faultyFiles(at), path).then(
+        () => true,
+        () => false,
+      );
+      await dieFor(path);
+      await recoverRollout(path);
+      expect((await readFile(path)).equals(after), `operation ${at}`).toBe(true);
+    }
+  });
+
+  it("leaves what was appended meanwhile", async () => {
+    const path = await crashed();
+    await writeFile(path, "appended\n", { flag: "a" });
+    expect(await recoverRollout(path)).toBe("replayed");
+    expect((await readFile(path, "utf8")).endsWith("\nappended\n")).toBe(true);
+  });
+
+  it("writes nothing to a file that is another one by now", async () => {
+    const path = await crashed();
+    const other = Buffer.from(sampleRollout(sampleCalls(6, 2_999), 300));
+    await writeFile(path, other);
+    expect(await recoverRollout(path)).toBe("dropped");
+    expect((await readFile(path)).equals(other)).toBe(true);
+    expect(await recoverRollout(path)).toBe("clean");
+  });
+
+  it("writes nothing where the old text was changed by someone else", async () => {
+    const path = await crashed();
+    const changed = Buffer.from(old);
+    changed.write("S", changed.indexOf("secret"));
+    await writeFile(path, changed);
+    expect(await recoverRollout(path)).toBe("dropped");
+    expect((await readFile(path)).equals(changed)).toBe(true);
+  });
+
+  it("drops a torn journal", async () => {
+    const path = await crashed();
+    const journal = await readFile(sidecar(path, "redo"));
+    await writeFile(path, old);
+    for (const length of [0, 1, journal.length - 1, journal.length >> 1]) {
+      await writeFile(sidecar(path, "redo"), journal.subarray(0, length));
+      expect(await recoverRollout(path)).toBe("dropped");
+      expect((await readFile(path)).equals(old)).toBe(true);
+    }
+  });
+});
+
+describe("a compressed rollout", () => {
+  it("is the old or the new one after a crash at any operation", async () => {
+    for (let at = 1, isOver = false; !isOver && at < 200; at++) {
+      const plain = join(folder.path, `packed-${at}`, "rollout.jsonl");
+      await cp(await seed(), plain);
+      await writeFile(`${plain}.zst`, zstdCompressSync(old));
+      const { rm } = await import("node:fs/promises");
+      await rm(plain);
+      isOver = await mutateWith(faultyFiles(at), `${plain}.zst`, inPlace).then(
+        () => true,
+        () => false,
+      );
+      await dieFor(plain);
+      expect(await mutateRollout(`${plain}.zst`, inPlace), `operation ${at}`).toMatchObject({
+        skipped: [],
+        missing: [],
+      });
+      const content = await readFile(plain);
+      expect(content.length).toBe(old.length);
+      expect(content.includes("secret")).toBe(false);
+      expect((await readdir(join(plain, ".."))).filter((name) => name.startsWith("rollout"))).toEqual([
+        "rollout.jsonl",
+      ]);
+    }
+  });
+});
+
+describe("SIGKILL", () => {
+  const child = fileURLToPath(new URL("testing/mutating-child.ts", import.meta.url));
+  const KILLS = 300;
+
+  it(`leaves the old or the new file, ${KILLS} times at random`, { timeout: 120_000 }, async () => {
+    const ids = calls.map((call) => call.callId);
+    const states: Buffer[] = [old];
+    const scratch = await fresh();
+    for (const output of ["...(consumed)", "...(tool called)", "...(consumed)"]) {
+      await mutateRollout(
+        scratch,
+        ids.map((callId) => ({ callId, output })),
+      );
+      states.push(await readFile(scratch));
+    }
+    const recoveries = { clean: 0, replayed: 0, dropped: 0 };
+    const worker = async (kills: number) => {
+      const path = await fresh();
+      for (let kill = 0; kill < kills; kill++) {
+        const running: ChildProcess = spawn(
+          process.execPath,
+          ["--disable-warning=ExperimentalWarning", child, path, ids.join(",")],
+          {
+            stdio: ["ignore", "pipe", "inherit"],
+          },
+        );
+        const ended = once(running, "exit");
+        if (running.stdout) await once(running.stdout, "data");
+        await delay(Math.random() * 25);
+        running.kill("SIGKILL");
+        await ended;
+        recoveries[await recoverRollout(path)]++;
+        const content = await readFile(path);
+        expect(states.some((state) => state.equals(content))).toBe(true);
+      }
+    };
+    await Promise.all([worker(KILLS / 2), worker(KILLS / 2)]);
+    // The kills did strike mutations.
+    expect(recoveries.replayed + recoveries.dropped).toBeGreaterThan(0);
+  });
+});
