@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { oldestCodex } from "@plexum/older-codex";
 import { newestCodex } from "@plexum/real-codex";
-import { say } from "@plexum/scripted-model";
+import { answer, say } from "@plexum/scripted-model";
 import { expect, test } from "vitest";
 import { Harness, turn } from "./harness.ts";
 
@@ -14,9 +14,16 @@ test.each([oldestCodex, newestCodex])(
   "a line of 64 MiB on the stdout of codex $version ends neither the turn nor the memory",
   async (codex) => {
     const bytes = 64 * 1024 * 1024;
+    const part = { type: "output_text", text: "x".repeat(256 * 1024) };
+    const longMessage = {
+      type: "message",
+      role: "assistant",
+      id: "msg_long",
+      content: Array(bytes / part.text.length).fill(part),
+    };
     await using harness = await Harness.create({
       codex,
-      script: [say("ready"), say("x".repeat(bytes)), say("next")],
+      script: [say("ready"), answer([longMessage]), say("next")],
     });
     const plugin = await harness.plugin();
     await turn(plugin, harness.request("warm up"));
@@ -32,6 +39,8 @@ test.each([oldestCodex, newestCodex])(
     const elsewhere = { agent_id: "bob", workspace: join(harness.folder, "elsewhere") };
     expect((await turn(plugin, harness.request("hi", { agent: elsewhere }))).text).toBe("next");
   },
+  // codex itself takes 8 to 14 s for a message of that size.
+  120_000,
 );
 
 test("bad input from the host is answered with an error each, and the plugin keeps serving", async () => {

@@ -83,7 +83,7 @@ async function send(response: ServerResponse, reply: Reply, index: number): Prom
   }
   const id = `resp_${index}`;
   const event = (type: string, fields: object) =>
-    response.write(`event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`);
+    response.write(`event: ${type}\n${dataLines({ type, ...fields })}\n\n`);
   response.writeHead(200, { "content-type": "text/event-stream" });
   event("response.created", { response: { id } });
   if (reply.kind === "hang") return;
@@ -110,6 +110,9 @@ async function send(response: ServerResponse, reply: Reply, index: number): Prom
   });
   response.end();
 }
+
+/** As many lines as the value has parts: codex takes time quadratic in the length of a line (0.135.0, 0.169.0). */
+const dataLines = (value: object) => JSON.stringify(value, null, 1).replace(/^/gm, "data: ");
 
 function decode(body: Buffer, encoding: string | undefined): Buffer {
   if (encoding === "zstd") return zlib.zstdDecompressSync(body);
