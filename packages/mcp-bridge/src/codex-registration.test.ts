@@ -71,16 +71,7 @@ describe("a server's name", () => {
 describe("the overrides", () => {
   test.each(bothEnds)("mean in codex %s what they meant here, whatever the values hold", async (_, codex) => {
     await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1" });
-    const nasty = [
-      `"'\\\n\r\t\x01\x1b\x7f`,
-      "$HOME $(id) `id`",
-      "a=b,c]d}e#f",
-      "\u2028 🦊 é",
-      "",
-      "-c",
-      "'''",
-      '"""',
-    ];
+    const nasty = [`"'\\\n\r\t\x01\x1b\x7f`, "$HOME $(id) `id`", "a=b,c]d}e#f", "\u2028 🦊 é", "", "-c", "'''", '"""'];
     const values = { agentId: nasty.join(), socketPath: nasty.join(""), command: `/bin/${nasty[0]}`, args: nasty };
     const overrides = codexOverrides(values, { maxCallMs: 90_500, startupTimeoutMs: 2000 });
     const name = codexServerName(values.agentId);

@@ -17,9 +17,8 @@ export async function runRelayCommand(
   const { socketPath = env[RELAY_SOCKET], agentId = env[RELAY_AGENT_ID] } = flags;
   if (!socketPath) return fail(`no socket: give --socket <path> or set ${RELAY_SOCKET}`);
   if (agentId === undefined) return fail(`no agent: give --agent-id <id> or set ${RELAY_AGENT_ID}`);
-  const orphaned = new AbortController();
-  watchParent(() => orphaned.abort());
-  await runRelay({ socketPath, agentId, token: env[RELAY_TOKEN] ?? "", signal: orphaned.signal });
+  exitWithParent();
+  await runRelay({ socketPath, agentId, token: env[RELAY_TOKEN] ?? "" });
   return 0;
 }
 
@@ -55,7 +54,7 @@ function fail(message: string): number {
  * A parent that was killed closes our stdin; but while a stuck bridge takes no more bytes, stdin is not read and its end
  * not seen. Looked at once a second, which doesn't keep the process alive.
  */
-function watchParent(onGone: () => void): void {
+function exitWithParent(): void {
   const parent = process.ppid;
-  setInterval(() => process.ppid !== parent && onGone(), 1000).unref();
+  setInterval(() => process.ppid !== parent && process.exit(0), 1000).unref();
 }
