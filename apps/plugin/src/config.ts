@@ -12,6 +12,7 @@ const schema = z.looseObject({
   supported_models: z.optional(z.array(text).check(z.minLength(1))),
   model_args: z.optional(z.record(z.string(), text)),
   timeout_ms: z.optional(z.int().check(z.minimum(1))),
+  mcp_registration: z.optional(z.enum(["run", "global"])),
 });
 
 /** What is expected of each key, for the person who has to mend the file. */
@@ -21,6 +22,7 @@ const EXPECTED: Record<string, string> = {
   supported_models: "a list of at least one model name",
   model_args: "an object that maps a model name to a value for --model",
   timeout_ms: "a whole number of milliseconds from 1",
+  mcp_registration: '"run" (for each run alone) or "global" (in codex\'s own config)',
 };
 
 export interface Config {
@@ -34,6 +36,8 @@ export interface Config {
   readonly modelArgs: Readonly<Record<string, string>>;
   /** A turn's time limit. Undefined: codex-exec's own default, an hour. */
   readonly timeoutMs: number | undefined;
+  /** How codex learns of the host's tools: for each run alone, or from its own config, where every agent's codex sees them. */
+  readonly mcpRegistration: "run" | "global";
 }
 
 export interface LoadedConfig {
@@ -78,15 +82,16 @@ export function readConfig(content: string, path: string): Omit<LoadedConfig, "p
         : `${path}: "${String(key)}" must be ${EXPECTED[String(key)]}.`,
     );
   }
-  const { binary = "codex", extra_args = [], supported_models = ["codex"], model_args = {}, timeout_ms } = parsed.data;
-  const unknown = Object.keys(parsed.data).filter((key) => !(key in EXPECTED));
+  const { data } = parsed;
+  const unknown = Object.keys(data).filter((key) => !(key in EXPECTED));
   return {
     config: {
-      binary,
-      extraArgs: extra_args,
-      supportedModels: supported_models,
-      modelArgs: model_args,
-      timeoutMs: timeout_ms,
+      binary: data.binary ?? "codex",
+      extraArgs: data.extra_args ?? [],
+      supportedModels: data.supported_models ?? ["codex"],
+      modelArgs: data.model_args ?? {},
+      timeoutMs: data.timeout_ms,
+      mcpRegistration: data.mcp_registration ?? "run",
     },
     warnings: unknown.map(
       (key) =>

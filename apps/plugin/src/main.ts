@@ -11,6 +11,12 @@ switch (subcommand) {
     await servePlugin();
     break;
   }
+  case "mcp-host": {
+    // What codex starts for each turn that has tools: nothing else of the plugin is loaded.
+    const { runRelayCommand } = await import("@plexum/mcp-bridge/relay");
+    process.exit(await runRelayCommand(args));
+    break;
+  }
   default:
     process.stderr.write(
       `plexum-openai-provider-plugin: unknown subcommand "${subcommand}"${args.length > 0 ? ` (with ${args.join(" ")})` : ""}. Plexum starts it without any.\n`,

@@ -28,7 +28,15 @@ class CodexPlugin implements Plugin {
   }
 
   async stream(...args: Parameters<Provider["stream"]>): Promise<void> {
-    const provider = await this.#provider;
-    return provider?.stream(...args);
+    return (await this.#loaded()).stream(...args);
+  }
+
+  async mutate(...args: Parameters<Provider["mutate"]>): ReturnType<Provider["mutate"]> {
+    return (await this.#loaded()).mutate(...args);
+  }
+
+  #loaded(): Promise<Provider> {
+    if (this.#provider === undefined) throw new Error("the host asked for something before the handshake");
+    return this.#provider;
   }
 }

@@ -1,5 +1,6 @@
+import { stat } from "node:fs/promises";
 import type { Usage as ThreadUsage } from "@plexum/codex-jsonl";
-import { findRollout, readThreadUsage } from "@plexum/rollout";
+import { findRollout, readRollout, readThreadUsage, recoverRollout } from "@plexum/rollout";
 import { type HeldLock, lockThread, type WorkspaceThread } from "@plexum/session-store";
 
 /** How long a turn waits for a mutation of its thread to end, in milliseconds. */
@@ -15,6 +16,7 @@ export class TurnThread implements AsyncDisposable {
   #threadId: string | undefined;
   #lock: HeldLock | undefined;
   #rollout: string | undefined;
+  #sizeBefore = 0;
   #usageBefore: ThreadUsage | undefined;
 
   private constructor(codexHome: string, store: WorkspaceThread) {
@@ -27,8 +29,7 @@ export class TurnThread implements AsyncDisposable {
     const thread = new TurnThread(codexHome, store);
     if (threadId !== undefined) {
       await thread.#hold(threadId);
-      thread.#rollout = (await findRollout(threadId, { codexHome }))?.path;
-      thread.#usageBefore = await thread.#usage();
+      await thread.#lookBack(threadId);
     }
     return thread;
   }
@@ -38,14 +39,19 @@ export class TurnThread implements AsyncDisposable {
     return this.#rollout;
   }
 
+  /** How long the rollout was before the turn, in bytes: what stands behind is this turn's. */
+  get sizeBefore(): number {
+    return this.#sizeBefore;
+  }
+
   /** The thread's running total before the turn: undefined for a new thread. */
   get usageBefore(): ThreadUsage | undefined {
     return this.#usageBefore;
   }
 
   /** The running total by what codex has recorded until now. */
-  usageNow(): Promise<ThreadUsage | undefined> {
-    return this.#usage();
+  async usageNow(): Promise<ThreadUsage | undefined> {
+    return this.#rollout === undefined ? undefined : usageOf(this.#rollout, this.#codexHome);
   }
 
   /** codex has named the thread. */
@@ -67,14 +73,26 @@ export class TurnThread implements AsyncDisposable {
     await this.#lock?.[Symbol.asyncDispose]();
   }
 
+  /** codex is about to read the rollout: a mutation that was interrupted is finished first. */
+  async #lookBack(threadId: string): Promise<void> {
+    const rollout = await findRollout(threadId, { codexHome: this.#codexHome });
+    if (rollout === undefined) return;
+    await recoverRollout(rollout.path);
+    this.#usageBefore = await usageOf(rollout.path, this.#codexHome);
+    this.#sizeBefore = rollout.compressed ? await endOfLastLine(rollout.path) : (await stat(rollout.path)).size;
+    // codex brings a compressed rollout back as a plain file when it resumes the thread.
+    this.#rollout = rollout.path.replace(/\.zst$/, "");
+  }
+
   async #hold(threadId: string): Promise<void> {
     this.#lock = await lockThread(this.#codexHome, threadId, { waitMs: LOCK_WAIT_MS });
     this.#threadId = threadId;
   }
+}
 
-  async #usage(): Promise<ThreadUsage | undefined> {
-    if (this.#rollout === undefined) return undefined;
-    const { total } = await readThreadUsage(this.#rollout, { codexHome: this.#codexHome });
-    return total;
-  }
+const usageOf = async (rollout: string, codexHome: string) => (await readThreadUsage(rollout, { codexHome })).total;
+
+async function endOfLastLine(rollout: string): Promise<number> {
+  for await (const { offset, length } of readRollout(rollout, { direction: "backward" })) return offset + length + 1;
+  return 0;
 }

@@ -1,0 +1,104 @@
+import {
+  type Bridge,
+  type BridgeOptions,
+  bridgeSocketPath,
+  codexEnvironment,
+  codexOverrides,
+  identifyCodexCall,
+  McpBridgeError,
+  registerGlobally,
+  startBridge,
+} from "@plexum/mcp-bridge";
+import type { Host, StreamRequest } from "@plexum/plugin-sdk";
+import type { Config } from "./config.ts";
+import type { Log } from "./log.ts";
+
+/** For how many calls made inside scripts the script is remembered, the latest kept. */
+const MAX_NESTED_CALLS = 10_000;
+
+/** What codex is started with, so that it sees a turn's tools. */
+export interface OfferedTools extends AsyncDisposable {
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+}
+
+const NOTHING: OfferedTools = { args: [], env: {}, [Symbol.asyncDispose]: async () => {} };
+
+/** Offers codex the tools of each turn's request, and takes its calls to the host. */
+export class HostTools {
+  readonly #host: Host;
+  readonly #config: Config;
+  readonly #env: NodeJS.ProcessEnv;
+  /** By the id of a call made inside a script (codex's code mode): the item id of the script's own call. */
+  readonly nestedCalls = new Map<string, string>();
+
+  constructor(host: Host, config: Config, env: NodeJS.ProcessEnv) {
+    this.#host = host;
+    this.#config = config;
+    this.#env = env;
+  }
+
+  /** Never throws: a turn without its tools is told of by a warning, and is still a turn. */
+  async offer(request: StreamRequest, log: Log): Promise<OfferedTools> {
+    if ((request.request.tools ?? []).length === 0) return NOTHING;
+    try {
+      const bridge = await this.#bridge(request, log);
+      const { agentId, socketPath, token } = bridge;
+      const server = { agentId, socketPath, command: process.execPath, args: [process.argv[1] as string, "mcp-host"] };
+      const isRegistered = this.#config.mcpRegistration === "global";
+      if (isRegistered) await registerGlobally(server, { codex: this.#config.binary, env: this.#env });
+      return {
+        args: codexOverrides(server, { isRegistered }),
+        env: codexEnvironment(token),
+        [Symbol.asyncDispose]: () => bridge.close(),
+      };
+    } catch (error) {
+      log("warning", `codex goes without the host's tools in this turn: ${(error as Error).message}`);
+      return NOTHING;
+    }
+  }
+
+  async #bridge(request: StreamRequest, log: Log): Promise<Bridge> {
+    const { agent, stream_id, request: conversation } = request;
+    const { agent_id } = agent;
+    const options: BridgeOptions = {
+      agentId: agent_id,
+      tools: (conversation.tools ?? []).map(({ name, description, input_schema }) => ({
+        name,
+        ...(description === undefined ? {} : { description }),
+        inputSchema: input_schema,
+      })),
+      identifyCall: identifyCodexCall,
+      onWarning: (message) => log("warning", message),
+      callTool: ({ name, arguments: args, callId, itemId, signal, reportProgress }) => {
+        if (callId !== undefined && itemId !== undefined) this.#remember(callId, itemId);
+        const call = {
+          agent_id,
+          stream_id,
+          ...(callId === undefined ? {} : { call_id: callId }),
+          name,
+          arguments: { ...args },
+        };
+        return this.#host.callTool(call, { signal, onProgress: reportProgress });
+      },
+    };
+    try {
+      return await startBridge(options);
+    } catch (error) {
+      // The same agent in another workspace at the same time: a socket of this turn's own serves as well.
+      if (
+        !McpBridgeError.isInstance(error) ||
+        error.code !== "socket-in-use" ||
+        this.#config.mcpRegistration === "global"
+      )
+        throw error;
+      return startBridge({ ...options, socketPath: bridgeSocketPath(`${agent_id} ${stream_id}`) });
+    }
+  }
+
+  #remember(callId: string, itemId: string): void {
+    this.nestedCalls.set(callId, itemId);
+    const [oldest] = this.nestedCalls.keys();
+    if (this.nestedCalls.size > MAX_NESTED_CALLS && oldest !== undefined) this.nestedCalls.delete(oldest);
+  }
+}

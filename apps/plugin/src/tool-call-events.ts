@@ -1,0 +1,72 @@
+import type { ProviderEvent } from "@plexum/plugin-sdk";
+import { followRollout, type ToolCallEvent, ToolCallPairer } from "@plexum/rollout";
+import type { Log } from "./log.ts";
+
+/** What codex itself shows the model for a call that no output came of (0.135.0 to 0.169.0). */
+const NO_OUTPUT = "aborted";
+
+/**
+ * A turn's tool calls as events, read from the rollout as codex writes it: there, and only there, they have their call ids.
+ */
+export class ToolCallEvents {
+  readonly #emit: (event: ProviderEvent) => Promise<void>;
+  readonly #log: Log;
+  readonly #nestedCalls: ReadonlyMap<string, string>;
+  readonly #over = new AbortController();
+  #following: Promise<void> | undefined;
+
+  /** @param nestedCalls By the id of a call made inside a script: the item id of the script's own call. */
+  constructor(emit: (event: ProviderEvent) => Promise<void>, log: Log, nestedCalls: ReadonlyMap<string, string>) {
+    this.#emit = emit;
+    this.#log = log;
+    this.#nestedCalls = nestedCalls;
+  }
+
+  /** Begins to read. What stands in the file before `from` belongs to earlier turns. */
+  follow(path: string, from: number): void {
+    this.#following ??= this.#follow(path, from).catch((error: Error) => {
+      this.#log("warning", `the turn's tool calls can't be told: ${error.message}`);
+    });
+  }
+
+  /** Resolves when all that codex wrote is told. */
+  async end(): Promise<void> {
+    this.#over.abort();
+    await this.#following;
+  }
+
+  async #follow(path: string, from: number): Promise<void> {
+    const pairer = new ToolCallPairer({ nestedCalls: this.#nestedCalls });
+    for await (const entry of followRollout(path, { from, signal: this.#over.signal })) {
+      for (const event of pairer.write(entry)) await this.#tell(event);
+    }
+    for (const event of pairer.finish()) await this.#tell(event);
+  }
+
+  async #tell(event: ToolCallEvent): Promise<void> {
+    for (const translated of translate(event)) await this.#emit(translated);
+  }
+}
+
+function translate(event: ToolCallEvent): ProviderEvent[] {
+  const { callId: id, name, namespace, arguments: args } = event.call;
+  switch (event.type) {
+    case "call-started":
+      return [
+        { type: "tool_call_start", tool_call: { id, name, ...(namespace === undefined ? {} : { namespace }) } },
+        { type: "tool_call_delta", tool_call: { id, arguments: args } },
+        { type: "tool_call_end", tool_call: { id } },
+      ];
+    case "call-output":
+      // What a script says on the way is part of its output for the model, and no result of its own for the host.
+      if (event.output.isNotification) return [];
+      return [result(id, event.output.output, event.output.isError)];
+    case "call-abandoned":
+      return [result(id, NO_OUTPUT, true)];
+  }
+}
+
+const result = (tool_call_id: string, content: string, is_error: boolean): ProviderEvent => ({
+  type: "tool_result",
+  tool_result: { tool_call_id, content, is_error },
+});
