@@ -153,18 +153,19 @@ describe("a call", () => {
 
 describe("a long call", () => {
   test("reports its progress to the client that asked", async () => {
-    await using host = await bridge(async ({ reportProgress }) => {
-      reportProgress({ progress: 1, total: 2, message: "half" });
-      reportProgress({ progress: 2, total: 2 });
+    const reports = [{ progress: 1, total: 2, message: "half" }, { progress: 2 }];
+    const received: unknown[] = [];
+    await using host = await bridge(async ({ reportProgress, meta }) => {
+      for (const [n, report] of reports.entries()) {
+        reportProgress(report);
+        // The SDK's client drops a report that it reads together with the result.
+        if ("progressToken" in meta) await expect.poll(() => received.length).toBe(n + 1);
+      }
       return textResult("done");
     });
     await using relay = await connectByRelay(host);
-    const progress: unknown[] = [];
-    await relay.client.callTool({ name: "work" }, undefined, { onprogress: (report) => progress.push(report) });
-    expect(progress).toEqual([
-      { progress: 1, total: 2, message: "half" },
-      { progress: 2, total: 2 },
-    ]);
+    await relay.client.callTool({ name: "work" }, undefined, { onprogress: (report) => received.push(report) });
+    expect(received).toEqual(reports);
     relay.client.setNotificationHandler(ProgressNotificationSchema, () => {
       throw new Error("no one asked");
     });

@@ -29,6 +29,11 @@ export interface BridgeOptions extends CallLimits {
   readonly maxClients?: number;
   /** The longest message a client may send, in bytes. Default 64 MiB. */
   readonly maxMessageBytes?: number;
+  /**
+   * The longest result, in bytes of JSON. A longer one has the middle of its texts left out. Default 15 MiB: of a longer
+   * line than 16 MiB codex 0.169 takes no notice, and goes on waiting for the answer.
+   */
+  readonly maxResultBytes?: number;
   /** How long a client may take for its greeting, in milliseconds. Default 5 seconds. */
   readonly greetingTimeoutMs?: number;
   /** For how many calls `itemOf` remembers the item, the latest kept. Default 10 000. */
@@ -64,6 +69,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     serverInfo = { name: "plexum-mcp-bridge", version: "1" },
     maxClients = 64,
     maxMessageBytes = 64 * 1024 * 1024,
+    maxResultBytes = 15 * 1024 * 1024,
     greetingTimeoutMs = 5000,
     maxRememberedCalls = 10_000,
   } = options;
@@ -101,6 +107,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     let client: McpClient | undefined;
     const handlers: McpHandlers = {
       serverInfo,
+      maxResultBytes,
       listTools: () => tools.offered,
       callTool({ name, meta, ...request }) {
         const hostName = tools.hostNames.get(name);

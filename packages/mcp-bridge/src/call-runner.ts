@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { fitResult } from "./fit-result.ts";
 import { type CallTool, errorResult, type ToolCall, type ToolResult } from "./tool-call.ts";
 
 export interface CallLimits {
@@ -9,11 +8,6 @@ export interface CallLimits {
   readonly maxCallMs?: number;
   /** Calls that run at the host at once; further ones wait their turn. Default 32. */
   readonly maxConcurrentCalls?: number;
-  /**
-   * The longest result, in bytes of JSON. A longer one has the middle of its texts left out. Default 15 MiB: of a longer
-   * line than 16 MiB codex 0.169 takes no notice, and goes on waiting for the answer.
-   */
-  readonly maxResultBytes?: number;
 }
 
 export const DEFAULT_MAX_CALL_MS = 60 * 60_000;
@@ -29,13 +23,8 @@ export class CallRunner {
 
   constructor(callTool: CallTool, limits: CallLimits) {
     this.#callTool = callTool;
-    const {
-      callTimeoutMs = 5 * 60_000,
-      maxCallMs = DEFAULT_MAX_CALL_MS,
-      maxConcurrentCalls = 32,
-      maxResultBytes = 15 * 1024 * 1024,
-    } = limits;
-    this.#limits = { callTimeoutMs, maxCallMs, maxConcurrentCalls, maxResultBytes };
+    const { callTimeoutMs = 5 * 60_000, maxCallMs = DEFAULT_MAX_CALL_MS, maxConcurrentCalls = 32 } = limits;
+    this.#limits = { callTimeoutMs, maxCallMs, maxConcurrentCalls };
   }
 
   /** Never rejects. The signal of `call` is the client's. */
@@ -49,7 +38,7 @@ export class CallRunner {
   }
 
   async #runNow(call: ToolCall): Promise<ToolResult> {
-    const { callTimeoutMs, maxCallMs, maxResultBytes } = this.#limits;
+    const { callTimeoutMs, maxCallMs } = this.#limits;
     const over = new AbortController();
     const stop = (text: string) => over.abort(new Error(text));
     const onCancel = () => over.abort(call.signal.reason);
@@ -81,7 +70,7 @@ export class CallRunner {
     try {
       const result = await Promise.race([answered, stopped]);
       return resultSchema.safeParse(result).success
-        ? fitResult(result, maxResultBytes)
+        ? result
         : errorResult(`The host's answer to ${call.name} is not a tool result: it has no list of content`);
     } catch (error) {
       return errorResult(error instanceof Error ? error.message : String(error));

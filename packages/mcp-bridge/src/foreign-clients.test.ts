@@ -2,6 +2,7 @@
 import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { httpGateway } from "../test/http-gateway.ts";
@@ -52,7 +53,10 @@ const tools: BridgeTool[] = Object.keys(results).map((name) => ({
 
 const callTool: CallTool = async ({ name, reportProgress }) => {
   if (name === "test_tool_with_progress") {
-    for (const progress of [0, 50, 100]) reportProgress({ progress, total: 100 });
+    for (const progress of [0, 50, 100]) {
+      reportProgress({ progress, total: 100 });
+      await delay(50);
+    }
   }
   return results[name] as ToolResult;
 };

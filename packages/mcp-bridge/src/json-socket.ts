@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { LineSplitter } from "@plexum/jsonl";
 
-/** JSON values over a socket, one a line. */
+/** JSON over a socket, one value a line. */
 export class JsonSocket {
   readonly #socket: Socket;
   readonly #maxMessageBytes: number;
@@ -36,11 +36,11 @@ export class JsonSocket {
     socket.resume();
   }
 
-  /** Resolves when the peer's side of the kernel has the bytes, or the connection is gone. */
-  write(value: unknown): Promise<void> {
+  /** Resolves when the kernel has the bytes, or the connection is gone. */
+  write(json: string): Promise<void> {
     return new Promise((resolve) => {
       if (this.#socket.destroyed) resolve();
-      else this.#socket.write(`${JSON.stringify(value)}\n`, () => resolve());
+      else this.#socket.write(`${json}\n`, () => resolve());
     });
   }
 

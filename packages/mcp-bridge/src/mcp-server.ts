@@ -3,11 +3,13 @@ import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { ErrorCode, type JSONRPCMessage, McpError, type Result } from "@modelcontextprotocol/sdk/types.js";
 import { z } from "zod";
+import { fitResult } from "./fit-result.ts";
 import type { JsonSocket } from "./json-socket.ts";
 import type { ToolProgress, ToolResult } from "./tool-call.ts";
 
 export interface McpHandlers {
   readonly serverInfo: { readonly name: string; readonly version: string };
+  readonly maxResultBytes: number;
   listTools(): readonly Record<string, unknown>[];
   /** Undefined: there is no such tool. */
   callTool(request: ToolRequest): Promise<ToolResult> | undefined;
@@ -66,7 +68,7 @@ export async function serveMcp(connection: JsonSocket, handlers: McpHandlers): P
     if (!result) throw new McpError(ErrorCode.InvalidParams, `There is no tool ${JSON.stringify(name)}`);
     return (await result) as Result;
   };
-  await server.connect(transport(connection, handlers.onFault));
+  await server.connect(transport(connection, handlers));
   return {
     toolsChanged() {
       if (isReady) server.sendToolListChanged().catch(() => {});
@@ -74,7 +76,7 @@ export async function serveMcp(connection: JsonSocket, handlers: McpHandlers): P
   };
 }
 
-function transport(connection: JsonSocket, onFault: (message: string) => void): Transport {
+function transport(connection: JsonSocket, { onFault, maxResultBytes }: McpHandlers): Transport {
   const transport: Transport = {
     start: async () =>
       connection.read({
@@ -82,11 +84,20 @@ function transport(connection: JsonSocket, onFault: (message: string) => void): 
         fault(message) {
           onFault(message);
           // Which request it was can't be told, and JSON-RPC wants an answer all the same.
-          connection.write({ jsonrpc: "2.0", id: null, error: { code: ErrorCode.ParseError, message } });
+          connection.write(
+            JSON.stringify({ jsonrpc: "2.0", id: null, error: { code: ErrorCode.ParseError, message } }),
+          );
         },
         closed: () => transport.onclose?.(),
       }),
-    send: (message) => connection.write(message),
+    send(message) {
+      const line = JSON.stringify(message);
+      // A large result is written out once, unless it proves too large.
+      const isLarge = "result" in message && Buffer.byteLength(line) > maxResultBytes && "content" in message.result;
+      if (!isLarge) return connection.write(line);
+      const result = fitResult(message.result as unknown as ToolResult, maxResultBytes);
+      return connection.write(JSON.stringify({ ...message, result }));
+    },
     close: async () => connection.close(),
   };
   return transport;
