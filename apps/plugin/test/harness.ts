@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import {
   type ConnectedPlugin,
   connectPlugin,
+  type HostHandlers,
   type LogEntry,
   type Message,
   type ProviderEvent,
@@ -74,8 +75,10 @@ export class Harness implements AsyncDisposable {
     await writeFile(join(folder, "config.json"), typeof config === "string" ? config : JSON.stringify(config));
   }
 
-  async plugin(): Promise<ConnectedPlugin> {
+  /** @param handlers What the host does when the plugin asks: by default it has no tools. */
+  async plugin(handlers: HostHandlers = {}): Promise<ConnectedPlugin> {
     const plugin = await connectPlugin({
+      ...handlers,
       command: process.execPath,
       args: [PLUGIN],
       env: this.env,

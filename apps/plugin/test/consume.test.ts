@@ -1,0 +1,148 @@
+import { rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { oldestCodex } from "@plexum/older-codex";
+import type { Mutation } from "@plexum/plugin-sdk";
+import { newestCodex } from "@plexum/real-codex";
+import { findRollout } from "@plexum/rollout";
+import { answer, codeModeScript, say, shell } from "@plexum/scripted-model";
+import { describe, expect, test } from "vitest";
+import { eventually, Harness, turn, user } from "./harness.ts";
+
+const SECRET = "swordfish-71";
+
+const consume = (harness: Harness, mutations: Mutation[]) => ({
+  agent_id: "alice",
+  workspace: harness.workspace,
+  mutations,
+});
+
+const light = (block_id: string): Mutation => ({ block_id, op: "consume-light" });
+const heavy = (block_id: string): Mutation => ({ block_id, op: "consume-heavy" });
+
+describe.each([oldestCodex, newestCodex])("consuming tool results on codex $version", (codex) => {
+  test("what the host consumes, the model no longer sees; all later turns work", async () => {
+    await using harness = await Harness.create({
+      codex,
+      script: [
+        answer([
+          shell(`echo light ${SECRET}`, { callId: "call_light" }),
+          shell(`echo heavy ${SECRET}`, { callId: "call_heavy" }),
+        ]),
+        say("noted"),
+        say("two"),
+        say("three"),
+      ],
+    });
+    const plugin = await harness.plugin();
+    const { events } = await turn(plugin, harness.request("look"));
+    expect(events.filter(({ type }) => type === "tool_result")).toHaveLength(2);
+
+    const report = await plugin.mutate(
+      consume(harness, [
+        light("call_light"),
+        heavy("call_heavy"),
+        heavy("call_unknown"),
+        { block_id: "call_light2", op: "trim" },
+      ]),
+    );
+    expect(report).toEqual({
+      requested: 4,
+      touched: 2,
+      missing: ["call_unknown"],
+      skipped: [{ block_id: "call_light2", reason: expect.stringContaining('"trim"') }],
+    });
+
+    for (const expected of ["two", "three"]) {
+      expect((await turn(plugin, harness.request("go on"))).text).toBe(expected);
+      const { lastRequest } = harness.model;
+      expect(lastRequest.outputsOf("call_light")).toEqual(["...(consumed)"]);
+      expect(lastRequest.outputsOf("call_heavy")).toEqual(["...(tool called)"]);
+      const call = lastRequest.input.find((item) => item.call_id === "call_heavy" && item.type === "function_call");
+      expect(call?.arguments).toBe("{}");
+      // The light one keeps its arguments, and in them the word.
+      const said = JSON.stringify(lastRequest.input.filter((item) => item.call_id !== "call_light"));
+      expect(said).not.toContain(SECRET);
+    }
+  });
+
+  test("consuming again changes nothing; without thread or rollout there is nothing to do", async () => {
+    await using harness = await Harness.create({
+      codex,
+      script: [answer([shell("echo a", { callId: "call_a" })]), say("ok")],
+    });
+    const plugin = await harness.plugin();
+    expect(await plugin.mutate(consume(harness, [light("call_a")]))).toEqual({
+      requested: 1,
+      touched: 0,
+      missing: ["call_a"],
+      skipped: [],
+    });
+    await turn(plugin, harness.request("look"));
+    await plugin.mutate(consume(harness, [light("call_a")]));
+    const path = await rolloutOf(harness);
+    const before = await stat(path, { bigint: true });
+    const again = await plugin.mutate(consume(harness, [light("call_a")]));
+    expect(again).toMatchObject({ touched: 1, missing: [] });
+    expect((await stat(path, { bigint: true })).mtimeNs).toBe(before.mtimeNs);
+    await rm(join(harness.home.path, "sessions"), { recursive: true });
+    expect(await plugin.mutate(consume(harness, [light("call_a")]))).toMatchObject({ touched: 0, missing: ["call_a"] });
+  });
+
+  test("a mutation waits for the turn that runs", async () => {
+    await using harness = await Harness.create({
+      codex,
+      script: [
+        answer([shell("echo a", { callId: "call_a" })]),
+        answer([shell("sleep 1", { callId: "call_b" })]),
+        say("ok"),
+      ],
+    });
+    const plugin = await harness.plugin();
+    const order: string[] = [];
+    const running = turn(plugin, harness.request("look")).then(() => order.push("turn"));
+    await eventually("the first call is over", () => harness.model.requests.length >= 2);
+    const report = await plugin.mutate(consume(harness, [light("call_a")])).finally(() => order.push("mutation"));
+    await running;
+    expect(order).toEqual(["turn", "mutation"]);
+    expect(report).toMatchObject({ touched: 1 });
+  });
+});
+
+test("in code mode a nested call is consumed by the id that the host saw", async () => {
+  const call = (key: string) => `(await tools.mcp__plexum_host_alice__lookup({key: "${key}"})).content[0].text`;
+  await using harness = await Harness.create({
+    codex: newestCodex,
+    home: { model: "gpt-5.6-sol" },
+    script: [
+      answer([codeModeScript(`text("one: " + ${call("one")}); text(${call("two")});`, { callId: "call_outer" })]),
+      say("ok"),
+      say("next"),
+    ],
+  });
+  const seen = new Map<string, string>();
+  const plugin = await harness.plugin({
+    async callTool({ call_id = "", arguments: args }) {
+      seen.set(String(args.key), call_id);
+      return { content: [{ type: "text", text: `${SECRET}-${args.key}` }] };
+    },
+  });
+  const tools = [{ name: "lookup", input_schema: { type: "object" } }];
+  const request = () => harness.request("go", { request: { messages: [user("go")], tools } });
+  await turn(plugin, request());
+  expect(await plugin.mutate(consume(harness, [light(seen.get("one") as string)]))).toMatchObject({
+    touched: 1,
+    skipped: [],
+  });
+  await turn(plugin, request());
+  const output = JSON.stringify(harness.model.lastRequest.outputsOf("call_outer"));
+  expect(output).not.toContain(`${SECRET}-one`);
+  expect(output).toContain("one: ...(consumed)");
+  expect(output).toContain(`${SECRET}-two`);
+});
+
+async function rolloutOf(harness: Harness): Promise<string> {
+  const { readFile } = await import("node:fs/promises");
+  const threadId = await readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
+  const found = await findRollout(threadId, { codexHome: harness.home.path });
+  return found?.path as string;
+}

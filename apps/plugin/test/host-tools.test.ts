@@ -1,0 +1,138 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { oldestCodex } from "@plexum/older-codex";
+import type { HostToolCall, StreamRequest, Tool } from "@plexum/plugin-sdk";
+import { newestCodex } from "@plexum/real-codex";
+import { answer, codeModeScript, functionCall, say } from "@plexum/scripted-model";
+import { describe, expect, test } from "vitest";
+import { eventually, Harness, turn, user } from "./harness.ts";
+
+const NAMESPACE = "mcp__plexum_host_alice";
+
+const TOOLS: Tool[] = ["lookup", "fail", "wait"].map((name) => ({
+  name,
+  description: `The host's ${name}`,
+  input_schema: { type: "object", properties: { key: { type: "string" } } },
+}));
+
+const withTools = (harness: Harness, prompt: string): StreamRequest =>
+  harness.request(prompt, { request: { messages: [user(prompt)], tools: TOOLS } });
+
+/** A host with three tools: one answers, one fails, one never answers. */
+function host() {
+  const calls: HostToolCall[] = [];
+  const aborted: string[] = [];
+  return {
+    calls,
+    aborted,
+    async callTool(call: HostToolCall, { signal }: { signal: AbortSignal }) {
+      calls.push(call);
+      if (call.name === "fail") throw new Error("the shelf is empty");
+      if (call.name === "wait") {
+        await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+        aborted.push(call.name);
+      }
+      return { content: [{ type: "text", text: `value of ${call.arguments.key}` }] };
+    },
+  };
+}
+
+describe.each([oldestCodex, newestCodex])("the host's tools in codex $version", (codex) => {
+  const sendsCallIds = codex === newestCodex;
+  const call = (name: string, key: string, callId: string) =>
+    functionCall(name, { key }, { namespace: NAMESPACE, callId });
+
+  test("are in the first request, are called at the host, and one call id goes through", async () => {
+    await using harness = await Harness.create({
+      codex,
+      script: [answer([call("lookup", "a", "call_a"), call("fail", "b", "call_b")]), say("done")],
+    });
+    const config = await readFile(join(harness.home.path, "config.toml"));
+    const tools = host();
+    const { events, end } = await turn(await harness.plugin(tools), withTools(harness, "look it up"));
+    expect(end.stop_reason).toBe("end_turn");
+    const offered = harness.model.requests[0]?.toolNames.filter((name) => name.startsWith("mcp__")) ?? [];
+    expect(offered.sort()).toEqual(["fail", "lookup", "wait"].map((name) => `${NAMESPACE}.${name}`));
+
+    // The two run at once: which reaches the host first is open.
+    const calls = tools.calls.toSorted((a, b) => a.name.localeCompare(b.name));
+    expect(calls.map(({ name, arguments: args, call_id }) => [name, args, call_id])).toEqual([
+      ["fail", { key: "b" }, sendsCallIds ? "call_b" : undefined],
+      ["lookup", { key: "a" }, sendsCallIds ? "call_a" : undefined],
+    ]);
+    const told = events.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call] : []));
+    expect(told).toMatchObject([
+      { id: "call_a", name: "lookup", namespace: NAMESPACE },
+      { id: "call_b", name: "fail", namespace: NAMESPACE },
+    ]);
+    const results = events.flatMap((event) => (event.type === "tool_result" ? [event.tool_result] : []));
+    expect(results.map(({ tool_call_id }) => tool_call_id).sort()).toEqual(["call_a", "call_b"]);
+    expect(JSON.stringify(harness.model.lastRequest.outputsOf("call_a"))).toContain("value of a");
+    expect(JSON.stringify(harness.model.lastRequest.outputsOf("call_b"))).toContain("the shelf is empty");
+    expect((await readFile(join(harness.home.path, "config.toml"))).equals(config)).toBe(true);
+  });
+
+  test("five calls in parallel", async () => {
+    const ids = [1, 2, 3, 4, 5].map((n) => `call_${n}`);
+    await using harness = await Harness.create({
+      codex,
+      script: [answer(ids.map((id) => call("lookup", id, id))), say("done")],
+    });
+    const tools = host();
+    const { events } = await turn(await harness.plugin(tools), withTools(harness, "go"));
+    expect(tools.calls).toHaveLength(5);
+    for (const type of ["tool_call_start", "tool_call_end", "tool_result"]) {
+      expect(events.filter((event) => event.type === type)).toHaveLength(5);
+    }
+    for (const id of ids) expect(JSON.stringify(harness.model.lastRequest.outputsOf(id))).toContain(`value of ${id}`);
+  });
+
+  test("cancelling the turn cancels the call at the host, and the call without output is told as such", async () => {
+    await using harness = await Harness.create({ codex, script: [answer([call("wait", "x", "call_x")])] });
+    const tools = host();
+    const cancel = new AbortController();
+    const ending = turn(await harness.plugin(tools), withTools(harness, "go"), { signal: cancel.signal });
+    await eventually("the host is called", () => tools.calls.length > 0);
+    cancel.abort();
+    const { events, end } = await ending;
+    expect(end.stop_reason).toBe("cancelled");
+    await eventually("the host's call is cancelled", () => tools.aborted.length === 1);
+    expect(events.filter((event) => event.type === "tool_result")).toMatchObject([
+      { tool_result: { tool_call_id: "call_x" } },
+    ]);
+  });
+
+  test("without tools in the request codex is started without an MCP server", async () => {
+    await using harness = await Harness.create({ codex, script: [say("hi")] });
+    await turn(await harness.plugin(), harness.request("hi"));
+    expect(harness.model.lastRequest.toolNames.some((name) => name.startsWith("mcp__plexum"))).toBe(false);
+  });
+
+  test("registered globally, when the config says so", async () => {
+    await using harness = await Harness.create({
+      codex,
+      config: { mcp_registration: "global" },
+      script: [answer([call("lookup", "a", "call_a")]), say("done")],
+    });
+    const tools = host();
+    await turn(await harness.plugin(tools), withTools(harness, "go"));
+    expect(tools.calls).toHaveLength(1);
+    expect(await readFile(join(harness.home.path, "config.toml"), "utf8")).toContain("[mcp_servers.plexum-host-alice]");
+  });
+});
+
+test("in code mode a call keeps the id that the host saw", async () => {
+  const script = `const r = await tools.${NAMESPACE}__lookup({key: "deep"}); text(r.content[0].text);`;
+  await using harness = await Harness.create({
+    codex: newestCodex,
+    home: { model: "gpt-5.6-sol" },
+    script: [answer([codeModeScript(script, { callId: "call_outer" })]), say("done")],
+  });
+  const tools = host();
+  const { events } = await turn(await harness.plugin(tools), withTools(harness, "go"));
+  const [nested] = tools.calls;
+  expect(nested?.call_id).toMatch(/^exec-/);
+  const told = events.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call.id] : []));
+  expect(told.sort()).toEqual(["call_outer", nested?.call_id].sort());
+  expect(JSON.stringify(harness.model.lastRequest.outputsOf("call_outer"))).toContain("value of deep");
+});
