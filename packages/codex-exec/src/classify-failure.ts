@@ -11,7 +11,7 @@ interface Failure {
 const FAILURES: readonly Failure[] = [
   {
     code: "thread_busy",
-    pattern: /already has an active writer/, // From 0.147 on.
+    pattern: /already has an active writer|thread writer coordination lock/, // From 0.147 on.
     advice: "Another codex has this thread open: let it finish or end it, then try again.",
   },
   {
@@ -86,11 +86,14 @@ const FAILURES: readonly Failure[] = [
   },
 ];
 
+/** How much of codex's words a message repeats, in characters: their end, where the reason stands. All of it is in `detail`. */
+const MAX_QUOTED = 2000;
+
 /** The typed failure behind codex's words. */
 export function classifyFailure(detail: string, options: Omit<CodexExecErrorOptions, "detail"> = {}): CodexExecError {
   const text = readable(detail);
   const failure = FAILURES.find(({ pattern }) => pattern.test(text));
-  const said = text === "" ? "" : ` Codex said: ${text}`;
+  const said = text === "" ? "" : ` Codex said: ${text.length > MAX_QUOTED ? `… ${text.slice(-MAX_QUOTED)}` : text}`;
   if (failure === undefined) {
     return new CodexExecError("failed", `The turn failed.${said || " Codex said nothing about it."}`, {
       ...options,

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { once } from "node:events";
+import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { createEventParser, type ParsedEvent } from "@plexum/codex-jsonl";
 import { EventQueue } from "./event-queue.ts";
@@ -35,6 +35,8 @@ export class ExecTurn implements Turn {
   readonly #options: ExecTurnOptions;
   readonly #record = new TurnRecord();
   #ending: Ending | undefined;
+  /** Whether codex may be made to wait for the reader of the events. From when it is ended, or gone, nothing more is to wait. */
+  #canWait = true;
 
   constructor(options: ExecTurnOptions) {
     this.#options = options;
@@ -67,17 +69,20 @@ export class ExecTurn implements Turn {
 
   async #run(queue: EventQueue<ParsedEvent>): Promise<TurnResult> {
     const { child, family, grace, onStderr, release } = this.#options;
+    // A signal that can't be sent is told as an error of the child; what counts is whether it ends.
+    child.on("error", () => {});
     const stderr = new StderrReader(child.stderr, onStderr);
     const parser = this.#parser(queue);
     child.stdout.on("data", (chunk: Buffer) => parser.feed(chunk));
     // A pipe that breaks ends the output; how the turn ended is then told by the exit.
     child.stdout.on("error", () => {});
-    const closed = Promise.all([once(child.stdout, "close"), once(child.stderr, "close")]);
+    const closed = Promise.all([closing(child.stdout), closing(child.stderr)]);
 
-    const [exitCode, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
+    const { exitCode, signal } = await exiting(child);
     const ending = this.#ending;
     await family.endRest(grace.terminateMs);
-    child.stdout.resume();
+    // What codex had written when it ended is at most what the pipe holds: read to the end, however far behind the reader is.
+    this.#readOn();
     await Promise.race([closed, delay(PIPE_GRACE_MS, undefined, { ref: false })]);
     child.stdout.destroy();
     child.stderr.destroy();
@@ -93,10 +98,15 @@ export class ExecTurn implements Turn {
     const take = (event: ParsedEvent) => {
       this.#record.note(event);
       queue.push(event);
-      if (queue.isFull) child.stdout.pause();
+      if (this.#canWait && queue.isFull) child.stdout.pause();
     };
     const handlers = { onEvent: take, onUnknown: take, onMalformed: take, onOversized: take };
     return createEventParser(handlers, maxLineBytes === undefined ? {} : { maxLineBytes });
+  }
+
+  #readOn(): void {
+    this.#canWait = false;
+    this.#options.child.stdout.resume();
   }
 
   #end(ending: Ending): void {
@@ -104,6 +114,8 @@ export class ExecTurn implements Turn {
     const isOver = child.exitCode !== null || child.signalCode !== null;
     if (this.#ending !== undefined || isOver) return;
     this.#ending = ending;
+    // A codex that waits to write can't end on a signal it is to handle.
+    this.#readOn();
     // Remembered now: once codex is gone, nothing links a command that cleared its environment to the turn.
     family.look();
     if (process.platform === "win32") {
@@ -120,4 +132,17 @@ export class ExecTurn implements Turn {
       clearTimeout(kill);
     });
   }
+}
+
+/** Not `once`, which also rejects on errors: those are no end. */
+function exiting(child: CodexProcess): Promise<{ exitCode: number | null; signal: NodeJS.Signals | null }> {
+  return new Promise((resolve) => {
+    child.once("exit", (exitCode, signal) => resolve({ exitCode, signal }));
+  });
+}
+
+function closing(stream: Readable): Promise<void> {
+  return new Promise((resolve) => {
+    stream.once("close", resolve);
+  });
 }

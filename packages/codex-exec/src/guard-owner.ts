@@ -42,8 +42,9 @@ function startGuard(): ChildProcess {
       ? spawn(process.execPath, ["-e", WAIT_THEN_RUN, ...command.slice(1)], options)
       : spawn("/bin/sh", ["-c", 'read -r line; exec "$@"', "sh", ...command], options);
   child.unref();
-  (child.stdin as unknown as { unref(): void }).unref();
-  child.stdin.on("error", () => {});
+  // There is no pipe if the system is out of file descriptors.
+  (child.stdin as unknown as { unref(): void } | undefined)?.unref();
+  child.stdin?.on("error", () => {});
   // Started again by the next turn if something ended it. Its absence is not worth failing a turn for.
   child.once("error", forget).once("exit", forget);
   process.once("exit", dismiss);

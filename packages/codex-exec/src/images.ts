@@ -1,6 +1,7 @@
-import { mkdtemp, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, mkdtemp, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { extname, join } from "node:path";
+import { extname, join, resolve } from "node:path";
 import { CodexExecError } from "./errors.ts";
 
 /** A picture for the prompt: a file, or its bytes. */
@@ -18,7 +19,8 @@ export interface StagedImages extends AsyncDisposable {
 export async function stageImages(images: readonly PromptImage[]): Promise<StagedImages> {
   if (images.length === 0) return { paths: [], [Symbol.asyncDispose]: async () => {} };
   const folder = await mkdtemp(join(tmpdir(), "codex-images-"));
-  const remove = () => rm(folder, { recursive: true, force: true });
+  // If it stays behind among the temporary folders, that is no reason to fail a turn.
+  const remove = () => rm(folder, { recursive: true, force: true }).catch(() => {});
   try {
     const paths = await Promise.all(images.map((image, index) => stage(image, join(folder, `image-${index + 1}`))));
     return { paths, [Symbol.asyncDispose]: remove };
@@ -34,18 +36,26 @@ async function stage(image: PromptImage, base: string): Promise<string> {
     await writeFile(path, image.bytes, { mode: 0o600 });
     return path;
   }
-  const isFile = await stat(image.path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
-  if (!isFile)
-    throw new CodexExecError(
-      "image_unreadable",
-      `There is no image file ${image.path}: check the path, which is read on this machine.`,
-    );
-  const path = base + extname(image.path);
-  await symlink(image.path, path);
+  await assertReadable(image.path);
+  const path = base + plainExtension(image.path);
+  await symlink(resolve(image.path), path);
   return path;
 }
+
+async function assertReadable(path: string): Promise<void> {
+  let problem = "it is no file";
+  try {
+    if ((await stat(path)).isFile()) return await access(path, constants.R_OK);
+  } catch (error) {
+    problem = (error as Error).message;
+  }
+  throw new CodexExecError(
+    "image_unreadable",
+    `The image ${path} can't be read (${problem}): check the path, which is read on this machine.`,
+  );
+}
+
+/** None if it could upset codex's splitting. */
+const plainExtension = (path: string) => /^\.[a-z0-9]+$/i.exec(extname(path))?.[0] ?? "";
 
 const extension = (mediaType = "image/png") => `.${/^image\/([a-z0-9]+)/.exec(mediaType)?.[1] ?? "png"}`;

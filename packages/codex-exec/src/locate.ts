@@ -93,12 +93,26 @@ async function behindNpmShim(path: string): Promise<CodexBinary | undefined> {
 }
 
 async function shimScript(path: string): Promise<string | undefined> {
-  const script = /\.(cmd|bat)$/i.test(path)
-    ? join(dirname(path), "node_modules", "@openai", "codex", "bin", "codex.js")
-    : await realpath(path);
-  if (basename(script) !== "codex.js") return undefined;
-  const manifest = await readFile(join(dirname(script), "..", "package.json"), "utf8").catch(() => "{}");
-  return (JSON.parse(manifest) as { name?: string }).name === "@openai/codex" ? script : undefined;
+  const file = await realpath(path);
+  const script = basename(file) === "codex.js" ? file : await scriptNamedIn(file);
+  if (script === undefined) return undefined;
+  const manifest = await readFile(join(dirname(script), "..", "package.json"), "utf8").catch(() => "");
+  return /"name":\s*"@openai\/codex"/.test(manifest) ? realpath(script) : undefined;
+}
+
+/** Larger than any launcher, far smaller than the native program. */
+const MAX_LAUNCHER_BYTES = 64 * 1024;
+
+/** What a small launcher starts, be it `.cmd` or shell: npm writes them on Windows, pnpm everywhere. */
+async function scriptNamedIn(launcher: string): Promise<string | undefined> {
+  if ((await stat(launcher)).size > MAX_LAUNCHER_BYTES) return undefined;
+  const named = /["'=]([^"'=\r\n]*[\\/]bin[\\/]codex\.js)\b/.exec(
+    await readFile(launcher, "utf8").catch(() => ""),
+  )?.[1];
+  if (named === undefined) return undefined;
+  // Relative to the launcher's own folder, which cmd calls %~dp0 or %dp0% and npm's and pnpm's shell $basedir.
+  const path = named.replace(/^(%~?dp0%?|\$basedir\w*)?[\\/]*(?=\.\.|node_modules)/, "").replaceAll("\\", "/");
+  return resolve(dirname(launcher), path);
 }
 
 const TARGETS: Record<string, string> = {
@@ -110,7 +124,7 @@ const TARGETS: Record<string, string> = {
   "win32-arm64": "aarch64-pc-windows-msvc",
 };
 
-/** The layout of `@openai/codex` from 0.100 to 0.169: the program stands in a package of its own for each platform. */
+/** The layout of `@openai/codex` (seen in 0.135.0 and 0.169.0): the program stands in a package of its own for each platform. */
 async function nativeProgram(script: string): Promise<{ command: string; toolsPath?: string } | undefined> {
   const platform = `${process.platform}-${process.arch}`;
   const target = TARGETS[platform];

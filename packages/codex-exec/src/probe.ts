@@ -54,8 +54,10 @@ const versions = new Map<string, string>();
 
 /** Asks a file once: the answer holds until the file changes. */
 async function knownVersion(codex: CodexBinary, env: NodeJS.ProcessEnv): Promise<string> {
-  const { ino, mtimeMs, size } = await stat(codex.command);
-  const key = [codex.command, ...codex.prefix, ino, mtimeMs, size].join("\0");
+  const file = codex.prefix[0] ?? codex.command;
+  // Not by mtime: every file that npm installs has the same.
+  const { ino, ctimeMs, size } = await stat(file);
+  const key = [file, ino, ctimeMs, size].join("\0");
   const version = versions.get(key) ?? (await askVersion(codex, env, 10_000));
   versions.set(key, version);
   return version;

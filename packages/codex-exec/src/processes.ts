@@ -15,7 +15,7 @@ export interface RunningProcess {
  * The machine's running processes (zombies left out), and which of them carry a marker (see marker.ts).
  *
  * Linux reads /proc. Other systems ask `ps`, which on macOS hides the environment of the system's own programs: there
- * the family tree has to do. Windows has neither; an empty list is returned.
+ * the family tree has to do. Windows has neither; an empty list is returned, as it is where the system won't tell.
  */
 export function listProcesses(marker: string): RunningProcess[] {
   if (process.platform === "linux") return fromProc(marker);
@@ -25,7 +25,7 @@ export function listProcesses(marker: string): RunningProcess[] {
 
 function fromProc(marker: string): RunningProcess[] {
   const processes: RunningProcess[] = [];
-  for (const name of readdirSync("/proc")) {
+  for (const name of names("/proc")) {
     const pid = Number(name);
     if (!Number.isInteger(pid)) continue;
     const stat = read(`/proc/${name}/stat`)?.toString("latin1");
@@ -33,15 +33,22 @@ function fromProc(marker: string): RunningProcess[] {
     // The program's name stands in parentheses and may itself hold spaces and parentheses.
     const [state, parent, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     if (state === "Z" || state === "X") continue;
-    const environment = parent === "2" || pid === 2 ? undefined : read(`/proc/${name}/environ`);
     processes.push({
       pid,
       parent: Number(parent),
       started: rest[17] ?? "",
-      isMarked: environment?.includes(marker) ?? false,
+      isMarked: read(`/proc/${name}/environ`)?.includes(marker) ?? false,
     });
   }
   return processes;
+}
+
+function names(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }
 
 /** Undefined for a process that has ended meanwhile or belongs to someone else. */
@@ -55,8 +62,14 @@ function read(path: string): Buffer | undefined {
 
 function fromPs(marker: string): RunningProcess[] {
   const options = { encoding: "utf8", maxBuffer: 256 * 1024 * 1024 } as const;
-  const lines = execFileSync("/bin/ps", ["-axEww", "-o", "pid=,ppid=,stat=,lstart=,command="], options).split("\n");
-  return lines.flatMap((line) => {
+  const columns = "pid=,ppid=,stat=,lstart=,command=";
+  let listing: string;
+  try {
+    listing = execFileSync("/bin/ps", ["-axEww", "-o", columns], options);
+  } catch {
+    return [];
+  }
+  return listing.split("\n").flatMap((line) => {
     const [, pid, parent, state, started, command] =
       /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(\w{3} .{20})\s(.*)$/.exec(line) ?? [];
     if (pid === undefined || state?.startsWith("Z")) return [];

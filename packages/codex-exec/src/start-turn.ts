@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import { commandLine } from "./command-line.ts";
 import { CodexExecError } from "./errors.ts";
@@ -10,7 +10,7 @@ import { MARKER_VARIABLE, newTurnMarker, ownerMarker, scopeMarker } from "./mark
 import { assertSupported } from "./probe.ts";
 import { DEFAULT_GRACE, type EndGrace, ProcessFamily } from "./process-family.ts";
 import { checkPrompt } from "./prompt.ts";
-import { spawnCodex } from "./spawn-codex.ts";
+import { type CodexProcess, spawnCodex } from "./spawn-codex.ts";
 import type { Turn } from "./turn.ts";
 
 export interface StartTurnOptions {
@@ -62,16 +62,17 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
  * Runs one turn with `codex exec`. Before codex is started, whatever a killed owner left running in the same workspace is
  * ended; the workspace's lock is the caller's to hold.
  *
- * @throws CodexExecError if the turn can't start: nothing has been sent then. From there on every failure is in the
- * turn's `result`.
+ * @throws CodexExecError if the turn can't start: nothing has been sent then. The signal's reason if it is aborted by then.
+ * From there on every failure is in the turn's `result`.
  */
 export async function startTurn(options: StartTurnOptions): Promise<Turn> {
   const { binary = "codex", env = process.env, timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
   if (!(timeoutMs > 0)) throw new RangeError(`timeoutMs must be a positive number of milliseconds, not ${timeoutMs}`);
   const prompt = checkPrompt(options.prompt);
-  const workspace = resolve(options.workspace);
+  signal?.throwIfAborted();
   const codex = await locateCodex(binary, env);
-  const [version] = await Promise.all([assertSupported(codex, env), makeWorkspace(workspace)]);
+  const [version, workspace] = await Promise.all([assertSupported(codex, env), makeWorkspace(options.workspace)]);
+  signal?.throwIfAborted();
   if (prompt.removedNuls > 0) options.onWarning?.(`${prompt.removedNuls} NUL characters were removed from the prompt`);
 
   const grace = { ...DEFAULT_GRACE, ...options.grace };
@@ -79,44 +80,51 @@ export async function startTurn(options: StartTurnOptions): Promise<Turn> {
   await new ProcessFamily(scope).end(grace);
   const images = await stageImages(options.images ?? []);
   const letGo = guardOwner();
-  try {
-    signal?.throwIfAborted();
-    const turnMarker = newTurnMarker();
-    const args = commandLine({ ...options, images: images.paths });
-    const child = await spawnCodex(codex, args, workspace, {
-      ...env,
-      [MARKER_VARIABLE]: [ownerMarker, scope, turnMarker].join(" "),
-    });
-    options.onSpawn?.({ pid: child.pid as number, version, command: child.spawnargs });
-    return new ExecTurn({
-      child,
-      family: new ProcessFamily(turnMarker),
-      prompt: prompt.text,
-      grace,
-      timeoutMs: Math.min(timeoutMs, MAX_TIMEOUT_MS),
-      maxLineBytes: options.maxLineBytes,
-      signal,
-      onStderr: options.onStderr,
-      release: async () => {
-        letGo();
-        await images[Symbol.asyncDispose]();
-      },
-    });
-  } catch (error) {
+  const release = async () => {
     letGo();
     await images[Symbol.asyncDispose]();
+  };
+  let child: CodexProcess;
+  const turnMarker = newTurnMarker();
+  try {
+    signal?.throwIfAborted();
+    const args = commandLine({ ...options, images: images.paths });
+    const marked = { ...env, [MARKER_VARIABLE]: [ownerMarker, scope, turnMarker].join(" ") };
+    child = await spawnCodex(codex, args, workspace, marked);
+  } catch (error) {
+    await release();
     throw error;
   }
+  const turn = new ExecTurn({
+    child,
+    family: new ProcessFamily(turnMarker),
+    prompt: prompt.text,
+    grace,
+    timeoutMs: Math.min(timeoutMs, MAX_TIMEOUT_MS),
+    maxLineBytes: options.maxLineBytes,
+    signal,
+    onStderr: options.onStderr,
+    release,
+  });
+  try {
+    options.onSpawn?.({ pid: child.pid as number, version, command: child.spawnargs });
+  } catch (error) {
+    await turn.cancel();
+    throw error;
+  }
+  return turn;
 }
 
-async function makeWorkspace(workspace: string): Promise<void> {
-  await mkdir(workspace, { recursive: true }).catch((cause: Error) => {
+/** The folder's real path: one folder is one workspace, by whatever links it is reached. */
+async function makeWorkspace(workspace: string): Promise<string> {
+  try {
+    await mkdir(workspace, { recursive: true });
+    return await realpath(workspace);
+  } catch (cause) {
     throw new CodexExecError(
       "workspace_unusable",
-      `The workspace ${workspace} can't be used (${cause.message}): name a folder this user can write to.`,
-      {
-        cause,
-      },
+      `The workspace ${resolve(workspace)} can't be used (${(cause as Error).message}): name a folder this user can write to.`,
+      { cause },
     );
-  });
+  }
 }

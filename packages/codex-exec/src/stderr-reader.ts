@@ -28,7 +28,7 @@ export class StderrReader {
   }
 
   get tail(): string {
-    return this.#tail;
+    return this.#tail.slice(-TAIL_CHARACTERS);
   }
 
   #take(lines: ReturnType<LineSplitter["write"]>): void {
@@ -37,8 +37,21 @@ export class StderrReader {
       const text = stripVTControlCharacters(
         Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8"),
       ).trimEnd();
-      this.#onLine?.(text);
-      if (!CHATTER.test(text)) this.#tail = `${this.#tail}${text}\n`.slice(-TAIL_CHARACTERS);
+      this.#hand(text);
+      if (CHATTER.test(text)) continue;
+      this.#tail += `${text}\n`;
+      if (this.#tail.length > 4 * TAIL_CHARACTERS) this.#tail = this.tail;
+    }
+  }
+
+  /** What a listener throws is its program's fault, and no reason for the turn to lose its end. */
+  #hand(line: string): void {
+    try {
+      this.#onLine?.(line);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
     }
   }
 }

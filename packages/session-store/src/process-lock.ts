@@ -1,5 +1,6 @@
-import { mkdir } from "node:fs/promises";
-import { dirname } from "node:path";
+import { constants } from "node:fs";
+import { access, mkdir } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
 import { SessionStoreError } from "./errors.ts";
@@ -31,12 +32,13 @@ const BUSY = 5;
 export async function takeLock(path: string, what: string, options: LockOptions = {}): Promise<HeldLock> {
   const { waitMs = 0, signal } = options;
   const deadline = performance.now() + waitMs;
-  await mkdir(dirname(path), { recursive: true }).catch((cause) => {
-    throw unusable(path, cause);
+  const file = resolve(path);
+  await mkdir(dirname(file), { recursive: true }).catch((cause) => {
+    throw unusable(file, cause);
   });
   for (;;) {
     signal?.throwIfAborted();
-    const lock = await tryLock(path);
+    const lock = await tryLock(file);
     if (lock !== undefined) return lock;
     if (performance.now() >= deadline) {
       throw new SessionStoreError("busy", `${what} is in use by another turn: wait for it to end, then try again.`);
@@ -50,7 +52,10 @@ async function tryLock(path: string): Promise<HeldLock | undefined> {
   let database: DatabaseSync | undefined;
   try {
     database = new sqlite.DatabaseSync(path);
-    database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+    // A file that may only be read is opened all the same, and its "exclusive" transactions exclude nobody.
+    await access(path, constants.W_OK);
+    // No journal in a file: there is nothing to write, and a killed holder would leave it behind.
+    database.exec("PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
   } catch (error) {
     database?.close();
     if ((error as { errcode?: number }).errcode === BUSY) return undefined;
@@ -67,6 +72,6 @@ async function tryLock(path: string): Promise<HeldLock | undefined> {
 const unusable = (path: string, cause: unknown) =>
   new SessionStoreError(
     "io",
-    `The lock file ${path} can't be used (${(cause as Error).message}): its folder must be one this user can write to.`,
+    `The lock file ${path} can't be used (${(cause as Error).message}): it must be an empty file, in a folder this user can write to.`,
     { cause },
   );

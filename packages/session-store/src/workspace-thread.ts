@@ -1,11 +1,18 @@
 import { randomUUID } from "node:crypto";
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SessionStoreError } from "./errors.ts";
 import { checkedThreadId, isThreadId } from "./thread-id.ts";
 
 /** The file's name, and its content (the bare id), are those of the provider written in Go: the two can be swapped. */
 const FILE_NAME = ".plexum-codex-session";
+
+/** More than an id and a newline, so that a longer file is seen to be longer. */
+const MAX_BYTES = 256;
+
+/** A folder, a circle of links, a pipe or a socket. */
+const NO_FILE = new Set(["EISDIR", "ELOOP", "ESPIPE", "ENXIO"]);
 
 export interface LoadedThread {
   /** Undefined if the workspace has no thread yet, or no longer. */
@@ -23,14 +30,11 @@ export class WorkspaceThread {
   }
 
   /**
-   * Reads the thread's id. A file that holds no UUID is set aside, so that it is neither used nor lost.
+   * Reads the thread's id. Whatever else stands in the file's place is set aside, so that it is neither used nor lost.
    * @throws SessionStoreError `io`.
    */
   async load(): Promise<LoadedThread> {
-    const text = await readFile(this.path, "utf8").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return undefined;
-      throw this.#error("read", error);
-    });
+    const text = await this.#read();
     if (text === undefined) return { threadId: undefined };
     const threadId = text.trim();
     if (isThreadId(threadId)) return { threadId: threadId.toLowerCase() };
@@ -52,12 +56,10 @@ export class WorkspaceThread {
     const content = checkedThreadId(threadId);
     const fresh = join(dirname(this.path), `${FILE_NAME}.${randomUUID()}.new`);
     try {
-      await using file = await open(fresh, "wx", 0o600);
-      await file.writeFile(content);
-      await file.sync();
+      await writeDurably(fresh, content);
       await rename(fresh, this.path);
     } catch (error) {
-      await rm(fresh, { force: true });
+      await rm(fresh, { force: true }).catch(() => {});
       throw this.#error("write", error);
     }
   }
@@ -69,6 +71,21 @@ export class WorkspaceThread {
     });
   }
 
+  /** What the file holds, cut off far behind an id; undefined if there is none, "" if it is no file to read from. */
+  async #read(): Promise<string | undefined> {
+    try {
+      // Does not wait for a writer if it is a pipe.
+      await using file = await open(this.path, constants.O_RDONLY | constants.O_NONBLOCK);
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_BYTES), 0, MAX_BYTES, 0);
+      return buffer.toString("utf8", 0, bytesRead);
+    } catch (error) {
+      const { code = "" } = error as NodeJS.ErrnoException;
+      if (code === "ENOENT") return undefined;
+      if (NO_FILE.has(code)) return "";
+      throw this.#error("read", error);
+    }
+  }
+
   #error(verb: string, cause: unknown): SessionStoreError {
     return new SessionStoreError(
       "io",
@@ -78,4 +95,10 @@ export class WorkspaceThread {
       },
     );
   }
+}
+
+async function writeDurably(path: string, content: string): Promise<void> {
+  await using file = await open(path, "wx", 0o600);
+  await file.writeFile(content);
+  await file.sync();
 }

@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import { commandLine } from "./command-line.ts";
+
+const FLAGS = ["--json", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"];
+
+test("a new thread", () => {
+  expect(commandLine({})).toEqual(["exec", ...FLAGS, "-"]);
+});
+
+test("everything, each in its place", () => {
+  const args = commandLine({
+    threadId: "0199a213-81c0-7800-8aa1-bbab2a035a53",
+    model: "gpt-5",
+    images: ["/a.png", "/b.png"],
+    configOverrides: ['a="b"', "c=1"],
+    extraArgs: ["-C", "/elsewhere"],
+  });
+  expect(args).toEqual([
+    ...["exec", "--image=/a.png", "--image=/b.png", ...FLAGS, "--model", "gpt-5"],
+    ...["-c", 'a="b"', "-c", "c=1", "-C", "/elsewhere"],
+    ...["resume", "0199a213-81c0-7800-8aa1-bbab2a035a53", "-"],
+  ]);
+});

@@ -1,0 +1,215 @@
+import { existsSync } from "node:fs";
+import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { ParsedEvent } from "@plexum/codex-jsonl";
+import { oldestCodex } from "@plexum/older-codex";
+import { CodexHome, newestCodex } from "@plexum/real-codex";
+import { answer, message, type Script, ScriptedModel, say, shell } from "@plexum/scripted-model";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { eventually } from "../test/eventually.ts";
+import { sleepers, uniqueSeconds } from "../test/sleepers.ts";
+import { temporaryFolder } from "../test/temporary-folder.ts";
+import { type StartTurnOptions, startTurn } from "./start-turn.ts";
+import type { Turn } from "./turn.ts";
+
+const PIXEL = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+  "base64",
+);
+
+const texts = (events: ParsedEvent[]) =>
+  events.flatMap((event) =>
+    event.type === "item.completed" && event.item.type === "agent_message" ? [event.item.text] : [],
+  );
+
+async function collect(turn: Turn): Promise<ParsedEvent[]> {
+  const events: ParsedEvent[] = [];
+  for await (const event of turn.events) events.push(event);
+  return events;
+}
+
+/** So many answers that codex's events fill every buffer on their way; `bytes` is the length of each. */
+const manyMessages = (count: number, bytes: number) =>
+  Array.from({ length: count }, (_, index) => message(`${index} `.padEnd(bytes, "x")));
+
+describe.each([oldestCodex, newestCodex])("a turn of codex $version", (codex) => {
+  async function setUp(script: Script = []) {
+    const model = await ScriptedModel.start(script);
+    const home = await CodexHome.create({ baseUrl: model.baseUrl });
+    const folder = await temporaryFolder();
+    onTestFinished(async () => {
+      await model[Symbol.asyncDispose]();
+      await home[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    });
+    const workspace = join(folder.path, "workspace");
+    // Codex prints no warning on a PATH it can't extend when its temporary files are not below CODEX_HOME.
+    const env = { ...home.env, TMPDIR: folder.path };
+    const start = (options: Partial<StartTurnOptions> = {}) =>
+      startTurn({ prompt: "hi", workspace, binary: codex.path, env, ...options });
+    return { model, folder: folder.path, workspace, start };
+  }
+
+  async function setUpSleeping() {
+    const seconds = uniqueSeconds();
+    const trial = await setUp([answer([shell(`sleep ${seconds}`)]), say("unused")]);
+    const running = () => eventually("the command runs", () => sleepers(seconds).length === 1);
+    return { ...trial, seconds, running };
+  }
+
+  test("images reach the model, from bytes and from a file whose name has a comma", async () => {
+    const { model, folder, start } = await setUp([say("two pixels")]);
+    const path = join(folder, "a, b.png");
+    await writeFile(path, PIXEL);
+    const turn = await start({ images: [{ bytes: PIXEL }, { path }] });
+    expect(await turn.result).toMatchObject({ status: "completed", lastMessage: "two pixels" });
+    expect(JSON.stringify(model.lastRequest.input).match(/"input_image"/g)).toHaveLength(2);
+    expect(model.lastRequest.prompt).toContain("hi");
+  });
+
+  test("leaving the events early ends nothing: the turn goes on to its end", async () => {
+    const { start } = await setUp([answer([...manyMessages(2000, 200), shell("echo done")]), say("last words")]);
+    const turn = await start();
+    for await (const _ of turn.events) break;
+    expect(await turn.result).toMatchObject({ status: "completed", lastMessage: "last words" });
+  });
+
+  test("a slow reader makes codex wait, and loses nothing", async () => {
+    const { start } = await setUp([answer(manyMessages(4000, 500))]);
+    const turn = await start();
+    const seen: ParsedEvent[] = [];
+    for await (const event of turn.events) {
+      seen.push(event);
+      if (seen.length % 500 === 0) await delay(50);
+    }
+    expect(texts(seen).map((text) => Number.parseInt(text, 10))).toEqual(Array.from({ length: 4000 }, (_, i) => i));
+    expect(seen.at(-1)?.type).toBe("turn.completed");
+    expect((await turn.result).status).toBe("completed");
+  });
+
+  test("a reader who comes after codex is gone still gets everything", async () => {
+    const { start } = await setUp([answer(manyMessages(700, 10))]);
+    const turn = await start();
+    expect((await turn.result).status).toBe("completed");
+    const seen = await collect(turn);
+    expect(texts(seen)).toHaveLength(700);
+    expect(seen.at(-1)?.type).toBe("turn.completed");
+  });
+
+  test("a codex that waits for its reader can be cancelled", async () => {
+    const { start, model } = await setUp([answer(manyMessages(20_000, 500))]);
+    const turn = await start();
+    await eventually("the model has answered", () => model.requests.length > 0);
+    await delay(300);
+    const { status } = await turn.cancel();
+    expect(["cancelled", "completed"]).toContain(status);
+  });
+
+  test("cancelled twice, and once more when it is over", async () => {
+    const { start, seconds, running } = await setUpSleeping();
+    const turn = await start();
+    await running();
+    const [first, second] = await Promise.all([turn.cancel(), turn.cancel()]);
+    expect(sleepers(seconds)).toEqual([]);
+    expect(first.status).toBe("cancelled");
+    expect(second).toBe(first);
+    expect(await turn.cancel()).toBe(first);
+  });
+
+  test("a turn that is over stays as it ended", async () => {
+    const { start } = await setUp([say("done")]);
+    const controller = new AbortController();
+    const turn = await start({ signal: controller.signal });
+    const result = await turn.result;
+    controller.abort();
+    expect(await turn.cancel()).toBe(result);
+    expect(result).toMatchObject({ status: "completed", lastMessage: "done" });
+  });
+
+  test("cancelled before and while it starts: its reason is thrown, and the model is asked nothing", async () => {
+    const { model, folder, start } = await setUp([say("unused")]);
+    const reason = new Error("changed my mind");
+    await expect(start({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    const controller = new AbortController();
+    const starting = start({ signal: controller.signal, images: [{ bytes: PIXEL }] });
+    controller.abort(reason);
+    await expect(starting).rejects.toBe(reason);
+    expect(model.requests).toHaveLength(0);
+    expect((await readdir(folder)).filter((name) => name.startsWith("codex-images-"))).toEqual([]);
+  });
+
+  test("cancelled by its signal as soon as it runs", async () => {
+    const { start } = await setUp([{ kind: "hang" }]);
+    const controller = new AbortController();
+    const turn = await start({ signal: controller.signal, onSpawn: () => controller.abort() });
+    expect((await turn.result).status).toBe("cancelled");
+  });
+
+  test("the time limit", async () => {
+    const { start } = await setUp([{ kind: "hang" }]);
+    const turn = await start({ timeoutMs: 700 });
+    expect(await turn.result).toMatchObject({ status: "failed", error: { code: "timed_out" } });
+    await expect(start({ timeoutMs: 0 })).rejects.toThrow(RangeError);
+    await expect(start({ timeoutMs: Number.NaN })).rejects.toThrow(RangeError);
+  });
+
+  test("a long prompt that codex never reads does not hide why it ended", async () => {
+    const { start } = await setUp();
+    const threadId = "0199a213-81c0-7800-8aa1-bbab2a035a53";
+    const refused = await start({ prompt: "x".repeat(1_000_000), extraArgs: ["--nope"] });
+    expect(await refused.result).toMatchObject({ status: "failed", error: { code: "config_invalid", exitCode: 2 } });
+    const lost = await start({ prompt: "x".repeat(1_000_000), threadId });
+    expect(await lost.result).toMatchObject({ status: "failed", error: { code: "thread_not_found" } });
+  });
+
+  test("arguments the system refuses: a typed failure", async () => {
+    const { start } = await setUp();
+    for (const argument of ["x".repeat(200_000), "a\0b"]) {
+      await expect(start({ extraArgs: [argument] })).rejects.toMatchObject({ code: "spawn_failed" });
+    }
+  });
+
+  test("a listener that throws as codex starts: the turn does not live on", async () => {
+    const { start, folder } = await setUp([{ kind: "hang" }]);
+    let pid = 0;
+    const onSpawn = (spawned: { pid: number }) => {
+      pid = spawned.pid;
+      throw new Error("no");
+    };
+    await expect(start({ onSpawn })).rejects.toThrow("no");
+    expect(existsSync(`/proc/${pid}`)).toBe(false);
+    expect(existsSync(folder)).toBe(true);
+  });
+
+  test("the end of the turn ends what the model left running in the background", async () => {
+    const seconds = uniqueSeconds();
+    const { start } = await setUp([answer([shell(`setsid sleep ${seconds} > /dev/null 2>&1 &`)]), say("started")]);
+    const turn = await start();
+    expect(await turn.result).toMatchObject({ status: "completed", lastMessage: "started" });
+    expect(sleepers(seconds)).toEqual([]);
+  });
+
+  test("a turn disposed of is a turn cancelled", async () => {
+    const { start, seconds, running } = await setUpSleeping();
+    {
+      await using _turn = await start();
+      await running();
+    }
+    expect(sleepers(seconds)).toEqual([]);
+  });
+
+  test("one workspace by whatever link: what an earlier turn left there is ended", async () => {
+    const { start, folder, workspace, seconds, running, model } = await setUpSleeping();
+    await mkdir(workspace);
+    const link = join(folder, "link");
+    await symlink(workspace, link);
+    const abandoned = await start({ workspace: link });
+    await running();
+    model.play([say("now me")]);
+    const turn = await start();
+    expect(sleepers(seconds)).toEqual([]);
+    expect(await turn.result).toMatchObject({ status: "completed", lastMessage: "now me" });
+    expect((await abandoned.result).status).toBe("failed");
+  });
+});
