@@ -47,7 +47,6 @@ describe.each([oldestCodex, newestCodex])("the host's tools in codex $version", 
       codex,
       script: [answer([call("lookup", "a", "call_a"), call("fail", "b", "call_b")]), say("done")],
     });
-    const config = await readFile(join(harness.home.path, "config.toml"));
     const tools = host();
     const { events, end } = await turn(await harness.plugin(tools), withTools(harness, "look it up"));
     expect(end.stop_reason).toBe("end_turn");
@@ -69,7 +68,22 @@ describe.each([oldestCodex, newestCodex])("the host's tools in codex $version", 
     expect(results.map(({ tool_call_id }) => tool_call_id).sort()).toEqual(["call_a", "call_b"]);
     expect(JSON.stringify(harness.model.lastRequest.outputsOf("call_a"))).toContain("value of a");
     expect(JSON.stringify(harness.model.lastRequest.outputsOf("call_b"))).toContain("the shelf is empty");
-    expect((await readFile(join(harness.home.path, "config.toml"))).equals(config)).toBe(true);
+  });
+
+  test("leave codex's own config as it was", async () => {
+    await using harness = await Harness.create({
+      codex,
+      script: [say("hi"), answer([call("lookup", "a", "call_a")]), say("done")],
+    });
+    const tools = host();
+    const plugin = await harness.plugin(tools);
+    // Any first run in a folder has 0.135.0 write down that it trusts it.
+    await turn(plugin, harness.request("hi"));
+    const config = () => readFile(join(harness.home.path, "config.toml"), "utf8");
+    const before = await config();
+    await turn(plugin, withTools(harness, "look it up"));
+    expect(tools.calls).toHaveLength(1);
+    expect(await config()).toBe(before);
   });
 
   test("five calls in parallel", async () => {
