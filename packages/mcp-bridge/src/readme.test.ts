@@ -12,7 +12,7 @@ const packageFolder = fileURLToPath(new URL("..", import.meta.url));
 
 test("the README's host and relay give codex a tool", { timeout: 30_000 }, async () => {
   const readme = await readFile(join(packageFolder, "README.md"), "utf8");
-  const [relay, host] = readme.matchAll(/^```[jt]s\n(.*?)^```/gms).map(([, code]) => code ?? "");
+  const [relay, host] = [...readme.matchAll(/^```[jt]s\n(.*?)^```/gms)].map(([, code]) => code);
   await using folder = await temporaryFolder();
   await using model = await ScriptedModel.start((request) => {
     if (request.continuesTurn) return say("done");
@@ -24,13 +24,11 @@ test("the README's host and relay give codex a tool", { timeout: 30_000 }, async
   await mkdir(at("node_modules", "@plexum"), { recursive: true });
   await symlink(packageFolder, at("node_modules", "@plexum", "mcp-bridge"));
   await symlink(newestCodex.path, at("codex"));
-  // codex works in a repository only, unless told otherwise.
-  await mkdir(at(".git"));
   await writeFile(at("relay.mjs"), String(relay));
   await writeFile(at("host.ts"), String(host));
 
   const env = { ...home.env, PATH: `${folder.path}${delimiter}${process.env.PATH}` };
-  const { stdout } = await promisify(execFile)(process.execPath, ["host.ts"], { cwd: folder.path, env });
-  expect(stdout).toContain("codex calls local_time: call_1");
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, ["host.ts"], { cwd: folder.path, env });
+  expect(stdout, stderr).toContain("codex calls local_time: call_1");
   expect(JSON.stringify(model.lastRequest.outputsOf("call_1"))).toMatch(/\d+:\d\d:\d\d [AP]M/);
 });
