@@ -9,6 +9,7 @@ export async function chat(setup: Setup): Promise<void> {
   await using conversation = await Conversation.start(setup, screen);
   screen.line(`${conversation.pluginName}, on ${setup.description}`);
   screen.line(`codex works in ${setup.workspace}. Ctrl-C cancels a turn; Ctrl-D ends the chat.`);
+  screen.line("/consume makes the host, and codex with it, forget what the tool calls so far returned.");
 
   using terminal = createInterface({ input: process.stdin, output: process.stdout });
   let turn: AbortController | undefined;
@@ -16,7 +17,10 @@ export async function chat(setup: Setup): Promise<void> {
   terminal.setPrompt("\nyou     ");
   terminal.prompt();
   for await (const line of terminal) {
-    if (line.trim() !== "") {
+    if (line.trim() === "/consume") {
+      const report = await conversation.consume(conversation.consumable, "consume-light");
+      screen.entry("mutate", `${report.touched} of ${report.requested} calls rewritten`, "magenta");
+    } else if (line.trim() !== "") {
       turn = new AbortController();
       await conversation.say(line, turn.signal).catch((error: Error) => screen.entry("error", error.message, "red"));
       turn = undefined;

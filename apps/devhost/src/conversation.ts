@@ -5,40 +5,54 @@ import { dirname, join } from "node:path";
 import {
   type ConnectedPlugin,
   connectPlugin,
+  type HostToolCall,
   type LogEntry,
-  type Message,
+  type MutateReport,
   type ProviderEvent,
 } from "@plexum/plugin-sdk";
+import { AgentRecord, type ConsumeOp, messagesOf } from "./agent-record.ts";
+import { HostTools } from "./host-tools.ts";
 import type { Setup } from "./setup.ts";
+
+const AGENT_ID = "devhost";
 
 export interface Watcher {
   onEvent(event: ProviderEvent): void;
   onLog(entry: LogEntry): void;
+  onHostCall(call: HostToolCall): void;
 }
 
-/** A host's side of one agent: the plugin it talks to, and the conversation so far. */
+/** A host's side of one agent: the plugin it talks to, the tools it offers, and its record of the conversation. */
 export class Conversation implements AsyncDisposable {
   readonly #plugin: ConnectedPlugin;
   readonly #setup: Setup;
   readonly #watcher: Watcher;
-  readonly #messages: Message[] = [];
+  readonly #record: AgentRecord;
+  readonly #tools: HostTools;
 
-  private constructor(plugin: ConnectedPlugin, setup: Setup, watcher: Watcher) {
+  private constructor(plugin: ConnectedPlugin, setup: Setup, watcher: Watcher, record: AgentRecord, tools: HostTools) {
     this.#plugin = plugin;
     this.#setup = setup;
     this.#watcher = watcher;
+    this.#record = record;
+    this.#tools = tools;
   }
 
   static async start(setup: Setup, watcher: Watcher): Promise<Conversation> {
     const manifest = createRequire(import.meta.url).resolve("plexum-openai-provider/package.json");
+    const tools = new HostTools(setup.workspace);
     const plugin = await connectPlugin({
       command: process.execPath,
       args: [join(dirname(manifest), "dist", "main.js")],
       env: setup.env,
       clientInfo: { name: "devhost", version: "0.0.0" },
       onLog: (entry) => watcher.onLog(entry),
+      callTool(call, context) {
+        watcher.onHostCall(call);
+        return tools.call(call, context);
+      },
     });
-    return new Conversation(plugin, setup, watcher);
+    return new Conversation(plugin, setup, watcher, await AgentRecord.open(setup.record), tools);
   }
 
   get pluginName(): string {
@@ -46,23 +60,35 @@ export class Conversation implements AsyncDisposable {
     return `${name} ${version}`;
   }
 
+  /** The ids of the calls whose results could be consumed, oldest first. */
+  get consumable(): string[] {
+    return this.#record.consumable;
+  }
+
   /** One turn. Aborting the signal cancels it. */
   async say(text: string, signal?: AbortSignal): Promise<void> {
-    this.#messages.push({ role: "user", content: [{ type: "text", text }] });
+    await this.#record.append([{ role: "user", content: [{ type: "text", text }] }]);
     const { workspace, model } = this.#setup;
     const request = {
       stream_id: randomUUID(),
       model_id: model,
-      agent: { agent_id: "devhost", workspace },
-      request: { messages: [...this.#messages] },
+      agent: { agent_id: AGENT_ID, workspace },
+      request: { messages: [...this.#record.messages], tools: this.#tools.offered },
     };
-    const said: string[] = [];
+    const events: ProviderEvent[] = [];
     for await (const event of this.#plugin.stream(request, signal === undefined ? {} : { signal })) {
       this.#watcher.onEvent(event);
-      if (event.type === "text_delta") said.push(event.text);
+      events.push(event);
     }
-    if (said.length > 0)
-      this.#messages.push({ role: "assistant", content: said.map((part) => ({ type: "text", text: part })) });
+    await this.#record.append(messagesOf(events));
+  }
+
+  /** Forgets what the calls returned, here and in codex's own record of the thread. */
+  async consume(callIds: readonly string[], op: ConsumeOp): Promise<MutateReport> {
+    const mutations = callIds.map((block_id) => ({ block_id, op }));
+    const report = await this.#plugin.mutate({ agent_id: AGENT_ID, workspace: this.#setup.workspace, mutations });
+    await this.#record.consume(callIds, op);
+    return report;
   }
 
   /** The workspace's codex thread, once there is one. */

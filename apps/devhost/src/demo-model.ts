@@ -1,10 +1,25 @@
-import { answer, type ModelRequest, message, type Reply, reasoning, say, shell } from "@plexum/scripted-model";
+import {
+  answer,
+  functionCall,
+  type ModelRequest,
+  message,
+  type Reply,
+  reasoning,
+  say,
+  shell,
+} from "@plexum/scripted-model";
+
+/** What codex makes of the host's server name for its tools. */
+const HOST_TOOLS = "mcp__plexum_host_devhost";
 
 /** What the scripted model does in a demo: it answers from what codex really sent it, so that a lost thread would show. */
 export function demoModel(request: ModelRequest): Reply {
   const { prompt } = request;
-  if (request.continuesTurn)
-    return say(`Here is what I found:\n${lastOutput(request)}`, { input: 1450, cached: 1210, output: 38 });
+  if (request.continuesTurn) return say(conclusion(request), { input: 1450, cached: 1210, output: 38 });
+  if (/measurements/i.test(prompt)) {
+    const call = functionCall("read_file", { path: "measurements.txt" }, { namespace: HOST_TOOLS });
+    return answer([call], { input: 1500, cached: 1450, output: 21 });
+  }
   if (/\bfile|\bread\b|\bnotes\b/i.test(prompt)) {
     const items = [
       reasoning("Looking at the workspace first"),
@@ -15,15 +30,14 @@ export function demoModel(request: ModelRequest): Reply {
   }
   const asked = request.userTexts.filter((text) => !text.trimStart().startsWith("<")).slice(0, -1);
   if (asked.length === 0) return say(`You said: ${prompt}`, { input: 900, output: 12 });
-  return say(`Earlier in this thread you asked me: ${asked.map((text) => `“${text}”`).join(", then ")}.`, {
-    input: 1530,
-    cached: 1450,
-    output: 24,
-  });
+  const list = asked.map((text) => `“${text}”`).join(", then ");
+  return say(`Earlier in this thread you asked me: ${list}`, { input: 1530, cached: 1450, output: 24 });
 }
 
-function lastOutput(request: ModelRequest): string {
+function conclusion(request: ModelRequest): string {
   const output = request.input.findLast((item) => "output" in item)?.output;
   const text = typeof output === "string" ? output : JSON.stringify(output);
-  return text.split("Output:\n").at(-1)?.trimEnd() ?? text;
+  const values = [...text.matchAll(/2026-01-\d\d (\d+)/g)].map(([, value]) => Number(value));
+  if (values.length > 0) return `The largest of the values that I was shown is ${Math.max(...values)}.`;
+  return `Here is what I found:\n${text.split("Output:\n").at(-1)?.trimEnd()}`;
 }

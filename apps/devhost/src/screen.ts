@@ -1,5 +1,5 @@
 import { stripVTControlCharacters, styleText } from "node:util";
-import type { LogEntry, ProviderEvent } from "@plexum/plugin-sdk";
+import type { HostToolCall, LogEntry, ProviderEvent } from "@plexum/plugin-sdk";
 import type { Watcher } from "./conversation.ts";
 
 type Style = Parameters<typeof styleText>[0];
@@ -57,6 +57,19 @@ export class Screen implements Watcher {
     }
   }
 
+  onHostCall({ name }: HostToolCall): void {
+    this.entry("host", `runs its tool ${name}`, "magenta");
+  }
+
+  /** Two texts side by side, cut to what fits. */
+  columns(left: readonly string[], right: readonly string[]): void {
+    const width = Math.floor((Math.min(this.#out.columns ?? 100, 140) - LABEL_WIDTH - 3) / 2);
+    const rows = Math.min(MOST_ROWS, Math.max(left.length, right.length));
+    for (let row = 0; row < rows; row++) {
+      this.entry("", `${cell(folded(left)[row], width)} │ ${cell(folded(right)[row], width).trimEnd()}`);
+    }
+  }
+
   onLog({ level, message }: LogEntry): void {
     if (level === "debug" || level === "info") return;
     this.entry(level, message, level === "error" ? "red" : "yellow");
@@ -93,11 +106,21 @@ export class Screen implements Watcher {
 
 const styled = (style: Style, text: string) => styleText(style, text, { stream: process.stdout });
 
-const MOST_RESULT_CHARACTERS = 600;
+const MOST_ROWS = 8;
+
+/** The first rows and the last: what is between is told by a number. */
+function folded(rows: readonly string[]): readonly string[] {
+  if (rows.length <= MOST_ROWS) return rows;
+  const hidden = rows.length - MOST_ROWS + 1;
+  return [...rows.slice(0, MOST_ROWS - 2), `… ${hidden} lines …`, ...rows.slice(-1)];
+}
+
+function cell(text = "", width: number): string {
+  const plain = stripVTControlCharacters(text);
+  return plain.length > width ? `${plain.slice(0, width - 1)}…` : plain.padEnd(width);
+}
 
 function shortened(content: unknown): string {
   const text = typeof content === "string" ? content : JSON.stringify(content, null, 2);
-  return text.length <= MOST_RESULT_CHARACTERS
-    ? text
-    : `${text.slice(0, MOST_RESULT_CHARACTERS)}… (${text.length} characters)`;
+  return folded(text.trimEnd().split("\n")).join("\n");
 }

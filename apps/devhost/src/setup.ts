@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
-import { ScriptedModel } from "@plexum/scripted-model";
+import { type ModelRequest, ScriptedModel } from "@plexum/scripted-model";
 import { demoModel } from "./demo-model.ts";
 
 /** What a conversation needs around it. Disposing of it removes what was made for it. */
@@ -11,6 +11,10 @@ export interface Setup extends AsyncDisposable {
   readonly description: string;
   readonly model: string;
   readonly workspace: string;
+  /** The host's record of the conversation. */
+  readonly record: string;
+  /** The last request that reached the model, where it is one of ours. */
+  readonly modelRequest?: () => ModelRequest;
   /** The environment the plugin runs in, with the profile and the codex it is to use. */
   readonly env: NodeJS.ProcessEnv;
 }
@@ -24,11 +28,13 @@ export interface SetupOptions {
 export async function scriptedSetup({ workspace }: SetupOptions): Promise<Setup> {
   const folders = await makeFolders(workspace, newestCodex.path);
   const model = await ScriptedModel.start(demoModel);
-  const home = await CodexHome.create({ baseUrl: model.baseUrl });
+  const home = await CodexHome.create({ baseUrl: model.baseUrl, model: "gpt-5.5" });
   return {
     description: `codex ${newestCodex.version} with a scripted model`,
     model: "codex",
     workspace: folders.workspace,
+    record: folders.record,
+    modelRequest: () => model.lastRequest,
     env: { ...home.env, PLEXUM_PROFILE_ROOT: folders.profile },
     async [Symbol.asyncDispose]() {
       await model[Symbol.asyncDispose]();
@@ -45,6 +51,7 @@ export async function liveSetup({ model = "", workspace }: SetupOptions): Promis
     description: `your own codex and its login${model === "" ? "" : `, model ${model}`}; its sessions keep the conversation`,
     model,
     workspace: folders.workspace,
+    record: folders.record,
     env: { ...process.env, PLEXUM_PROFILE_ROOT: folders.profile },
     [Symbol.asyncDispose]: folders.remove,
   };
@@ -58,6 +65,21 @@ async function makeFolders(workspace: string | undefined, binary: string) {
   await writeFile(join(plugin, "config.json"), JSON.stringify({ binary }));
   const folder = workspace === undefined ? join(base, "workspace") : resolve(process.env.INIT_CWD ?? ".", workspace);
   await mkdir(folder, { recursive: true });
-  if (workspace === undefined) await writeFile(join(folder, "notes.txt"), "Buy milk.\nCall Ada about the engine.\n");
-  return { profile, workspace: folder, remove: () => rm(base, { recursive: true, force: true }) };
+  if (workspace === undefined) {
+    await writeFile(join(folder, "notes.txt"), "Buy milk.\nCall Ada about the engine.\n");
+    await writeFile(join(folder, "measurements.txt"), measurements());
+  }
+  return {
+    profile,
+    workspace: folder,
+    record: join(base, "dynamic.jsonl"),
+    remove: () => rm(base, { recursive: true, force: true }),
+  };
+}
+
+/** A file that is long enough to be worth forgetting. */
+function measurements(): string {
+  const line = (_: unknown, hour: number) =>
+    `2026-01-${String(1 + (hour % 28)).padStart(2, "0")} ${(hour * 37) % 997}\n`;
+  return Array.from({ length: 400 }, line).join("");
 }
