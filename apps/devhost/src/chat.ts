@@ -14,8 +14,14 @@ export async function chat(setup: Setup): Promise<void> {
   using terminal = createInterface({ input: process.stdin, output: process.stdout });
   let turn: AbortController | undefined;
   terminal.on("SIGINT", () => (turn === undefined ? terminal.close() : turn.abort()));
+  // At the end of a piped input lines may still wait to be answered: those are answered without a prompt.
+  let isOpen = true;
+  terminal.on("close", () => {
+    isOpen = false;
+  });
   terminal.setPrompt("\nyou     ");
-  terminal.prompt();
+  const prompt = () => isOpen && terminal.prompt();
+  prompt();
   for await (const line of terminal) {
     if (line.trim() === "/consume") {
       const report = await conversation.consume(conversation.consumable, "consume-light");
@@ -25,7 +31,7 @@ export async function chat(setup: Setup): Promise<void> {
       await conversation.say(line, turn.signal).catch((error: Error) => screen.entry("error", error.message, "red"));
       turn = undefined;
     }
-    terminal.prompt();
+    prompt();
   }
   screen.line("");
 }

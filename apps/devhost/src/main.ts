@@ -12,6 +12,9 @@ npm start -- --live --chat   a prompt to type at, answered by your own codex log
   --workspace FOLDER         where codex works (default: a temporary folder, removed at the end)
 `;
 
+// Piped into something that has seen enough, such as `head`.
+process.stdout.on("error", () => process.exit());
+
 try {
   const { values } = parseArgs({
     options: {
