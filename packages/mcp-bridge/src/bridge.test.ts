@@ -357,6 +357,17 @@ describe("a client is turned away", () => {
     expect(await silent).toMatchObject({ reason: "no greeting came" });
   });
 
+  test("without a warning when it only looks whether someone listens", async () => {
+    const warnings: string[] = [];
+    await using host = await bridge(async () => textResult(""), { onWarning: (message) => warnings.push(message) });
+    await expect(bridge(async () => textResult(""), { socketPath: host.socketPath })).rejects.toMatchObject({
+      code: "socket-in-use",
+    });
+    await using relay = await connectByRelay(host);
+    await relay.client.listTools();
+    expect(warnings).toEqual([]);
+  });
+
   test("but not for one line that can't be read", async () => {
     const warnings: string[] = [];
     await using host = await bridge(async () => textResult(""), {

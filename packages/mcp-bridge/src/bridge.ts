@@ -88,6 +88,8 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => {}); // "close" follows
     const line = await firstLine(socket, greetingTimeoutMs);
+    // Someone only looked whether a bridge is listening.
+    if (line === undefined && socket.readableEnded) return void socket.destroy();
     const reason =
       sockets.size > maxClients
         ? `all ${maxClients} connections are taken`
@@ -134,11 +136,14 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 
   let closing: Promise<void> | undefined;
   async function close(): Promise<void> {
-    await removeSocketFile();
-    await new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      for (const socket of sockets) socket.destroy();
-    });
+    try {
+      await removeSocketFile();
+    } finally {
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      });
+    }
   }
 
   return {

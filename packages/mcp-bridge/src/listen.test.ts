@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, chown, lstat, mkdir, readdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, readdir, readFile, rename, symlink, utimes, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -85,16 +85,28 @@ describe("the socket", () => {
     expect(await readdir(folder.path)).toEqual(["a.sock"]);
   });
 
-  test("of many that start at once, one wins and can be reached", async () => {
+  test.each([1, 2, 3, 4, 5])("of many that start at once, one wins and can be reached (%i)", async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "a.sock");
     await leaveStaleSocket(path);
     const results = await Promise.allSettled(Array.from({ length: 8 }, () => listen(path)));
     const winners = results.filter((result) => result.status === "fulfilled");
     expect(winners.length).toBe(1);
+    for (const result of results) {
+      if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "socket-in-use" });
+    }
     expect(await visit(path)).toBe("hello");
     for (const winner of winners) await winner.value[Symbol.asyncDispose]();
     expect(await readdir(folder.path)).toEqual([]);
+  });
+
+  test("is there again after a bridge was killed while it took its place", async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "a.sock");
+    await writeFile(`${path}.lock`, "");
+    await utimes(`${path}.lock`, 0, 0);
+    await using _ = await listen(path);
+    expect(await readdir(folder.path)).toEqual(["a.sock"]);
   });
 
   test("is not removed once it is another's", async () => {

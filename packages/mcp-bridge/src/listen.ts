@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { chmod, link, lstat, mkdir, rename, unlink } from "node:fs/promises";
+import { chmod, lstat, mkdir, open, rename, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
 import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { McpBridgeError } from "./errors.ts";
 import { checkSocketPath, isNamedPipe } from "./socket-path.ts";
 
@@ -9,7 +10,8 @@ import { checkSocketPath, isNamedPipe } from "./socket-path.ts";
  * Makes a server listen at a Unix socket path that only this user can reach, or at a named pipe. A socket that nobody
  * listens on any more is replaced; anything else that stands there stays.
  *
- * Returns what removes the socket file again, if it is still this server's. Call it before closing the server.
+ * Returns what removes the socket file again, if it is still this server's. Call it before closing the server, while the
+ * kernel still keeps the file's number for it.
  *
  * @throws McpBridgeError with a `socket-…` code.
  */
@@ -28,11 +30,13 @@ export async function listenPrivately(server: Server, path: string): Promise<() 
   await listen(server, bound);
   try {
     await chmod(bound, 0o600);
-    const { ino } = await lstat(bound);
-    await moveIntoPlace(bound, path);
+    const own = await identityOf(bound);
+    await oneAtATime(path, async () => {
+      await checkReplaceable(path);
+      await rename(bound, path);
+    });
     return async () => {
-      const current = await lstat(path).catch(ignoreMissing);
-      if (current?.ino === ino) await unlink(path).catch(ignoreMissing);
+      if ((await identityOf(path)) === own) await unlink(path).catch(ignoreMissing);
     };
   } catch (error) {
     server.close();
@@ -59,55 +63,56 @@ async function ensurePrivateDirectory(directory: string): Promise<void> {
   if (fault) throw new McpBridgeError("socket-directory-unsafe", `The socket's directory ${directory} ${fault}`);
 }
 
-async function moveIntoPlace(bound: string, path: string): Promise<void> {
-  // Twice: between the removal of a stale socket and the link, another bridge may come in.
-  for (let attempt = 0; attempt < 2; attempt++) {
-    await removeStale(path);
-    try {
-      // A hard link never replaces what is there, where a rename would.
-      await link(bound, path);
-      return await unlink(bound);
-    } catch (error) {
-      // A file system without hard links.
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") return await rename(bound, path);
-    }
-  }
-  throw socketInUse(path);
-}
-
-async function removeStale(path: string): Promise<void> {
+/** Throws unless nothing stands at the path, or a socket of ours that nobody listens on. */
+async function checkReplaceable(path: string): Promise<void> {
   const found = await lstat(path).catch(ignoreMissing);
   if (!found) return;
-  if (!found.isSocket()) {
-    const what = found.isSymbolicLink() ? "symbolic link" : found.isDirectory() ? "directory" : "file";
-    throw new McpBridgeError(
-      "socket-path-taken",
-      `A ${what} stands at ${path}, where the socket should be: move it away`,
-    );
-  }
-  if (found.uid !== process.getuid?.()) {
-    throw new McpBridgeError(
-      "socket-path-taken",
-      `The socket ${path} belongs to user ${found.uid}: choose another path`,
-    );
-  }
+  const what = found.isSymbolicLink() ? "symbolic link" : found.isDirectory() ? "directory" : "file";
+  const fault = !found.isSocket()
+    ? `A ${what} stands at ${path}, where the socket should be: move it away`
+    : found.uid !== process.getuid?.()
+      ? `The socket ${path} belongs to user ${found.uid}: choose another path`
+      : undefined;
+  if (fault) throw new McpBridgeError("socket-path-taken", fault);
   if (await isListening(path)) throw socketInUse(path);
-  // Between the look and the removal another bridge may have put its own socket here: take it aside, and back if so.
-  const aside = `${path}.${randomBytes(3).toString("hex")}`;
-  await rename(path, aside);
-  const isOther = (await lstat(aside)).ino !== found.ino;
-  if (isOther) await link(aside, path).catch(() => {});
-  await unlink(aside);
-  if (isOther) throw socketInUse(path);
+}
+
+/** No one holds the lock for longer, unless it was killed meanwhile. */
+const LOCK_MS = 5000;
+
+/** Between a look at the path and the move, no other bridge may do the same. */
+async function oneAtATime(path: string, task: () => Promise<void>): Promise<void> {
+  const lock = `${path}.lock`;
+  for (const end = Date.now() + 2 * LOCK_MS; ; ) {
+    try {
+      await (await open(lock, "wx", 0o600)).close();
+      break;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      if (Date.now() > end) throw socketInUse(path, error);
+      const held = await lstat(lock).catch(ignoreMissing);
+      if (held && Date.now() - held.mtimeMs > LOCK_MS) await unlink(lock).catch(ignoreMissing);
+      else await delay(10);
+    }
+  }
+  try {
+    await task();
+  } finally {
+    await unlink(lock).catch(ignoreMissing);
+  }
+}
+
+/** What tells one socket file from another at the same path: a number alone is soon given out again. */
+async function identityOf(path: string): Promise<string | undefined> {
+  const found = await lstat(path, { bigint: true }).catch(ignoreMissing);
+  return found && `${found.ino} ${found.mtimeNs}`;
 }
 
 function socketInUse(path: string, cause?: unknown): McpBridgeError {
   return new McpBridgeError(
     "socket-in-use",
     `Another bridge is listening on ${path}: close it first, or choose another path`,
-    {
-      cause,
-    },
+    { cause },
   );
 }
 
@@ -118,8 +123,8 @@ function isListening(path: string): Promise<boolean> {
       probe.destroy();
       resolve(true);
     });
-    // ECONNREFUSED: no one has it open. Any other fault, say a full backlog, leaves the doubt with the living.
-    probe.once("error", (error: NodeJS.ErrnoException) => resolve(error.code !== "ECONNREFUSED"));
+    // Refused: no one has it open. Any other fault, say a full backlog, leaves the doubt with the living.
+    probe.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code !== "ECONNREFUSED" && code !== "ENOENT"));
   });
 }
 
