@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
 import { EventQueue } from "./event-queue.ts";
 
-function queueOf(highWater: number) {
-  let drained = 0;
-  const queue = new EventQueue<number>(highWater, () => drained++);
-  return { queue, drained: () => drained };
+function queueWithCount() {
+  let count = 0;
+  const queue = new EventQueue<number>(() => count++);
+  return { queue, taken: () => count };
 }
 
 test("gives everything in order, pushed before, during and after the reader came", async () => {
-  const { queue } = queueOf(100);
+  const { queue } = queueWithCount();
   queue.push(1);
   queue.push(2);
   const seen: number[] = [];
@@ -22,14 +22,14 @@ test("gives everything in order, pushed before, during and after the reader came
 });
 
 test("ends a waiting reader", async () => {
-  const { queue } = queueOf(1);
+  const { queue } = queueWithCount();
   const next = queue[Symbol.asyncIterator]().next();
   queue.end();
   expect((await next).done).toBe(true);
 });
 
 test("what waited when the end came is still given", async () => {
-  const { queue } = queueOf(2);
+  const { queue } = queueWithCount();
   for (const value of [1, 2, 3]) queue.push(value);
   queue.end();
   const seen: number[] = [];
@@ -37,23 +37,23 @@ test("what waited when the end came is still given", async () => {
   expect(seen).toEqual([1, 2, 3]);
 });
 
-test("is full at its mark, and tells when a reader has made room", async () => {
-  const { queue, drained } = queueOf(2);
+test("tells when a reader has taken all there was", async () => {
+  const { queue, taken } = queueWithCount();
   queue.push(1);
-  expect(queue.isFull).toBe(false);
   queue.push(2);
-  expect(queue.isFull).toBe(true);
-  expect(drained()).toBe(0);
+  expect([queue.isEmpty, taken()]).toEqual([false, 0]);
   await queue[Symbol.asyncIterator]().next();
-  expect(queue.isFull).toBe(false);
-  expect(drained()).toBe(1);
+  expect([queue.isEmpty, taken()]).toEqual([true, 1]);
 });
 
 test("a reader that leaves lets the rest pass by", async () => {
-  const { queue, drained } = queueOf(2);
+  const { queue, taken } = queueWithCount();
   for (const value of [1, 2, 3]) queue.push(value);
-  for await (const _ of queue) break;
-  expect(drained()).toBeGreaterThan(0);
-  for (let value = 0; value < 10; value++) queue.push(value);
-  expect(queue.isFull).toBe(false);
+  for await (const _ of queue) {
+    queue.push(4);
+    break;
+  }
+  expect(taken()).toBe(2);
+  queue.push(5);
+  expect(queue.isEmpty).toBe(true);
 });

@@ -1,19 +1,17 @@
-/** Hands values from one who pushes to one who iterates, once. Tells the pusher when it has got too far ahead. */
+/** Hands values from one who pushes to one who iterates, once. Tells the pusher each time the other has taken all there was. */
 export class EventQueue<T> implements AsyncIterable<T> {
-  readonly #highWater: number;
-  readonly #onDrained: () => void;
+  readonly #onTaken: () => void;
   #waiting: T[] = [];
   #isEnded = false;
   #isAbandoned = false;
   #wake: (() => void) | undefined;
 
-  constructor(highWater: number, onDrained: () => void) {
-    this.#highWater = highWater;
-    this.#onDrained = onDrained;
+  constructor(onTaken: () => void) {
+    this.#onTaken = onTaken;
   }
 
-  get isFull(): boolean {
-    return this.#waiting.length >= this.#highWater;
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0;
   }
 
   push(value: T): void {
@@ -32,7 +30,7 @@ export class EventQueue<T> implements AsyncIterable<T> {
       for (;;) {
         const batch = this.#waiting;
         this.#waiting = [];
-        if (batch.length >= this.#highWater) this.#onDrained();
+        this.#onTaken();
         yield* batch;
         if (this.#waiting.length > 0) continue;
         if (this.#isEnded) return;
@@ -44,7 +42,7 @@ export class EventQueue<T> implements AsyncIterable<T> {
     } finally {
       this.#isAbandoned = true;
       this.#waiting = [];
-      this.#onDrained();
+      this.#onTaken();
     }
   }
 }

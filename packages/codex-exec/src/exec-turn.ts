@@ -9,9 +9,6 @@ import { StderrReader } from "./stderr-reader.ts";
 import type { Turn, TurnResult } from "./turn.ts";
 import { type Ending, TurnRecord } from "./turn-record.ts";
 
-/** Events that may wait for their reader before codex is made to wait too. */
-const EVENTS_AHEAD = 512;
-
 /** How long the pipes may stay open after codex and its family are gone, held by a process that could not be ended. */
 const PIPE_GRACE_MS = 1000;
 
@@ -22,6 +19,7 @@ export interface ExecTurnOptions {
   readonly grace: EndGrace;
   readonly timeoutMs: number;
   readonly maxLineBytes: number | undefined;
+  readonly maxUnreadBytes: number;
   readonly signal: AbortSignal | undefined;
   readonly onStderr: ((line: string) => void) | undefined;
   /** Lets go of what the turn holds beside its processes. */
@@ -35,13 +33,18 @@ export class ExecTurn implements Turn {
   readonly #options: ExecTurnOptions;
   readonly #record = new TurnRecord();
   #ending: Ending | undefined;
-  /** Whether codex may be made to wait for the reader of the events. From when it is ended, or gone, nothing more is to wait. */
+  /** What codex has written since the reader of the events last took them. */
+  #unreadBytes = 0;
+  /** Whether codex may be made to wait for that reader. From when it is ended, or gone, nothing more is to wait. */
   #canWait = true;
 
   constructor(options: ExecTurnOptions) {
     this.#options = options;
     const { child, prompt, signal, timeoutMs } = options;
-    const queue = new EventQueue<ParsedEvent>(EVENTS_AHEAD, () => child.stdout.resume());
+    const queue = new EventQueue<ParsedEvent>(() => {
+      this.#unreadBytes = 0;
+      child.stdout.resume();
+    });
     this.events = queue;
 
     // codex may end before it has read the prompt; its exit code and stderr tell why.
@@ -68,12 +71,17 @@ export class ExecTurn implements Turn {
   }
 
   async #run(queue: EventQueue<ParsedEvent>): Promise<TurnResult> {
-    const { child, family, grace, onStderr, release } = this.#options;
+    const { child, family, grace, maxUnreadBytes, onStderr, release } = this.#options;
     // A signal that can't be sent is told as an error of the child; what counts is whether it ends.
     child.on("error", () => {});
     const stderr = new StderrReader(child.stderr, onStderr);
     const parser = this.#parser(queue);
-    child.stdout.on("data", (chunk: Buffer) => parser.feed(chunk));
+    child.stdout.on("data", (chunk: Buffer) => {
+      parser.feed(chunk);
+      this.#unreadBytes += chunk.length;
+      // Only with something to take: it is the taking that lets codex go on.
+      if (this.#canWait && this.#unreadBytes >= maxUnreadBytes && !queue.isEmpty) child.stdout.pause();
+    });
     // A pipe that breaks ends the output; how the turn ended is then told by the exit.
     child.stdout.on("error", () => {});
     const closed = Promise.all([closing(child.stdout), closing(child.stderr)]);
@@ -94,11 +102,10 @@ export class ExecTurn implements Turn {
   }
 
   #parser(queue: EventQueue<ParsedEvent>) {
-    const { child, maxLineBytes } = this.#options;
+    const { maxLineBytes } = this.#options;
     const take = (event: ParsedEvent) => {
       this.#record.note(event);
       queue.push(event);
-      if (this.#canWait && queue.isFull) child.stdout.pause();
     };
     const handlers = { onEvent: take, onUnknown: take, onMalformed: take, onOversized: take };
     return createEventParser(handlers, maxLineBytes === undefined ? {} : { maxLineBytes });

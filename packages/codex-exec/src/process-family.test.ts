@@ -36,7 +36,7 @@ describe("a family of real processes", () => {
     ["deaf to SIGINT and SIGTERM", 2, (s: number) => `trap '' INT TERM; sleep ${s} & sleep ${s}; :`],
     ["started anew as it ends", 1, (s: number) => `trap '' INT TERM; while :; do sleep ${s}; done`],
     ["growing", 3, (s: number) => `trap '' INT TERM; while :; do setsid sleep ${s} & sleep 0.02; done`],
-    ["stopped", 1, (s: number) => `sleep ${s} & kill -STOP $!; wait`],
+    ["stopped", 1, (s: number) => `sleep ${s} & sleep 0.1; kill -STOP $!; wait`],
   ])("%s: ended", async (_name, count, script) => {
     const [marker, seconds] = [randomUUID(), uniqueSeconds()];
     cleanUp(seconds);

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ParsedEvent } from "@plexum/codex-jsonl";
@@ -29,7 +29,10 @@ async function collect(turn: Turn): Promise<ParsedEvent[]> {
   return events;
 }
 
-/** So many answers that codex's events fill every buffer on their way; `bytes` is the length of each. */
+/**
+ * Long enough that codex's events fill the pipe; `bytes` is the length of each. Not many: 0.135.0 drops events of its own
+ * when more than about 150 come at once.
+ */
 const manyMessages = (count: number, bytes: number) =>
   Array.from({ length: count }, (_, index) => message(`${index} `.padEnd(bytes, "x")));
 
@@ -44,8 +47,7 @@ describe.each([oldestCodex, newestCodex])("a turn of codex $version", (codex) =>
       await folder[Symbol.asyncDispose]();
     });
     const workspace = join(folder.path, "workspace");
-    // Codex prints no warning on a PATH it can't extend when its temporary files are not below CODEX_HOME.
-    const env = { ...home.env, TMPDIR: folder.path };
+    const { env } = home;
     const start = (options: Partial<StartTurnOptions> = {}) =>
       startTurn({ prompt: "hi", workspace, binary: codex.path, env, ...options });
     return { model, folder: folder.path, workspace, start };
@@ -69,41 +71,43 @@ describe.each([oldestCodex, newestCodex])("a turn of codex $version", (codex) =>
   });
 
   test("leaving the events early ends nothing: the turn goes on to its end", async () => {
-    const { start } = await setUp([answer([...manyMessages(2000, 200), shell("echo done")]), say("last words")]);
+    const { start } = await setUp([answer([...manyMessages(100, 10_000), shell("echo done")]), say("last words")]);
     const turn = await start();
     for await (const _ of turn.events) break;
     expect(await turn.result).toMatchObject({ status: "completed", lastMessage: "last words" });
   });
 
-  test("a slow reader makes codex wait, and loses nothing", async () => {
-    const { start } = await setUp([answer(manyMessages(4000, 500))]);
+  test("a slow reader loses nothing", async () => {
+    const { start } = await setUp([answer(manyMessages(100, 20_000))]);
     const turn = await start();
     const seen: ParsedEvent[] = [];
     for await (const event of turn.events) {
       seen.push(event);
-      if (seen.length % 500 === 0) await delay(50);
+      if (seen.length % 20 === 0) await delay(50);
     }
-    expect(texts(seen).map((text) => Number.parseInt(text, 10))).toEqual(Array.from({ length: 4000 }, (_, i) => i));
+    expect(texts(seen).map((text) => Number.parseInt(text, 10))).toEqual(Array.from({ length: 100 }, (_, i) => i));
     expect(seen.at(-1)?.type).toBe("turn.completed");
     expect((await turn.result).status).toBe("completed");
   });
 
   test("a reader who comes after codex is gone still gets everything", async () => {
-    const { start } = await setUp([answer(manyMessages(700, 10))]);
+    const { start } = await setUp([answer(manyMessages(100, 10_000))]);
     const turn = await start();
     expect((await turn.result).status).toBe("completed");
     const seen = await collect(turn);
-    expect(texts(seen)).toHaveLength(700);
+    expect(texts(seen)).toHaveLength(100);
     expect(seen.at(-1)?.type).toBe("turn.completed");
   });
 
   test("a codex that waits for its reader can be cancelled", async () => {
-    const { start, model } = await setUp([answer(manyMessages(20_000, 500))]);
-    const turn = await start();
-    await eventually("the model has answered", () => model.requests.length > 0);
-    await delay(300);
-    const { status } = await turn.cancel();
-    expect(["cancelled", "completed"]).toContain(status);
+    const { start } = await setUp([answer([...manyMessages(50, 50_000), shell("echo done")]), say("last words")]);
+    const turn = await start({ maxUnreadBytes: 1 });
+    // More than the pipe holds stands behind this one, and nobody takes it.
+    for await (const event of turn.events) {
+      if (texts([event]).length === 0) continue;
+      expect((await turn.cancel()).status).toBe("cancelled");
+      break;
+    }
   });
 
   test("cancelled twice, and once more when it is over", async () => {
@@ -128,7 +132,7 @@ describe.each([oldestCodex, newestCodex])("a turn of codex $version", (codex) =>
   });
 
   test("cancelled before and while it starts: its reason is thrown, and the model is asked nothing", async () => {
-    const { model, folder, start } = await setUp([say("unused")]);
+    const { model, start } = await setUp([say("unused")]);
     const reason = new Error("changed my mind");
     await expect(start({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     const controller = new AbortController();
@@ -136,7 +140,6 @@ describe.each([oldestCodex, newestCodex])("a turn of codex $version", (codex) =>
     controller.abort(reason);
     await expect(starting).rejects.toBe(reason);
     expect(model.requests).toHaveLength(0);
-    expect((await readdir(folder)).filter((name) => name.startsWith("codex-images-"))).toEqual([]);
   });
 
   test("cancelled by its signal as soon as it runs", async () => {
@@ -171,7 +174,7 @@ describe.each([oldestCodex, newestCodex])("a turn of codex $version", (codex) =>
   });
 
   test("a listener that throws as codex starts: the turn does not live on", async () => {
-    const { start, folder } = await setUp([{ kind: "hang" }]);
+    const { start } = await setUp([{ kind: "hang" }]);
     let pid = 0;
     const onSpawn = (spawned: { pid: number }) => {
       pid = spawned.pid;
@@ -179,7 +182,6 @@ describe.each([oldestCodex, newestCodex])("a turn of codex $version", (codex) =>
     };
     await expect(start({ onSpawn })).rejects.toThrow("no");
     expect(existsSync(`/proc/${pid}`)).toBe(false);
-    expect(existsSync(folder)).toBe(true);
   });
 
   test("the end of the turn ends what the model left running in the background", async () => {

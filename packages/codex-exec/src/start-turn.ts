@@ -38,6 +38,11 @@ export interface StartTurnOptions {
   readonly signal?: AbortSignal;
   /** The longest line of codex's stdout that is read as an event, in bytes. Default 32 MiB. */
   readonly maxLineBytes?: number;
+  /**
+   * How far codex may run ahead of the reader of the events, in bytes of its stdout, before it is made to wait. Default
+   * 64 MiB: a codex that waits loses events of its own (0.135.0 says so in an `error` item, "event stream lagged").
+   */
+  readonly maxUnreadBytes?: number;
   /** Gets what codex writes to stderr, line by line, without escape sequences. */
   readonly onStderr?: (line: string) => void;
   /** Gets what was done to the input that its author may not expect. */
@@ -54,6 +59,8 @@ export interface SpawnedCodex {
 }
 
 export const DEFAULT_TIMEOUT_MS = 60 * 60 * 1000;
+
+const DEFAULT_MAX_UNREAD_BYTES = 64 * 1024 * 1024;
 
 /** setTimeout takes no more (2^31 - 1 ms, about 24.8 days). */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
@@ -102,6 +109,7 @@ export async function startTurn(options: StartTurnOptions): Promise<Turn> {
     grace,
     timeoutMs: Math.min(timeoutMs, MAX_TIMEOUT_MS),
     maxLineBytes: options.maxLineBytes,
+    maxUnreadBytes: options.maxUnreadBytes ?? DEFAULT_MAX_UNREAD_BYTES,
     signal,
     onStderr: options.onStderr,
     release,

@@ -8,7 +8,7 @@ import type { CodexExecError } from "./errors.ts";
 export interface Turn extends AsyncDisposable {
   /**
    * What happens, as it happens; read once. Read it to its end, or leave the loop, which drops the rest: a turn whose
-   * events nobody takes waits with its work undone.
+   * events nobody takes keeps them in memory, and in the end waits with its work undone.
    */
   readonly events: AsyncIterable<ParsedEvent>;
   /** How the turn ended. Never rejects. */

@@ -1,0 +1,158 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { once } from "node:events";
+import { access, chmod, constants, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { Readable, Writable } from "node:stream";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { temporaryFolder } from "../test/temporary-folder.ts";
+import { codexHomeOf, lockThread, lockWorkspace } from "./locks.ts";
+
+const ID = "0199a213-81c0-7800-8aa1-bbab2a035a53";
+const LOCK_FILE = ".plexum-codex-session.lock";
+
+type Holder = ChildProcessByStdio<Writable, Readable, null>;
+
+/** Another process that tries to hold the lock, and what it says. */
+async function holder(workspace: string, identity: { uid?: number; gid?: number } = {}): Promise<[Holder, string]> {
+  const program = join(import.meta.dirname, "../test/holder.ts");
+  const child = spawn(process.execPath, [program, workspace], { stdio: ["pipe", "pipe", "inherit"], ...identity });
+  onTestFinished(() => {
+    child.kill("SIGKILL");
+  });
+  const [said] = await once(child.stdout.setEncoding("utf8"), "data");
+  return [child, String(said).trim()];
+}
+
+describe("one at a time", () => {
+  test("in one process; free again once let go, also twice", async () => {
+    await using folder = await temporaryFolder();
+    const lock = await lockWorkspace(folder.path);
+    await expect(lockWorkspace(folder.path)).rejects.toMatchObject({
+      code: "busy",
+      message: expect.stringContaining(folder.path),
+    });
+    await lock[Symbol.asyncDispose]();
+    await lock[Symbol.asyncDispose]();
+    await using _again = await lockWorkspace(folder.path);
+  });
+
+  test("across processes, both ways", async () => {
+    await using folder = await temporaryFolder();
+    const [child, said] = await holder(folder.path);
+    expect(said).toBe("held");
+    await expect(lockWorkspace(folder.path)).rejects.toMatchObject({ code: "busy" });
+    child.stdin.end();
+    await once(child, "exit");
+    await using _lock = await lockWorkspace(folder.path);
+    expect((await holder(folder.path))[1]).toBe("busy");
+  });
+
+  test("a killed holder has let go", async () => {
+    await using folder = await temporaryFolder();
+    const [child] = await holder(folder.path);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    await using _lock = await lockWorkspace(folder.path);
+  });
+
+  test("by whatever link the workspace is reached", async () => {
+    await using folder = await temporaryFolder();
+    const [workspace, link] = [join(folder.path, "workspace"), join(folder.path, "link")];
+    await mkdir(workspace);
+    await symlink(workspace, link);
+    await using _lock = await lockWorkspace(workspace);
+    await expect(lockWorkspace(link)).rejects.toMatchObject({ code: "busy" });
+  });
+
+  test("of many who want it at once, exactly one gets it", async () => {
+    await using folder = await temporaryFolder();
+    const tries = await Promise.allSettled(Array.from({ length: 20 }, () => lockWorkspace(folder.path)));
+    const held = tries.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+    expect(held).toHaveLength(1);
+    await held[0]?.[Symbol.asyncDispose]();
+  });
+});
+
+describe("waiting", () => {
+  test("for the holder to let go", async () => {
+    await using folder = await temporaryFolder();
+    const [child] = await holder(folder.path);
+    const waiting = lockWorkspace(folder.path, { waitMs: 20_000 });
+    child.kill("SIGKILL");
+    await using _lock = await waiting;
+  });
+
+  test("no longer than told", async () => {
+    await using folder = await temporaryFolder();
+    await using _lock = await lockWorkspace(folder.path);
+    await expect(lockWorkspace(folder.path, { waitMs: 60 })).rejects.toMatchObject({ code: "busy" });
+  });
+
+  test("ended by a signal, with its reason", async () => {
+    await using folder = await temporaryFolder();
+    await using _lock = await lockWorkspace(folder.path);
+    const controller = new AbortController();
+    const waiting = lockWorkspace(folder.path, { waitMs: 60_000, signal: controller.signal });
+    const reason = new Error("no longer");
+    controller.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
+    await expect(lockWorkspace(folder.path, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+});
+
+describe("the file", () => {
+  test("stays, empty and alone, and is made with its folder", async () => {
+    await using folder = await temporaryFolder();
+    const workspace = join(folder.path, "new", "workspace");
+    const lock = await lockWorkspace(workspace);
+    expect(await readdir(workspace)).toEqual([LOCK_FILE]);
+    await lock[Symbol.asyncDispose]();
+    expect(await readdir(workspace)).toEqual([LOCK_FILE]);
+    expect((await stat(join(workspace, LOCK_FILE))).size).toBe(0);
+  });
+
+  test("a folder in its place, or something else's content: an error that says so, and nothing is changed", async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, LOCK_FILE);
+    await writeFile(path, "something else\n");
+    await expect(lockWorkspace(folder.path)).rejects.toMatchObject({
+      code: "io",
+      message: expect.stringContaining(path),
+    });
+    expect(await readFile(path, "utf8")).toBe("something else\n");
+    const other = join(folder.path, "other");
+    await mkdir(join(other, LOCK_FILE), { recursive: true });
+    await expect(lockWorkspace(other)).rejects.toMatchObject({ code: "io" });
+    await expect(lockWorkspace(path)).rejects.toMatchObject({ code: "io" });
+  });
+
+  test("one that this user may only read locks nothing, and is refused", async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, LOCK_FILE);
+    await writeFile(path, "", { mode: 0o444 });
+    await chmod(folder.path, 0o555);
+    // The superuser may write anywhere: try as another user.
+    const mayWrite = await access(path, constants.W_OK).then(
+      () => true,
+      () => false,
+    );
+    const nobody = { uid: 65_534, gid: 65_534 };
+    expect((await holder(folder.path, mayWrite ? nobody : {}))[1]).toBe("io");
+    await chmod(folder.path, 0o755);
+  });
+});
+
+test("a thread's lock is that of its id, in either case, in one CODEX_HOME", async () => {
+  await using folder = await temporaryFolder();
+  await using _lock = await lockThread(folder.path, ID);
+  await expect(lockThread(folder.path, ID.toUpperCase())).rejects.toMatchObject({ code: "busy" });
+  await using _other = await lockThread(folder.path, ID.replace("0199", "0200"));
+  await using _elsewhere = await lockThread(join(folder.path, "elsewhere"), ID);
+  await expect(lockThread(folder.path, "../../etc/passwd")).rejects.toMatchObject({ code: "invalid_thread_id" });
+});
+
+test("CODEX_HOME, else ~/.codex", () => {
+  expect(codexHomeOf({ CODEX_HOME: "/somewhere" })).toBe("/somewhere");
+  for (const env of [{}, { CODEX_HOME: "" }]) expect(codexHomeOf(env)).toBe(join(homedir(), ".codex"));
+});

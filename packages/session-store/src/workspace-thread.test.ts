@@ -1,0 +1,136 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readdir, readFile, stat, symlink, truncate, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { temporaryFolder } from "../test/temporary-folder.ts";
+import { SessionStoreError } from "./errors.ts";
+import { isThreadId } from "./thread-id.ts";
+import { WorkspaceThread } from "./workspace-thread.ts";
+
+const ID = "0199a213-81c0-7800-8aa1-bbab2a035a53";
+const OTHER = "0199a213-81c0-7800-8aa1-bbab2a035a54";
+
+test("saved, loaded, replaced, cleared", async () => {
+  await using folder = await temporaryFolder();
+  const thread = new WorkspaceThread(folder.path);
+  expect(await thread.load()).toEqual({ threadId: undefined });
+  await thread.save(ID);
+  expect(await readFile(thread.path, "utf8")).toBe(ID);
+  expect((await stat(thread.path)).mode & 0o777).toBe(0o600);
+  await thread.save(OTHER);
+  expect(await thread.load()).toEqual({ threadId: OTHER });
+  expect(await readdir(folder.path)).toEqual([basename(thread.path)]);
+  await thread.clear();
+  await thread.clear();
+  expect(await thread.load()).toEqual({ threadId: undefined });
+});
+
+test.each([`${ID}\n`, ` ${ID.toUpperCase()}\r\n`, `\ufeff${ID}`])("%j is an id", async (content) => {
+  await using folder = await temporaryFolder();
+  const thread = new WorkspaceThread(folder.path);
+  await writeFile(thread.path, content);
+  expect(await thread.load()).toEqual({ threadId: ID });
+});
+
+describe("what is no id is set aside, once, with a warning", () => {
+  test.each<[name: string, make: (path: string) => Promise<unknown>]>([
+    ["empty", (path) => writeFile(path, "")],
+    ["half an id", (path) => writeFile(path, ID.slice(0, 20))],
+    ["two ids", (path) => writeFile(path, `${ID}\n${OTHER}\n`)],
+    ["a name", (path) => writeFile(path, "my thread")],
+    ["JSON", (path) => writeFile(path, JSON.stringify({ id: ID }))],
+    ["binary", (path) => writeFile(path, Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)))],
+    ["8 GiB", (path) => writeFile(path, "").then(() => truncate(path, 8 * 1024 ** 3))],
+    ["a folder that is not empty", (path) => mkdir(join(path, "inside"), { recursive: true })],
+    ["a link to another file", (path) => symlink("/etc/passwd", path)],
+    ["a link to itself", (path) => symlink(path, path)],
+    ["a pipe nobody writes to", async (path) => execFileSync("mkfifo", [path])],
+    ["an endless device", (path) => symlink("/dev/zero", path)],
+  ])("%s", async (_name, make) => {
+    await using folder = await temporaryFolder();
+    const thread = new WorkspaceThread(folder.path);
+    await make(thread.path);
+    const { threadId, warning } = await thread.load();
+    expect(threadId).toBeUndefined();
+    const [aside, ...more] = await readdir(folder.path);
+    expect(more).toEqual([]);
+    expect(aside).toMatch(/^\.plexum-codex-session\.damaged-/);
+    expect(warning).toContain(aside);
+    expect(await thread.load()).toEqual({ threadId: undefined });
+    await thread.save(ID);
+    expect(await thread.load()).toEqual({ threadId: ID });
+  });
+});
+
+test("a link is followed to be read, and replaced when saved: never written through", async () => {
+  await using folder = await temporaryFolder();
+  const [target, thread] = [join(folder.path, "target"), new WorkspaceThread(folder.path)];
+  await symlink(target, thread.path);
+  expect(await thread.load()).toEqual({ threadId: undefined });
+  await writeFile(target, ID);
+  expect(await thread.load()).toEqual({ threadId: ID });
+  await thread.save(OTHER);
+  expect(await readFile(target, "utf8")).toBe(ID);
+  expect(await thread.load()).toEqual({ threadId: OTHER });
+});
+
+test("what can't be an id is not saved; what can't be written is told", async () => {
+  await using folder = await temporaryFolder();
+  const thread = new WorkspaceThread(folder.path);
+  for (const id of ["", "--last", "my thread", `${ID}\n`]) {
+    await expect(thread.save(id)).rejects.toMatchObject({ code: "invalid_thread_id" });
+  }
+  expect(await readdir(folder.path)).toEqual([]);
+  await writeFile(join(folder.path, "file"), "");
+  const impossible = new WorkspaceThread(join(folder.path, "file"));
+  for (const attempt of [
+    impossible.load(),
+    impossible.save(ID),
+    new WorkspaceThread(join(folder.path, "none")).save(ID),
+  ]) {
+    const error = await attempt.catch((thrown: unknown) => thrown);
+    expect(SessionStoreError.isInstance(error) && error.code).toBe("io");
+  }
+});
+
+test("a reader sees whole ids only while another process saves, and is killed at it", async () => {
+  await using folder = await temporaryFolder();
+  const thread = new WorkspaceThread(folder.path);
+  const program = `
+    import { WorkspaceThread } from ${JSON.stringify(import.meta.resolve("./workspace-thread.ts"))};
+    const thread = new WorkspaceThread(${JSON.stringify(folder.path)});
+    await thread.save("${ID}");
+    console.log("saving");
+    for (;;) for (const id of ["${OTHER}", "${ID}"]) await thread.save(id);`;
+  const writer = spawn(process.execPath, ["--input-type=module", "-e", program], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  try {
+    await once(writer.stdout, "data");
+    for (let reads = 0; reads < 500; reads++) {
+      const { threadId, warning } = await thread.load();
+      expect([ID, OTHER]).toContain(threadId);
+      expect(warning).toBeUndefined();
+    }
+  } finally {
+    writer.kill("SIGKILL");
+    await once(writer, "exit");
+  }
+  expect([ID, OTHER]).toContain((await thread.load()).threadId);
+});
+
+test("an id is a UUID and nothing but", () => {
+  expect([ID, ID.toUpperCase()].every(isThreadId)).toBe(true);
+  expect(["", ` ${ID}`, `${ID}\n`, `{${ID}}`, ID.replaceAll("-", ""), ID.replace("0", "g")].some(isThreadId)).toBe(
+    false,
+  );
+});
+
+test("isInstance knows an error of another install of this package", async () => {
+  const copy: typeof import("./errors.ts") = await import(`${import.meta.resolve("./errors.ts")}?copy`);
+  const foreign = new copy.SessionStoreError("io", "x");
+  expect(foreign).not.toBeInstanceOf(SessionStoreError);
+  expect(SessionStoreError.isInstance(foreign)).toBe(true);
+  expect(SessionStoreError.isInstance(undefined)).toBe(false);
+});
