@@ -47,12 +47,12 @@ export interface LoadedConfig {
 }
 
 /** The config's file names its fault in its message. */
-export class ConfigError extends Error {
+class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly code = "config_invalid";
 }
 
-export function configPath(env: NodeJS.ProcessEnv): string {
+function configPath(env: NodeJS.ProcessEnv): string {
   const profile = env.PLEXUM_PROFILE_ROOT || join(homedir(), ".plexum");
   return join(profile, "plugins", PLUGIN_NAME, "config.json");
 }
@@ -72,7 +72,7 @@ export async function loadConfig(env: NodeJS.ProcessEnv): Promise<LoadedConfig> 
   return { ...readConfig(content, path), path };
 }
 
-export function readConfig(content: string, path: string): Omit<LoadedConfig, "path"> {
+function readConfig(content: string, path: string): Omit<LoadedConfig, "path"> {
   const parsed = schema.safeParse(parseJson(content, path));
   if (!parsed.success) {
     const [key] = parsed.error.issues[0]?.path ?? [];

@@ -8,7 +8,7 @@ export interface Prompt {
   readonly warnings: readonly string[];
 }
 
-export class NoUserTextError extends Error {
+class NoUserTextError extends Error {
   override readonly name = "NoUserTextError";
   readonly code = "no_user_text";
 

@@ -1,7 +1,7 @@
 import type { Usage as ThreadUsage } from "@plexum/codex-jsonl";
 import type { Usage } from "@plexum/plugin-sdk";
 
-export const NO_USAGE: Usage = { input_tokens: 0, output_tokens: 0, cache_read_tokens: 0, thinking_tokens: 0 };
+const NO_USAGE: Usage = { input_tokens: 0, output_tokens: 0, cache_read_tokens: 0, thinking_tokens: 0 };
 
 /** The turn's own tokens: what codex reports is the thread's running total, so the total before the turn is taken off. */
 export function turnUsage(before: ThreadUsage | undefined, after: ThreadUsage | undefined): Usage {

@@ -1,0 +1,51 @@
+import { MAX_PROMPT_CHARACTERS } from "@plexum/codex-exec";
+import type { Message } from "@plexum/plugin-sdk";
+import { expect, test } from "vitest";
+import { withConversationSoFar } from "./conversation-so-far.ts";
+
+const said = (role: Message["role"], text: string): Message => ({ role, content: [{ type: "text", text }] });
+
+test("without earlier messages it is the prompt alone", () => {
+  expect(withConversationSoFar([said("user", "now")], "now")).toBe("now");
+});
+
+test("tells who said what, and what became of calls", () => {
+  const messages: Message[] = [
+    said("user", "look"),
+    {
+      role: "assistant",
+      content: [
+        { type: "text", text: "I look" },
+        { type: "tool_use", id: "1", name: "read", input: { path: "a" } },
+        { type: "thinking", text: "not to be told" },
+      ],
+    },
+    {
+      role: "tool",
+      content: [{ type: "tool_result", tool_use_id: "1", content: [{ type: "text", text: "found" }], is_error: true }],
+    },
+    said("user", "and now?"),
+  ];
+  const prompt = withConversationSoFar(messages, "and now?");
+  expect(prompt).toContain(
+    'User: look\n\nAssistant: I look\n[called read with {"path":"a"}]\n\nTool: [result (an error): found]',
+  );
+  expect(prompt).toMatch(/\n\nand now\?$/);
+  expect(prompt).not.toContain("not to be told");
+});
+
+test("leaves out the oldest messages when not all fit, and says so", () => {
+  const long = "x".repeat(400_000);
+  const messages = [
+    said("user", `first ${long}`),
+    said("assistant", `second ${long}`),
+    said("user", `third ${long}`),
+    said("user", "now"),
+  ];
+  const prompt = withConversationSoFar(messages, "now");
+  expect(prompt.length).toBeLessThanOrEqual(MAX_PROMPT_CHARACTERS);
+  expect(prompt).toContain("Earlier messages are left out");
+  expect(prompt).not.toContain("first x");
+  expect(prompt).toContain("second x");
+  expect(prompt).toContain("third x");
+});

@@ -1,0 +1,38 @@
+/** What several benchmarks need: medians, whole processes timed from outside, a table. */
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+}
+
+/** Milliseconds from the start of a process to its end. */
+export function timeProcess(command: string, args: readonly string[]): number {
+  const start = performance.now();
+  const { status } = spawnSync(command, args, { stdio: "ignore" });
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${status}`);
+  return performance.now() - start;
+}
+
+/** Milliseconds from the start of a process that is given some input to its first byte of output; the process is then let end. */
+export async function timeFirstByte(
+  command: string,
+  args: readonly string[],
+  input: string,
+  env = process.env,
+): Promise<number> {
+  const start = performance.now();
+  const child = spawn(command, args, { env, stdio: ["pipe", "pipe", "inherit"] });
+  child.stdin.write(input);
+  await once(child.stdout, "data");
+  const elapsed = performance.now() - start;
+  const exited = once(child, "exit");
+  child.stdout.resume();
+  child.stdin.end();
+  await exited;
+  return elapsed;
+}
+
+export const milliseconds = (value: number) => `${value.toFixed(1)} ms`;

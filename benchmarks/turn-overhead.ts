@@ -1,0 +1,81 @@
+/**
+ * A turn through a warm plugin minus a bare `codex exec` with the same prompt on the same model server: what the plugin
+ * costs a turn. Aim: at most 10 ms, median of 20 pairs. `codex exec` alone is rival and limit.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { connectPlugin } from "@plexum/plugin-sdk";
+import { CodexHome, newestCodex } from "@plexum/real-codex";
+import { ScriptedModel, say } from "@plexum/scripted-model";
+import { median, milliseconds } from "./figures.ts";
+
+const PAIRS = 20;
+const PROMPT = "Say hello.";
+
+const folder = await mkdtemp(join(tmpdir(), "turn-overhead-"));
+await using model = await ScriptedModel.start(() => say("hello"));
+await using home = await CodexHome.create({ baseUrl: model.baseUrl, model: "gpt-5.5" });
+const pluginFolder = join(folder, "plugins", "plexum-openai-provider");
+await mkdir(pluginFolder, { recursive: true });
+await writeFile(join(pluginFolder, "config.json"), JSON.stringify({ binary: newestCodex.path }));
+const packageFolder = dirname(createRequire(import.meta.url).resolve("plexum-openai-provider/package.json"));
+await using plugin = await connectPlugin({
+  command: process.execPath,
+  args: [join(packageFolder, "dist", "main.js")],
+  env: { ...home.env, PLEXUM_PROFILE_ROOT: folder },
+});
+
+let turns = 0;
+/** Each in a workspace of its own: a new thread, as the bare run has. */
+async function throughPlugin(): Promise<number> {
+  const agent = { agent_id: "benchmark", workspace: join(folder, `workspace-${turns++}`) };
+  const messages = [{ role: "user" as const, content: [{ type: "text" as const, text: PROMPT }] }];
+  const start = performance.now();
+  for await (const event of plugin.stream({ stream_id: `${turns}`, model_id: "", agent, request: { messages } })) {
+    if (event.type === "error") throw new Error(event.error.message);
+  }
+  return performance.now() - start;
+}
+
+async function bare(): Promise<number> {
+  const cwd = join(folder, `workspace-${turns++}`);
+  await mkdir(cwd);
+  const args = ["exec", "--json", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", "-"];
+  const start = performance.now();
+  const codex = spawn(newestCodex.path, args, { cwd, env: home.env, stdio: ["pipe", "pipe", "ignore"] });
+  codex.stdout.resume();
+  codex.stdin.end(PROMPT);
+  const [exitCode] = await once(codex, "exit");
+  if (exitCode !== 0) throw new Error(`codex ended with ${exitCode}`);
+  return performance.now() - start;
+}
+
+await throughPlugin();
+await bare();
+const pairs: { plugin: number; bare: number }[] = [];
+for (let pair = 0; pair < PAIRS; pair++) {
+  // The order alternates, so that neither always finds what the other has warmed.
+  if (pair % 2 === 0) pairs.push({ plugin: await throughPlugin(), bare: await bare() });
+  else {
+    const alone = await bare();
+    pairs.push({ plugin: await throughPlugin(), bare: alone });
+  }
+}
+const overhead = median(pairs.map((pair) => pair.plugin - pair.bare));
+const ratio = median(pairs.map((pair) => pair.plugin / pair.bare));
+console.log(`a turn on codex ${newestCodex.version}, median of ${PAIRS} pairs`);
+console.table({
+  "through the plugin": {
+    median: milliseconds(median(pairs.map((pair) => pair.plugin))),
+    ratio: ratio.toFixed(2),
+    aim: "",
+  },
+  "codex exec alone (limit)": { median: milliseconds(median(pairs.map((pair) => pair.bare))), ratio: "1", aim: "" },
+  "the plugin's share": { median: milliseconds(overhead), ratio: "", aim: "≤ 10 ms" },
+});
+await plugin.close();
+await rm(folder, { recursive: true, force: true });
