@@ -9,8 +9,7 @@ import { type Patch, patchBytes } from "./replacement.ts";
  * replayed, or, where it is torn and so nothing was written yet, dropped.
  *
  * It holds no old text. A line is known again by a hash of all that is not to change, and each block of what is to change by a
- * hash of the old one: a block is either that or the new one, whatever instant the crash came at, or the file is not
- * the one that the journal was written for.
+ * hash of the old one, so that a file which is not the one the journal was written for is told by its content.
  */
 const schema = z.object({
   version: z.literal(1),
@@ -43,7 +42,7 @@ export interface PatchedLine {
   readonly patches: readonly Patch[];
 }
 
-/** No disk tears a write inside of this, counted from the file's beginning; nor does the kernel, which works by pages. */
+/** No disk tears a write inside of this, counted from the file's beginning; nor does a killed process, since the kernel works by pages. */
 const BLOCK_BYTES = 512;
 
 const hash = (...pieces: Uint8Array[]) => {
@@ -97,7 +96,13 @@ export async function readJournal(files: Files, path: string): Promise<Journal |
 export async function replayJournal(files: Files, journal: Journal, rollout: string): Promise<boolean> {
   const file = await files.open(rollout, "r+");
   try {
-    for (const line of journal.lines) if (!(await isSameLine(file, line))) return false;
+    const blocks: BlockState[] = [];
+    for (const line of journal.lines) {
+      const states = await blockStates(file, line);
+      if (states === undefined) return false;
+      blocks.push(...states);
+    }
+    if (!isInterruptedWrite(blocks)) return false;
     for (const line of journal.lines) await writePatches(file, line.patches);
     await file.sync();
     return true;
@@ -113,20 +118,35 @@ export async function writePatches(file: OpenFile, patches: readonly Patch[]): P
   }
 }
 
-async function isSameLine(file: OpenFile, line: JournalLine): Promise<boolean> {
+type BlockState = "old" | "new" | "other";
+
+/**
+ * Blocks in the order they were written in: after a loss of power any of them may be old or new. One alone may be half written,
+ * where a write ended short: then all before it are new, and all behind it old.
+ */
+function isInterruptedWrite(blocks: readonly BlockState[]): boolean {
+  const torn = blocks.indexOf("other");
+  if (torn === -1) return true;
+  return (
+    blocks.slice(0, torn).every((block) => block === "new") && blocks.slice(torn + 1).every((block) => block === "old")
+  );
+}
+
+/** Undefined if the line is not the one that the journal was written for. */
+async function blockStates(file: OpenFile, line: JournalLine): Promise<BlockState[] | undefined> {
   const bytes = Buffer.alloc(line.length);
   for (let filled = 0; filled < line.length; ) {
     const { bytesRead } = await file.read(bytes, filled, line.length - filled, line.offset + filled);
-    if (bytesRead === 0) return false;
+    if (bytesRead === 0) return undefined;
     filled += bytesRead;
   }
-  if (hash(...around(bytes, line.offset, line.patches)) !== line.around) return false;
-  return line.patches.every((patch) => {
+  if (hash(...around(bytes, line.offset, line.patches)) !== line.around) return undefined;
+  return line.patches.flatMap((patch) => {
     const wanted = patchBytes(patch);
-    return blocksOf(patch).every(([start, end], index) => {
+    return blocksOf(patch).map(([start, end], index): BlockState => {
       const block = bytes.subarray(start - line.offset, end - line.offset);
-      const isNew = block.equals(wanted.subarray(start - patch.offset, end - patch.offset));
-      return isNew || hash(block) === patch.blocks[index];
+      if (block.equals(wanted.subarray(start - patch.offset, end - patch.offset))) return "new";
+      return hash(block) === patch.blocks[index] ? "old" : "other";
     });
   });
 }

@@ -129,7 +129,8 @@ async function mutateFile(mutation: Mutation, given: string, end: number): Promi
   if (!before.isFile()) throw new RolloutError("not-a-file", place, `${place} is not a file; name a rollout file`);
   await using _lock = await acquireLock(files, sidecar(place, "lock"), { waitMs, signal });
   await recoverLocked(files, place);
-  return place.endsWith(".zst") ? mutateCompressed(mutation, place, end) : mutatePlain(mutation, place, end);
+  // Awaited here: the lock is held until then.
+  return await (place.endsWith(".zst") ? mutateCompressed(mutation, place, end) : mutatePlain(mutation, place, end));
 }
 
 /**

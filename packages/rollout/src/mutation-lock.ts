@@ -102,7 +102,11 @@ function held(files: Files, path: string, mine: Holder): AsyncDisposable {
   return {
     async [Symbol.asyncDispose]() {
       clearInterval(touch);
-      if ((await holderOf(files, path))?.nonce === mine.nonce) await files.unlink(path);
+      try {
+        if ((await holderOf(files, path))?.nonce === mine.nonce) await files.unlink(path);
+      } catch {
+        // What was done under the lock is done, or has failed with an error of its own that must not be hidden by this one.
+      }
     },
   };
 }
