@@ -7,9 +7,8 @@ const ALLOWED = {
   jsonl: [],
   "codex-jsonl": ["jsonl"],
   rollout: ["jsonl"],
-  "session-store": ["rollout"],
+  "session-store": [],
   "codex-exec": ["codex-jsonl", "jsonl"],
-  "codex-commands": ["codex-exec", "session-store"],
   "mcp-bridge": ["jsonl"],
   "plugin-sdk": ["jsonl"],
 };
