@@ -90,14 +90,20 @@ describe.each([oldestCodex, newestCodex])("a turn of codex $version", (codex) =>
     expect((await turn.result).status).toBe("completed");
   });
 
-  test("a reader who comes after codex is gone still gets everything", async () => {
-    const { start } = await setUp([answer(manyMessages(100, 10_000))]);
-    const turn = await start();
-    expect((await turn.result).status).toBe("completed");
-    const seen = await collect(turn);
-    expect(texts(seen)).toHaveLength(100);
-    expect(seen.at(-1)?.type).toBe("turn.completed");
-  });
+  test.each<[name: string, count: number, bytes: number, maxUnreadBytes: number | undefined]>([
+    ["having run far ahead", 100, 10_000, undefined],
+    ["with the rest in the pipe, which nobody was to read yet", 40, 10, 1],
+  ])(
+    "a reader who comes after codex is gone still gets everything: %s",
+    async (_name, count, bytes, maxUnreadBytes) => {
+      const { start } = await setUp([answer(manyMessages(count, bytes))]);
+      const turn = await start(maxUnreadBytes === undefined ? {} : { maxUnreadBytes });
+      expect((await turn.result).status).toBe("completed");
+      const seen = await collect(turn);
+      expect(texts(seen)).toHaveLength(count);
+      expect(seen.at(-1)?.type).toBe("turn.completed");
+    },
+  );
 
   test("a codex that waits for its reader can be cancelled", async () => {
     const { start } = await setUp([answer([...manyMessages(50, 50_000), shell("echo done")]), say("last words")]);
