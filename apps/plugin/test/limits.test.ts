@@ -60,3 +60,10 @@ test("bad input from the host is answered with an error each, and the plugin kee
   });
   expect(text).toBe("still serving");
 });
+
+test("a host that writes null for what it leaves out is understood", async () => {
+  await using harness = await Harness.create({ codex: newestCodex, script: [say("fine")] });
+  const { messages } = harness.request("hi").request;
+  const request = { ...harness.request("hi"), request: { messages, tools: null, system: null } };
+  expect((await turn(await harness.plugin(), request)).text).toBe("fine");
+});

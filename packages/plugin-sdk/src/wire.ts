@@ -179,11 +179,12 @@ export const streamRequestSchema = object({
   stream_id: z.string(),
   /** `""` leaves the choice to the plugin. */
   model_id: z.string(),
-  agent: object({ agent_id: z.string(), workspace: z.string(), session_id: z.optional(z.string()) }),
+  agent: object({ agent_id: z.string(), workspace: z.string(), session_id: z.nullish(z.string()) }),
   request: object({
     messages: z.array(messageSchema),
-    tools: z.optional(z.array(toolSchema)),
-    system: z.optional(z.string()),
+    /** Plexum is written in Go, which writes `null` for a list or text that was never set. */
+    tools: z.nullish(z.array(toolSchema)),
+    system: z.nullish(z.string()),
   }),
 });
 export type StreamRequest = z.infer<typeof streamRequestSchema>;
