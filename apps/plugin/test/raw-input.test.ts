@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
 import { newestCodex } from "@plexum/real-codex";
 import { expect, test } from "vitest";
 import { Harness, PLUGIN } from "./harness.ts";
@@ -42,12 +43,17 @@ test("lines that are no requests are answered with JSON-RPC's own errors", async
   expect(await once(plugin, "exit")).toEqual([0, null]);
 });
 
-test.each([["an unknown subcommand", ["dance"]]])("%s is refused on stderr, with exit code 1", async (_name, args) => {
+test.each([
+  ["an unknown subcommand", ["dance"], "dance"],
+  ["an unknown flag of mcp-host", ["mcp-host", "--dance"], "--dance"],
+  ["a flag of mcp-host without its value", ["mcp-host", "--socket"], "--socket needs a value"],
+  ["mcp-host without a socket", ["mcp-host", "--agent-id", "alice"], "PLEXUM_MCP_SOCKET"],
+])("%s is refused on stderr, with exit code 1", async (_name, args, said) => {
   const plugin = spawn(process.execPath, [PLUGIN, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-  let stdout = "";
-  let stderr = "";
-  plugin.stdout.on("data", (chunk) => (stdout += chunk));
-  plugin.stderr.on("data", (chunk) => (stderr += chunk));
-  const [exitCode] = await once(plugin, "close");
-  expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 1, stdout: "", stderr: expect.stringContaining("dance") });
+  const [stdout, stderr, [exitCode]] = await Promise.all([
+    text(plugin.stdout),
+    text(plugin.stderr),
+    once(plugin, "close"),
+  ]);
+  expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 1, stdout: "", stderr: expect.stringContaining(said) });
 });
