@@ -208,6 +208,9 @@ describe("SIGKILL", () => {
       );
       states.push(await readFile(scratch));
     }
+    // A killed process leaves no compiled code behind for the next: this one does, and each starts twice as fast.
+    const env = { ...process.env, NODE_COMPILE_CACHE: join(folder.path, "compiled") };
+    spawnSync(process.execPath, [child, scratch, "none", "1"], { env });
     const recoveries = { clean: 0, replayed: 0, dropped: 0 };
     const worker = async (kills: number) => {
       const path = await fresh();
@@ -217,7 +220,7 @@ describe("SIGKILL", () => {
           ["--disable-warning=ExperimentalWarning", child, path, ids.join(",")],
           {
             stdio: ["ignore", "pipe", "inherit"],
-            env: { ...process.env, NODE_COMPILE_CACHE: join(folder.path, "compiled") },
+            env,
           },
         );
         const ended = once(running, "exit");
