@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { nodeFiles } from "./files.ts";
@@ -47,9 +48,11 @@ describe("a codex that appends meanwhile", () => {
     let isOver = false;
     const reader = (async () => {
       let passes = 0;
-      for (; !isOver || passes === 0; passes++)
+      for (; !isOver || passes === 0; passes++) {
+        await delay(100);
         for await (const entry of readRollout(path))
           if (entry.kind === "damaged") expect(entry.reason, `line at ${entry.offset}`).toBe("torn");
+      }
       return passes;
     })();
     for (let turn = 0; turn < 200; turn++) {
@@ -97,7 +100,6 @@ describe("a lock that was left behind", () => {
   const leave = async (name: string, holder: object, age = 0) => {
     const path = join(folder.path, name);
     await writeFile(path, JSON.stringify({ ...ownIdentity(), nonce: `nonce-of-${name}`, ...holder }));
-    const { utimes } = await import("node:fs/promises");
     const then = new Date(Date.now() - age);
     await utimes(path, then, then);
     return path;
@@ -129,7 +131,7 @@ describe("a lock that was left behind", () => {
       const take = async () => {
         await using _lock = await acquireLock(nodeFiles, path, { waitMs: 20_000 });
         expect(++holders).toBe(1);
-        await new Promise((done) => setTimeout(done, 1));
+        await delay(1);
         holders--;
       };
       await Promise.all(Array.from({ length: 8 }, take));

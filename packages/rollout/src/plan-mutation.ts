@@ -57,7 +57,7 @@ export async function planMutation(
     isDone(recorded.callId);
   }
   for (const callId of plan.touched)
-    if (direct.get(callId)?.output !== undefined && !answered.has(callId))
+    if (direct.get(callId)?.output !== undefined && !answered.has(callId) && !tooLong.has(callId))
       plan.skip(callId, "no-output", "the call has no output: it was aborted, or is still running");
   await planNested(file, path, end, plan, nested, options);
   if (tooLong.size > 0)

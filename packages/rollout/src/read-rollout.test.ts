@@ -1,0 +1,218 @@
+import { appendFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { zstdCompressSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  findRollout,
+  followRollout,
+  type RolloutEntry,
+  RolloutError,
+  readRollout,
+  readToolCalls,
+  ToolCallPairer,
+} from "./index.ts";
+import { collect } from "./testing/collect.ts";
+import { sampleCalls, sampleRollout } from "./testing/sample-rollout.ts";
+import { temporaryFolder } from "./testing/temporary-folder.ts";
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+beforeAll(async () => {
+  folder = await temporaryFolder();
+});
+afterAll(() => folder[Symbol.asyncDispose]());
+
+const event = (message: string) =>
+  `${JSON.stringify({ type: "event_msg", payload: { type: "agent_message", message } })}\n`;
+const told = (entry: RolloutEntry) => (entry.kind === "damaged" ? entry.reason : entry.line.type);
+
+describe("readRollout", () => {
+  it("reports damage and steps over it, forward and backward, plain and compressed", async () => {
+    const path = join(folder.path, "damaged.jsonl");
+    const lines = [
+      Buffer.from('\ufeff{"type":"session_meta","payload":{"id":"x"}}'),
+      Buffer.from('{"type":"turn_context","payload":{"turn_id":"t"},"ordinal":7,"timestamp":"2026-01-02T03:04:05Z"}\r'),
+      Buffer.from("garbage"),
+      Buffer.from(""),
+      Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]),
+      Buffer.alloc(30),
+      Buffer.from("[1]"),
+      Buffer.from('{"type":"brand_new","payload":{"kept":1}}'),
+      Buffer.from('{"type":"event_msg","payload":null}'),
+      Buffer.from(`{"type":"x","payload":"${"y".repeat(600)}"}`),
+      Buffer.from('{"type":"event_msg","pay'),
+    ];
+    const content = Buffer.concat(lines.flatMap((line, index) => (index === 0 ? [line] : [Buffer.from("\n"), line])));
+    await writeFile(path, content);
+    const options = { maxLineBytes: 500, history: false };
+    const entries = await collect(readRollout(path, options));
+    const reasons = [
+      "byte-order-mark",
+      "turn_context",
+      "malformed",
+      "invalid-utf-8",
+      "nul-bytes",
+      "not-an-object",
+      "other",
+      "other",
+      "oversized",
+      "torn",
+    ];
+    expect(entries.map(told)).toEqual(reasons);
+    expect(entries[1]).toMatchObject({
+      line: { ordinal: 7, timestamp: "2026-01-02T03:04:05Z", payload: { turn_id: "t" } },
+    });
+    expect(entries[6]).toMatchObject({ line: { originalType: "brand_new", payload: { kept: 1 } } });
+    for (const { offset, length } of entries)
+      expect(lines.some((line) => line.equals(content.subarray(offset, offset + length)))).toBe(true);
+    expect(await collect(readRollout(path, { ...options, direction: "backward" }))).toEqual([...entries].reverse());
+    const [, second] = entries;
+    expect((await collect(readRollout(path, { ...options, from: second?.offset }))).map(told)).toEqual(
+      reasons.slice(1),
+    );
+    await writeFile(`${path}.zst`, zstdCompressSync(content));
+    await rm(path);
+    expect((await collect(readRollout(path, options))).map(told)).toEqual(reasons);
+  });
+
+  it("says what is wrong with what is no rollout", async () => {
+    const codeOf = (path: string) =>
+      collect(readRollout(path)).catch((error: unknown) => RolloutError.isInstance(error) && error.code);
+    expect(await codeOf(join(folder.path, "none.jsonl"))).toBe("not-found");
+    expect(await codeOf(folder.path)).toBe("not-a-file");
+    const packed = join(folder.path, "packed.jsonl.zst");
+    await writeFile(packed, "no zstd");
+    expect(await codeOf(packed)).toBe("damaged");
+    await writeFile(packed, zstdCompressSync(Buffer.alloc(100_000, "a b")).subarray(0, 20));
+    expect(await codeOf(packed)).toBe("damaged");
+  });
+});
+
+describe("tool calls", () => {
+  it("are paired in the order they were first seen, those without output told as such", async () => {
+    const path = join(folder.path, "calls.jsonl");
+    const item = (payload: object) => `${JSON.stringify({ type: "response_item", payload })}\n`;
+    const turn = (id: string) =>
+      `${JSON.stringify({ type: "event_msg", payload: { type: "task_started", turn_id: id } })}\n`;
+    await writeFile(
+      path,
+      turn("one") +
+        item({ type: "function_call", call_id: "a", name: "f", namespace: "mcp__x", arguments: "{}", id: "fc_a" }) +
+        item({ type: "local_shell_call", call_id: "b", action: { command: ["ls"] } }) +
+        item({ type: "tool_search_call", call_id: "c", arguments: { query: "q" } }) +
+        item({ type: "function_call_output", call_id: "orphan", output: "?" }) +
+        item({ type: "tool_search_output", call_id: "c", tools: [] }) +
+        item({
+          type: "function_call_output",
+          call_id: "a",
+          output: [{ type: "input_text", text: "x" }, { type: "input_image" }],
+        }) +
+        turn("two") +
+        item({ type: "custom_tool_call", call_id: "d", name: "p", input: "raw" }),
+    );
+    const calls = await collect(readToolCalls(path));
+    expect(calls.map(({ callId, kind, output, turnId }) => [callId, kind, output, turnId])).toEqual([
+      ["a", "function", "x\n[image]", "one"],
+      ["b", "local-shell", undefined, "one"],
+      ["c", "tool-search", "[]", "one"],
+      ["d", "custom", undefined, "two"],
+    ]);
+    const pairer = new ToolCallPairer();
+    const events = (await collect(readRollout(path))).flatMap((entry) => pairer.write(entry));
+    expect([...events, ...pairer.finish()].map((one) => [one.type, one.call.callId])).toEqual([
+      ["call-started", "a"],
+      ["call-started", "b"],
+      ["call-started", "c"],
+      ["call-output", "c"],
+      ["call-output", "a"],
+      ["call-abandoned", "b"],
+      ["call-started", "d"],
+      ["call-abandoned", "d"],
+    ]);
+  });
+
+  it("of a long rollout are read without holding it", async () => {
+    const path = join(folder.path, "long.jsonl");
+    await writeFile(path, sampleRollout(sampleCalls(500), 2_000));
+    expect((await collect(readToolCalls(path))).map((call) => call.callId)).toEqual(
+      sampleCalls(500).map((call) => call.callId),
+    );
+  });
+});
+
+describe("findRollout", () => {
+  it("looks in the sessions of all days, in the archive, plain before compressed", async () => {
+    const codexHome = join(folder.path, "home");
+    const id = "01a1fb15-63b2-7533-9ec8-b7aa484b56ae";
+    const name = `rollout-2026-11-20T22-30-45-${id}.jsonl`;
+    const put = async (...path: string[]) => {
+      const file = join(codexHome, ...path);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, "");
+      return file;
+    };
+    const path = async () => (await findRollout(id, { codexHome }))?.path;
+    expect(await path()).toBeUndefined();
+    await put("sessions", "2026", "11", "20", `rollout-2026-11-20T22-30-45-${id.replace("a", "b")}.jsonl`);
+    const far = await put("sessions", "2024", "01", "02", name);
+    expect(await path()).toBe(far);
+    const archived = await put("archived_sessions", name);
+    expect(await findRollout(id, { codexHome })).toMatchObject({ path: archived, archived: true });
+    const packed = await put("sessions", "2026", "11", "21", `${name}.zst`);
+    expect(await findRollout(id, { codexHome })).toMatchObject({ path: packed, compressed: true, archived: false });
+    const plain = await put("sessions", "2026", "11", "21", name);
+    expect(await path()).toBe(plain);
+    const reverted = await put(
+      "sessions",
+      "2026",
+      "11",
+      "21",
+      name.replace(".jsonl", "_01a1fb16-63b2-7533-9ec8-b7aa484b56ae.jsonl"),
+    );
+    expect(await path()).toBe(reverted);
+    for (const odd of ["", "../x", "not-a-uuid", id.toUpperCase()])
+      expect(await findRollout(odd, { codexHome })).toBeUndefined();
+  });
+});
+
+describe("followRollout", () => {
+  it("waits for file and directories, yields whole lines as they come, and what is there when it ends", async () => {
+    const path = join(folder.path, "not", "yet", "here.jsonl");
+    const stop = new AbortController();
+    const heard: string[] = [];
+    let wake = () => {};
+    const following = (async () => {
+      for await (const entry of followRollout(path, { signal: stop.signal, pollIntervalMs: 60_000 })) {
+        heard.push(entry.kind === "line" && entry.line.type === "event_msg" ? String(entry.line.payload.message) : "?");
+        wake();
+      }
+    })();
+    const hear = async (count: number) => {
+      while (heard.length < count)
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+    };
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, event("one"));
+    await hear(1);
+    await appendFile(path, event("two").slice(0, 20));
+    await appendFile(path, event("two").slice(20) + event("three"));
+    await hear(3);
+    for (let number = 0; number < 50; number++) await appendFile(path, event(`more ${number}`));
+    stop.abort();
+    await following;
+    expect(heard).toEqual(["one", "two", "three", ...Array.from({ length: 50 }, (_, number) => `more ${number}`)]);
+  });
+
+  it("begins where it is told to, and says when the file is another one", async () => {
+    const path = join(folder.path, "replaced.jsonl");
+    await writeFile(path, event("one") + event("two"));
+    const from = event("one").length;
+    const following = followRollout(path, { from, pollIntervalMs: 20 });
+    expect((await following.next()).value).toMatchObject({ offset: from });
+    const next = following.next();
+    await writeFile(`${path}.new`, await readFile(path));
+    await rename(`${path}.new`, path);
+    await expect(next).rejects.toMatchObject({ code: "replaced" });
+  });
+});
