@@ -13,6 +13,7 @@ const schema = z.looseObject({
   model_args: z.optional(z.record(z.string(), text)),
   timeout_ms: z.optional(z.int().check(z.minimum(1))),
   mcp_registration: z.optional(z.enum(["run", "global"])),
+  code_mode_tools: z.optional(z.enum(["direct", "nested"])),
 });
 
 /** What is expected of each key, for the person who has to mend the file. */
@@ -23,6 +24,7 @@ const EXPECTED: Record<string, string> = {
   model_args: "an object that maps a model name to a value for --model",
   timeout_ms: "a whole number of milliseconds from 1",
   mcp_registration: '"run" (for each run alone) or "global" (in codex\'s own config)',
+  code_mode_tools: '"direct" (called by the model itself) or "nested" (called from inside its scripts)',
 };
 
 export interface Config {
@@ -38,6 +40,8 @@ export interface Config {
   readonly timeoutMs: number | undefined;
   /** How codex learns of the host's tools: for each run alone, or from its own config, where every agent's codex sees them. */
   readonly mcpRegistration: "run" | "global";
+  /** How models that codex drives in code mode call the host's tools: by themselves, or from inside their scripts. */
+  readonly codeModeTools: "direct" | "nested";
 }
 
 export interface LoadedConfig {
@@ -92,6 +96,7 @@ function readConfig(content: string, path: string): Omit<LoadedConfig, "path"> {
       modelArgs: data.model_args ?? {},
       timeoutMs: data.timeout_ms,
       mcpRegistration: data.mcp_registration ?? "run",
+      codeModeTools: data.code_mode_tools ?? "direct",
     },
     warnings: unknown.map(
       (key) =>

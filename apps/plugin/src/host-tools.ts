@@ -18,11 +18,12 @@ const MAX_NESTED_CALLS = 10_000;
 
 /** What codex is started with, so that it sees a turn's tools. */
 export interface OfferedTools extends AsyncDisposable {
-  readonly args: readonly string[];
+  /** By codex's version. */
+  args(version: string): readonly string[];
   readonly env: NodeJS.ProcessEnv;
 }
 
-const NOTHING: OfferedTools = { args: [], env: {}, [Symbol.asyncDispose]: async () => {} };
+const NOTHING: OfferedTools = { args: () => [], env: {}, [Symbol.asyncDispose]: async () => {} };
 
 /** Offers codex the tools of each turn's request, and takes its calls to the host. */
 export class HostTools {
@@ -48,7 +49,10 @@ export class HostTools {
       const isRegistered = this.#config.mcpRegistration === "global";
       if (isRegistered) await registerGlobally(server, { codex: this.#config.binary, env: this.#env });
       return {
-        args: codexOverrides(server, { isRegistered }),
+        args: (version) => {
+          const directTools = this.#config.codeModeTools === "direct" && hasCodeMode(version);
+          return codexOverrides(server, { isRegistered, directTools });
+        },
         env: codexEnvironment(token),
         [Symbol.asyncDispose]: () => bridge.close(),
       };
@@ -101,4 +105,14 @@ export class HostTools {
     const [oldest] = this.nestedCalls.keys();
     if (this.nestedCalls.size > MAX_NESTED_CALLS && oldest !== undefined) this.nestedCalls.delete(oldest);
   }
+}
+
+/**
+ * From 0.144 on codex lets some models call tools only from inside a script, and from 0.150 on does not even show them the
+ * tools before a script asks. Given directly, the tools are in the first request, and each call has an id and a result of
+ * its own, which the host can consume exactly. 0.135 refuses to start when it is told so.
+ */
+function hasCodeMode(version: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major > 0 || minor >= 144;
 }

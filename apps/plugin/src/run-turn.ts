@@ -44,7 +44,7 @@ export async function runTurn(options: RunTurnOptions): Promise<TurnEnd> {
     threadId,
     binary: config.binary,
     model,
-    extraArgs: [...offered.args, ...config.extraArgs],
+    extraArgs: (version) => [...offered.args(version), ...config.extraArgs],
     env: { ...options.env, ...offered.env },
     signal,
     ...(config.timeoutMs === undefined ? {} : { timeoutMs: config.timeoutMs }),

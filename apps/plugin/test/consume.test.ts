@@ -113,6 +113,7 @@ test("in code mode a nested call is consumed by the id that the host saw", async
   await using harness = await Harness.create({
     codex: newestCodex,
     home: { model: "gpt-5.6-sol" },
+    config: { code_mode_tools: "nested" },
     script: [
       answer([codeModeScript(`text("one: " + ${call("one")}); text(${call("two")});`, { callId: "call_outer" })]),
       say("ok"),

@@ -66,7 +66,7 @@ describe("codex itself can't be run", () => {
   async function refusal(binary: (folder: string) => Promise<string>) {
     await using harness = await Harness.create({ codex: newestCodex });
     await harness.configure({ binary: await binary(harness.folder) });
-    return turn(await harness.plugin(), harness.request("hi")).catch((error: unknown) => error);
+    return await turn(await harness.plugin(), harness.request("hi")).catch((error: unknown) => error);
   }
 
   test("missing", async () => {
@@ -151,6 +151,7 @@ describe("the config", () => {
     ['{"extra_args": "-v"}', '"extra_args" must be a list of strings'],
     ['{"supported_models": []}', '"supported_models" must be a list of at least one'],
     ['{"model_args": {"a": 1}}', '"model_args" must be an object'],
+    ['{"code_mode_tools": "both"}', '"code_mode_tools" must be "direct"'],
     ['{"timeout_ms": 0}', '"timeout_ms" must be a whole number'],
   ])("%s makes the handshake fail, naming the file and the fault", async (content, fault) => {
     await using harness = await Harness.create({ codex: newestCodex });

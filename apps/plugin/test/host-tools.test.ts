@@ -135,18 +135,40 @@ describe.each([oldestCodex, newestCodex])("the host's tools in codex $version", 
   });
 });
 
-test("in code mode a call keeps the id that the host saw", async () => {
-  const script = `const r = await tools.${NAMESPACE}__lookup({key: "deep"}); text(r.content[0].text);`;
-  await using harness = await Harness.create({
-    codex: newestCodex,
-    home: { model: "gpt-5.6-sol" },
-    script: [answer([codeModeScript(script, { callId: "call_outer" })]), say("done")],
+describe("in code mode", () => {
+  const home = { model: "gpt-5.6-sol" };
+
+  test("the model is given the tools themselves, in its first request", async () => {
+    const callId = "call_direct";
+    await using harness = await Harness.create({
+      codex: newestCodex,
+      home,
+      script: [answer([functionCall("lookup", { key: "plain" }, { namespace: NAMESPACE, callId })]), say("done")],
+    });
+    const tools = host();
+    const { events } = await turn(await harness.plugin(tools), withTools(harness, "go"));
+    expect(harness.model.requests[0]?.toolNames).toEqual(
+      expect.arrayContaining(["lookup", "fail", "wait"].map((name) => `${NAMESPACE}.${name}`)),
+    );
+    expect(tools.calls).toMatchObject([{ name: "lookup", call_id: callId }]);
+    expect(events.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call.id] : []))).toEqual([callId]);
+    expect(JSON.stringify(harness.model.lastRequest.outputsOf(callId))).toContain("value of plain");
   });
-  const tools = host();
-  const { events } = await turn(await harness.plugin(tools), withTools(harness, "go"));
-  const [nested] = tools.calls;
-  expect(nested?.call_id).toMatch(/^exec-/);
-  const told = events.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call.id] : []));
-  expect(told.sort()).toEqual(["call_outer", nested?.call_id].sort());
-  expect(JSON.stringify(harness.model.lastRequest.outputsOf("call_outer"))).toContain("value of deep");
+
+  test("nested in scripts, when the config says so: a call keeps the id that the host saw", async () => {
+    const script = `const r = await tools.${NAMESPACE}__lookup({key: "deep"}); text(r.content[0].text);`;
+    await using harness = await Harness.create({
+      codex: newestCodex,
+      home,
+      config: { code_mode_tools: "nested" },
+      script: [answer([codeModeScript(script, { callId: "call_outer" })]), say("done")],
+    });
+    const tools = host();
+    const { events } = await turn(await harness.plugin(tools), withTools(harness, "go"));
+    const [nested] = tools.calls;
+    expect(nested?.call_id).toMatch(/^exec-/);
+    const told = events.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call.id] : []));
+    expect(told.sort()).toEqual(["call_outer", nested?.call_id].sort());
+    expect(JSON.stringify(harness.model.lastRequest.outputsOf("call_outer"))).toContain("value of deep");
+  });
 });

@@ -12,12 +12,11 @@ test("everything, each in its place", () => {
     threadId: "0199a213-81c0-7800-8aa1-bbab2a035a53",
     model: "gpt-5",
     images: ["/a.png", "/b.png"],
-    configOverrides: ['a="b"', "c=1"],
     extraArgs: ["-C", "/elsewhere"],
   });
   expect(args).toEqual([
     ...["exec", "--image=/a.png", "--image=/b.png", ...FLAGS, "--model", "gpt-5"],
-    ...["-c", 'a="b"', "-c", "c=1", "-C", "/elsewhere"],
+    ...["-C", "/elsewhere"],
     ...["resume", "0199a213-81c0-7800-8aa1-bbab2a035a53", "-"],
   ]);
 });

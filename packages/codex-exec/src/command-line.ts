@@ -2,8 +2,7 @@ export interface CommandLineOptions {
   readonly threadId?: string | undefined;
   readonly model?: string | undefined;
   readonly images?: readonly string[];
-  readonly configOverrides?: readonly string[];
-  readonly extraArgs?: readonly string[];
+  readonly extraArgs?: readonly string[] | undefined;
 }
 
 /**
@@ -11,7 +10,7 @@ export interface CommandLineOptions {
  * over 128 KiB can't be started on Linux, and every user of the machine sees it. `-` makes codex read it from stdin.
  */
 export function commandLine(options: CommandLineOptions): string[] {
-  const { threadId, model, images = [], configOverrides = [], extraArgs = [] } = options;
+  const { threadId, model, images = [], extraArgs = [] } = options;
   return [
     "exec",
     // In front of the flags: `--image` takes what follows as more images, up to the next flag.
@@ -20,7 +19,6 @@ export function commandLine(options: CommandLineOptions): string[] {
     "--skip-git-repo-check",
     "--dangerously-bypass-approvals-and-sandbox",
     ...(model === undefined ? [] : ["--model", model]),
-    ...configOverrides.flatMap((override) => ["-c", override]),
     ...extraArgs,
     // Behind the flags: `resume` knows fewer of them than `exec` (no `-s`, `-C` or `--add-dir`; seen in 0.135.0 and 0.169.0).
     ...(threadId === undefined ? [] : ["resume", threadId]),

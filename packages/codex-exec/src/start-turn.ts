@@ -25,10 +25,8 @@ export interface StartTurnOptions {
   /** The value of `--model`. Default: codex's own choice. */
   readonly model?: string | undefined;
   readonly images?: readonly PromptImage[];
-  /** TOML assignments for this run alone, each given to codex as `-c`. */
-  readonly configOverrides?: readonly string[];
-  /** More arguments for `codex exec`. */
-  readonly extraArgs?: readonly string[];
+  /** More arguments for `codex exec`; a function is given the version of the codex that was found. */
+  readonly extraArgs?: readonly string[] | ((version: string) => readonly string[]);
   /** The environment codex runs in. Default: this process's. */
   readonly env?: NodeJS.ProcessEnv;
   /** The turn's deadline in milliseconds. Default one hour. */
@@ -95,7 +93,12 @@ export async function startTurn(options: StartTurnOptions): Promise<Turn> {
   const turnMarker = newTurnMarker();
   try {
     signal?.throwIfAborted();
-    const args = commandLine({ ...options, images: images.paths });
+    const { extraArgs } = options;
+    const args = commandLine({
+      ...options,
+      images: images.paths,
+      extraArgs: typeof extraArgs === "function" ? extraArgs(version) : extraArgs,
+    });
     const marked = { ...env, [MARKER_VARIABLE]: [ownerMarker, scope, turnMarker].join(" ") };
     child = await spawnCodex(codex, args, workspace, marked);
   } catch (error) {
