@@ -36,7 +36,7 @@ export async function findDependants(path: string, since: number | undefined, fi
   const from = (since ?? 0) - SLACK_MS;
   const dependants: Dependant[] = [];
   const look = async (folder: string) => {
-    for (const file of await list(folder)) {
+    for (const file of list(folder)) {
       const name = file.startsWith("rollout-") ? parseRolloutName(file) : undefined;
       if (name === undefined || name.rolloutId === self.rolloutId) continue;
       if ((uuidTime(name.rolloutId) ?? Number.POSITIVE_INFINITY) < from) continue;
@@ -49,7 +49,7 @@ export async function findDependants(path: string, since: number | undefined, fi
   };
   // Codex names the directories by a local date, whatever the time zone was.
   const firstDay = from > DAY_MS ? dayOf(from - DAY_MS) : "";
-  for await (const day of daysBackward(join(home, "sessions"))) {
+  for (const day of daysBackward(join(home, "sessions"))) {
     if (day < firstDay) break;
     await look(join(home, "sessions", day));
   }

@@ -1,12 +1,18 @@
 import * as fs from "node:fs";
 import * as fsp from "node:fs/promises";
+import { promisify } from "node:util";
 import type { ReadableFile } from "./open-rollout.ts";
+
+const read = promisify(fs.read);
+const write = promisify(fs.write);
+const fdatasync = promisify(fs.fdatasync);
 
 export interface OpenFile extends ReadableFile {
   /** Writes all of it. */
   write(bytes: Uint8Array, offset: number, length: number, position: number): Promise<unknown>;
   sync(): Promise<void>;
   stat(): Promise<fs.BigIntStats>;
+  /** No other call may be under way. */
   close(): Promise<void>;
 }
 
@@ -22,6 +28,8 @@ export interface Files {
   stat(path: string): Promise<fs.BigIntStats | undefined>;
   /** Undefined if there is nothing. */
   readSmall(path: string): Promise<Buffer | undefined>;
+  /** Makes a file that is not there yet, in one go and without a flush. */
+  writeSmall(path: string, bytes: Uint8Array): Promise<void>;
   link(from: string, to: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** Does nothing if there is nothing. */
@@ -34,16 +42,16 @@ export interface Files {
 
 export const nodeFiles: Files = {
   async open(path, flags, mode) {
-    const handle = await fsp.open(path, flags, mode);
+    const fd = fs.openSync(path, flags, mode);
     return {
-      read: (buffer, offset, length, position) => handle.read(buffer, offset, length, position),
+      read: (buffer, offset, length, position) => read(fd, buffer, offset, length, position),
       async write(bytes, offset, length, position) {
         for (let written = 0; written < length; )
-          written += (await handle.write(bytes, offset + written, length - written, position + written)).bytesWritten;
+          written += (await write(fd, bytes, offset + written, length - written, position + written)).bytesWritten;
       },
-      sync: () => handle.datasync(),
-      stat: () => handle.stat({ bigint: true }),
-      close: () => handle.close(),
+      sync: () => fdatasync(fd),
+      stat: async () => fs.fstatSync(fd, { bigint: true }),
+      close: async () => fs.closeSync(fd),
     };
   },
   async stat(path) {
@@ -56,6 +64,9 @@ export const nodeFiles: Files = {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
       throw error;
     }
+  },
+  async writeSmall(path, bytes) {
+    fs.writeFileSync(path, bytes, { flag: "wx", mode: 0o600 });
   },
   async link(from, to) {
     fs.linkSync(from, to);

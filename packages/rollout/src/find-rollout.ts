@@ -1,5 +1,4 @@
-import { existsSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { defaultCodexHome } from "./codex-home.ts";
 import { asRolloutError, isErrno } from "./errors.ts";
@@ -53,15 +52,15 @@ export function existing(path: string): string | undefined {
   return [plain, `${plain}.zst`].find(existsSync);
 }
 
-async function findByName(
+function findByName(
   codexHome: string,
   id: string,
   matches: (name: RolloutName) => boolean,
   signal?: AbortSignal,
-): Promise<FoundRollout | undefined> {
-  const search = async (folder: string, archived: boolean) => {
+): FoundRollout | undefined {
+  const search = (folder: string, archived: boolean) => {
     signal?.throwIfAborted();
-    const found = (await list(folder))
+    const found = list(folder)
       .map((file) => ({ file, name: file.includes(id) ? parseRolloutName(file) : undefined }))
       .filter((entry) => entry.name !== undefined && matches(entry.name))
       // The last is wanted: the newest after a revert; and of one file the plain form, which sorts first.
@@ -72,13 +71,13 @@ async function findByName(
   const sessions = join(codexHome, "sessions");
   const near = nearbyDays(id);
   for (const day of near) {
-    const found = await search(join(sessions, day), false);
+    const found = search(join(sessions, day), false);
     if (found !== undefined) return found;
   }
-  const archived = await search(join(codexHome, "archived_sessions"), true);
+  const archived = search(join(codexHome, "archived_sessions"), true);
   if (archived !== undefined) return archived;
-  for await (const day of daysBackward(sessions)) {
-    const found = near.includes(day) ? undefined : await search(join(sessions, day), false);
+  for (const day of daysBackward(sessions)) {
+    const found = near.includes(day) ? undefined : search(join(sessions, day), false);
     if (found !== undefined) return found;
   }
   return undefined;
@@ -100,19 +99,21 @@ function nearbyDays(id: string): string[] {
 export const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10).replaceAll("-", "/");
 
 /** The days under `sessions` as `YYYY/MM/DD`, newest first. Other directories are passed over. */
-export async function* daysBackward(sessions: string): AsyncGenerator<string, void, undefined> {
-  for (const year of await numbered(sessions, /^\d{4}$/))
-    for (const month of await numbered(join(sessions, year), /^\d{2}$/))
-      for (const day of await numbered(join(sessions, year, month), /^\d{2}$/)) yield `${year}/${month}/${day}`;
+export function* daysBackward(sessions: string): Generator<string, void, undefined> {
+  for (const year of numbered(sessions, /^\d{4}$/))
+    for (const month of numbered(join(sessions, year), /^\d{2}$/))
+      for (const day of numbered(join(sessions, year, month), /^\d{2}$/)) yield `${year}/${month}/${day}`;
 }
 
-const numbered = async (folder: string, pattern: RegExp) =>
-  (await list(folder)).filter((name) => pattern.test(name)).sort((a, b) => (a < b ? 1 : -1));
+const numbered = (folder: string, pattern: RegExp) =>
+  list(folder)
+    .filter((name) => pattern.test(name))
+    .sort((a, b) => (a < b ? 1 : -1));
 
-/** The names in a directory; none if there is no such directory. */
-export async function list(folder: string): Promise<string[]> {
+/** The names in a directory; none if there is no such directory. Synchronous: of a day's directory it takes some microseconds. */
+export function list(folder: string): string[] {
   try {
-    return await readdir(folder);
+    return readdirSync(folder);
   } catch (error) {
     if (isErrno(error, "ENOENT", "ENOTDIR")) return [];
     throw asRolloutError(error, folder, "list");

@@ -15,6 +15,8 @@ export interface HistorySegment {
 }
 
 const MAX_SEGMENTS = 256;
+/** The first line is some 20 KB. */
+const HEAD_BYTES = 32 * 1024;
 
 /**
  * The files that a thread's history stands in, oldest first: a fork goes on from a part of another thread's file, and a
@@ -53,7 +55,7 @@ export async function historyChain(
 export async function readSessionMeta(
   rollout: Pick<OpenRollout, "path" | "size"> & { readonly file: ReadableFile },
 ): Promise<SessionMeta | undefined> {
-  for await (const split of splitLines(chunksOf(rollout.file, rollout.path, 0, rollout.size))) {
+  for await (const split of splitLines(chunksOf(rollout.file, rollout.path, 0, rollout.size, HEAD_BYTES))) {
     const entry = toRolloutEntry(rollout.path, split);
     if (entry?.kind === "line") return entry.line.type === "session_meta" ? entry.line.payload : undefined;
   }

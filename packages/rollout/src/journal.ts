@@ -56,10 +56,10 @@ export async function writeJournal(files: Files, path: string, lines: readonly P
   const journal: Journal = { version: 1, rollout: basename(rollout), lines: lines.map(describe) };
   const body = Buffer.from(`${JSON.stringify(journal)}\n`);
   const bytes = Buffer.concat([body, Buffer.from(hash(body))]);
-  const file = await files.open(path, "wx", 0o600);
   try {
+    await files.writeSmall(path, bytes);
+    const file = await files.open(path, "r+");
     try {
-      await file.write(bytes, 0, bytes.length, 0);
       await file.sync();
     } finally {
       await file.close();

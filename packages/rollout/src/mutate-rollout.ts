@@ -123,7 +123,7 @@ export async function mutateWith(
 /** Undefined if there is no such file. */
 async function mutateFile(mutation: Mutation, given: string, end: number): Promise<FileOutcome | undefined> {
   const { files, waitMs = DEFAULT_WAIT_MS, signal } = mutation;
-  const place = await resolvedPath(existing(given) ?? given);
+  const place = resolvedPath(existing(given) ?? given);
   const before = await files.stat(place);
   if (before === undefined) return undefined;
   if (!before.isFile()) throw new RolloutError("not-a-file", place, `${place} is not a file; name a rollout file`);

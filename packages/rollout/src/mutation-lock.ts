@@ -54,13 +54,7 @@ export async function acquireLock(files: Files, path: string, options: LockOptio
 
 async function create(files: Files, path: string, mine: Holder): Promise<boolean> {
   const draft = `${path}-${mine.nonce}-draft`;
-  const bytes = Buffer.from(JSON.stringify(mine));
-  const file = await files.open(draft, "wx", 0o600);
-  try {
-    await file.write(bytes, 0, bytes.length, 0);
-  } finally {
-    await file.close();
-  }
+  await files.writeSmall(draft, Buffer.from(JSON.stringify(mine)));
   try {
     await files.link(draft, path);
     return true;

@@ -102,7 +102,8 @@ export async function* chunksOf(
   path: string,
   start: number,
   end: number,
+  chunkBytes = CHUNK_BYTES,
 ): AsyncGenerator<Buffer, void, undefined> {
-  for (let offset = start; offset < end; offset += CHUNK_BYTES)
-    yield await readExactly(file, path, offset, Math.min(CHUNK_BYTES, end - offset));
+  for (let offset = start; offset < end; offset += chunkBytes)
+    yield await readExactly(file, path, offset, Math.min(chunkBytes, end - offset));
 }

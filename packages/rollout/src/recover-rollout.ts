@@ -1,4 +1,4 @@
-import { realpath } from "node:fs/promises";
+import { realpathSync } from "node:fs";
 import { dirname } from "node:path";
 import { asRolloutError, isErrno } from "./errors.ts";
 import { type Files, nodeFiles } from "./files.ts";
@@ -37,7 +37,7 @@ export async function recoverRollout(path: string, options: RecoverOptions = {})
 export async function recoverWith(files: Files, path: string, options: RecoverOptions = {}): Promise<Recovery> {
   const { waitMs = DEFAULT_WAIT_MS, signal } = options;
   try {
-    const target = await resolvedPath(existing(path) ?? path);
+    const target = resolvedPath(existing(path) ?? path);
     // What a rollout left that stands elsewhere by now is found from there.
     if (existing(target) === undefined) return "clean";
     if (!(await hasLeftovers(files, target))) return "clean";
@@ -49,9 +49,9 @@ export async function recoverWith(files: Files, path: string, options: RecoverOp
 }
 
 /** A rollout's own path where it is reached by a symbolic link: what stands beside it is found from anywhere. */
-export async function resolvedPath(path: string): Promise<string> {
+export function resolvedPath(path: string): string {
   try {
-    return await realpath(path);
+    return realpathSync.native(path);
   } catch (error) {
     if (isErrno(error, "ENOENT", "ENOTDIR")) return path;
     throw error;

@@ -54,35 +54,39 @@ export async function* searchBackward(
   let spare: Buffer | undefined;
   let high = end;
   let next: ReturnType<typeof load> | undefined;
-  for (let size = FIRST_CHUNK_BYTES; high > 0 && needles.size > 0; ) {
-    limits.signal?.throwIfAborted();
-    const chunk = await (next ?? load(current, high, size));
-    next = undefined;
-    if (chunk.low > 0 && size < CHUNK_BYTES) {
-      size = CHUNK_BYTES;
-      current = Buffer.allocUnsafe(CHUNK_BYTES + longest);
-    } else if (chunk.low > 0) {
-      // While this chunk is searched the next one is read.
-      spare ??= Buffer.allocUnsafe(CHUNK_BYTES + longest);
-      [current, spare] = [spare, current];
-      next = load(current, chunk.low, size);
-      // It is awaited above, or dropped when the search ends.
-      next.catch(() => {});
-    }
-    let limit = high;
-    for (const [at, needle] of matches(chunk.bytes, high - chunk.low, needles)) {
-      if (chunk.low + at >= limit || !needles.has(needle)) continue;
-      const line = await lineAround(read, chunk, chunk.low + at, end, limits.maxLineBytes);
-      yield line;
-      limit = line.offset;
-    }
-    if (limit < chunk.low) {
-      await next?.catch(() => {});
+  try {
+    for (let size = FIRST_CHUNK_BYTES; high > 0 && needles.size > 0; ) {
+      limits.signal?.throwIfAborted();
+      const chunk = await (next ?? load(current, high, size));
       next = undefined;
+      if (chunk.low > 0 && size < CHUNK_BYTES) {
+        size = CHUNK_BYTES;
+        current = Buffer.allocUnsafe(CHUNK_BYTES + longest);
+      } else if (chunk.low > 0) {
+        // While this chunk is searched the next one is read.
+        spare ??= Buffer.allocUnsafe(CHUNK_BYTES + longest);
+        [current, spare] = [spare, current];
+        next = load(current, chunk.low, size);
+        // It is awaited above, or dropped when the search ends.
+        next.catch(() => {});
+      }
+      let limit = high;
+      for (const [at, needle] of matches(chunk.bytes, high - chunk.low, needles)) {
+        if (chunk.low + at >= limit || !needles.has(needle)) continue;
+        const line = await lineAround(read, chunk, chunk.low + at, end, limits.maxLineBytes);
+        yield line;
+        limit = line.offset;
+      }
+      if (limit < chunk.low) {
+        await next?.catch(() => {});
+        next = undefined;
+      }
+      high = Math.min(chunk.low, limit);
     }
-    high = Math.min(chunk.low, limit);
+  } finally {
+    // The file must not be closed under a read.
+    await next?.catch(() => {});
   }
-  await next?.catch(() => {});
 }
 
 /** Where needles begin in a chunk before `before`, the last first. */

@@ -35,6 +35,11 @@ export function faultyFiles(at: number, error?: NodeJS.ErrnoException): Files & 
     open: (path, flags, mode) => pass(async () => wrap(await nodeFiles.open(path, flags, mode))),
     stat: (path) => pass(() => nodeFiles.stat(path)),
     readSmall: (path) => pass(() => nodeFiles.readSmall(path)),
+    writeSmall: (path, bytes) =>
+      pass(
+        () => nodeFiles.writeSmall(path, bytes),
+        () => nodeFiles.writeSmall(path, bytes.subarray(0, bytes.length >> 1)),
+      ),
     link: (from, to) => pass(() => nodeFiles.link(from, to)),
     rename: (from, to) => pass(() => nodeFiles.rename(from, to)),
     unlink: (path) => pass(() => nodeFiles.unlink(path)),
