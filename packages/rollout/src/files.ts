@@ -75,7 +75,11 @@ export const nodeFiles: Files = {
     fs.renameSync(from, to);
   },
   async unlink(path) {
-    fs.rmSync(path, { force: true });
+    try {
+      fs.unlinkSync(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    }
   },
   async copyOwner(from, path) {
     const made = fs.statSync(path, { bigint: true });

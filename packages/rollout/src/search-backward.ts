@@ -50,22 +50,23 @@ export async function* searchBackward(
     const low = Math.max(0, high - size);
     return { low, bytes: await read(buffer, low, Math.min(end, high + longest - 1)) };
   };
-  let current: Buffer = Buffer.allocUnsafe(FIRST_CHUNK_BYTES + longest);
+  const room = () => Buffer.allocUnsafe(CHUNK_BYTES + longest);
+  let current: Buffer | undefined = Buffer.allocUnsafe(FIRST_CHUNK_BYTES + longest);
   let spare: Buffer | undefined;
   let high = end;
   let next: ReturnType<typeof load> | undefined;
   try {
     for (let size = FIRST_CHUNK_BYTES; high > 0 && needles.size > 0; ) {
       limits.signal?.throwIfAborted();
+      current ??= room();
       const chunk = await (next ?? load(current, high, size));
       next = undefined;
       if (chunk.low > 0 && size < CHUNK_BYTES) {
         size = CHUNK_BYTES;
-        current = Buffer.allocUnsafe(CHUNK_BYTES + longest);
+        current = undefined;
       } else if (chunk.low > 0) {
         // While this chunk is searched the next one is read.
-        spare ??= Buffer.allocUnsafe(CHUNK_BYTES + longest);
-        [current, spare] = [spare, current];
+        [current, spare] = [spare ?? room(), current];
         next = load(current, chunk.low, size);
         // It is awaited above, or dropped when the search ends.
         next.catch(() => {});
