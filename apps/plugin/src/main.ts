@@ -17,6 +17,11 @@ switch (subcommand) {
     process.exit(await runRelayCommand(args));
     break;
   }
+  case "mcp-unregister": {
+    const { unregister } = await import("./unregister.ts");
+    process.exitCode = await unregister(args);
+    break;
+  }
   default:
     process.stderr.write(
       `plexum-openai-provider-plugin: unknown subcommand "${subcommand}"${args.length > 0 ? ` (with ${args.join(" ")})` : ""}. Plexum starts it without any.\n`,

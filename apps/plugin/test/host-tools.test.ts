@@ -1,11 +1,13 @@
+import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { oldestCodex } from "@plexum/older-codex";
 import type { HostToolCall, StreamRequest, Tool } from "@plexum/plugin-sdk";
 import { newestCodex } from "@plexum/real-codex";
 import { answer, codeModeScript, functionCall, say } from "@plexum/scripted-model";
 import { describe, expect, test } from "vitest";
-import { eventually, Harness, turn, user } from "./harness.ts";
+import { eventually, Harness, PLUGIN, turn, user } from "./harness.ts";
 
 const NAMESPACE = "mcp__plexum_host_alice";
 
@@ -131,7 +133,14 @@ describe.each([oldestCodex, newestCodex])("the host's tools in codex $version", 
     const tools = host();
     await turn(await harness.plugin(tools), withTools(harness, "go"));
     expect(tools.calls).toHaveLength(1);
-    expect(await readFile(join(harness.home.path, "config.toml"), "utf8")).toContain("[mcp_servers.plexum-host-alice]");
+    const config = () => readFile(join(harness.home.path, "config.toml"), "utf8");
+    expect(await config()).toContain("[mcp_servers.plexum-host-alice]");
+
+    const unregister = () =>
+      promisify(execFile)(process.execPath, [PLUGIN, "mcp-unregister", "--agent-id", "alice"], { env: harness.env });
+    expect((await unregister()).stdout).toBe("removed\n");
+    expect(await config()).not.toContain("plexum-host-alice");
+    expect((await unregister()).stdout).toBe("there was none\n");
   });
 });
 

@@ -47,6 +47,7 @@ test.each([
   ["an unknown subcommand", ["dance"], "dance"],
   ["an unknown flag of mcp-host", ["mcp-host", "--dance"], "--dance"],
   ["a flag of mcp-host without its value", ["mcp-host", "--socket"], "--socket needs a value"],
+  ["mcp-unregister without an agent", ["mcp-unregister"], "--agent-id is missing"],
   ["mcp-host without a socket", ["mcp-host", "--agent-id", "alice"], "PLEXUM_MCP_SOCKET"],
 ])("%s is refused on stderr, with exit code 1", async (_name, args, said) => {
   const plugin = spawn(process.execPath, [PLUGIN, ...args], { stdio: ["ignore", "pipe", "pipe"] });

@@ -71,8 +71,6 @@ describe("a call", () => {
       itemId: "item-1",
       meta: { id: "call-1", other: true },
     });
-    expect(host.itemOf("call-1")).toBe("item-1");
-    expect(host.itemOf("call-2")).toBeUndefined();
   });
 
   test("gets its result unchanged, whatever the kind of content", async () => {
@@ -270,16 +268,6 @@ describe("many", () => {
     await changed;
     expect(await list()).toEqual(["tool_0", "tool_1"]);
     expect(changes).toBe(1);
-  });
-
-  test("remembered calls are let go, the oldest first", async () => {
-    await using host = await bridge(async () => textResult(""), {
-      identifyCall: ({ id }) => ({ callId: String(id), itemId: `item of ${id}` }),
-      maxRememberedCalls: 2,
-    });
-    await using relay = await connectByRelay(host);
-    for (const id of [1, 2, 3]) await relay.client.callTool({ name: "work", _meta: { id } });
-    expect([1, 2, 3].map((id) => host.itemOf(String(id)))).toEqual([undefined, "item of 2", "item of 3"]);
   });
 
   test("clients, one after the other, leave nothing behind", async () => {

@@ -36,8 +36,6 @@ export interface BridgeOptions extends CallLimits {
   readonly maxResultBytes?: number;
   /** How long a client may take for its greeting, in milliseconds. Default 5 seconds. */
   readonly greetingTimeoutMs?: number;
-  /** For how many calls `itemOf` remembers the item, the latest kept. Default 10 000. */
-  readonly maxRememberedCalls?: number;
 }
 
 export interface Bridge extends AsyncDisposable {
@@ -49,8 +47,6 @@ export interface Bridge extends AsyncDisposable {
    * @throws McpBridgeError `invalid-tools`; the tools offered before stay.
    */
   setTools(tools: readonly BridgeTool[]): void;
-  /** The model's output item that a call came from, if its client sent both ids (see `identifyCall`). */
-  itemOf(callId: string): string | undefined;
   /** Aborts the calls that run, lets go of the clients, and removes the socket. May be called again. */
   close(): Promise<void>;
 }
@@ -71,13 +67,11 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     maxMessageBytes = 64 * 1024 * 1024,
     maxResultBytes = 15 * 1024 * 1024,
     greetingTimeoutMs = 5000,
-    maxRememberedCalls = 10_000,
   } = options;
   // What can't be written as UTF-8 would come back from the relay as something else.
   const agentId = options.agentId.toWellFormed();
   let tools = toolbox(options.tools);
   const runner = new CallRunner(options.callTool, options);
-  const itemIds = new Map<string, string>();
   const sockets = new Set<Socket>();
   const clients = new Set<McpClient>();
   const server = createServer(welcome);
@@ -114,9 +108,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
       callTool({ name, meta, ...request }) {
         const hostName = tools.hostNames.get(name);
         if (hostName === undefined) return undefined;
-        const identity = identifyCall(meta);
-        remember(identity);
-        return runner.run({ ...identity, ...request, name: hostName, meta });
+        return runner.run({ ...identifyCall(meta), ...request, name: hostName, meta });
       },
       onFault: (message) => onWarning(`A client of agent ${JSON.stringify(agentId)}: ${message}`),
       onClosed() {
@@ -125,13 +117,6 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     };
     client = await serveMcp(new JsonSocket(socket, maxMessageBytes), handlers);
     if (!socket.destroyed) clients.add(client);
-  }
-
-  function remember({ callId, itemId }: CallIdentity): void {
-    if (callId === undefined || itemId === undefined) return;
-    itemIds.set(callId, itemId);
-    const [oldest] = itemIds.keys();
-    if (itemIds.size > maxRememberedCalls && oldest !== undefined) itemIds.delete(oldest);
   }
 
   let closing: Promise<void> | undefined;
@@ -156,7 +141,6 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
       if (JSON.stringify(before.offered) === JSON.stringify(tools.offered)) return;
       for (const client of clients) client.toolsChanged();
     },
-    itemOf: (callId) => itemIds.get(callId),
     close: () => (closing ??= close()),
     [Symbol.asyncDispose]: () => (closing ??= close()),
   };

@@ -314,7 +314,6 @@ describe("in code mode", () => {
     expect(calls).toHaveLength(2);
     for (const { callId = "", itemId } of calls) {
       expect(callId).toMatch(/^exec-/);
-      expect(bridge.itemOf(callId)).toBe(itemId);
       const outer = lines.find(({ type, payload }) => type === "response_item" && payload.id === itemId);
       expect(outer?.payload).toMatchObject({ type: "custom_tool_call", call_id: "call_outer" });
       expect(lines.some(({ payload }) => payload.type === "item_completed" && payload.item.id === callId)).toBe(true);

@@ -1,0 +1,23 @@
+import { parseArgs } from "node:util";
+import { unregisterGlobally } from "@plexum/mcp-bridge";
+import { loadConfig } from "./config.ts";
+
+const USAGE = `usage: plexum-openai-provider-plugin mcp-unregister --agent-id <id>
+Takes an agent's MCP server out of codex's own config again, where mcp_registration "global" had put it.
+`;
+
+/** Undoes `mcp_registration: "global"` for one agent. Resolves with the exit code. */
+export async function unregister(argv: readonly string[]): Promise<number> {
+  try {
+    const { values } = parseArgs({ args: [...argv], options: { "agent-id": { type: "string" } } });
+    const agentId = values["agent-id"];
+    if (agentId === undefined) throw new Error("--agent-id is missing");
+    const { config } = await loadConfig(process.env);
+    const outcome = await unregisterGlobally(agentId, { codex: config.binary });
+    process.stdout.write(outcome === "removed" ? "removed\n" : "there was none\n");
+    return 0;
+  } catch (error) {
+    process.stderr.write(`mcp-unregister: ${(error as Error).message}\n${USAGE}`);
+    return 1;
+  }
+}
