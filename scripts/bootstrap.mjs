@@ -10,7 +10,14 @@ const [job, ...args] = process.argv.slice(2);
 
 if (job === "start") {
   say("Installing what the conversation needs (the first time about 250 MB: the real codex is among it) …");
-  pnpm("install", "--frozen-lockfile", "--reporter=append-only", "--filter=.", "--filter=@plexum/devhost...");
+  pnpm(
+    "install",
+    "--frozen-lockfile",
+    "--reporter=append-only",
+    "--filter=.",
+    "--filter=@plexum/devhost...",
+    "--filter=!@plexum/older-codex",
+  );
   say("Building the plugin …");
   pnpm("exec", "turbo", "run", "build", "--filter=plexum-openai-provider", "--output-logs=errors-only");
   pnpm("exec", "node", "apps/devhost/src/main.ts", ...args);
