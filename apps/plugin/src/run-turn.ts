@@ -76,7 +76,11 @@ async function relay(
     if (thread.rollout !== undefined) calls.follow(thread.rollout, thread.sizeBefore);
     const translation = translateEvent(event);
     if (translation === undefined) continue;
-    if ("log" in translation) log(translation.log.level, translation.log.message, translation.log.fields);
-    else for (const translated of translation.events) await emit(translated);
+    if ("log" in translation) {
+      log(translation.log.level, translation.log.message, translation.log.fields);
+      continue;
+    }
+    await calls.catchUp();
+    for (const translated of translation.events) await emit(translated);
   }
 }

@@ -1,9 +1,14 @@
+import { stat } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import type { ProviderEvent } from "@plexum/plugin-sdk";
 import { followRollout, type ToolCallEvent, ToolCallPairer } from "@plexum/rollout";
 import type { Log } from "./log.ts";
 
 /** What codex itself shows the model for a call that no output came of (0.135.0 to 0.169.0). */
 const NO_OUTPUT = "aborted";
+
+/** How long codex's text waits for the calls that were recorded before it, in milliseconds. */
+const MAX_LAG_MS = 100;
 
 /**
  * A turn's tool calls as events, read from the rollout as codex writes it: there, and only there, they have their call ids.
@@ -14,6 +19,10 @@ export class ToolCallEvents {
   readonly #nestedCalls: ReadonlyMap<string, string>;
   readonly #over = new AbortController();
   #following: Promise<void> | undefined;
+  #path: string | undefined;
+  /** Where the lines that were told end. */
+  #position = 0;
+  #awaited: { readonly position: number; readonly resolve: () => void } | undefined;
 
   /** @param nestedCalls By the id of a call made inside a script: the item id of the script's own call. */
   constructor(emit: (event: ProviderEvent) => Promise<void>, log: Log, nestedCalls: ReadonlyMap<string, string>) {
@@ -24,9 +33,24 @@ export class ToolCallEvents {
 
   /** Begins to read. What stands in the file before `from` belongs to earlier turns. */
   follow(path: string, from: number): void {
+    if (this.#following === undefined) this.#path = path;
     this.#following ??= this.#follow(path, from).catch((error: Error) => {
+      this.#path = undefined;
       this.#log("warning", `the turn's tool calls can't be told: ${error.message}`);
     });
+  }
+
+  /** Waits a moment for what codex has recorded by now, so that a result is told before what is said of it. */
+  async catchUp(): Promise<void> {
+    if (this.#path === undefined) return;
+    const { size } = await stat(this.#path);
+    if (this.#position >= size) return;
+    const told = new Promise<void>((resolve) => {
+      this.#awaited = { position: size, resolve };
+    });
+    const tooLate = new AbortController();
+    await Promise.race([told, delay(MAX_LAG_MS, undefined, { signal: tooLate.signal }).catch(() => {})]);
+    tooLate.abort();
   }
 
   /** Resolves when all that codex wrote is told. */
@@ -39,6 +63,8 @@ export class ToolCallEvents {
     const pairer = new ToolCallPairer({ nestedCalls: this.#nestedCalls });
     for await (const entry of followRollout(path, { from, signal: this.#over.signal })) {
       for (const event of pairer.write(entry)) await this.#tell(event);
+      this.#position = entry.offset + entry.length + 1;
+      if (this.#awaited !== undefined && this.#position >= this.#awaited.position) this.#awaited.resolve();
     }
     for (const event of pairer.finish()) await this.#tell(event);
   }

@@ -68,6 +68,8 @@ describe.each([oldestCodex, newestCodex])("the host's tools in codex $version", 
     ]);
     const results = events.flatMap((event) => (event.type === "tool_result" ? [event.tool_result] : []));
     expect(results.map(({ tool_call_id }) => tool_call_id).sort()).toEqual(["call_a", "call_b"]);
+    // What is said of the results comes after them.
+    expect(events.at(-2)).toEqual({ type: "text_delta", text: "done" });
     expect(JSON.stringify(harness.model.lastRequest.outputsOf("call_a"))).toContain("value of a");
     expect(JSON.stringify(harness.model.lastRequest.outputsOf("call_b"))).toContain("the shelf is empty");
   });
