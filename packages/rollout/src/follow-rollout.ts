@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { type LineLimit, LineSplitter } from "@plexum/jsonl";
 import { asRolloutError, isErrno, RolloutError } from "./errors.ts";
 import { chunksOf } from "./open-rollout.ts";
-import { recoverRollout } from "./recover-rollout.ts";
+import { recoverBeforeReading } from "./recover-rollout.ts";
 import { type RolloutEntry, toRolloutEntry } from "./rollout-entry.ts";
 
 export interface FollowRolloutOptions extends LineLimit {
@@ -27,7 +27,7 @@ export async function* followRollout(
   options: FollowRolloutOptions = {},
 ): AsyncGenerator<RolloutEntry, void, undefined> {
   const { from = 0, signal, pollIntervalMs = 1_000, maxLineBytes } = options;
-  await recoverRollout(path);
+  await recoverBeforeReading(path);
   const splitter = new LineSplitter({ startOffset: from, ...(maxLineBytes === undefined ? {} : { maxLineBytes }) });
   using changes = new Changes(path, pollIntervalMs, signal);
   let position = from;

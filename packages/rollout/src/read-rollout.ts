@@ -1,7 +1,7 @@
 import { type LineLimit, LineSplitter, readLinesBackward, type SplitLine, splitLines } from "@plexum/jsonl";
 import { historyChain } from "./history-chain.ts";
 import { chunksOf, type OpenRollout, openRollout, readExactly } from "./open-rollout.ts";
-import { recoverRollout } from "./recover-rollout.ts";
+import { recoverBeforeReading } from "./recover-rollout.ts";
 import { type RolloutEntry, toRolloutEntry } from "./rollout-entry.ts";
 
 export interface ReadRolloutOptions extends LineLimit {
@@ -30,7 +30,7 @@ export async function* readRollout(
   options: ReadRolloutOptions = {},
 ): AsyncGenerator<RolloutEntry, void, undefined> {
   const { direction = "forward", from, history = from === undefined, signal } = options;
-  await recoverRollout(path, { signal });
+  await recoverBeforeReading(path, signal);
   const segments = history ? await historyChain(path, options) : [{ path, end: undefined }];
   if (direction === "backward") segments.reverse();
   for (const segment of segments) {

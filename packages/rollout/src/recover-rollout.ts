@@ -1,6 +1,7 @@
 import { realpathSync } from "node:fs";
 import { dirname } from "node:path";
-import { asRolloutError, isErrno } from "./errors.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { asRolloutError, isErrno, RolloutError } from "./errors.ts";
 import { type Files, nodeFiles } from "./files.ts";
 import { existing } from "./find-rollout.ts";
 import { readJournal, replayJournal } from "./journal.ts";
@@ -21,6 +22,7 @@ export interface RecoverOptions {
 }
 
 export const DEFAULT_WAIT_MS = 5_000;
+const POLL_MS = 5;
 
 /**
  * Finishes what a crash interrupted in `mutateRollout`: afterwards the file is byte for byte as before that mutation or as after it.
@@ -40,11 +42,30 @@ export async function recoverWith(files: Files, path: string, options: RecoverOp
     const target = resolvedPath(existing(path) ?? path);
     // What a rollout left that stands elsewhere by now is found from there.
     if (existing(target) === undefined) return "clean";
-    if (!(await hasLeftovers(files, target))) return "clean";
-    await using _lock = await acquireLock(files, sidecar(target, "lock"), { waitMs, signal });
-    return await recoverLocked(files, target);
+    const deadline = performance.now() + waitMs;
+    // What a mutation that is under way has there is no leftover, and gone when it ends.
+    while (await hasLeftovers(files, target)) {
+      try {
+        await using _lock = await acquireLock(files, sidecar(target, "lock"), { waitMs: 0, signal });
+        return await recoverLocked(files, target);
+      } catch (error) {
+        const isBusy = RolloutError.isInstance(error) && error.code === "busy";
+        if (!isBusy || performance.now() >= deadline) throw error;
+        await delay(POLL_MS, undefined, { signal });
+      }
+    }
+    return "clean";
   } catch (error) {
     throw asRolloutError(error, path, "recover");
+  }
+}
+
+/** For a reader: a mutation that is under way is none of its business, since it sees each line as before or as after it. */
+export async function recoverBeforeReading(path: string, signal?: AbortSignal): Promise<void> {
+  try {
+    await recoverRollout(path, { waitMs: 0, signal });
+  } catch (error) {
+    if (!RolloutError.isInstance(error) || error.code !== "busy") throw error;
   }
 }
 
