@@ -1,0 +1,108 @@
+import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { zstdCompressSync } from "node:zlib";
+import { oldestCodex } from "@plexum/older-codex";
+import { newestCodex } from "@plexum/real-codex";
+import { describe, expect, test } from "vitest";
+import { CodexSessions } from "../../test/codex-sessions.ts";
+import { listSessions, type Session } from "./list-sessions.ts";
+
+const listed = async ({ home, workspace }: CodexSessions) => {
+  const cacheFolder = join(home.path, "cache");
+  const options = { codexHome: home.path, cacheFolder };
+  const { sessions, warnings } = await listSessions(options);
+  expect(warnings).toEqual([]);
+  // Whatever the index has kept must give the same list again.
+  expect(await listSessions(options)).toEqual({ sessions, warnings });
+  await rm(cacheFolder, { recursive: true });
+  expect(await listSessions(options)).toEqual({ sessions, warnings });
+  expect(sessions.every(({ cwd }) => cwd === workspace)).toBe(true);
+  return sessions;
+};
+const brief = ({ id, lastMessage, messageCount, archived, compressed }: Session) => ({
+  id,
+  lastMessage,
+  messageCount,
+  archived,
+  compressed,
+});
+const plain = { archived: false, compressed: false };
+
+describe.each([oldestCodex, newestCodex])("sessions of codex $version", (codex) => {
+  test("newest first, with what the user said: not the instructions and the environment that codex adds", async () => {
+    await using made = await CodexSessions.create();
+    const first = await made.exec(codex, "  hello\nthere  ");
+    const second = await made.exec(codex, "x".repeat(200));
+    expect((await listed(made)).map(brief)).toEqual([
+      { id: second, lastMessage: `${"x".repeat(137)}...`, messageCount: 1, ...plain },
+      { id: first, lastMessage: "hello\nthere", messageCount: 1, ...plain },
+    ]);
+    await made.exec(codex, "resume", first, "again");
+    const [newest] = await listed(made);
+    expect(newest && brief(newest)).toEqual({ id: first, lastMessage: "again", messageCount: 2, ...plain });
+    const text = await readFile(newest?.file ?? "", "utf8");
+    const lines = text.trimEnd().split("\n");
+    expect(newest?.updatedAt).toBe(JSON.parse(lines.at(-1) ?? "").timestamp);
+  });
+
+  test("archived, and brought back", async () => {
+    await using made = await CodexSessions.create();
+    const id = await made.exec(codex, "hello");
+    await made.run(codex, "archive", id);
+    const [session] = await listed(made);
+    expect(session).toMatchObject({ id, messageCount: 1, archived: true });
+    expect(session?.file).toContain("archived_sessions");
+    const options = { codexHome: made.home.path, cacheFolder: join(made.home.path, "cache") };
+    expect((await listSessions({ ...options, archived: false })).sessions).toEqual([]);
+    await made.run(codex, "unarchive", id);
+    expect((await listed(made)).map(brief)).toEqual([{ id, lastMessage: "hello", messageCount: 1, ...plain }]);
+  });
+
+  test("renamed by someone", async () => {
+    await using made = await CodexSessions.create();
+    const id = await made.exec(codex, "hello");
+    const [session] = await listed(made);
+    const renamed = join(dirname(session?.file ?? ""), "the one about hello.jsonl");
+    await rename(session?.file ?? "", renamed);
+    expect(await listed(made)).toEqual([{ ...session, file: renamed }]);
+    expect(session?.id).toBe(id);
+  });
+});
+
+test("a session of the oldest codex that the newest has gone on with, and one of each beside it", async () => {
+  await using made = await CodexSessions.create();
+  const old = await made.exec(oldestCodex, "one");
+  const fresh = await made.exec(newestCodex, "other");
+  await made.exec(newestCodex, "resume", old, "two");
+  expect((await listed(made)).map(brief)).toEqual([
+    { id: old, lastMessage: "two", messageCount: 2, ...plain },
+    { id: fresh, lastMessage: "other", messageCount: 1, ...plain },
+  ]);
+});
+
+test("a fork has its parent's messages up to the fork, and its own", async () => {
+  await using made = await CodexSessions.create();
+  const parent = await made.exec(newestCodex, "one");
+  const child = await made.exec(newestCodex, "fork", parent, "forked");
+  await made.exec(newestCodex, "resume", parent, "two");
+  expect((await listed(made)).map(brief)).toEqual([
+    { id: parent, lastMessage: "two", messageCount: 2, ...plain },
+    { id: child, lastMessage: "forked", messageCount: 2, ...plain },
+  ]);
+});
+
+test("a compressed one, which stays as it is", async () => {
+  await using made = await CodexSessions.create();
+  const id = await made.exec(newestCodex, "one");
+  await made.exec(newestCodex, "resume", id, "two");
+  const [session] = await listed(made);
+  const file = session?.file ?? "";
+  await writeFile(`${file}.zst`, zstdCompressSync(await readFile(file)));
+  // While both are there the plain one counts.
+  expect(await listed(made)).toEqual([session]);
+  await rm(file);
+  expect(await listed(made)).toEqual([{ ...session, file: `${file}.zst`, compressed: true }]);
+  expect(await readdir(dirname(file))).toEqual([`${file.slice(dirname(file).length + 1)}.zst`]);
+  await made.exec(newestCodex, "resume", id, "three");
+  expect((await listed(made)).map(brief)).toEqual([{ id, lastMessage: "three", messageCount: 3, ...plain }]);
+});

@@ -1,0 +1,78 @@
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+
+/** Changes with the shape of what is kept: an index of another version is not read. */
+const HEADER = "plexum-codex sessions 1";
+
+/**
+ * What is known of the files of one codex home, by their names, in one file of the user's cache. A hint: every record says
+ * which state of its file it is of. May be deleted at any time; of two processes that write at once the last one wins.
+ */
+export class SessionIndex {
+  readonly #path: string;
+  readonly #folder: string;
+  /** As read: a record is parsed when it is asked for. By the name as JSON. */
+  readonly #lines: Map<string, string>;
+  #changed = false;
+
+  private constructor(folder: string, path: string, lines: Map<string, string>) {
+    this.#folder = folder;
+    this.#path = path;
+    this.#lines = lines;
+  }
+
+  /** One that can't be read is an empty one. */
+  static async load(folder: string, codexHome: string): Promise<SessionIndex> {
+    const home = createHash("sha256").update(resolve(codexHome)).digest("hex").slice(0, 16);
+    const path = join(folder, `sessions-${home}.index`);
+    const text = await readFile(path, "utf8").catch(() => "");
+    const lines = new Map<string, string>();
+    if (text.startsWith(`${HEADER}\n`)) {
+      for (const line of text.slice(HEADER.length + 1).split("\n")) {
+        const tab = line.indexOf("\t");
+        if (tab !== -1) lines.set(line.slice(0, tab), line.slice(tab + 1));
+      }
+    }
+    return new SessionIndex(folder, path, lines);
+  }
+
+  get<Record extends { size: number; mtimeMs: number; end: number; guard: string }>(name: string): Record | undefined {
+    const text = this.#lines.get(JSON.stringify(name));
+    if (text === undefined) return undefined;
+    try {
+      const record = JSON.parse(text);
+      const isWhole =
+        [record.size, record.mtimeMs, record.end].every(Number.isFinite) && typeof record.guard === "string";
+      return isWhole ? record : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  set(name: string, record: object): void {
+    const key = JSON.stringify(name);
+    const text = JSON.stringify(record);
+    if (this.#lines.get(key) === text) return;
+    this.#lines.set(key, text);
+    this.#changed = true;
+  }
+
+  /** Writes it if anything is new, with what is known of these files and no others. A failure costs time later, and nothing else. */
+  async save(names: Iterable<string>): Promise<void> {
+    if (!this.#changed) return;
+    const kept = Array.from(names, (name) => JSON.stringify(name)).flatMap((key) => {
+      const text = this.#lines.get(key);
+      return text === undefined ? [] : [`${key}\t${text}\n`];
+    });
+    const fresh = `${this.#path}.${randomUUID()}.new`;
+    try {
+      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      // It holds what users have said.
+      await writeFile(fresh, [`${HEADER}\n`, ...kept].join(""), { mode: 0o600, flag: "wx" });
+      await rename(fresh, this.#path);
+    } catch {
+      await rm(fresh, { force: true }).catch(() => {});
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import { findRollout } from "@plexum/rollout";
+import type { RolloutFile } from "./rollout-files.ts";
+
+/** A rollout file of a known thread. */
+export interface ThreadFile extends RolloutFile {
+  readonly threadId: string;
+}
+
+export interface Thread {
+  readonly id: string;
+  readonly files: readonly [ThreadFile, ...ThreadFile[]];
+  /** When one of them was last changed, in milliseconds since 1970. */
+  readonly mtimeMs: number;
+}
+
+/** A compressed rollout that also stands there plain does not count, as for codex. */
+export function groupByThread(files: readonly ThreadFile[]): Thread[] {
+  const paths = new Set(files.map((file) => file.path));
+  const groups = new Map<string, [ThreadFile, ...ThreadFile[]]>();
+  for (const file of files) {
+    if (file.compressed && paths.has(file.path.slice(0, -".zst".length))) continue;
+    const group = groups.get(file.threadId);
+    if (group === undefined) groups.set(file.threadId, [file]);
+    else group.push(file);
+  }
+  return Array.from(groups, ([id, group]) => ({
+    id,
+    files: group,
+    mtimeMs: group.reduce((latest, file) => Math.max(latest, file.mtimeMs), 0),
+  }));
+}
+
+/** The file that codex would resume a thread from: of a thread that was reverted, one of several. */
+export async function headOf({ id, files }: Thread, codexHome: string, signal?: AbortSignal): Promise<ThreadFile> {
+  if (files.length === 1) return files[0];
+  const head = await findRollout(id, { codexHome, ...(signal && { signal }) });
+  return files.find((file) => file.path === head?.path) ?? files.reduce((a, b) => (b.mtimeMs > a.mtimeMs ? b : a));
+}
