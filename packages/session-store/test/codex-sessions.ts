@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CodexHome, type CodexInstall } from "@plexum/real-codex";
-import { say, ScriptedModel } from "@plexum/scripted-model";
+import { ScriptedModel, say } from "@plexum/scripted-model";
 
 /** A codex home in which the real codex makes sessions. The workspace has instructions, which codex passes on as a user's message. */
 export class CodexSessions implements AsyncDisposable {
