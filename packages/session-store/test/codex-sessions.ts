@@ -1,6 +1,8 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { CodexHome, type CodexInstall } from "@plexum/real-codex";
 import { ScriptedModel, say } from "@plexum/scripted-model";
 
@@ -41,6 +43,40 @@ export class CodexSessions implements AsyncDisposable {
       );
       child.stdin?.end();
     });
+  }
+
+  /** Takes back the last turn of a thread, as codex's own interface does. */
+  async revertLastTurn(codex: CodexInstall, threadId: string): Promise<void> {
+    const server = spawn(codex.path, ["app-server"], {
+      cwd: this.workspace,
+      env: this.home.env,
+      stdio: ["pipe", "pipe", "ignore"],
+    });
+    const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]();
+    const request = async (method: string, params: object) => {
+      server.stdin.write(`${JSON.stringify({ id: method, method, params })}\n`);
+      for (;;) {
+        const { value, done } = await lines.next();
+        if (done) throw new Error(`codex ended before it answered ${method}`);
+        const answer = JSON.parse(value);
+        if (answer.id !== method) continue;
+        if (answer.error) throw new Error(JSON.stringify(answer.error));
+        return answer.result;
+      }
+    };
+    const ended = once(server, "close");
+    try {
+      const clientInfo = { name: "session-store-test", version: "1" };
+      await request("initialize", { clientInfo, capabilities: { experimentalApi: true } });
+      server.stdin.write(`${JSON.stringify({ method: "initialized" })}\n`);
+      await request("thread/resume", { threadId });
+      const { data } = await request("thread/turns/list", { threadId });
+      const [last] = data.toSorted((a: { id: string }, b: { id: string }) => (a.id < b.id ? 1 : -1));
+      await request("thread/revert", { threadId, beforeTurnId: last.id });
+    } finally {
+      server.stdin.end();
+      await ended;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -45,19 +45,6 @@ describe.each([oldestCodex, newestCodex])("sessions of codex $version", (codex) 
     expect(newest?.updatedAt).toBe(JSON.parse(lines.at(-1) ?? "").timestamp);
   });
 
-  test("archived, and brought back", async () => {
-    await using made = await CodexSessions.create();
-    const id = await made.exec(codex, "hello");
-    await made.run(codex, "archive", id);
-    const [session] = await listed(made);
-    expect(session).toMatchObject({ id, messageCount: 1, archived: true });
-    expect(session?.file).toContain("archived_sessions");
-    const options = { codexHome: made.home.path, cacheFolder: join(made.home.path, "cache") };
-    expect((await listSessions({ ...options, archived: false })).sessions).toEqual([]);
-    await made.run(codex, "unarchive", id);
-    expect((await listed(made)).map(brief)).toEqual([{ id, lastMessage: "hello", messageCount: 1, ...plain }]);
-  });
-
   test("renamed by someone", async () => {
     await using made = await CodexSessions.create();
     const id = await made.exec(codex, "hello");
@@ -67,6 +54,19 @@ describe.each([oldestCodex, newestCodex])("sessions of codex $version", (codex) 
     expect(await listed(made)).toEqual([{ ...session, file: renamed }]);
     expect(session?.id).toBe(id);
   });
+});
+
+test.each([oldestCodex, newestCodex])("archived, of codex $version, and brought back", async (codex) => {
+  await using made = await CodexSessions.create();
+  const id = await made.exec(codex, "hello");
+  await made.run(newestCodex, "archive", id);
+  const [session] = await listed(made);
+  expect(session).toMatchObject({ id, messageCount: 1, archived: true });
+  expect(session?.file).toContain("archived_sessions");
+  const options = { codexHome: made.home.path, cacheFolder: join(made.home.path, "cache") };
+  expect((await listSessions({ ...options, archived: false })).sessions).toEqual([]);
+  await made.run(newestCodex, "unarchive", id);
+  expect((await listed(made)).map(brief)).toEqual([{ id, lastMessage: "hello", messageCount: 1, ...plain }]);
 });
 
 test("a session of the oldest codex that the newest has gone on with, and one of each beside it", async () => {
@@ -105,4 +105,23 @@ test("a compressed one, which stays as it is", async () => {
   expect(await readdir(dirname(file))).toEqual([`${file.slice(dirname(file).length + 1)}.zst`]);
   await made.exec(newestCodex, "resume", id, "three");
   expect((await listed(made)).map(brief)).toEqual([{ id, lastMessage: "three", messageCount: 3, ...plain }]);
+});
+
+test("a thread that was reverted is one session: its head file, with what it goes on from", async () => {
+  await using made = await CodexSessions.create();
+  const id = await made.exec(newestCodex, "one");
+  await made.exec(newestCodex, "resume", id, "to be taken back");
+  const [before] = await listed(made);
+  await made.revertLastTurn(newestCodex, id);
+  const [reverted, ...others] = await listed(made);
+  expect(others).toEqual([]);
+  expect(reverted && brief(reverted)).toEqual({ id, lastMessage: "one", messageCount: 1, ...plain });
+  expect(reverted?.file).not.toBe(before?.file);
+  await made.exec(newestCodex, "resume", id, "instead");
+  const [after] = await listed(made);
+  expect(after && brief(after)).toEqual({ id, lastMessage: "instead", messageCount: 2, ...plain });
+  // Without codex's own index the names tell the head.
+  for (const name of await readdir(made.home.path))
+    if (name.startsWith("state_5")) await rm(join(made.home.path, name));
+  expect(await listed(made)).toEqual([after]);
 });
