@@ -1,1 +1,21 @@
-export {};
+export { CodexCommandsError, type CodexCommandsErrorCode } from "./errors.ts";
+export { formatSessions } from "./format-sessions.ts";
+export type { HostNode, HostRuntime, InvokeNodeParams } from "./host-runtime.ts";
+export {
+  type ApprovalRequest,
+  createInvokePolicies,
+  type InvokePolicy,
+  type InvokePolicyContext,
+  type InvokeResult,
+} from "./invoke-policies.ts";
+export { createSessionCommands, type SessionCommand, type SessionCommandsOptions } from "./session-commands.ts";
+export type { ResumedSession, SessionListing, SessionSummary } from "./session-summary.ts";
+export {
+  type FindOnNodeOptions,
+  findSessionOnNode,
+  type ListOnNodeOptions,
+  listSessionsOnNode,
+  type ResumeOnNodeOptions,
+  resumeSessionOnNode,
+  type SessionsOnNode,
+} from "./sessions-on-node.ts";

@@ -1,0 +1,10 @@
+/** The commands and their capability, by the names under which hosts know them. */
+export const LIST_COMMAND = "codex.cli.sessions.list";
+export const RESUME_COMMAND = "codex.cli.session.resume";
+export const CAPABILITY = "codex-cli-sessions";
+
+export const DEFAULT_LIMIT = 10;
+export const MAX_LIMIT = 50;
+
+export const DEFAULT_RESUME_TIMEOUT_MS = 20 * 60 * 1000;
+export const MAX_RESUME_TIMEOUT_MS = 60 * 60 * 1000;

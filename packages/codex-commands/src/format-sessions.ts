@@ -1,0 +1,43 @@
+import { nodeLabel } from "./choose-node.ts";
+import type { HostNode } from "./host-runtime.ts";
+import { plainText } from "./plain-text.ts";
+import type { SessionListing, SessionSummary } from "./session-summary.ts";
+
+const MAX_MESSAGE = 140;
+const MAX_FOLDER = 120;
+const MAX_LABEL = 80;
+const MAX_WARNING = 300;
+
+/**
+ * A list of sessions for a chat: a heading, then a line a session. Text from sessions and nodes appears as text: without
+ * control characters, and with look-alikes for what a chat takes for markup, mentions or links.
+ */
+export function formatSessions(listing: SessionListing & { readonly node?: HostNode }): string {
+  const { node, sessions, warnings } = listing;
+  const where = node === undefined ? "this machine" : shown(nodeLabel(node), MAX_LABEL);
+  const heading = sessions.length === 0 ? `No codex sessions on ${where}.` : `Codex sessions on ${where}:`;
+  return [heading, ...sessions.map(line), ...warnings.map((warning) => `Note: ${shown(warning, MAX_WARNING)}`)].join(
+    "\n",
+  );
+}
+
+/** The message comes last: one in a script that is written from right to left can't reorder what stands before it. */
+function line({ sessionId, updatedAt, archived, cwd, lastMessage }: SessionSummary): string {
+  const parts = [
+    shown(sessionId, 128),
+    updatedAt === undefined ? "" : shown(updatedAt, 40),
+    archived ? "archived" : "",
+    cwd === undefined ? "" : shown(cwd, MAX_FOLDER),
+    lastMessage === undefined ? "" : shown(lastMessage, MAX_MESSAGE),
+  ];
+  return `- ${parts.filter(Boolean).join(" · ")}`;
+}
+
+/** Markdown, Slack's and Discord's dialects, HTML. A backslash in front would be shown by some and obeyed by others. */
+const MARKUP = /[&<>@`*_~|[\]\\]|:(?=\/\/)/g;
+
+/** From U+0021 to U+007E each character has a full-width look-alike, at this distance. */
+const FULL_WIDTH = 0xfee0;
+
+const shown = (text: string, max: number) =>
+  plainText(text, max).replace(MARKUP, (character) => String.fromCharCode(character.charCodeAt(0) + FULL_WIDTH));

@@ -1,0 +1,25 @@
+/** What a host gives its plugins to reach the nodes: the part of it that is used here. */
+export interface HostRuntime {
+  readonly nodes: {
+    list(params?: { connected?: boolean }): Promise<{ nodes: readonly HostNode[] }>;
+    /** Gives `{ payload }` or `{ payloadJSON }`. */
+    invoke(params: InvokeNodeParams): Promise<unknown>;
+  };
+}
+
+export interface HostNode {
+  readonly nodeId: string;
+  readonly displayName?: string | undefined;
+  readonly remoteIp?: string | undefined;
+  readonly connected?: boolean | undefined;
+  /** The commands that the node offers. */
+  readonly commands?: readonly string[] | undefined;
+}
+
+export interface InvokeNodeParams {
+  nodeId: string;
+  command: string;
+  params: unknown;
+  timeoutMs: number;
+  signal: AbortSignal;
+}

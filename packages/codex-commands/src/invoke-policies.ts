@@ -1,0 +1,91 @@
+import { LIST_COMMAND, RESUME_COMMAND } from "./commands.ts";
+import { plainText } from "./plain-text.ts";
+
+/** How a command that a node was asked to run ended. */
+export type InvokeResult =
+  | { ok: true; payload?: unknown; payloadJSON?: string | null }
+  | { ok: false; message: string; code?: string; details?: Record<string, unknown> };
+
+export interface ApprovalRequest {
+  title: string;
+  description: string;
+  severity: "critical";
+  toolName: string;
+  allowedDecisions: readonly ("allow-once" | "deny")[];
+}
+
+/** What the host tells a policy about one call, as far as it is used here. */
+export interface InvokePolicyContext {
+  readonly nodeId: string;
+  readonly command: string;
+  readonly params?: unknown;
+  readonly node?: { readonly displayName?: string };
+  /** Absent where nobody can be asked. */
+  readonly approvals?: {
+    request(request: ApprovalRequest): Promise<{ readonly id?: string; readonly decision?: string | null }>;
+  };
+  invokeNode(): Promise<InvokeResult>;
+}
+
+/** What the host does with a call before it reaches the node. */
+export interface InvokePolicy {
+  commands: string[];
+  /** Where the commands are allowed without being named in the host's configuration. */
+  defaultPlatforms?: ("macos" | "linux" | "windows")[];
+  dangerous?: boolean;
+  handle(context: InvokePolicyContext): Promise<InvokeResult>;
+}
+
+/** A list is forwarded. A resume runs someone's prompt with all rights on the node: a person allows each one. */
+export function createInvokePolicies(): [InvokePolicy, InvokePolicy] {
+  return [
+    {
+      commands: [LIST_COMMAND],
+      defaultPlatforms: ["macos", "linux", "windows"],
+      handle: (context) => context.invokeNode(),
+    },
+    { commands: [RESUME_COMMAND], dangerous: true, handle: invokeIfApproved },
+  ];
+}
+
+async function invokeIfApproved(context: InvokePolicyContext): Promise<InvokeResult> {
+  const answer = await askForApproval(context);
+  if (answer?.decision === "allow-once") return context.invokeNode();
+  return {
+    ok: false,
+    code: "PLUGIN_APPROVAL_REQUIRED",
+    message: `${RESUME_COMMAND} runs codex with all rights on the node, and runs only once a person has allowed it.`,
+    details: { approvalId: answer?.id ?? null, decision: answer?.decision ?? null },
+  };
+}
+
+/** Undefined if nobody can be asked, or asking fails: that is no yes. */
+async function askForApproval(context: InvokePolicyContext) {
+  try {
+    return await context.approvals?.request(approvalRequest(context));
+  } catch {
+    return undefined;
+  }
+}
+
+/** What OpenClaw takes, in UTF-16 units. */
+const MAX_TITLE = 80;
+const MAX_DESCRIPTION = 256;
+
+function approvalRequest({ nodeId, node, params }: InvokePolicyContext): ApprovalRequest {
+  const { sessionId, prompt, cwd } = Object(params) as Record<string, unknown>;
+  const label = plainText(node?.displayName ?? nodeId, 40);
+  const folder = typeof cwd === "string" ? `, in ${plainText(cwd, 40)}` : "";
+  const what = `Codex runs without approvals or sandbox in session ${shown(sessionId, 40)}${folder}. `;
+  const length = typeof prompt === "string" ? ` (${prompt.length} characters)` : "";
+  const said = `Prompt${length}: `;
+  return {
+    title: plainText(`Resume a codex session on ${label}`, MAX_TITLE),
+    description: what + said + shown(prompt, MAX_DESCRIPTION - what.length - said.length),
+    severity: "critical",
+    toolName: RESUME_COMMAND,
+    allowedDecisions: ["allow-once", "deny"],
+  };
+}
+
+const shown = (value: unknown, max: number) => (typeof value === "string" ? plainText(value, max) : "(none)");

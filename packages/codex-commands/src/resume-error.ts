@@ -1,0 +1,41 @@
+import { CodexExecError, type CodexExecErrorCode } from "@plexum/codex-exec";
+import { SessionStoreError } from "@plexum/session-store";
+import { CodexCommandsError, type CodexCommandsErrorCode } from "./errors.ts";
+
+const CODES: Partial<Record<CodexExecErrorCode, CodexCommandsErrorCode>> = {
+  prompt_empty: "invalid_params",
+  prompt_too_long: "invalid_params",
+  thread_busy: "session_busy",
+  thread_not_found: "session_not_found",
+};
+
+/** Failures whose message doesn't quote codex. */
+const SILENT: readonly CodexExecErrorCode[] = ["timed_out", "crashed", "incomplete"];
+
+/** How much of the end of codex's stderr goes into a message, in characters. */
+const MAX_QUOTED = 2000;
+
+export const noSuchSession = (sessionId: string) =>
+  new CodexCommandsError(
+    "session_not_found",
+    `There is no codex session ${sessionId} on this machine: take the id from the list of sessions.`,
+  );
+
+/** What went wrong with a turn, in one error whose message says it all: a host hands on nothing else. */
+export function asResumeError(error: unknown, sessionId: string): CodexCommandsError {
+  if (CodexCommandsError.isInstance(error)) return error;
+  const cause = error;
+  if (SessionStoreError.isInstance(error)) {
+    return error.code === "busy"
+      ? new CodexCommandsError("session_busy", `Session ${sessionId} can't be resumed now. ${error.message}`, { cause })
+      : new CodexCommandsError("resume_failed", error.message, { cause });
+  }
+  if (!CodexExecError.isInstance(error)) {
+    return new CodexCommandsError("resume_failed", error instanceof Error ? error.message : String(error), { cause });
+  }
+  const said = SILENT.includes(error.code) ? withoutBacktrace(error.detail ?? "").slice(-MAX_QUOTED) : "";
+  const message = said === "" ? error.message : `${error.message} The end of codex's stderr: ${said}`;
+  return new CodexCommandsError(CODES[error.code] ?? "resume_failed", message, { cause });
+}
+
+const withoutBacktrace = (text: string) => text.split(/\n\s*Stack backtrace:/, 1)[0]?.trim() ?? "";

@@ -1,0 +1,87 @@
+import { stat } from "node:fs/promises";
+import { isAbsolute } from "node:path";
+import { startTurn, type TurnResult } from "@plexum/codex-exec";
+import { isThreadId, listSessions, lockThread, lockWorkspace } from "@plexum/session-store";
+import { MAX_LIMIT } from "./commands.ts";
+import { CodexCommandsError } from "./errors.ts";
+import type { LocalOptions } from "./local-options.ts";
+import type { ResumeParams } from "./params.ts";
+import { asResumeError, noSuchSession } from "./resume-error.ts";
+import { unarchive } from "./unarchive.ts";
+
+const NO_TEXT = "Codex completed without a text reply.";
+
+/**
+ * Runs one turn on a session, in the session's folder, and gives codex's last message. A session in codex's archive is
+ * taken out of it where codex would not resume it otherwise.
+ *
+ * @throws CodexCommandsError; the signal's reason if it was aborted, once nothing of the turn runs any more.
+ */
+export async function resumeSession(
+  local: LocalOptions,
+  params: ResumeParams,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  signal?.throwIfAborted();
+  // Codex takes anything else for a name, and without a session of that name begins a new one.
+  if (!isThreadId(params.sessionId)) throw noSuchSession(params.sessionId);
+  const threadId = params.sessionId.toLowerCase();
+  const folder = params.cwd ?? (await folderOf(local, threadId, signal));
+  await assertFolder(folder);
+  const turn = () => runTurn(local, { ...params, threadId, workspace: folder }, signal);
+  try {
+    // Both: a turn ends what an earlier one left running in its folder, whatever session that one was on.
+    await using _workspaceLock = await lockWorkspace(folder, { signal });
+    await using _threadLock = await lockThread(local.codexHome, threadId, { signal });
+    const result = await turn();
+    const isArchived = result.status === "failed" && result.error.code === "thread_archived";
+    return textOf(isArchived && (await unarchive(local, threadId, signal)) ? await turn() : result);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw asResumeError(error, params.sessionId);
+  }
+}
+
+async function folderOf(local: LocalOptions, threadId: string, signal: AbortSignal | undefined): Promise<string> {
+  const { codexHome, cacheFolder } = local;
+  const { sessions } = await listSessions({ codexHome, cacheFolder, filter: threadId, limit: MAX_LIMIT, signal });
+  const session = sessions.find(({ id }) => id.toLowerCase() === threadId);
+  if (session === undefined) throw noSuchSession(threadId);
+  if (session.cwd !== undefined) return session.cwd;
+  throw new CodexCommandsError(
+    "folder_not_found",
+    `Codex has not recorded the folder of session ${threadId}: name the folder to run in as "cwd".`,
+  );
+}
+
+/** `startTurn` would make a folder that is missing; a session belongs where its files are. */
+async function assertFolder(folder: string): Promise<void> {
+  const isFolder = isAbsolute(folder) && (await stat(folder).catch(() => undefined))?.isDirectory() === true;
+  if (isFolder) return;
+  throw new CodexCommandsError(
+    "folder_not_found",
+    `${JSON.stringify(folder)} is not the absolute path of a folder on this machine: name the folder to run in as "cwd".`,
+  );
+}
+
+async function runTurn(
+  { binary, model, extraArgs, grace, env }: LocalOptions,
+  params: { prompt: string; threadId: string; workspace: string; timeoutMs: number },
+  signal: AbortSignal | undefined,
+): Promise<TurnResult> {
+  const { prompt, threadId, workspace, timeoutMs } = params;
+  await using turn = await startTurn({
+    ...{ prompt, threadId, workspace, timeoutMs },
+    ...{ binary, model, extraArgs, grace, env, signal },
+  });
+  // Nobody reads along: leaving the loop drops the events, so that codex never waits for a reader.
+  for await (const _event of turn.events) break;
+  // Awaited here: leaving the block cancels the turn.
+  return await turn.result;
+}
+
+function textOf(result: TurnResult): string {
+  if (result.status === "failed") throw result.error;
+  if (result.status === "cancelled") throw new CodexCommandsError("resume_failed", "The turn was cancelled.");
+  return result.lastMessage?.trim() || NO_TEXT;
+}

@@ -1,0 +1,185 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { startTurn } from "@plexum/codex-exec";
+import { oldestCodex } from "@plexum/older-codex";
+import { CodexHome, newestCodex } from "@plexum/real-codex";
+import { answer, httpError, reasoning, type Script, ScriptedModel, say, shell } from "@plexum/scripted-model";
+import { lockThread, lockWorkspace } from "@plexum/session-store";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { temporaryFolder } from "../test/temporary-folder.ts";
+import { createSessionCommands, type SessionCommandsOptions } from "./session-commands.ts";
+
+const UNKNOWN = "0199a213-81c0-7800-8aa1-bbab2a035a53";
+
+test("two commands of one capability, one of them dangerous", () => {
+  const [list, resume] = createSessionCommands();
+  expect(list).toMatchObject({ command: "codex.cli.sessions.list", cap: "codex-cli-sessions" });
+  expect(list.dangerous).toBeUndefined();
+  expect(resume).toMatchObject({ command: "codex.cli.session.resume", cap: "codex-cli-sessions", dangerous: true });
+});
+
+describe.each([oldestCodex, newestCodex])("sessions of codex $version", (codex) => {
+  /** A home with one session in it, whose first prompt was "remember the word". */
+  async function setUp(script: Script = [], options: SessionCommandsOptions = {}) {
+    const model = await ScriptedModel.start(typeof script === "function" ? script : [say("noted"), ...script]);
+    const home = await CodexHome.create({ baseUrl: model.baseUrl });
+    const folder = await temporaryFolder();
+    onTestFinished(async () => {
+      await model[Symbol.asyncDispose]();
+      await home[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    });
+    const workspace = join(folder.path, "project");
+    const { env } = home;
+    const first = await startTurn({ prompt: "remember the word", workspace, binary: codex.path, env });
+    const sessionId = (await first.result).threadId as string;
+    const cacheFolder = join(folder.path, "cache");
+    const [listCommand, resumeCommand] = createSessionCommands({ binary: codex.path, env, cacheFolder, ...options });
+    const list = async (params?: object) => JSON.parse(await listCommand.handle(params && JSON.stringify(params)));
+    const resume = async (params: object = {}, signal?: AbortSignal) => {
+      const paramsJSON = JSON.stringify({ sessionId, prompt: "and now?", ...params });
+      return JSON.parse(await resumeCommand.handle(paramsJSON, undefined, signal === undefined ? {} : { signal }));
+    };
+    return { model, home, folder: folder.path, workspace, sessionId, list, resume, resumeCommand };
+  }
+
+  test("listed, then resumed where it was, with all that was said", async () => {
+    const { model, home, workspace, sessionId, list, resume } = await setUp([
+      answer([shell("pwd")]),
+      say(" the word \n"),
+    ]);
+    const listing = await list();
+    expect(listing).toMatchObject({ warnings: [], codexHome: home.path });
+    expect(listing.sessions).toEqual([
+      {
+        sessionId,
+        updatedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+        lastMessage: "remember the word",
+        cwd: workspace,
+        sessionFile: expect.stringContaining(sessionId),
+        messageCount: 1,
+        archived: false,
+        compressed: false,
+      },
+    ]);
+    expect(await list({ filter: UNKNOWN })).toMatchObject({ sessions: [] });
+    expect(await list({ filter: sessionId.toUpperCase(), limit: 1 })).toMatchObject({ sessions: [{ sessionId }] });
+    expect(await resume()).toEqual({ ok: true, sessionId, text: "the word" });
+    expect(model.lastRequest.userTexts).toEqual(expect.arrayContaining(["remember the word", "and now?"]));
+    expect(JSON.stringify(model.lastRequest.input)).toContain(workspace);
+    expect((await list()).sessions).toMatchObject([{ sessionId, messageCount: 2, lastMessage: "and now?" }]);
+  });
+
+  test("a prompt that looks like a flag or a shell command is only a prompt", async () => {
+    const { model, folder, resume } = await setUp([say("one")]);
+    const prompt = `--help; touch ${join(folder, "touched")} $(touch ${join(folder, "touched")})`;
+    expect((await resume({ prompt })).text).toBe("one");
+    expect(model.lastRequest.userTexts).toContain(prompt);
+    expect(existsSync(join(folder, "touched"))).toBe(false);
+  });
+
+  test("an empty reply", async () => {
+    const { resume } = await setUp([answer([reasoning("hm")])]);
+    expect((await resume()).text).toBe("Codex completed without a text reply.");
+  });
+
+  test("a failure carries codex's words", async () => {
+    const { resume } = await setUp([httpError(400, { error: { message: "the model is asleep" } })]);
+    await expect(resume()).rejects.toMatchObject({
+      code: "resume_failed",
+      message: expect.stringContaining("the model is asleep"),
+      cause: { name: "CodexExecError" },
+    });
+  });
+
+  test("a turn that takes too long is ended, and the next one runs", async () => {
+    const { resume } = await setUp([{ kind: "hang" }, say("here")]);
+    await expect(resume({ timeoutMs: 1500 })).rejects.toMatchObject({
+      code: "resume_failed",
+      cause: { code: "timed_out" },
+    });
+    expect((await resume()).text).toBe("here");
+  });
+
+  test("the host's signal ends the turn, and the next one runs", async () => {
+    const { model, resume } = await setUp([{ kind: "hang" }, say("here")]);
+    const controller = new AbortController();
+    const resumed = resume({}, controller.signal);
+    const expected = expect(resumed).rejects.toThrow("enough");
+    await vi.waitFor(() => expect(model.requests).toHaveLength(2), { timeout: 20_000 });
+    controller.abort(new Error("enough"));
+    await expected;
+    await expect(resume({}, controller.signal)).rejects.toThrow("enough");
+    expect((await resume()).text).toBe("here");
+  });
+
+  test("one resume of a session at a time, and none beside another turn in its folder", async () => {
+    const { model, home, workspace, sessionId, resume } = await setUp([{ kind: "hang" }, say("here")]);
+    const controller = new AbortController();
+    const first = resume({}, controller.signal).catch(() => {});
+    await vi.waitFor(() => expect(model.requests).toHaveLength(2), { timeout: 20_000 });
+    await expect(resume()).rejects.toMatchObject({ code: "session_busy", message: expect.stringContaining("in use") });
+    controller.abort();
+    await first;
+    for (const lock of [() => lockThread(home.path, sessionId), () => lockWorkspace(workspace)]) {
+      await using _held = await lock();
+      await expect(resume()).rejects.toMatchObject({ code: "session_busy" });
+    }
+    expect(model.requests).toHaveLength(2);
+    expect((await resume({ sessionId: sessionId.toUpperCase() })).text).toBe("here");
+  });
+
+  test("an id that no session has: refused, and the model is asked nothing", async () => {
+    const { model, resume } = await setUp();
+    for (const sessionId of [UNKNOWN, "--help", "a.name"]) {
+      await expect(resume({ sessionId })).rejects.toMatchObject({ code: "session_not_found" });
+    }
+    await expect(resume({ sessionId: "../x" })).rejects.toMatchObject({ code: "invalid_params" });
+    await expect(resume({ sessionId: UNKNOWN, cwd: import.meta.dirname })).rejects.toMatchObject({
+      code: "session_not_found",
+    });
+    expect(model.requests).toHaveLength(1);
+  });
+
+  test("a folder that is gone is not made anew; another can be named", async () => {
+    const { model, folder, workspace, resume } = await setUp([say("moved")]);
+    await rm(workspace, { recursive: true });
+    await expect(resume()).rejects.toMatchObject({ code: "folder_not_found" });
+    for (const cwd of ["relative", join(folder, "absent"), "/\0"]) {
+      await expect(resume({ cwd })).rejects.toMatchObject({ code: "folder_not_found" });
+    }
+    expect(existsSync(workspace)).toBe(false);
+    const moved = join(folder, "moved");
+    await mkdir(moved);
+    expect((await resume({ cwd: moved })).text).toBe("moved");
+    expect(JSON.stringify(model.lastRequest.input)).toContain(moved);
+  });
+
+  test("codex that isn't there: told with what to do", async () => {
+    const { resume } = await setUp([], { binary: "/nowhere/codex" });
+    await expect(resume()).rejects.toMatchObject({
+      code: "resume_failed",
+      message: expect.stringContaining("/nowhere/codex"),
+    });
+  });
+
+  test("malformed parameters are refused", async () => {
+    const { resumeCommand } = await setUp();
+    await expect(resumeCommand.handle("{")).rejects.toMatchObject({ code: "invalid_params" });
+    await expect(resumeCommand.handle()).rejects.toMatchObject({ code: "invalid_params" });
+  });
+
+  // codex 0.135.0 has no such command, and resumes what is in the archive.
+  if (codex === newestCodex) {
+    test("one in the archive is taken out of it", async () => {
+      const { home, sessionId, list, resume } = await setUp([say("back")]);
+      await promisify(execFile)(codex.path, ["archive", sessionId], { env: home.env });
+      expect((await list({ archived: true })).sessions).toMatchObject([{ sessionId, archived: true }]);
+      expect((await resume()).text).toBe("back");
+      expect((await list()).sessions).toMatchObject([{ sessionId, archived: false }]);
+    });
+  }
+});

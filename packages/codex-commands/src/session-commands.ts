@@ -1,0 +1,53 @@
+import { codexHomeOf } from "@plexum/session-store";
+import { CAPABILITY, LIST_COMMAND, RESUME_COMMAND } from "./commands.ts";
+import { listLocally } from "./list-sessions.ts";
+import type { LocalOptions } from "./local-options.ts";
+import { checkListParams, checkResumeParams, parseParams } from "./params.ts";
+import { resumeSession } from "./resume-session.ts";
+import type { ResumedSession, SessionListing } from "./session-summary.ts";
+
+export interface SessionCommandsOptions extends Omit<LocalOptions, "codexHome" | "env"> {
+  /** Where codex keeps its files. Default: `CODEX_HOME` of `env`, else `~/.codex`. */
+  readonly codexHome?: string;
+  /** The environment codex runs in. Default: this process's. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** A command as a node's host registers it. */
+export interface SessionCommand {
+  readonly command: string;
+  readonly cap: string;
+  readonly dangerous?: boolean;
+  /**
+   * Takes and gives JSON text. The context's signal ends the work, a running turn included.
+   * @throws CodexCommandsError
+   */
+  handle(paramsJSON?: string | null, io?: unknown, context?: { readonly signal?: AbortSignal }): Promise<string>;
+}
+
+/** The commands by which a host lists and resumes the codex sessions of the machine this runs on. */
+export function createSessionCommands(options: SessionCommandsOptions = {}): [SessionCommand, SessionCommand] {
+  const { env = process.env, codexHome = codexHomeOf(env) } = options;
+  const local: LocalOptions = { ...options, codexHome, env: { ...env, CODEX_HOME: codexHome } };
+  return [
+    {
+      command: LIST_COMMAND,
+      cap: CAPABILITY,
+      handle: async (paramsJSON, _io, context) => {
+        const params = checkListParams(parseParams(paramsJSON));
+        const listing = await listLocally(local, params, context?.signal);
+        return JSON.stringify(listing satisfies SessionListing);
+      },
+    },
+    {
+      command: RESUME_COMMAND,
+      cap: CAPABILITY,
+      dangerous: true,
+      handle: async (paramsJSON, _io, context) => {
+        const params = checkResumeParams(parseParams(paramsJSON));
+        const text = await resumeSession(local, params, context?.signal);
+        return JSON.stringify({ ok: true, sessionId: params.sessionId, text } satisfies ResumedSession);
+      },
+    },
+  ];
+}

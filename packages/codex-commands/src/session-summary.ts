@@ -1,0 +1,29 @@
+/** A session as it travels between a node and its host. */
+export interface SessionSummary {
+  readonly sessionId: string;
+  /** ISO 8601. */
+  readonly updatedAt?: string | undefined;
+  /** The start of what the user said last. */
+  readonly lastMessage?: string | undefined;
+  readonly cwd?: string | undefined;
+  readonly sessionFile?: string | undefined;
+  readonly messageCount: number;
+  readonly archived: boolean;
+  readonly compressed: boolean;
+}
+
+/** What the list command answers. */
+export interface SessionListing {
+  readonly sessions: readonly SessionSummary[];
+  /** What could not be read, one sentence each. */
+  readonly warnings: readonly string[];
+  readonly codexHome?: string | undefined;
+}
+
+/** What the resume command answers. */
+export interface ResumedSession {
+  readonly ok: true;
+  readonly sessionId: string;
+  /** Codex's last message. */
+  readonly text: string;
+}

@@ -1,0 +1,96 @@
+import { invokeNode, listNodes } from "./ask-host.ts";
+import { assertExposes, chooseNode } from "./choose-node.ts";
+import { LIST_COMMAND, MAX_LIMIT, RESUME_COMMAND } from "./commands.ts";
+import type { HostNode, HostRuntime } from "./host-runtime.ts";
+import { readListing, readResumed } from "./node-answer.ts";
+import { checkListParams, checkResumeParams, checkSessionId } from "./params.ts";
+import type { SessionListing, SessionSummary } from "./session-summary.ts";
+
+const LIST_TIMEOUT_MS = 15_000;
+
+/** What a turn may take beyond its own limit, to be started and ended. */
+const RESUME_MARGIN_MS = 5_000;
+
+interface NodeOptions {
+  /** The node's id, display name or address. Default: the only one that has the command. */
+  readonly node?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ListOnNodeOptions extends NodeOptions {
+  /** Only sessions with this in their id, folder or last message. */
+  readonly filter?: string | undefined;
+  /** 1 to 50, default 10. */
+  readonly limit?: number | undefined;
+  readonly archived?: boolean | undefined;
+  /** For each question to the host, in milliseconds. Default 15 000. */
+  readonly timeoutMs?: number;
+}
+
+export interface SessionsOnNode extends SessionListing {
+  readonly node: HostNode;
+}
+
+export interface ResumeOnNodeOptions extends NodeOptions {
+  readonly sessionId: string;
+  readonly prompt: string;
+  /** A folder on the node to run in. Default: the session's own. */
+  readonly cwd?: string | undefined;
+  /** For the turn, in milliseconds: default 20 minutes, at most 60. The node's answer may take 5 seconds more. */
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface FindOnNodeOptions extends NodeOptions {
+  readonly sessionId: string;
+  /** For each question to the host, in milliseconds. Default 15 000. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * The sessions of a node, newest first.
+ * @throws CodexCommandsError `invalid_params` or one of `node_…`; the signal's reason.
+ */
+export async function listSessionsOnNode(
+  runtime: HostRuntime,
+  options: ListOnNodeOptions = {},
+): Promise<SessionsOnNode> {
+  const { signal, timeoutMs = LIST_TIMEOUT_MS } = options;
+  const params = checkListParams(options);
+  const node = chooseNode(await listNodes(runtime, timeoutMs, signal), options.node, LIST_COMMAND);
+  const answer = await invokeNode(runtime, { node, command: LIST_COMMAND, params, timeoutMs, signal });
+  return { node, ...readListing(answer) };
+}
+
+/**
+ * Runs one turn on a session of a node and gives codex's last message.
+ * @throws CodexCommandsError `invalid_params` or one of `node_…`; the signal's reason. Whether the turn goes on then is
+ * for the host to say: not every host tells its nodes.
+ */
+export async function resumeSessionOnNode(
+  runtime: HostRuntime,
+  options: ResumeOnNodeOptions,
+): Promise<{ node: HostNode; sessionId: string; text: string }> {
+  const { signal } = options;
+  const params = checkResumeParams(options);
+  const node = chooseNode(await listNodes(runtime, LIST_TIMEOUT_MS, signal), options.node, RESUME_COMMAND);
+  const timeoutMs = params.timeoutMs + RESUME_MARGIN_MS;
+  const answer = await invokeNode(runtime, { node, command: RESUME_COMMAND, params, timeoutMs, signal });
+  const { sessionId, text } = readResumed(answer);
+  return { node, sessionId, text };
+}
+
+/**
+ * One session, to tie a conversation to: on a node that can also resume it. `session` is undefined if the node has none
+ * of this id.
+ * @throws CodexCommandsError `invalid_params` or one of `node_…`; the signal's reason.
+ */
+export async function findSessionOnNode(
+  runtime: HostRuntime,
+  options: FindOnNodeOptions,
+): Promise<{ node: HostNode; session: SessionSummary | undefined }> {
+  const { sessionId, ...rest } = options;
+  checkSessionId(sessionId);
+  const { node, sessions } = await listSessionsOnNode(runtime, { ...rest, filter: sessionId, limit: MAX_LIMIT });
+  assertExposes(node, RESUME_COMMAND);
+  return { node, session: sessions.find((session) => session.sessionId === sessionId) };
+}

@@ -1,0 +1,26 @@
+/**
+ * What `work` gives, unless it takes longer than `ms` or the signal is aborted: the work is told by its own signal then,
+ * and not waited for. What it comes to later is dropped.
+ *
+ * @throws what `onTimeout` gives; the signal's reason; what the work throws.
+ */
+export async function withTimeLimit<T>(
+  ms: number,
+  signal: AbortSignal | undefined,
+  onTimeout: () => Error,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const timeLimit = new AbortController();
+  const either = signal === undefined ? timeLimit.signal : AbortSignal.any([signal, timeLimit.signal]);
+  const ended = Promise.withResolvers<never>();
+  const end = () => ended.reject(either.reason);
+  either.addEventListener("abort", end, { once: true });
+  const timer = setTimeout(() => timeLimit.abort(onTimeout()), ms);
+  try {
+    return await Promise.race([work(either), ended.promise]);
+  } finally {
+    clearTimeout(timer);
+    either.removeEventListener("abort", end);
+  }
+}
