@@ -1,7 +1,6 @@
 import { appendFile, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { at, item, line, meta, said, threadId, writeRollout } from "../../test/rollouts.ts";
 import { temporaryFolder } from "../../test/temporary-folder.ts";
@@ -133,14 +132,11 @@ describe("what the user said", () => {
   test("cut to 140 characters, never through one", async () => {
     expect((await lastOf(said(at(1), "x".repeat(140))))[0]).toBe("x".repeat(140));
     expect((await lastOf(said(at(1), `${"x".repeat(136)}😀😀😀`)))[0]).toBe(`${"x".repeat(136)}...`);
-    await fc.assert(
-      fc.asyncProperty(fc.string({ unit: "binary", minLength: 130, maxLength: 160 }), async (text) => {
-        const [shown = ""] = await lastOf(said(at(1), text));
-        expect(String(shown).length).toBeLessThanOrEqual(140);
-        expect(String(shown).isWellFormed()).toBe(true);
-      }),
-      { numRuns: 20 },
-    );
+    for (let before = 0; before < 5; before++) {
+      const [shown = ""] = await lastOf(said(at(1), "x".repeat(before) + "😀".repeat(100)));
+      expect(shown).toHaveLength(139 + ((before + 1) % 2));
+      expect(String(shown).isWellFormed()).toBe(true);
+    }
   });
 });
 
