@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findRollout } from "../packages/rollout/src/index.ts";
+import { findRollout } from "@plexum/rollout";
 
 const COUNT = 100_000;
 const DAYS = 500;

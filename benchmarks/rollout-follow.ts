@@ -5,7 +5,7 @@ import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { followRollout } from "../packages/rollout/src/index.ts";
+import { followRollout } from "@plexum/rollout";
 
 const LINES = 200;
 const folder = await mkdtemp(join(tmpdir(), "rollout-benchmark-"));

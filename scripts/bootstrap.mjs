@@ -9,7 +9,7 @@ const { packageManager } = JSON.parse(readFileSync(new URL("../package.json", im
 const [job, ...args] = process.argv.slice(2);
 
 if (job === "start") {
-  say("Installing what the conversation needs (the first time about 250 MB: the real codex is among it) …");
+  say("Installing what the conversation needs (the first time about 300 MB: the real codex is among it) …");
   pnpm(
     "install",
     "--frozen-lockfile",
@@ -22,7 +22,7 @@ if (job === "start") {
   pnpm("exec", "turbo", "run", "build", "--filter=plexum-openai-provider", "--output-logs=errors-only");
   pnpm("exec", "node", "apps/devhost/src/main.ts", ...args);
 } else if (job === "test") {
-  say("Installing everything that is tested with (the first time about 600 MB: five codex versions are among it) …");
+  say("Installing everything that is tested with (the first time about 700 MB: five codex versions are among it) …");
   pnpm("install", "--frozen-lockfile", "--reporter=append-only");
   pnpm("exec", "node", "scripts/test.ts", ...args);
 } else {

@@ -28,7 +28,7 @@ export function demoModel(request: ModelRequest): Reply {
     ];
     return answer(items, { input: 1210, cached: 0, output: 42, reasoning: 12 });
   }
-  const asked = request.userTexts.filter((text) => !text.trimStart().startsWith("<")).slice(0, -1);
+  const asked = request.userTexts.slice(0, -1);
   if (asked.length === 0) return say(`You said: ${prompt}`, { input: 900, output: 12 });
   const list = asked.map((text) => `“${text}”`).join(", then ");
   return say(`Earlier in this thread you asked me: ${list}`, { input: 1530, cached: 1450, output: 24 });

@@ -12,6 +12,9 @@ import { type Ending, TurnRecord } from "./turn-record.ts";
 /** How long the pipes may stay open after codex and its family are gone, held by a process that could not be ended. */
 const PIPE_GRACE_MS = 1000;
 
+/** How long after a command's start its processes are looked up, in milliseconds: by then its shell has started them. */
+const LOOK_AFTER_MS = 250;
+
 export interface ExecTurnOptions {
   readonly child: CodexProcess;
   readonly family: ProcessFamily;
@@ -37,6 +40,7 @@ export class ExecTurn implements Turn {
   #unreadBytes = 0;
   /** Whether codex may be made to wait for that reader. From when it is ended, or gone, nothing more is to wait. */
   #canWait = true;
+  #looking: NodeJS.Timeout | undefined;
 
   constructor(options: ExecTurnOptions) {
     this.#options = options;
@@ -56,6 +60,7 @@ export class ExecTurn implements Turn {
     signal?.addEventListener("abort", onAbort, { once: true });
     this.result = this.#run(queue).finally(() => {
       clearTimeout(deadline);
+      clearTimeout(this.#looking);
       signal?.removeEventListener("abort", onAbort);
     });
     if (signal?.aborted) onAbort();
@@ -105,10 +110,19 @@ export class ExecTurn implements Turn {
     const { maxLineBytes } = this.#options;
     const take = (event: ParsedEvent) => {
       this.#record.note(event);
+      if (event.type === "item.started") this.#lookSoon();
       queue.push(event);
     };
     const handlers = { onEvent: take, onUnknown: take, onMalformed: take, onOversized: take };
     return createEventParser(handlers, maxLineBytes === undefined ? {} : { maxLineBytes });
+  }
+
+  /** Gets to know what a command starts while codex is there to link it to: a process may clear its environment. */
+  #lookSoon(): void {
+    this.#looking ??= setTimeout(() => {
+      this.#looking = undefined;
+      this.#options.family.look();
+    }, LOOK_AFTER_MS).unref();
   }
 
   #readOn(): void {

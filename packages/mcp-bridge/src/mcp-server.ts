@@ -18,7 +18,7 @@ export interface McpHandlers {
 }
 
 /** A `tools/call` as it came in. */
-export interface ToolRequest {
+interface ToolRequest {
   readonly name: string;
   readonly arguments: Record<string, unknown>;
   readonly meta: Record<string, unknown>;

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -156,6 +156,24 @@ describe("recovery", () => {
     await writeFile(path, changed);
     expect(await recoverRollout(path)).toBe("dropped");
     expect((await readFile(path)).equals(changed)).toBe(true);
+  });
+
+  it("finds what was left where the rollout stood before codex archived it", async () => {
+    const name = "rollout-2026-01-02T03-04-05-019b7c9d-dd0d-7000-8000-000000000000.jsonl";
+    for (let at = 1, isTorn = false; !isTorn && at < 200; at++) {
+      const home = join(folder.path, `archived-${at}`);
+      const path = join(home, "sessions", "2026", "01", "02", name);
+      await cp(await seed(), path);
+      await mutateWith(faultyFiles(at), path, inPlace).catch(() => {});
+      isTorn = !(await readFile(path)).equals(old);
+      await mkdir(join(home, "archived_sessions"));
+      await rename(path, join(home, "archived_sessions", name));
+      expect(await recoverRollout(path)).toBe("clean");
+      const recovery = await recoverRollout(join(home, "archived_sessions", name));
+      if (isTorn) expect(recovery).toBe("replayed");
+      const content = await readFile(join(home, "archived_sessions", name));
+      expect(content.includes("secret")).toBe(recovery !== "replayed");
+    }
   });
 
   it("drops a torn journal", async () => {

@@ -56,7 +56,7 @@ export function topLevel(line: Buffer): Member[] {
   }
 }
 
-export const valuesOf = (members: readonly Member[], key: string): Span[] =>
+const valuesOf = (members: readonly Member[], key: string): Span[] =>
   members.filter((member) => member.key === key).map((member) => member.value);
 
 const quoted = (text: string) => JSON.stringify(text);

@@ -11,7 +11,7 @@ export type NestedRecord =
   | { readonly state: "intact"; readonly results: ResultText[]; readonly note: (to: string | null) => Note | undefined }
   | { readonly state: "edited"; readonly to: string | null; readonly note: (to: string | null) => Note | undefined };
 
-export interface Note {
+interface Note {
   readonly span: Span;
   readonly value: string;
 }

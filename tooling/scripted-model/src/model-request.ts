@@ -16,11 +16,9 @@ export class ModelRequest {
     return Array.isArray(this.body.input) ? this.body.input : [];
   }
 
-  /** The texts of the user's messages, codex's own context messages among them. */
+  /** What the user said, message by message. */
   get userTexts(): string[] {
-    return this.input
-      .filter((item) => item.type === "message" && item.role === "user")
-      .map((item) => contentText(item.content));
+    return this.input.filter(isUserMessage).map((item) => contentText(item.content));
   }
 
   /** The last thing the user said. */
@@ -35,7 +33,7 @@ export class ModelRequest {
 
   /** True if the model has been given an output since the user last spoke: it is this turn's second request or a later one. */
   get continuesTurn(): boolean {
-    const lastUser = this.input.findLastIndex((item) => item.type === "message" && item.role === "user");
+    const lastUser = this.input.findLastIndex(isUserMessage);
     return this.input.slice(lastUser + 1).some((item) => "output" in item);
   }
 
@@ -47,6 +45,15 @@ export class ModelRequest {
     ];
     return offered.flatMap((tools) => (Array.isArray(tools) ? tools : [])).flatMap(namesOf);
   }
+}
+
+/**
+ * Not a message of codex's own in the user's name. At midnight such a one comes in the middle of a turn, behind a call's
+ * output: it tells the new date (0.169.0).
+ */
+function isUserMessage(item: Record<string, unknown>): boolean {
+  const isUsers = item.type === "message" && item.role === "user";
+  return isUsers && !contentText(item.content).trimStart().startsWith("<environment_context>");
 }
 
 function namesOf(tool: Record<string, unknown>): string[] {

@@ -7,11 +7,11 @@ import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseEvents } from "../../../packages/codex-jsonl/src/index.ts";
-import { oldestCodex } from "../../older-codex/src/index.ts";
-import { type Reply, ScriptedModel } from "../../scripted-model/src/index.ts";
+import { parseEvents } from "@plexum/codex-jsonl";
+import { oldestCodex } from "@plexum/older-codex";
+import { CodexHome, newestCodex } from "@plexum/real-codex";
+import { type Reply, ScriptedModel } from "@plexum/scripted-model";
 import { FIXTURE_CASES, type FixtureCase } from "./fixture-cases.ts";
-import { CodexHome, newestCodex } from "./index.ts";
 
 const FIXTURES = fileURLToPath(new URL("../../../fixtures/codex-exec-stream/", import.meta.url));
 const MCP_SERVER = fileURLToPath(new URL("./fixture-mcp-server.ts", import.meta.url));

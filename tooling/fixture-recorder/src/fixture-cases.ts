@@ -8,7 +8,7 @@ import {
   reasoning,
   say,
   shell,
-} from "../../scripted-model/src/index.ts";
+} from "@plexum/scripted-model";
 
 /** A stream worth keeping: what the model plays, how codex is run, and what the recording shows. */
 export interface FixtureCase {
