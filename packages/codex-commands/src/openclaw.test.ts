@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { openClaw, type PluginApi } from "../test/openclaw.ts";
+import { temporaryFolder } from "../test/temporary-folder.ts";
+import { createInvokePolicies } from "./invoke-policies.ts";
+import { createSessionCommands } from "./session-commands.ts";
+import { listSessionsOnNode, resumeSessionOnNode } from "./sessions-on-node.ts";
+
+const prompt = { sessionId: "0199a213-81c0-7800-8aa1-bbab2a035a53", prompt: "go on" };
+
+/** As a plugin of that host does it: this is checked by its compiler, too. */
+function register(api: PluginApi, codexHome: string): void {
+  const options = { codexHome, cacheFolder: codexHome };
+  for (const command of createSessionCommands(options)) api.registerNodeHostCommand(command);
+  for (const policy of createInvokePolicies()) api.registerNodeInvokePolicy(policy);
+}
+
+test("a plugin hands in what its host gave it, and gets what the node answers", async () => {
+  await using home = await temporaryFolder();
+  const decisions = ["deny", "allow-once"] as const;
+  let asked = 0;
+  const api = openClaw(() => decisions[asked++] ?? "deny");
+  register(api, home.path);
+  expect(await listSessionsOnNode(api.runtime)).toMatchObject({ node: { nodeId: "node-1" }, sessions: [] });
+  expect(asked).toBe(0);
+  await expect(resumeSessionOnNode(api.runtime, prompt)).rejects.toThrow("only once a person has allowed it");
+  await expect(resumeSessionOnNode(api.runtime, prompt)).rejects.toThrow("There is no codex session 0199a213");
+  expect(asked).toBe(2);
+});

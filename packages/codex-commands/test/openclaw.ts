@@ -1,0 +1,93 @@
+/** The part of an OpenClaw plugin's API that the package is used with: as far as types go, and as a host of one node. */
+
+interface NodeHostCommand {
+  command: string;
+  cap?: string;
+  dangerous?: boolean;
+  handle: (paramsJSON?: string | null, io?: { input: unknown }, context?: HandleContext) => Promise<string>;
+}
+
+interface HandleContext {
+  sessionKey?: string;
+  signal?: AbortSignal;
+}
+
+type Transported =
+  | { ok: true; payload?: unknown; payloadJSON?: string | null }
+  | { ok: false; code?: string; message: string; details?: Record<string, unknown> };
+
+type Decision = "allow-once" | "allow-always" | "deny";
+
+interface PolicyContext {
+  nodeId: string;
+  command: string;
+  params: unknown;
+  timeoutMs?: number;
+  config: object;
+  node?: { nodeId: string; displayName?: string; platform?: string; commands?: string[] };
+  approvals?: {
+    request: (input: {
+      title: string;
+      description: string;
+      severity?: "info" | "warning" | "critical";
+      toolName?: string;
+      allowedDecisions?: readonly Decision[];
+      timeoutMs?: number;
+    }) => Promise<{ id?: string; decision?: Decision | null }>;
+  };
+  invokeNode: (input?: { params?: unknown; timeoutMs?: number }) => Promise<Transported>;
+}
+
+interface NodeInvokePolicy {
+  commands: string[];
+  defaultPlatforms?: ("ios" | "android" | "macos" | "windows" | "linux" | "unknown")[];
+  dangerous?: boolean;
+  handle: (context: PolicyContext) => Promise<Transported> | Transported;
+}
+
+export interface PluginApi {
+  registerNodeHostCommand(command: NodeHostCommand): void;
+  registerNodeInvokePolicy(policy: NodeInvokePolicy): void;
+  runtime: {
+    nodes: {
+      list: (params?: { connected?: boolean }) => Promise<{
+        nodes: {
+          nodeId: string;
+          displayName?: string;
+          remoteIp?: string;
+          connected?: boolean;
+          caps?: string[];
+          commands?: string[];
+        }[];
+      }>;
+      invoke: (params: { nodeId: string; command: string; params?: unknown; timeoutMs?: number }) => Promise<unknown>;
+    };
+  };
+}
+
+/** A host whose one node runs what is registered; `decide` is the person who is asked. */
+export function openClaw(decide: () => Decision): PluginApi {
+  const commands: NodeHostCommand[] = [];
+  const policies: NodeInvokePolicy[] = [];
+  const node = { nodeId: "node-1", displayName: "Studio", connected: true };
+  return {
+    registerNodeHostCommand: (command) => void commands.push(command),
+    registerNodeInvokePolicy: (policy) => void policies.push(policy),
+    runtime: {
+      nodes: {
+        list: async () => ({ nodes: [{ ...node, commands: commands.map(({ command }) => command) }] }),
+        invoke: async ({ nodeId, command, params }) => {
+          const invokeNode = async (): Promise<Transported> => {
+            const payloadJSON = await commands
+              .find((known) => known.command === command)
+              ?.handle(JSON.stringify(params));
+            return { ok: true, payloadJSON };
+          };
+          const approvals = { request: async () => ({ id: "approval-1", decision: decide() }) };
+          const policy = policies.find((known) => known.commands.includes(command));
+          return policy?.handle({ nodeId, command, params, config: {}, node, approvals, invokeNode });
+        },
+      },
+    },
+  };
+}
