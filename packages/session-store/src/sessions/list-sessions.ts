@@ -126,7 +126,11 @@ class Lister {
   async #identified(files: readonly RolloutFile[]): Promise<ThreadFile[]> {
     const identified: ThreadFile[] = [];
     for (const file of files) {
-      const threadId = file.threadId ?? (await this.#record(file))?.head?.id ?? UUID.exec(file.name)?.[0];
+      if (isIdentified(file)) {
+        identified.push(file);
+        continue;
+      }
+      const threadId = (await this.#record(file))?.head?.id ?? UUID.exec(file.name)?.[0];
       if (threadId !== undefined) identified.push({ ...file, threadId });
       else this.#warn(file.path, "neither its name nor its first line tells which thread it is of");
     }
@@ -241,6 +245,8 @@ class Lister {
     if (!this.warnings.includes(warning)) this.warnings.push(warning);
   }
 }
+
+const isIdentified = (file: RolloutFile): file is ThreadFile => file.threadId !== undefined;
 
 /** Each once: a copy of a rollout under another thread's name tells the same id. */
 function newestOf(found: readonly Found[], limit: number): Found[] {

@@ -1,5 +1,4 @@
 import { readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { parseRolloutName } from "@plexum/rollout";
 
@@ -31,31 +30,32 @@ export async function rolloutFiles(
   warn: (warning: string) => void,
   signal?: AbortSignal,
 ): Promise<RolloutFile[]> {
+  const names: string[] = [];
+  for (const root of ["sessions", "archived_sessions"]) collectNames(codexHome, root, 1, names, warn);
   const files: RolloutFile[] = [];
-  for (const root of ["sessions", "archived_sessions"])
-    for (const name of namesBelow(codexHome, root, 1, warn)) {
-      const file = look(codexHome, name, warn);
-      if (file === undefined) continue;
-      files.push(file);
-      if (files.length % BATCH > 0) continue;
-      await setImmediate();
-      signal?.throwIfAborted();
-    }
+  for (const [number, name] of names.entries()) {
+    const file = look(codexHome, name, warn);
+    if (file !== undefined) files.push(file);
+    if (number % BATCH < BATCH - 1) continue;
+    await setImmediate();
+    signal?.throwIfAborted();
+  }
   return files;
 }
 
-function* namesBelow(
+function collectNames(
   codexHome: string,
   folder: string,
   depth: number,
+  names: string[],
   warn: (warning: string) => void,
-): Generator<string, void, undefined> {
-  for (const name of list(join(codexHome, folder), warn)) {
+): void {
+  for (const name of list(`${codexHome}/${folder}`, warn)) {
     // What begins with a dot is a mutation's or a system's.
     if (name.startsWith(".")) continue;
     const below = `${folder}/${name}`;
-    if (name.endsWith(".jsonl") || name.endsWith(".jsonl.zst")) yield below;
-    else if (depth < MAX_DEPTH && !name.includes(".")) yield* namesBelow(codexHome, below, depth + 1, warn);
+    if (name.endsWith(".jsonl") || name.endsWith(".jsonl.zst")) names.push(below);
+    else if (depth < MAX_DEPTH && !name.includes(".")) collectNames(codexHome, below, depth + 1, names, warn);
   }
 }
 
@@ -78,7 +78,7 @@ function look(codexHome: string, name: string, warn: (warning: string) => void):
     return {
       name,
       path,
-      threadId: parseRolloutName(name.slice(name.lastIndexOf("/") + 1))?.threadId,
+      threadId: threadIdIn(name.slice(name.lastIndexOf("/") + 1)),
       size: stat.size,
       mtimeMs: stat.mtimeMs,
       archived: name.startsWith("archived_sessions/"),
@@ -88,4 +88,13 @@ function look(codexHome: string, name: string, warn: (warning: string) => void):
     warn(`${path} can't be looked at: ${(error as Error).message}`);
     return undefined;
   }
+}
+
+/** `rollout-YYYY-MM-DDThh-mm-ss-<thread>.jsonl`, as nearly all are: to take its name apart takes as long as to look at the file. */
+const USUAL_NAME = { length: 70, idStart: 28, idEnd: 64 };
+
+function threadIdIn(name: string): string | undefined {
+  return name.length === USUAL_NAME.length && name.startsWith("rollout-") && name.endsWith(".jsonl")
+    ? name.slice(USUAL_NAME.idStart, USUAL_NAME.idEnd)
+    : parseRolloutName(name)?.threadId;
 }

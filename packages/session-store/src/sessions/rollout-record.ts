@@ -63,7 +63,7 @@ export async function readRecord(
     mtimeMs,
     end: tail.end,
     guard: tail.end === size ? await guardAt(handle, size) : "",
-    head: earlier?.head ?? (await readHead(file.path, signal)),
+    head: earlier?.head ?? (await readHead(handle, file.path, signal)),
     timestamp: tail.timestamp ?? earlier?.timestamp,
     lastMessage: tail.lastMessage ?? earlier?.lastMessage,
   };
@@ -153,7 +153,10 @@ async function readWhole(file: RolloutFile, signal?: AbortSignal): Promise<Rollo
   };
 }
 
-async function readHead(path: string, signal?: AbortSignal): Promise<RolloutHead | undefined> {
+async function readHead(handle: FileHandle, path: string, signal?: AbortSignal): Promise<RolloutHead | undefined> {
+  const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(HEAD_BYTES), 0, HEAD_BYTES, 0);
+  const newline = buffer.subarray(0, bytesRead).indexOf(NEWLINE);
+  if (newline > 0) return headOf(buffer.subarray(0, newline));
   for await (const { bytes } of linesOf(path, { chunkBytes: HEAD_BYTES, signal }))
     if (bytes.length > 0) return headOf(bytes);
   return undefined;
@@ -194,6 +197,7 @@ async function readTail(handle: FileHandle, size: number, floor: number, signal?
 
 const TIMESTAMP_KEY = Buffer.from('{"timestamp":"');
 const QUOTE = 0x22;
+const NEWLINE = 0x0a;
 
 function timestampOf(line: Buffer): number | undefined {
   const time = Date.parse(timestampTextOf(line));

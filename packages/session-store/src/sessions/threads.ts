@@ -15,10 +15,11 @@ export interface Thread {
 
 /** A compressed rollout that also stands there plain does not count, as for codex. */
 export function groupByThread(files: readonly ThreadFile[]): Thread[] {
-  const paths = new Set(files.map((file) => file.path));
+  const isCompressed = files.some((file) => file.compressed);
+  const plain = new Set(isCompressed ? files.map((file) => file.path) : []);
   const groups = new Map<string, [ThreadFile, ...ThreadFile[]]>();
   for (const file of files) {
-    if (file.compressed && paths.has(file.path.slice(0, -".zst".length))) continue;
+    if (file.compressed && plain.has(file.path.slice(0, -".zst".length))) continue;
     const group = groups.get(file.threadId);
     if (group === undefined) groups.set(file.threadId, [file]);
     else group.push(file);
