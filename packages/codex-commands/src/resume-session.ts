@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { isAbsolute } from "node:path";
-import { startTurn, type TurnResult } from "@plexum/codex-exec";
+import { type StartTurnOptions, startTurn, type TurnResult } from "@plexum/codex-exec";
 import { isThreadId, listSessions, lockThread, lockWorkspace } from "@plexum/session-store";
 import { MAX_LIMIT } from "./commands.ts";
 import { CodexCommandsError } from "./errors.ts";
@@ -66,14 +66,12 @@ async function assertFolder(folder: string): Promise<void> {
 
 async function runTurn(
   { binary, model, extraArgs, grace, env }: LocalOptions,
-  params: { prompt: string; threadId: string; workspace: string; timeoutMs: number },
+  params: Pick<StartTurnOptions, "prompt" | "threadId" | "workspace" | "timeoutMs">,
   signal: AbortSignal | undefined,
 ): Promise<TurnResult> {
   const { prompt, threadId, workspace, timeoutMs } = params;
-  await using turn = await startTurn({
-    ...{ prompt, threadId, workspace, timeoutMs },
-    ...{ binary, model, extraArgs, grace, env, signal },
-  });
+  const how = { binary, model, extraArgs, grace, env, signal };
+  await using turn = await startTurn({ ...how, prompt, threadId, workspace, timeoutMs });
   // Nobody reads along: leaving the loop drops the events, so that codex never waits for a reader.
   for await (const _event of turn.events) break;
   // Awaited here: leaving the block cancels the turn.

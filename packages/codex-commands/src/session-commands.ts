@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { codexHomeOf } from "@plexum/session-store";
 import { CAPABILITY, LIST_COMMAND, RESUME_COMMAND } from "./commands.ts";
 import { listLocally } from "./list-sessions.ts";
@@ -20,14 +21,16 @@ export interface SessionCommand {
   readonly dangerous?: boolean;
   /**
    * Takes and gives JSON text. The context's signal ends the work, a running turn included.
-   * @throws CodexCommandsError
+   * @throws CodexCommandsError; the signal's reason once it is aborted.
    */
   handle(paramsJSON?: string | null, io?: unknown, context?: { readonly signal?: AbortSignal }): Promise<string>;
 }
 
 /** The commands by which a host lists and resumes the codex sessions of the machine this runs on. */
 export function createSessionCommands(options: SessionCommandsOptions = {}): [SessionCommand, SessionCommand] {
-  const { env = process.env, codexHome = codexHomeOf(env) } = options;
+  const { env = process.env } = options;
+  // Absolute, since codex runs in the session's folder.
+  const codexHome = resolve(options.codexHome ?? codexHomeOf(env));
   const local: LocalOptions = { ...options, codexHome, env: { ...env, CODEX_HOME: codexHome } };
   return [
     {

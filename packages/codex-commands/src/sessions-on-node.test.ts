@@ -300,6 +300,13 @@ describe("a host that takes its time", () => {
     await listed;
   });
 
+  test("a limit without end is one that never comes", async () => {
+    const { runtime } = host([studio], () => new Promise((resolve) => setTimeout(() => resolve(list()), 1e9)));
+    const listed = listSessionsOnNode(runtime, { timeoutMs: Number.POSITIVE_INFINITY });
+    await vi.advanceTimersByTimeAsync(1e9);
+    expect((await listed).sessions).toEqual([SESSION]);
+  });
+
   test("an answer in time leaves no timer behind", async () => {
     const { runtime } = host([studio], () => new Promise((resolve) => setTimeout(() => resolve(list()), 14_000)));
     const listed = listSessionsOnNode(runtime);

@@ -1,3 +1,6 @@
+/** setTimeout takes no more (2^31 - 1 ms, about 24.8 days). */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
 /**
  * What `work` gives, unless it takes longer than `ms` or the signal is aborted: the work is told by its own signal then,
  * and not waited for. What it comes to later is dropped.
@@ -16,7 +19,7 @@ export async function withTimeLimit<T>(
   const ended = Promise.withResolvers<never>();
   const end = () => ended.reject(either.reason);
   either.addEventListener("abort", end, { once: true });
-  const timer = setTimeout(() => timeLimit.abort(onTimeout()), ms);
+  const timer = setTimeout(() => timeLimit.abort(onTimeout()), Math.min(ms, MAX_TIMEOUT_MS));
   try {
     return await Promise.race([work(either), ended.promise]);
   } finally {
