@@ -14,6 +14,8 @@ const schema = z.looseObject({
   timeout_ms: z.optional(z.int().check(z.minimum(1))),
   mcp_registration: z.optional(z.enum(["run", "global"])),
   code_mode_tools: z.optional(z.enum(["direct", "nested"])),
+  session_tools: z.optional(z.boolean()),
+  session_resume: z.optional(z.boolean()),
 });
 
 /** What is expected of each key, for the person who has to mend the file. */
@@ -25,6 +27,8 @@ const EXPECTED: Record<string, string> = {
   timeout_ms: "a whole number of milliseconds from 1",
   mcp_registration: '"run" (for each run alone) or "global" (in codex\'s own config)',
   code_mode_tools: '"direct" (called by the model itself) or "nested" (called from inside its scripts)',
+  session_tools: "true or false: whether agents are offered tools for the codex sessions of this machine",
+  session_resume: "true or false: whether one of these tools resumes sessions",
 };
 
 export interface Config {
@@ -42,6 +46,10 @@ export interface Config {
   readonly mcpRegistration: "run" | "global";
   /** How models that codex drives in code mode call the host's tools: by themselves, or from inside their scripts. */
   readonly codeModeTools: "direct" | "nested";
+  /** Whether the plugin offers the host tools for this machine's codex sessions. */
+  readonly sessionTools: boolean;
+  /** Whether one of them resumes sessions, which runs a prompt with all rights. */
+  readonly sessionResume: boolean;
 }
 
 export interface LoadedConfig {
@@ -97,6 +105,8 @@ function readConfig(content: string, path: string): Omit<LoadedConfig, "path"> {
       timeoutMs: data.timeout_ms,
       mcpRegistration: data.mcp_registration ?? "run",
       codeModeTools: data.code_mode_tools ?? "direct",
+      sessionTools: data.session_tools ?? true,
+      sessionResume: data.session_resume ?? false,
     },
     warnings: unknown.map(
       (key) =>

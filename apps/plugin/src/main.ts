@@ -17,6 +17,11 @@ switch (subcommand) {
     process.exit(await runRelayCommand(args));
     break;
   }
+  case "sessions": {
+    const { sessionsCommand } = await import("./sessions-command.ts");
+    process.exitCode = await sessionsCommand(args);
+    break;
+  }
   case "mcp-unregister": {
     const { unregister } = await import("./unregister.ts");
     process.exitCode = await unregister(args);

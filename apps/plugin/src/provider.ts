@@ -1,11 +1,13 @@
 import type { TurnResult } from "@plexum/codex-exec";
 import type {
+  CallToolResult,
   Host,
   MutateReport,
   MutateRequest,
   ProviderEvent,
   StreamContext,
   StreamRequest,
+  ToolCall,
 } from "@plexum/plugin-sdk";
 import { codexHomeOf, lockWorkspace, WorkspaceThread } from "@plexum/session-store";
 import type { Config } from "./config.ts";
@@ -15,6 +17,7 @@ import type { Log } from "./log.ts";
 import { mutateThread } from "./mutate-thread.ts";
 import { promptOf } from "./prompt.ts";
 import { type RunTurnOptions, runTurn, type TurnEnd } from "./run-turn.ts";
+import { callSessionTool } from "./session-tools.ts";
 
 /** Does on codex what the host asks for. */
 export class Provider {
@@ -80,6 +83,10 @@ export class Provider {
     const report = await mutateThread(request, options);
     this.#logFor(request.workspace)("info", "mutated the thread", { ...report });
     return report;
+  }
+
+  callTool(call: ToolCall, { signal }: { signal: AbortSignal }): Promise<CallToolResult> {
+    return callSessionTool(call, this.#config, this.#env, signal);
   }
 
   #logFor(workspace: string): Log {

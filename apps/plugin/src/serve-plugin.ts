@@ -35,6 +35,10 @@ class CodexPlugin implements Plugin {
     return (await this.#loaded()).mutate(...args);
   }
 
+  async callTool(...args: Parameters<Provider["callTool"]>): ReturnType<Provider["callTool"]> {
+    return (await this.#loaded()).callTool(...args);
+  }
+
   #loaded(): Promise<Provider> {
     if (this.#provider === undefined) throw new Error("the host asked for something before the handshake");
     return this.#provider;
