@@ -110,10 +110,13 @@ class Lister {
     const files = await rolloutFiles(this.#codexHome, (warning) => this.warnings.push(warning), this.#signal);
     const candidates = this.#candidates(groupByThread(await this.#identified(files)), await this.#prompts());
     let newest: Found[] = [];
-    for (let next = 0; next < candidates.length; next += BATCH) {
+    for (let next = 0, size = 0; next < candidates.length; next += size) {
       const last = newest[limit - 1];
       if (last !== undefined && last.time >= (candidates[next]?.bound ?? 0)) break;
-      const batch = candidates.slice(next, next + BATCH).map((candidate) => this.#find(candidate));
+      // Without a filter nearly all that are read are listed: no more than that.
+      const missing = limit - newest.length;
+      size = this.#filter === "" && missing > 0 ? Math.min(missing, BATCH) : BATCH;
+      const batch = candidates.slice(next, next + size).map((candidate) => this.#find(candidate));
       newest = newestOf([...newest, ...(await Promise.all(batch)).filter((found) => found !== undefined)], limit);
     }
     const sessions: Session[] = [];

@@ -40,7 +40,7 @@ export interface MessageCount {
 
 /** The first line is some 22 KB. */
 const HEAD_BYTES = 32 * 1024;
-const TAIL_BYTES = 32 * 1024;
+const TAIL_BYTES = 64 * 1024;
 
 /**
  * Reads as little of a rollout as tells where it was, when it was last used and what the user said last: the first line, and
