@@ -61,10 +61,10 @@ export class SessionIndex {
   /** Writes it if anything is new, with what is known of these files and no others. A failure costs time later, and nothing else. */
   async save(names: Iterable<string>): Promise<void> {
     if (!this.#changed) return;
-    const kept = Array.from(names, (name) => JSON.stringify(name)).flatMap((key) => {
-      const text = this.#lines.get(key);
-      return text === undefined ? [] : [`${key}\t${text}\n`];
-    });
+    const wanted = new Set(names);
+    const kept = Array.from(this.#lines)
+      .filter(([key]) => wanted.has(nameOf(key)))
+      .map(([key, text]) => `${key}\t${text}\n`);
     const fresh = `${this.#path}.${randomUUID()}.new`;
     try {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 });
@@ -74,5 +74,13 @@ export class SessionIndex {
     } catch {
       await rm(fresh, { force: true }).catch(() => {});
     }
+  }
+}
+
+function nameOf(key: string): string {
+  try {
+    return JSON.parse(key);
+  } catch {
+    return "";
   }
 }

@@ -8,27 +8,27 @@ export interface ThreadFile extends RolloutFile {
 
 export interface Thread {
   readonly id: string;
-  readonly files: readonly [ThreadFile, ...ThreadFile[]];
+  readonly files: [ThreadFile, ...ThreadFile[]];
   /** When one of them was last changed, in milliseconds since 1970. */
-  readonly mtimeMs: number;
+  mtimeMs: number;
 }
 
 /** A compressed rollout that also stands there plain does not count, as for codex. */
 export function groupByThread(files: readonly ThreadFile[]): Thread[] {
   const isCompressed = files.some((file) => file.compressed);
   const plain = new Set(isCompressed ? files.map((file) => file.path) : []);
-  const groups = new Map<string, [ThreadFile, ...ThreadFile[]]>();
+  const threads = new Map<string, Thread>();
   for (const file of files) {
     if (file.compressed && plain.has(file.path.slice(0, -".zst".length))) continue;
-    const group = groups.get(file.threadId);
-    if (group === undefined) groups.set(file.threadId, [file]);
-    else group.push(file);
+    const thread = threads.get(file.threadId);
+    if (thread === undefined) {
+      threads.set(file.threadId, { id: file.threadId, files: [file], mtimeMs: file.mtimeMs });
+    } else {
+      thread.files.push(file);
+      thread.mtimeMs = Math.max(thread.mtimeMs, file.mtimeMs);
+    }
   }
-  return Array.from(groups, ([id, group]) => ({
-    id,
-    files: group,
-    mtimeMs: group.reduce((latest, file) => Math.max(latest, file.mtimeMs), 0),
-  }));
+  return Array.from(threads.values());
 }
 
 /** The file that codex would resume a thread from: of a thread that was reverted, one of several. */
