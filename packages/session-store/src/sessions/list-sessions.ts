@@ -120,7 +120,8 @@ class Lister {
       newest = newestOf([...newest, ...(await Promise.all(batch)).filter((found) => found !== undefined)], limit);
     }
     const sessions: Session[] = [];
-    for (const found of newest) sessions.push(await this.#counted(found));
+    for (let next = 0; next < newest.length; next += BATCH)
+      sessions.push(...(await Promise.all(newest.slice(next, next + BATCH).map((found) => this.#counted(found)))));
     await this.#index.save([HISTORY_NAME, ...files.map((file) => file.name)]);
     return sessions;
   }
