@@ -7,7 +7,7 @@ import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ListSessionsOptions, listSessions } from "../packages/session-store/src/index.ts";
+import { type ListSessionsOptions, listSessions } from "@plexum/session-store";
 import { median, milliseconds } from "./figures.ts";
 
 const [count = 5_000, megabytes = 300] = process.argv.slice(2).map(Number);
@@ -67,7 +67,7 @@ async function timed(run: () => Promise<unknown>): Promise<Timed> {
 /** The first call of a process: what it takes, and by how many MiB the peak of resident memory grows. */
 function inFreshProcess(): { ms: number; grown: number } {
   const program = `
-    import { listSessions } from ${JSON.stringify(import.meta.resolve("../packages/session-store/src/index.ts"))};
+    import { listSessions } from ${JSON.stringify(import.meta.resolve("@plexum/session-store"))};
     const peak = () => process.resourceUsage().maxRSS / 1024;
     const [before, start] = [peak(), performance.now()];
     await listSessions(${JSON.stringify({ codexHome, cacheFolder })});

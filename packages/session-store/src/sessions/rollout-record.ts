@@ -33,7 +33,7 @@ interface RolloutHead {
   readonly continues: boolean;
 }
 
-export interface MessageCount {
+interface MessageCount {
   readonly events: number;
   readonly items: number;
 }
