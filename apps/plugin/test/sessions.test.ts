@@ -79,6 +79,25 @@ describe.each([oldestCodex, newestCodex])("the sessions of codex $version", (cod
   });
 });
 
+test("processes that list at the same time share one index, and list the same", async () => {
+  await using harness = await Harness.create({ codex: newestCodex, script: () => say("ok") });
+  const plugin = await harness.plugin();
+  for (const name of ["one", "two", "three"]) {
+    await turn(plugin, harness.request(name, { agent: { agent_id: "alice", workspace: join(harness.folder, name) } }));
+  }
+  for (let round = 0; round < 3; round++) {
+    const lists = await Promise.all([1, 2, 3, 4].map(() => sessions(harness, "--json")));
+    for (const { stdout, stderr } of lists) {
+      expect(stderr).toBe("");
+      expect(JSON.parse(stdout).map(({ lastMessage }: { lastMessage: string }) => lastMessage)).toEqual([
+        "three",
+        "two",
+        "one",
+      ]);
+    }
+  }
+});
+
 test("resuming is off unless switched on, and both tools can be switched off", async () => {
   await using harness = await Harness.create({ codex: newestCodex });
   const plugin = await harness.plugin();
