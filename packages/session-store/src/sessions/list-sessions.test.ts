@@ -12,7 +12,7 @@ const lister =
     listSessions({ codexHome, cacheFolder: join(codexHome, "cache"), ...options });
 
 const session = (number: number, minute: number, text = `message ${number}`) =>
-  meta(at(0), threadId(number), `/work/${number}`) + said(at(minute), text);
+  meta(at(0), threadId(number), `/project/${number}`) + said(at(minute), text);
 
 const ids = (list: { sessions: { id: string }[] }) => list.sessions.map(({ id }) => id);
 
@@ -42,7 +42,7 @@ describe("which, and how many", () => {
     await writeRollout(folder.path, threadId(1), session(1, 1, "Fix the [Bug] in É.ts"));
     await writeRollout(folder.path, threadId(2), session(2, 2));
     const list = lister(folder.path);
-    for (const filter of ["the [bug] IN é", threadId(1).toUpperCase(), "/WORK/1"])
+    for (const filter of ["the [bug] IN é", threadId(1).toUpperCase(), "/PROJECT/1"])
       expect(ids(await list({ filter }))).toEqual([threadId(1)]);
     for (const filter of [".*", "nothing of it", "x".repeat(1_000_000)])
       expect(ids(await list({ filter }))).toEqual([]);
@@ -89,7 +89,11 @@ describe("what the user said", () => {
 
   test("not what codex says in the user's name, also where no event tells them apart", async () => {
     const injected = [
-      item(at(1), "# AGENTS.md instructions for /work\n\n<INSTRUCTIONS>\nx\n</INSTRUCTIONS>", "<environment_context>x"),
+      item(
+        at(1),
+        "# AGENTS.md instructions for /project\n\n<INSTRUCTIONS>\nx\n</INSTRUCTIONS>",
+        "<environment_context>x",
+      ),
       item(at(1), "<user_instructions>x</user_instructions>"),
       item(at(1), "<turn_aborted>\nx\n</turn_aborted>"),
       line(at(1), "event_msg", { type: "user_message", message: "\n<environment_context>x</environment_context>" }),
@@ -157,7 +161,15 @@ describe("history.jsonl", () => {
     const { sessions, warnings } = await list();
     const plain = { archived: false, compressed: false };
     expect(sessions).toEqual([
-      { id: threadId(1), updatedAt: at(30), lastMessage: "two", cwd: "/work/1", file: path, messageCount: 2, ...plain },
+      {
+        id: threadId(1),
+        updatedAt: at(30),
+        lastMessage: "two",
+        cwd: "/project/1",
+        file: path,
+        messageCount: 2,
+        ...plain,
+      },
       expect.objectContaining({ id: threadId(2), updatedAt: at(20), messageCount: 1 }),
       {
         id: threadId(3),
@@ -248,7 +260,7 @@ describe("one damaged file is a warning, not a failed list", () => {
   test("a fork whose parent is gone is listed with what it has", async () => {
     await using folder = await temporaryFolder();
     const base = { history_base: { thread_id: threadId(9), end_ordinal_exclusive: 1, end_byte_offset: 10 } };
-    await writeRollout(folder.path, threadId(1), meta(at(0), threadId(1), "/work", base) + said(at(1), "mine"));
+    await writeRollout(folder.path, threadId(1), meta(at(0), threadId(1), "/project", base) + said(at(1), "mine"));
     const { sessions, warnings } = await lister(folder.path)();
     expect(sessions).toMatchObject([{ lastMessage: "mine", messageCount: 1 }]);
     expect(warnings).toEqual([expect.stringContaining(threadId(9))]);
