@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readSync } from "node:fs";
 
 /** A running process. `pid` and `started` together name it for good: a pid alone may be given to another process. */
 export interface RunningProcess {
@@ -23,6 +23,9 @@ export function listProcesses(marker: string): RunningProcess[] {
   return fromPs(marker);
 }
 
+/** The kernel's own threads have this flag, and no environment. */
+const PF_KTHREAD = 0x00200000;
+
 function fromProc(marker: string): RunningProcess[] {
   const processes: RunningProcess[] = [];
   for (const name of names("/proc")) {
@@ -33,11 +36,12 @@ function fromProc(marker: string): RunningProcess[] {
     // The program's name stands in parentheses and may itself hold spaces and parentheses.
     const [state, parent, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     if (state === "Z" || state === "X") continue;
+    const isKernels = (Number(rest[4]) & PF_KTHREAD) !== 0;
     processes.push({
       pid,
       parent: Number(parent),
       started: rest[17] ?? "",
-      isMarked: read(`/proc/${name}/environ`)?.includes(marker) ?? false,
+      isMarked: !isKernels && (read(`/proc/${name}/environ`)?.includes(marker) ?? false),
     });
   }
   return processes;
@@ -51,12 +55,26 @@ function names(folder: string): string[] {
   }
 }
 
-/** Undefined for a process that has ended meanwhile or belongs to someone else. */
+let room = Buffer.allocUnsafe(64 * 1024);
+
+/**
+ * Undefined for a process that has ended meanwhile or belongs to someone else. What is returned holds until the next call.
+ * A turn looks at the whole process table several times: this takes half the time of `readFileSync`.
+ */
 function read(path: string): Buffer | undefined {
+  let file: number | undefined;
   try {
-    return readFileSync(path);
+    file = openSync(path, "r");
+    for (let length = 0; ; ) {
+      const bytesRead = readSync(file, room, length, room.length - length, null);
+      if (bytesRead === 0) return room.subarray(0, length);
+      length += bytesRead;
+      if (length === room.length) room = Buffer.concat([room], room.length * 2);
+    }
   } catch {
     return undefined;
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }
 
