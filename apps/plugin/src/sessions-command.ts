@@ -49,7 +49,7 @@ async function list(env: NodeJS.ProcessEnv, flags: ListFlags): Promise<number> {
   for (const warning of warnings) process.stderr.write(`warning: ${plain(warning)}\n`);
   if (flags.json) print(JSON.stringify(sessions, null, 2));
   else if (sessions.length === 0) print("no sessions");
-  else table(["session", "when", "messages", "last message", "folder"], sessions.map(row));
+  else table(["session", "when", "messages", "last message", "folder"], sessions.map(row), [3, 4]);
   return 0;
 }
 
@@ -93,6 +93,7 @@ async function show(env: NodeJS.ProcessEnv, id: string, asJson: boolean): Promis
     table(
       ["turn", "call", "tool", "bytes", "≈ tokens"],
       calls.map(({ turn, id, tool, bytes, tokens }) => [String(turn), id, tool, String(bytes), String(tokens)]),
+      [2],
     );
   print(`${calls.length} calls, ${total} bytes, about ${Math.ceil(total / BYTES_PER_TOKEN)} tokens in every request`);
   return 0;
@@ -106,21 +107,32 @@ const plain = (text: string) =>
     .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, " ")
     .trim();
 
-/** Columns as wide as they need, the last ones cut to what the terminal has. */
-function table(head: readonly string[], rows: readonly string[][]): void {
+/** A column narrower than this says nothing. */
+const MIN_CUT_WIDTH = 12;
+
+/**
+ * Columns as wide as they need, within the terminal. What does not fit is taken from the columns that may be cut, which
+ * share what the others leave; where that is too little for all of them, the last is left out.
+ */
+function table(head: readonly string[], rows: readonly (readonly string[])[], cuttable: readonly number[]): void {
   const lines = [head, ...rows].map((cells) => cells.map(plain));
-  let room = (process.stdout.columns ?? 160) - 2 * (head.length - 1);
-  const widths = head.map((_, column) => {
-    const needed = Math.max(...lines.map((cells) => cells[column]?.length ?? 0));
-    const left = head.length - column - 1;
-    const width = Math.max(4, Math.min(needed, left === 0 ? room : Math.max(36, Math.floor(room / 2))));
-    room -= width;
-    return width;
-  });
+  const needed = head.map((_, column) => Math.max(...lines.map((cells) => cells[column]?.length ?? 0)));
+  const fixed = needed.filter((_, column) => !cuttable.includes(column)).reduce((sum, width) => sum + width + 2, 0);
+  const terminal = process.stdout.columns ?? 160;
+  const mostCut = Math.max(1, Math.floor((terminal - fixed + 2) / (MIN_CUT_WIDTH + 2)));
+  const cut = cuttable.slice(0, mostCut);
+  let room = terminal - fixed - 2 * (cut.length - 1);
+  const widths = [...needed];
+  for (const [index, column] of cut.entries()) {
+    const share = Math.max(1, Math.floor(room / (cut.length - index)));
+    widths[column] = Math.min(needed[column] ?? 0, share);
+    room -= widths[column] ?? 0;
+  }
+  const shown = head.map((_, column) => column).filter((column) => !cuttable.includes(column) || cut.includes(column));
   for (const cells of lines)
     print(
-      cells
-        .map((text, column) => cell(text, widths[column] ?? 4))
+      shown
+        .map((column) => cell(cells[column] ?? "", widths[column] ?? 0))
         .join("  ")
         .trimEnd(),
     );
