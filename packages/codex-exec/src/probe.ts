@@ -71,7 +71,8 @@ async function askVersion(codex: CodexBinary, env: NodeJS.ProcessEnv, timeout: n
       { cause },
     );
   });
-  const version = /(\d+\.\d+\.\d+\S*)/.exec(answer.stdout)?.[1];
+  // "codex-cli 0.169.0" (0.100.0 to 0.169.0): many a program that is not codex answers with a number too.
+  const version = /^codex\S* (\d+\.\d+\.\d+\S*)/m.exec(answer.stdout)?.[1];
   if (version !== undefined) return version;
   throw new CodexExecError(
     "spawn_failed",
