@@ -1,51 +1,65 @@
-import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
-import { promisify } from "node:util";
 import { startTurn } from "@plexum/codex-exec";
+import { Block, installsPackage, notRun, testReadme } from "@plexum/readme-test";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { ScriptedModel, say } from "@plexum/scripted-model";
-import { expect, test } from "vitest";
+import { expect } from "vitest";
+import { createInvokePolicies } from "./index.ts";
 
 const root = join(import.meta.dirname, "..");
 
 /** Runs the README's plugin on a host of one node, whose person says yes to everything. */
 const HOST = `
-import { openClaw } from "../test/openclaw.ts";
+import { openClaw } from "./openclaw.ts";
 import { goOn } from "./nodes.ts";
 import { register } from "./plugin.ts";
 
 const api = openClaw(() => "allow-once");
 register(api);
-await goOn(api.runtime, "PROJECT", "And now?");
+await goOn(api.runtime, "project", "And now?");
 `;
 
-test("the README's programs run as they stand there", async () => {
-  const readme = await readFile(join(root, "README.md"), "utf8");
-  const [local = "", plugin = "", nodes = ""] = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, code = ""]) => code);
-  await using model = await ScriptedModel.start([say("noted"), say("At the start."), say("Further on.")]);
+/** Runs a program on a machine with one session, in which the model has still something to say. */
+async function runWithSession(block: Block, workspace: string, reply: string) {
+  await using model = await ScriptedModel.start([say("noted"), say(reply)]);
   await using home = await CodexHome.create({ baseUrl: model.baseUrl });
   const path = [dirname(newestCodex.path), process.env.PATH].join(delimiter);
   const env = { ...home.env, XDG_CACHE_HOME: join(home.path, "cache"), PATH: path };
-  // Inside the package, where its own name leads to it.
-  const folder = await mkdtemp(join(root, ".readme-"));
-  try {
-    const workspace = join(folder, "project");
-    await mkdir(workspace);
-    const turn = await startTurn({ prompt: "Begin.", workspace, env });
-    const { threadId } = await turn.result;
-    await writeFile(join(folder, "local.ts"), local);
-    await writeFile(join(folder, "plugin.ts"), plugin);
-    await writeFile(join(folder, "nodes.ts"), nodes);
-    await writeFile(join(folder, "host.ts"), HOST);
-    const run = async (name: string) =>
-      (await promisify(execFile)(process.execPath, [join(folder, name)], { cwd: folder, env })).stdout;
-    expect(await run("local.ts")).toBe(`${workspace}: Begin.\nAt the start.\n`);
-    const [heading, line, ...rest] = (await run("host.ts")).split("\n");
+  await mkdir(workspace);
+  const turn = await startTurn({ prompt: "Begin.", workspace, env });
+  const { threadId } = await turn.result;
+  const { stdout } = await block.run({ env });
+  return { threadId, stdout };
+}
+
+testReadme(join(root, "README.md"), {
+  "install.sh": installsPackage(root),
+  "local.ts": async (block) => {
+    const workspace = join(block.folder, "here");
+    const { stdout } = await runWithSession(block, workspace, "At the start.");
+    expect(stdout).toBe(`${workspace}: Begin.\nAt the start.\n`);
+  },
+  "plugin.ts": notRun("it is run with nodes.ts"),
+  "refused.json": async (block) => {
+    const { message, ...rest } = JSON.parse(block.text);
+    const [, resume] = createInvokePolicies();
+    const invokeNode = async () => ({ ok: true as const });
+    expect(message).toBe("…");
+    expect(await resume.handle({ nodeId: "node-1", command: String(resume.commands[0]), invokeNode })).toEqual({
+      ...rest,
+      message: expect.stringContaining("once a person has allowed it"),
+    });
+  },
+  "nodes.ts": async (block) => {
+    const workspace = join(block.folder, "project");
+    await copyFile(join(root, "test", "openclaw.ts"), join(block.folder, "openclaw.ts"));
+    const host = new Block("host.ts", HOST, block.folder);
+    await writeFile(host.path, host.text);
+    const { threadId, stdout } = await runWithSession(host, workspace, "Further on.");
+    const [heading, line, ...rest] = stdout.split("\n");
     expect(heading).toBe("Codex sessions on Studio:");
-    expect(line).toMatch(new RegExp(`^- ${threadId} · .* · Where were we\\?$`));
+    expect(line).toMatch(new RegExp(`^- ${threadId} · .* · Begin\\.$`));
     expect(rest).toEqual([`going on in ${workspace}`, "Further on.", ""]);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  },
 });

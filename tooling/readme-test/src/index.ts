@@ -1,0 +1,3 @@
+export { Block } from "./block.ts";
+export { installsPackage } from "./install-line.ts";
+export { notRun, testReadme } from "./test-readme.ts";
