@@ -14,7 +14,12 @@ export interface InstallOptions {
   /** The profile's folder; made if it is not there. */
   readonly profile: string;
   /** What goes into `manifest.json`. `executable` is the bare name of the launcher. */
-  readonly manifest: { readonly name: string; readonly version: string; readonly executable: string };
+  readonly manifest: {
+    readonly name: string;
+    readonly version: string;
+    readonly executable: string;
+    readonly [key: string]: unknown;
+  };
   readonly program: Program;
   /** The Node that is to run it: an absolute path. Default: the one that runs this. */
   readonly node?: string;
