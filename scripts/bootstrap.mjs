@@ -38,7 +38,10 @@ function pnpm(...command) {
   if (npm === undefined) throw new Error("Run this by npm: `npm start` or `npm test`.");
   const [file, prefix] = npm.includes("pnpm")
     ? [npm, []]
-    : [process.execPath, [npm, "exec", "--yes", "--loglevel=error", `--package=${packageManager}`, "--", "pnpm"]];
+    : [
+        process.execPath,
+        [npm, "exec", "--yes", "--loglevel=error", "--prefer-offline", `--package=${packageManager}`, "--", "pnpm"],
+      ];
   const { status, signal, error } = spawnSync(file, [...prefix, ...command], {
     cwd: root,
     stdio: "inherit",
