@@ -1,7 +1,8 @@
-import { enableCompileCache } from "node:module";
+import module from "node:module";
 
-// Started anew for each host and each codex: what was compiled once is not compiled again.
-enableCompileCache();
+// Started anew for each host and each codex: what was compiled once is not compiled again. (A Node that is too old has no
+// such function, and the doctor says that it is too old.)
+module.enableCompileCache?.();
 
 const [subcommand, ...args] = process.argv.slice(2);
 
@@ -20,6 +21,11 @@ switch (subcommand) {
   case "sessions": {
     const { sessionsCommand } = await import("./sessions-command.ts");
     process.exitCode = await sessionsCommand(args);
+    break;
+  }
+  case "doctor": {
+    const { doctor } = await import("./doctor/doctor.ts");
+    process.exit(await doctor(args));
     break;
   }
   case "mcp-unregister": {
