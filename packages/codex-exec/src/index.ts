@@ -1,7 +1,7 @@
 export { CodexExecError, type CodexExecErrorCode } from "./errors.ts";
 export { type ImageLeftover, imageLeftovers } from "./image-leftovers.ts";
 export type { PromptImage } from "./images.ts";
-export { type OrphanedTurn, orphanedTurns } from "./orphaned-turns.ts";
+export { type OrphanedTurn, type OrphanedTurnsOptions, orphanedTurns } from "./orphaned-turns.ts";
 export {
   type CodexProbe,
   NEWEST_TESTED_VERSION,

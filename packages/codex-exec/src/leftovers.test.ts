@@ -61,6 +61,8 @@ test("what a turn leaves whose owner and guard were killed is found, and ended; 
   const [orphaned, ...others] = ofThisTest();
   expect(others).toEqual([]);
   expect(orphaned?.processes).toContainEqual({ pid: codex, command: expect.stringContaining("codex exec --image") });
+  expect(orphanedTurns({ codexHome: home.path })).toMatchObject([{ owner: owner.pid }]);
+  expect(orphanedTurns({ codexHome: folder.path })).toEqual([]);
   // codex still has it.
   expect(await imageLeftovers()).toEqual([]);
 

@@ -1,4 +1,5 @@
 import { readlinkSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { MARKER_VARIABLE } from "./marker.ts";
 import { ProcessFamily } from "./process-family.ts";
 import { commandOf, environmentOf, listProcesses, type RunningProcess } from "./processes.ts";
@@ -12,6 +13,11 @@ export interface OrphanedTurn {
   end(): Promise<void>;
 }
 
+export interface OrphanedTurnsOptions {
+  /** Only those whose codex keeps its files there. Default: all. */
+  readonly codexHome?: string;
+}
+
 const OWNER = new RegExp(`^${MARKER_VARIABLE}=(owner:(\\d+):\\S+) `);
 
 /**
@@ -19,14 +25,17 @@ const OWNER = new RegExp(`^${MARKER_VARIABLE}=(owner:(\\d+):\\S+) `);
  *
  * A pid says something only to those who count alike: processes of other containers are left out.
  */
-export function orphanedTurns(): OrphanedTurn[] {
+export function orphanedTurns(options: OrphanedTurnsOptions = {}): OrphanedTurn[] {
   if (process.platform !== "linux") return [];
   const processes = listProcesses(`${MARKER_VARIABLE}=owner:`);
   const byPid = new Map(processes.map((one) => [one.pid, one]));
   const turns = new Map<string, { owner: number; members: RunningProcess[] }>();
   for (const member of processes) {
-    const marker = member.isMarked && isOurs(member.pid) ? ownerOf(member.pid) : undefined;
+    if (!member.isMarked || !isOurs(member.pid)) continue;
+    const environment = environmentOf(member.pid) ?? [];
+    const marker = ownerIn(environment);
     if (marker === undefined || startedBefore(byPid.get(marker.pid), member)) continue;
+    if (options.codexHome !== undefined && codexHomeIn(environment) !== resolve(options.codexHome)) continue;
     const turn = turns.get(marker.text) ?? { owner: marker.pid, members: [] };
     turns.set(marker.text, turn);
     turn.members.push(member);
@@ -38,12 +47,18 @@ export function orphanedTurns(): OrphanedTurn[] {
   }));
 }
 
-function ownerOf(pid: number): { text: string; pid: number } | undefined {
-  for (const entry of environmentOf(pid) ?? []) {
+function ownerIn(environment: readonly string[]): { text: string; pid: number } | undefined {
+  for (const entry of environment) {
     const [, text, owner] = OWNER.exec(entry) ?? [];
     if (text !== undefined) return { text, pid: Number(owner) };
   }
   return undefined;
+}
+
+function codexHomeIn(environment: readonly string[]): string {
+  const valueOf = (name: string) =>
+    environment.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
+  return resolve(valueOf("CODEX_HOME") || join(valueOf("HOME"), ".codex"));
 }
 
 /** Otherwise the pid has been given to another process since. Linux counts the clock's ticks since it was started. */

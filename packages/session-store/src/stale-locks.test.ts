@@ -41,7 +41,7 @@ describe("the lock of a thread without a rollout", () => {
     await access(join(folderOf(folder.path), `${gone}.lock`));
   });
 
-  test("stays while it is young: codex names a thread before it has a rollout", async () => {
+  test("stays while it is young", async () => {
     await using folder = await temporaryFolder();
     await using _held = await home(folder.path);
     expect(await staleThreadLocks(folder.path)).toEqual([]);

@@ -7,7 +7,7 @@ import { rolloutFiles } from "./sessions/rollout-files.ts";
 import { isThreadId } from "./thread-id.ts";
 
 export interface StaleThreadLocksOptions {
-  /** Younger files are left out, in milliseconds. Default 1 minute: codex names a thread before it has a rollout. */
+  /** Younger files are left out, in milliseconds. Default 1 second; less than 20 ms are too few to be safe. */
   readonly minAgeMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -30,7 +30,7 @@ export async function staleThreadLocks(
   codexHome: string,
   options: StaleThreadLocksOptions = {},
 ): Promise<StaleThreadLock[]> {
-  const { minAgeMs = 60_000, signal } = options;
+  const { minAgeMs = 1000, signal } = options;
   const folder = join(codexHome, THREAD_LOCKS);
   const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === "ENOENT") return [];

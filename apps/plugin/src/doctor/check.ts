@@ -34,11 +34,11 @@ export interface Check {
 export const ok = (title: string, detail?: string): Outcome => ({ status: "ok", title, detail });
 
 /** What can't be looked at before something else is mended. */
-export const unchecked = (because: string): Outcome => ({
+export const unchecked = (because: string, first: string): Outcome => ({
   status: "warning",
   title: `not checked: ${because}`,
   meaning: "Nothing is known of it.",
-  remedy: "Mend the other first.",
+  remedy: `Mend ${first} first.`,
 });
 
 /** At most so many lines, and how many more there are. */

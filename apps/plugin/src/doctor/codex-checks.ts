@@ -9,7 +9,12 @@ export const codexFound: Check = {
     'Install codex ("npm install -g @openai/codex"), or give its absolute path as "binary" in the plugin\'s config.',
   timeoutMs: 25_000,
   async run(context) {
-    return ok((await context.codex()).path);
+    const { path } = await context.codex();
+    const isConfigured = await context.loadedConfig().then(
+      () => true,
+      () => false,
+    );
+    return ok(isConfigured ? path : `${path}, by the defaults, since the config can't be read`);
   },
 };
 
@@ -49,5 +54,5 @@ async function ifFound(
   look: (codex: Awaited<ReturnType<Context["codex"]>>) => Outcome,
 ): Promise<Outcome> {
   const codex = await context.codex().catch(() => undefined);
-  return codex === undefined ? unchecked("codex was not found") : look(codex);
+  return codex === undefined ? unchecked("codex was not found", "codex-found") : look(codex);
 }

@@ -102,8 +102,8 @@ export const leftoverProcesses = leftovers({
   one: "turn whose plugin is gone",
   several: "turns whose plugins are gone",
   mended: "Ended",
-  async find() {
-    return orphanedTurns().map((turn) => ({ text: processesText(turn), mend: done(() => turn.end()) }));
+  async find({ codexHome }) {
+    return orphanedTurns({ codexHome }).map((turn) => ({ text: processesText(turn), mend: done(() => turn.end()) }));
   },
 });
 
@@ -130,10 +130,11 @@ const registrations = leftovers({
 export const leftoverRegistrations: Check = {
   ...registrations,
   async run(context, signal) {
-    if ((await context.codex().catch(() => undefined)) === undefined) return unchecked("codex was not found");
+    if ((await context.codex().catch(() => undefined)) === undefined)
+      return unchecked("codex was not found", "codex-found");
     const config = await context.loadedConfig().catch(() => undefined);
     // Whether they are wanted stands in the config.
-    return config === undefined ? unchecked("the config can't be read") : registrations.run(context, signal);
+    return config === undefined ? unchecked("the config can't be read", "config") : registrations.run(context, signal);
   },
 };
 
