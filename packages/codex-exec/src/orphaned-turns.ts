@@ -56,9 +56,9 @@ function ownerIn(environment: readonly string[]): { text: string; pid: number } 
 }
 
 function codexHomeIn(environment: readonly string[]): string {
-  const valueOf = (name: string) =>
+  const variable = (name: string) =>
     environment.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
-  return resolve(valueOf("CODEX_HOME") || join(valueOf("HOME"), ".codex"));
+  return resolve(variable("CODEX_HOME") || join(variable("HOME"), ".codex"));
 }
 
 /** Otherwise the pid has been given to another process since. Linux counts the clock's ticks since it was started. */
