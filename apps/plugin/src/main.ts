@@ -3,8 +3,8 @@ import module from "node:module";
 
 const [subcommand, ...args] = process.argv.slice(2);
 
-// Nothing else is loaded before this is known: what an older Node lacks would say less.
-if (isOlder(process.versions.node, 22, 18)) {
+// Nothing else is loaded before this is known: what an older Node lacks would say less. The doctor says it in its own way.
+if (subcommand !== "doctor" && isOlder(process.versions.node, 22, 18)) {
   process.stderr.write(
     `plexum-openai-provider needs Node 22.18 or later, and this is ${process.versions.node} (${process.execPath}).\n`,
   );
@@ -12,7 +12,7 @@ if (isOlder(process.versions.node, 22, 18)) {
 }
 
 // Started anew for each host and each codex: what was compiled once is not compiled again.
-module.enableCompileCache();
+module.enableCompileCache?.();
 
 switch (subcommand) {
   case undefined: {
@@ -43,6 +43,11 @@ switch (subcommand) {
   case "sessions": {
     const { sessionsCommand } = await import("./sessions-command.ts");
     process.exitCode = await sessionsCommand(args);
+    break;
+  }
+  case "doctor": {
+    const { doctor } = await import("./doctor/doctor.ts");
+    process.exit(await doctor(args));
     break;
   }
   case "mcp-unregister": {

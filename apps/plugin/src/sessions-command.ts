@@ -1,6 +1,7 @@
-import { parseArgs, stripVTControlCharacters } from "node:util";
+import { parseArgs } from "node:util";
 import { findRollout, readToolCalls } from "@plexum/rollout";
 import { codexHomeOf, listSessions, type Session } from "@plexum/session-store";
+import { plain } from "./plain.ts";
 
 const USAGE = `usage: plexum-openai-provider sessions [--filter TEXT] [--limit 1..50] [--archived] [--json]
        plexum-openai-provider sessions show ID [--json]
@@ -105,12 +106,6 @@ async function show(env: NodeJS.ProcessEnv, id: string, asJson: boolean): Promis
 }
 
 const print = (text: string) => process.stdout.write(`${text}\n`);
-
-/** On one line, and without what could move the cursor or turn the reading around. */
-const plain = (text: string) =>
-  stripVTControlCharacters(text)
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, " ")
-    .trim();
 
 /** A column narrower than this says nothing. */
 const MIN_CUT_WIDTH = 12;

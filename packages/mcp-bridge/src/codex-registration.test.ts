@@ -15,6 +15,7 @@ import {
   codexNamespace,
   codexOverrides,
   codexServerName,
+  globalRegistrations,
   identifyCodexCall,
   registerGlobally,
   unregisterGlobally,
@@ -120,6 +121,24 @@ describe.each(bothEnds)("in the config of codex %s", (_, codex) => {
     expect(await unregisterGlobally(nasty, how)).toBe("removed");
     expect(await unregisterGlobally(nasty, how)).toBe("absent");
     expect(await config()).not.toContain("plexum-host");
+  });
+
+  test("the bridges' servers are listed, and taken out one by one", { timeout: 30_000 }, async () => {
+    const config = '[mcp_servers.other]\ncommand = "other"\n\n[mcp_servers.remote]\nurl = "http://127.0.0.1:9/mcp"\n';
+    await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1", config });
+    const how = { codex: codex.path, env: home.env };
+    expect(await globalRegistrations(how)).toEqual([]);
+    for (const id of ["alice", "bob"]) await registerGlobally(server(id), how);
+    const found = await globalRegistrations(how);
+    expect(found).toMatchObject(
+      ["alice", "bob"].map((id) => ({
+        name: `plexum-host-${id}`,
+        command: [server(id).command, ...server(id).args],
+      })),
+    );
+    await found[0]?.remove();
+    expect((await globalRegistrations(how)).map(({ name }) => name)).toEqual(["plexum-host-bob"]);
+    expect(await readFile(join(home.path, "config.toml"), "utf8")).toContain("[mcp_servers.other]");
   });
 
   test("none gets lost when many are added at once", { timeout: 30_000 }, async () => {
