@@ -2,6 +2,7 @@ import type { Check } from "./check.ts";
 import { codexFound, codexLogin, codexVersion } from "./codex-checks.ts";
 import { codexHome } from "./codex-home-check.ts";
 import { config } from "./config-check.ts";
+import { allowed, installed, launcher, manifest } from "./install-checks.ts";
 import {
   leftoverImages,
   leftoverMutations,
@@ -18,7 +19,11 @@ import { turn } from "./turn-check.ts";
 /** In the order in which they are made and shown. What each means stands in docs/doctor.md too. */
 export const CHECKS: readonly Check[] = [
   nodeVersion,
+  installed,
+  allowed,
+  launcher,
   config,
+  manifest,
   codexFound,
   codexVersion,
   codexLogin,
