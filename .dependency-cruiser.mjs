@@ -41,7 +41,7 @@ export default {
     {
       name: "the-mcp-sdk-behind-one-file",
       severity: "error",
-      from: { pathNot: "^packages/mcp-bridge/src/mcp-server\\.ts$|\\.test\\.ts$|/testing/|^tooling/|^benchmarks/" },
+      from: { pathNot: ["^packages/mcp-bridge/src/mcp-server\\.ts$", "^(tooling|benchmarks)/", TESTS] },
       to: { path: "node_modules/@modelcontextprotocol/sdk" },
     },
     { name: "no-unresolved-imports", severity: "error", from: {}, to: { couldNotResolve: true } },
@@ -54,7 +54,7 @@ export default {
   ],
   options: {
     doNotFollow: { path: "node_modules" },
-    exclude: { path: "(^|/)(dist|node_modules/\\.pnpm)/" },
+    exclude: { path: "^(packages|apps)/[^/]+/dist/" },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {
       exportsFields: ["exports"],

@@ -6,6 +6,7 @@ export default defineConfig({
       "packages/*/src/**/*.test.ts",
       "apps/*/src/**/*.test.ts",
       "apps/*/test/**/*.test.ts",
+      "examples/*/test/**/*.test.ts",
       "tooling/*/src/**/*.test.ts",
     ],
     testTimeout: 30_000,

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -173,6 +174,29 @@ describe("recovery", () => {
       if (isTorn) expect(recovery).toBe("replayed");
       const content = await readFile(join(home, "archived_sessions", name));
       expect(content.includes("secret")).toBe(recovery !== "replayed");
+    }
+  });
+
+  it("drops a journal that would write outside of its lines, or has lines outside of the file", async () => {
+    const path = await crashed();
+    const journal = await readFile(sidecar(path, "redo"), "utf8");
+    const body = journal.slice(0, journal.lastIndexOf("\n"));
+    const before = await readFile(path);
+    const [line] = JSON.parse(body).lines;
+    const [patch] = line.patches;
+    const forged = [
+      { ...line, length: 2 ** 50 },
+      { ...line, offset: before.length },
+      { ...line, patches: [{ ...patch, offset: line.offset + line.length }] },
+      { ...line, patches: [{ ...patch, offset: 0 }] },
+      { ...line, patches: [patch, patch] },
+    ];
+    for (const one of forged) {
+      const text = `${JSON.stringify({ ...JSON.parse(body), lines: [one] })}\n`;
+      const sum = createHash("sha256").update(text).digest("hex").slice(0, 32);
+      await writeFile(sidecar(path, "redo"), text + sum);
+      expect(await recoverRollout(path)).toBe("dropped");
+      expect((await readFile(path)).equals(before)).toBe(true);
     }
   });
 

@@ -97,6 +97,8 @@ export async function replayJournal(files: Files, journal: Journal, rollout: str
   const file = await files.open(rollout, "r+");
   try {
     const blocks: BlockState[] = [];
+    const { size } = await file.stat();
+    if (!journal.lines.every((line) => isWithin(line, Number(size)))) return false;
     for (const line of journal.lines) {
       const states = await blockStates(file, line);
       if (states === undefined) return false;
@@ -116,6 +118,16 @@ export async function writePatches(file: OpenFile, patches: readonly Patch[]): P
     const bytes = patchBytes(patch);
     await file.write(bytes, 0, bytes.length, patch.offset);
   }
+}
+
+/** Whether what a journal says to write stays inside of its lines, and these inside of the file. */
+function isWithin({ offset, length, patches }: JournalLine, size: number): boolean {
+  let at = offset;
+  for (const patch of patches) {
+    if (patch.offset < at) return false;
+    at = patch.offset + patch.length;
+  }
+  return at <= offset + length && offset + length <= size;
 }
 
 type BlockState = "old" | "new" | "other";

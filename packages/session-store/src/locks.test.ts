@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { access, chmod, constants, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import type { Readable, Writable } from "node:stream";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../test/temporary-folder.ts";
@@ -125,6 +126,21 @@ describe("the file", () => {
     await mkdir(join(other, LOCK_FILE), { recursive: true });
     await expect(lockWorkspace(other)).rejects.toMatchObject({ code: "io" });
     await expect(lockWorkspace(path)).rejects.toMatchObject({ code: "io" });
+  });
+
+  test("a link is not followed: nothing is made, locked or changed at its end", async () => {
+    await using folder = await temporaryFolder();
+    const other = join(folder.path, "other.sqlite");
+    await symlink(other, join(folder.path, LOCK_FILE));
+    await expect(lockWorkspace(folder.path)).rejects.toMatchObject({
+      code: "io",
+      message: expect.stringContaining("it is a link"),
+    });
+    expect(await readdir(folder.path)).toEqual([LOCK_FILE]);
+    using database = new DatabaseSync(other);
+    database.exec("PRAGMA journal_mode = WAL; CREATE TABLE kept (value)");
+    await expect(lockWorkspace(folder.path)).rejects.toMatchObject({ code: "io" });
+    expect(database.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
   });
 
   test("one that this user may only read locks nothing, and is refused", async () => {

@@ -1,5 +1,5 @@
 import { constants, statSync } from "node:fs";
-import { access, mkdir, unlink } from "node:fs/promises";
+import { access, lstat, mkdir, unlink } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
@@ -100,6 +100,7 @@ async function tryLock(path: string): Promise<HeldLock | "busy" | "moved"> {
   const sqlite = await import("node:sqlite");
   let database: DatabaseSync | undefined;
   try {
+    await assertLockFile(path);
     const before = identityOf(path);
     database = new sqlite.DatabaseSync(path);
     // A file that may only be read is opened all the same, and its "exclusive" transactions exclude nobody.
@@ -123,6 +124,15 @@ async function tryLock(path: string): Promise<HeldLock | "busy" | "moved"> {
       if (held.isOpen) held.close();
     },
   };
+}
+
+/** A workspace may come from a stranger: what a link in it leads to, another program's database even, must not be opened. */
+async function assertLockFile(path: string): Promise<void> {
+  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+  });
+  if (found?.isSymbolicLink()) throw new Error("it is a link");
+  if (found?.isFile() && found.size > 0) throw new Error("it is not empty");
 }
 
 const unusable = (path: string, cause: unknown) =>
