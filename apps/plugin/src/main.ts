@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { enableCompileCache } from "node:module";
 
 // Started anew for each host and each codex: what was compiled once is not compiled again.
