@@ -1,5 +1,5 @@
 import { globSync } from "node:fs";
-import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
@@ -9,6 +9,7 @@ import { Consumer, entriesOf, exportsSeen, importingProgram } from "./consumer.t
 import type { LocalRegistry } from "./local-registry.ts";
 import { publishAll } from "./publish-all.ts";
 import { run } from "./run.ts";
+import { readSizes } from "./sizes.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 import { type Manifest, publicPackages, repository } from "./workspace-packages.ts";
 
@@ -59,7 +60,7 @@ describe.each(["npm", "pnpm"] as const)("all packages, installed by %s", (instal
   });
 
   test("the plugin's program holds a turn with codex", async () => {
-    await using model = await ScriptedModel.start([say("hello from the model")]);
+    await using model = await ScriptedModel.start(() => say("hello from the model"));
     await using home = await CodexHome.create({ baseUrl: model.baseUrl });
     const profile = join(consumer.folder, "a profile");
     const plugin = join(profile, "plugins", "plexum-openai-provider");
@@ -68,14 +69,21 @@ describe.each(["npm", "pnpm"] as const)("all packages, installed by %s", (instal
     await copyFile(fileURLToPath(new URL("host-program.mjs", import.meta.url)), join(consumer.folder, "host.mjs"));
 
     const { bin = {}, version } = await consumer.manifest("plexum-openai-provider");
-    const [command = ""] = Object.keys(bin);
-    const args = ["host.mjs", join(consumer.folder, "node_modules", ".bin", command), join(profile, "work"), "hello"];
     const env = { ...consumer.env, CODEX_HOME: home.path, PLEXUM_PROFILE_ROOT: profile };
-    const { manifest, events } = JSON.parse(await run(process.execPath, args, { cwd: consumer.folder, env }));
-    expect(manifest).toMatchObject({ name: "plexum-openai-provider", version, executable: command });
-    expect(events).toContainEqual(expect.objectContaining({ type: "text_delta", text: "hello from the model" }));
-    expect(events.at(-1)).toMatchObject({ type: "message_end", stop_reason: "end_turn" });
-    expect(model.lastRequest.prompt).toBe("hello");
+    for (const command of Object.keys(bin)) {
+      const args = [
+        "host.mjs",
+        join(consumer.folder, "node_modules", ".bin", command),
+        join(profile, command),
+        "hello",
+      ];
+      const { manifest, events } = JSON.parse(await run(process.execPath, args, { cwd: consumer.folder, env }));
+      expect(manifest).toMatchObject({ name: "plexum-openai-provider", version });
+      expect(Object.keys(bin)).toContain(manifest.executable);
+      expect(events).toContainEqual(expect.objectContaining({ type: "text_delta", text: "hello from the model" }));
+      expect(events.at(-1)).toMatchObject({ type: "message_end", stop_reason: "end_turn" });
+      expect(model.lastRequest.prompt).toBe("hello");
+    }
   });
 });
 
@@ -97,6 +105,12 @@ describe.each(packages)("$name alone, with no more than it declares", ({ name, p
         cwd: consumer.folder,
         env: consumer.env,
       });
+  });
+
+  test("as many packages come along as docs/package-sizes.md says", async () => {
+    const stored = await readdir(join(consumer.folder, "node_modules", ".pnpm"));
+    const installed = stored.filter((folder) => folder.lastIndexOf("@") > 0);
+    expect(installed).toHaveLength((await readSizes()).find((size) => size.name === name)?.packages ?? 0);
   });
 
   test("its README's examples run", { timeout: 120_000 }, async () => {
