@@ -1,20 +1,27 @@
 /**
  * Everything that CI runs: build, the checks, all tests. Arguments go to vitest. The last line counts over all of them.
+ *
+ * PLEXUM_TEST_NODE, the path of a node executable, is what the tests run on in place of the repository's own.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 
 const folder = mkdtempSync(join(tmpdir(), "plexum-test-"));
 const report = join(folder, "vitest.json");
+
+const testNode = process.env.PLEXUM_TEST_NODE;
+if (testNode !== undefined && !existsSync(testNode))
+  throw new Error(`PLEXUM_TEST_NODE must be the path of a node executable, which ${JSON.stringify(testNode)} is not`);
+const vitest = testNode === undefined ? ["vitest"] : [testNode, "node_modules/vitest/vitest.mjs"];
 
 const steps = [
   ["build", ["turbo", "run", "build", "--output-logs=errors-only"]],
   ["check", ["turbo", "run", "check", "check:repository", "--output-logs=errors-only"]],
   [
     "tests",
-    ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile=${report}`, ...process.argv.slice(2)],
+    [...vitest, "run", "--reporter=default", "--reporter=json", `--outputFile=${report}`, ...process.argv.slice(2)],
   ],
 ] as const;
 
@@ -34,7 +41,10 @@ function succeeds(name: string, command: readonly string[]): boolean {
   console.log(`\n— ${name}: ${command[0]}`);
   const [file = "", ...args] = command;
   // pnpm puts the folder of the tools in front of the PATH; on Windows they are shims that only a shell finds.
-  return spawnSync(file, args, { stdio: "inherit", shell: process.platform === "win32" }).status === 0;
+  const shell = process.platform === "win32" && file !== testNode;
+  const env = { ...process.env };
+  if (file === testNode) env.PATH = `${dirname(testNode)}${delimiter}${env.PATH}`;
+  return spawnSync(file, args, { stdio: "inherit", shell, env }).status === 0;
 }
 
 function readReport(): { numPassedTests?: number; numFailedTests?: number } {
