@@ -58,6 +58,7 @@ test("what install put into a profile runs a turn with a host's tool under an em
   const { stdout, stderr, exitCode } = await at.run(["install"]);
   expect([exitCode, stderr]).toEqual([0, ""]);
   expect(stdout).toContain(`codex ${newestCodex.version}, not signed in`);
+  expect(stdout).toMatch(/\nWhether all is well: npx plexum-openai-provider doctor\n$/);
   expect(await at.config()).toEqual({ binary: join(at.bin, "codex") });
   const allowed = JSON.parse(await readFile(join(at.profile, "plexum.json"), "utf8"));
   expect(allowed).toEqual({ plugins: { allow: [NAME] } });

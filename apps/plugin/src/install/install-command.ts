@@ -48,6 +48,8 @@ export async function installCommand(argv: readonly string[], env: NodeJS.Proces
     print(
       isUpToDate ? "Nothing had to be changed.\n" : "A host that is running takes it up when it is started anew.\n",
     );
+    const flag = values.profile === undefined ? "" : ` --profile ${JSON.stringify(profile)}`;
+    print(`Whether all is well: npx ${PLUGIN_NAME} doctor${flag}\n`);
   });
 }
 
