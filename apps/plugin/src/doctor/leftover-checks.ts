@@ -35,15 +35,29 @@ function leftovers({ id, meaning, one, several, mended, find }: LeftoverCheck): 
         status: "warning",
         title: count(found.length, one, several),
         detail: someOf(found.map(({ text }) => text)),
-        fix: async () => {
-          let done = 0;
-          for (const leftover of found) if (await leftover.mend()) done++;
-          const rest = found.length - done;
-          return `${mended}: ${done}.${rest > 0 ? ` In use by now, and left alone: ${rest}.` : ""}`;
-        },
+        fix: () => mendAll(found, mended),
       };
     },
   };
+}
+
+/** One that can't be mended keeps none of the others from it. */
+async function mendAll(found: readonly Leftover[], mended: string): Promise<string> {
+  let done = 0;
+  const failures: string[] = [];
+  for (const { text, mend } of found) {
+    try {
+      if (await mend()) done++;
+    } catch (error) {
+      failures.push(`${text}: ${(error as Error).message}`);
+    }
+  }
+  const inUse = found.length - done - failures.length;
+  return [
+    `${mended}: ${done}.`,
+    ...(inUse > 0 ? [`In use by now, and left alone: ${inUse}.`] : []),
+    ...(failures.length > 0 ? [`Not mended:\n${someOf(failures)}`] : []),
+  ].join("\n");
 }
 
 export const leftoverMutations = leftovers({
