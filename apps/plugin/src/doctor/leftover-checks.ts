@@ -29,7 +29,15 @@ function leftovers({ id, meaning, one, several, mended, find }: LeftoverCheck): 
     remedy: "Run the doctor with --fix.",
     timeoutMs: 60_000,
     async run(context, signal): Promise<Outcome> {
-      const found = await find(context, signal);
+      const found = await find(context, signal).catch((error: Error) => error);
+      if (found instanceof Error) {
+        return {
+          status: "error",
+          title: found.message,
+          meaning: "What is left there can't be found out.",
+          remedy: "Do as the message says.",
+        };
+      }
       if (found.length === 0) return ok("none");
       return {
         status: "warning",
