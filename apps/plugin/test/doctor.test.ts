@@ -400,6 +400,31 @@ describe("--fix", () => {
     expect(calls).toHaveLength(2);
     expect(harness.warnings().filter((text) => /tool|socket|bridge/i.test(text))).toEqual([]);
   });
+
+  test("beside turns that begin and end disturbs none of them", { timeout: 120_000 }, async () => {
+    await using harness = await Harness.create({
+      codex: newestCodex,
+      script: (request) =>
+        request.continuesTurn
+          ? say("done")
+          : answer([functionCall("lookup", {}, { namespace: "mcp__plexum_host_alice" })]),
+    });
+    const { handlers, calls } = host();
+    const plugin = await harness.plugin(handlers);
+    let isOver = false;
+    const turns = (async () => {
+      for (let number = 0; number < 12; number++)
+        expect(await turn(plugin, withTools(harness, "go", true))).toMatchObject({ text: "done", error: undefined });
+    })().finally(() => {
+      isOver = true;
+    });
+    let looks = 0;
+    for (; !isOver; looks++) await doctor(harness, ["--fix"]);
+    await turns;
+    expect(looks).toBeGreaterThan(1);
+    expect(calls).toHaveLength(12);
+    expect(harness.warnings().filter((text) => /tool|socket|bridge/i.test(text))).toEqual([]);
+  });
 });
 
 /** A host with a tool that answers, or waits until it is told to. */
