@@ -145,7 +145,7 @@ const registrations = leftovers({
     const found = await globalRegistrations({ codex, codexArgs, env: context.env, timeoutMs: 15_000, signal });
     const unneeded: GlobalRegistration[] = [];
     for (const one of found) if (mcpRegistration === "run" || !(await canStart(one))) unneeded.push(one);
-    return unneeded.map((one) => ({ text: `${one.name}: ${one.command.join(" ")}`, mend: done(() => one.remove()) }));
+    return unneeded.map((one) => ({ text: `${one.name}: ${one.command.join(" ")}`, mend: () => one.remove() }));
   },
 });
 
