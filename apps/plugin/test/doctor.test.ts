@@ -30,7 +30,11 @@ afterEach(async () => {
 });
 
 /** The subcommand as a person runs it. */
-async function run(harness: Harness, args: string[], env: NodeJS.ProcessEnv = harness.env) {
+async function run(
+  harness: Harness,
+  args: string[],
+  env: NodeJS.ProcessEnv = harness.env,
+): Promise<{ stdout: string; stderr: string; exitCode: number }> {
   return promisify(execFile)(process.execPath, [PLUGIN, "doctor", ...args], { env }).then(
     ({ stdout, stderr }) => ({ stdout, stderr, exitCode: 0 }),
     ({ stdout, stderr, code }) => ({ stdout, stderr, exitCode: code as number }),
@@ -278,7 +282,6 @@ describe("for a person", () => {
     for (const args of [[], ["--json"]]) {
       const { stdout } = await run(harness, args);
       expect(stdout).toContain("red");
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: they must not be there
       expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
     }
   });
@@ -334,26 +337,25 @@ describe("--fix", () => {
     for (const guard of guardsOf(plugin)) process.kill(guard, "SIGKILL");
     process.kill(plugin.pid as number, "SIGKILL");
     await ending;
-    expect(existsSync(`/proc/${codex}`)).toBe(true);
+    expect(isAlive(codex)).toBe(true);
+    const socket = bridgeSocketPath("alice");
+    expect((await doctor(harness)).get("leftover-sockets")?.detail).toContain(socket);
     await mends(harness, "leftover-processes", String(codex));
-    expect(existsSync(`/proc/${codex}`)).toBe(false);
+    expect(isAlive(codex)).toBe(false);
+    expect(existsSync(socket)).toBe(false);
 
     expect(existsSync(images)).toBe(true);
     await anHourAgo(images);
-    // One run mends the rest.
     await rm(join(harness.home.path, "sessions"), { recursive: true });
     await eventually("the lock is old enough", async () => {
       const found = (await doctor(harness)).get("leftover-thread-locks");
       return found?.fixable;
     });
-    const socket = bridgeSocketPath("alice");
-    const before = await doctor(harness);
-    expect(before.get("leftover-sockets")?.detail).toContain(socket);
-    expect(before.get("leftover-images")?.detail).toContain(images);
+    expect((await doctor(harness)).get("leftover-images")?.detail).toContain(images);
     const after = await doctor(harness, ["--fix"]);
     for (const id of ["leftover-thread-locks", "leftover-images"])
       expect(after.get(id)).toMatchObject({ status: "ok", fixed: true });
-    expect([socket, images].filter(existsSync)).toEqual([]);
+    expect(existsSync(images)).toBe(false);
     expect(await readdir(join(harness.home.path, "plexum-thread-locks"))).toEqual([]);
   });
 
@@ -398,6 +400,31 @@ describe("--fix", () => {
     expect(calls).toHaveLength(2);
     expect(harness.warnings().filter((text) => /tool|socket|bridge/i.test(text))).toEqual([]);
   });
+
+  test("beside turns that begin and end disturbs none of them", { timeout: 120_000 }, async () => {
+    await using harness = await Harness.create({
+      codex: newestCodex,
+      script: (request) =>
+        request.continuesTurn
+          ? say("done")
+          : answer([functionCall("lookup", {}, { namespace: "mcp__plexum_host_alice" })]),
+    });
+    const { handlers, calls } = host();
+    const plugin = await harness.plugin(handlers);
+    let isOver = false;
+    const turns = (async () => {
+      for (let number = 0; number < 12; number++)
+        expect(await turn(plugin, withTools(harness, "go", true))).toMatchObject({ text: "done", error: undefined });
+    })().finally(() => {
+      isOver = true;
+    });
+    let looks = 0;
+    for (; !isOver; looks++) await doctor(harness, ["--fix"]);
+    await turns;
+    expect(looks).toBeGreaterThan(1);
+    expect(calls).toHaveLength(12);
+    expect(harness.warnings().filter((text) => /tool|socket|bridge/i.test(text))).toEqual([]);
+  });
 });
 
 /** A host with a tool that answers, or waits until it is told to. */
@@ -440,6 +467,15 @@ const withTools = (harness: Harness, prompt: string, image = false): StreamReque
 
 const pidOfCodex = (harness: Harness) =>
   harness.logs.find(({ message }) => message === "codex started")?.fields.pid as number;
+
+/** One that has ended counts as gone, though nobody may have asked for its exit code. */
+function isAlive(pid: number): boolean {
+  try {
+    return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+  } catch {
+    return false;
+  }
+}
 
 async function imagesOf(codex: number): Promise<string> {
   const command = await readFile(`/proc/${codex}/cmdline`, "utf8");

@@ -5,7 +5,7 @@ import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../test/temporary-folder.ts";
 import { locateCodex } from "./locate.ts";
-import { assertSupported, isSupported, NEWEST_TESTED_VERSION, probeCodex } from "./probe.ts";
+import { assertSupported, isNewerThanTested, isSupported, NEWEST_TESTED_VERSION, probeCodex } from "./probe.ts";
 
 test.each([oldestCodex, newestCodex, unsupportedCodex])("codex $version tells its version and login", async (codex) => {
   await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1" });
@@ -31,6 +31,8 @@ test("the newest codex that is tested is the one that is installed here", () => 
 test("versions are compared by number", () => {
   expect(["0.135.0", "0.135.1", "0.136.0-alpha.2", "1.0.0", "0.1000.0"].every(isSupported)).toBe(true);
   expect(["0.134.9", "0.99.0", "0.0.0"].some(isSupported)).toBe(false);
+  expect(["0.169.1", "0.170.0", "1.0.0"].every(isNewerThanTested)).toBe(true);
+  expect(["0.169.0", "0.168.9", "0.99.0"].some(isNewerThanTested)).toBe(false);
 });
 
 test("a codex that is replaced while this program runs is asked again", async () => {

@@ -51,7 +51,7 @@ export async function probeCodex(options: ProbeOptions = {}): Promise<CodexProbe
     command: [codex.command, ...codex.prefix],
     version,
     isSupported: isSupported(version),
-    isNewerThanTested: compareVersions(version, NEWEST_TESTED_VERSION) > 0,
+    isNewerThanTested: isNewerThanTested(version),
     ...login,
   };
 }
@@ -116,6 +116,10 @@ async function askLogin(codex: CodexBinary, env: NodeJS.ProcessEnv, timeout: num
 
 export function isSupported(version: string): boolean {
   return compareVersions(version, OLDEST_SUPPORTED_VERSION) >= 0;
+}
+
+export function isNewerThanTested(version: string): boolean {
+  return compareVersions(version, NEWEST_TESTED_VERSION) > 0;
 }
 
 function compareVersions(a: string, b: string): number {

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { DEFAULT_MAX_CALL_MS } from "./call-runner.ts";
 import { McpBridgeError } from "./errors.ts";
+import { isListening } from "./listen.ts";
 import { RELAY_AGENT_ID, RELAY_SOCKET, RELAY_TOKEN } from "./relay-environment.ts";
 import type { CallIdentity } from "./tool-call.ts";
 
@@ -157,14 +158,18 @@ export interface GlobalRegistration {
   readonly name: string;
   /** The program that codex starts, with its arguments. */
   readonly command: readonly string[];
-  /** Takes it out again. @throws McpBridgeError `registration-failed`. */
-  remove(): Promise<void>;
+  /** Takes it out again. False if a bridge listens for it: then it stays. @throws McpBridgeError `registration-failed`. */
+  remove(): Promise<boolean>;
 }
 
 const listSchema = z.array(
   z.looseObject({
     name: z.string(),
-    transport: z.looseObject({ command: z.string().optional(), args: z.array(z.string()).optional() }),
+    transport: z.looseObject({
+      command: z.string().optional(),
+      args: z.array(z.string()).optional(),
+      env: z.record(z.string(), z.string()).nullish(),
+    }),
   }),
 );
 
@@ -176,10 +181,16 @@ export async function globalRegistrations(codex: CodexCommand): Promise<GlobalRe
   const servers = listSchema.parse(JSON.parse(await run(codex, ["mcp", "list", "--json"])));
   return servers
     .filter(({ name }) => name.startsWith(SERVER_PREFIX))
-    .map(({ name, transport: { command = "", args = [] } }) => ({
+    .map(({ name, transport: { command = "", args = [], env } }) => ({
       name,
       command: [command, ...args],
-      remove: () => oneAtATime(async () => void (await run(codex, ["mcp", "remove", name]))),
+      remove: () =>
+        oneAtATime(async () => {
+          const socketPath = env?.[RELAY_SOCKET];
+          if (socketPath !== undefined && (await isListening(socketPath))) return false;
+          await run(codex, ["mcp", "remove", name]);
+          return true;
+        }),
     }));
 }
 

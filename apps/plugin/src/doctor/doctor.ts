@@ -26,6 +26,8 @@ export async function doctor(argv: readonly string[], processEnv: NodeJS.Process
   }
   const env = flags.profile === undefined ? processEnv : { ...processEnv, PLEXUM_PROFILE_ROOT: resolve(flags.profile) };
   const colour = process.stdout.isTTY === true && !process.env.NO_COLOR;
+  // Whoever reads along may leave off.
+  process.stdout.on("error", () => {});
   const seen: Finding[] = [];
   for await (const finding of look(env, flags)) {
     seen.push(finding);

@@ -29,21 +29,43 @@ function leftovers({ id, meaning, one, several, mended, find }: LeftoverCheck): 
     remedy: "Run the doctor with --fix.",
     timeoutMs: 60_000,
     async run(context, signal): Promise<Outcome> {
-      const found = await find(context, signal);
+      const found = await find(context, signal).catch((error: Error) => error);
+      if (found instanceof Error) {
+        return {
+          status: "error",
+          title: found.message,
+          meaning: "What is left there can't be found out.",
+          remedy: "Do as the message says.",
+        };
+      }
       if (found.length === 0) return ok("none");
       return {
         status: "warning",
         title: count(found.length, one, several),
         detail: someOf(found.map(({ text }) => text)),
-        fix: async () => {
-          let done = 0;
-          for (const leftover of found) if (await leftover.mend()) done++;
-          const rest = found.length - done;
-          return `${mended}: ${done}.${rest > 0 ? ` In use by now, and left alone: ${rest}.` : ""}`;
-        },
+        fix: () => mendAll(found, mended),
       };
     },
   };
+}
+
+/** One that can't be mended keeps none of the others from it. */
+async function mendAll(found: readonly Leftover[], mended: string): Promise<string> {
+  let done = 0;
+  const failures: string[] = [];
+  for (const { text, mend } of found) {
+    try {
+      if (await mend()) done++;
+    } catch (error) {
+      failures.push(`${text}: ${(error as Error).message}`);
+    }
+  }
+  const inUse = found.length - done - failures.length;
+  return [
+    `${mended}: ${done}.`,
+    ...(inUse > 0 ? [`In use by now, and left alone: ${inUse}.`] : []),
+    ...(failures.length > 0 ? [`Not mended:\n${someOf(failures)}`] : []),
+  ].join("\n");
 }
 
 export const leftoverMutations = leftovers({
@@ -123,7 +145,7 @@ const registrations = leftovers({
     const found = await globalRegistrations({ codex, codexArgs, env: context.env, timeoutMs: 15_000, signal });
     const unneeded: GlobalRegistration[] = [];
     for (const one of found) if (mcpRegistration === "run" || !(await canStart(one))) unneeded.push(one);
-    return unneeded.map((one) => ({ text: `${one.name}: ${one.command.join(" ")}`, mend: done(() => one.remove()) }));
+    return unneeded.map((one) => ({ text: `${one.name}: ${one.command.join(" ")}`, mend: () => one.remove() }));
   },
 });
 

@@ -43,12 +43,14 @@ export function summaryText(findings: readonly Finding[]): string {
   return `${parts.join("; ")}\n`;
 }
 
-/** For programs, on one line of plain ASCII control: nothing in it can move a terminal's cursor or turn the reading around. */
+/** For programs. Nothing in it can move a terminal's cursor or turn the reading around: such characters are escaped. */
 export function findingsJson(findings: readonly Finding[]): string {
   const ok = findings.every(({ status }) => status !== "error");
   const json = JSON.stringify({ ok, findings }, null, 2);
-  return `${json.replace(UNSAFE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`;
+  return `${json.replace(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escaped)}\n`;
 }
 
-/** What JSON may hold as it is, and a terminal may take for a command. By code units: an escape in JSON is one. */
-const UNSAFE = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+const escaped = (character: string) =>
+  Array.from({ length: character.length }, (_, index) => {
+    return `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`;
+  }).join("");
