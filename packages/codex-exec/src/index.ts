@@ -1,4 +1,4 @@
-export { CodexExecError, type CodexExecErrorCode } from "./errors.ts";
+export { CodexExecError, type CodexExecErrorCode, type CodexExecErrorOptions } from "./errors.ts";
 export type { PromptImage } from "./images.ts";
 export { type CodexProbe, OLDEST_SUPPORTED_VERSION, type ProbeOptions, probeCodex } from "./probe.ts";
 export type { EndGrace } from "./process-family.ts";
