@@ -3,8 +3,10 @@ import { dirname, join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
+  consumeLight,
   findRollout,
   followRollout,
+  mutateRollout,
   type RolloutEntry,
   RolloutError,
   readRollout,
@@ -84,6 +86,18 @@ describe("readRollout", () => {
     expect(await codeOf(packed)).toBe("damaged");
     await writeFile(packed, zstdCompressSync(Buffer.alloc(100_000, "a b")).subarray(0, 20));
     expect(await codeOf(packed)).toBe("damaged");
+  });
+});
+
+describe("a history that goes on from itself", () => {
+  it("is told as damaged, by reading and by mutating", async () => {
+    const id = "0199a213-81c0-7800-8aa1-bbab2a035a53";
+    const path = join(folder.path, `sessions/2025/10/02/rollout-2025-10-02T10-00-00-${id}.jsonl`);
+    const history_base = { thread_id: id, end_ordinal_exclusive: 1, end_byte_offset: 1 };
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, `${JSON.stringify({ type: "session_meta", payload: { id, history_base } })}\n`);
+    await expect(collect(readRollout(path))).rejects.toMatchObject({ code: "damaged" });
+    await expect(mutateRollout(path, [consumeLight("call_1")])).rejects.toMatchObject({ code: "damaged" });
   });
 });
 
