@@ -144,6 +144,20 @@ describe("tool calls", () => {
     ]);
   });
 
+  it("are read however deep their values are nested", async () => {
+    const path = join(folder.path, "deep.jsonl");
+    const deep = "[".repeat(100_000) + "]".repeat(100_000);
+    const item = (payload: string) => `{"type":"response_item","payload":${payload}}\n`;
+    await writeFile(
+      path,
+      item(`{"type":"function_call","name":"read","call_id":"call_1","arguments":${deep}}`) +
+        item(`{"type":"function_call_output","call_id":"call_1","output":${deep}}`),
+    );
+    const [call, ...others] = await collect(readToolCalls(path));
+    expect(call).toMatchObject({ callId: "call_1", arguments: "[nested too deeply]", output: "[nested too deeply]" });
+    expect(others).toEqual([]);
+  });
+
   it("of a long rollout are read without holding it", async () => {
     const path = join(folder.path, "long.jsonl");
     await writeFile(path, sampleRollout(sampleCalls(500), 2_000));
