@@ -18,7 +18,7 @@ const vitest = testNode === undefined ? ["vitest"] : [testNode, "node_modules/vi
 
 const steps = [
   ["build", ["turbo", "run", "build", "--output-logs=errors-only"]],
-  ["check", ["turbo", "run", "check", "check:repository", "--output-logs=errors-only"]],
+  ["check", ["turbo", "run", "check", "check:repository", "check:api", "--output-logs=errors-only"]],
   [
     "tests",
     [...vitest, "run", "--reporter=default", "--reporter=json", `--outputFile=${report}`, ...process.argv.slice(2)],

@@ -1,4 +1,4 @@
-export { CodexExecError, type CodexExecErrorCode } from "./errors.ts";
+export { CodexExecError, type CodexExecErrorCode, type CodexExecErrorOptions } from "./errors.ts";
 export { type ImageLeftover, imageLeftovers } from "./image-leftovers.ts";
 export type { PromptImage } from "./images.ts";
 export { type OrphanedTurn, type OrphanedTurnsOptions, orphanedTurns } from "./orphaned-turns.ts";

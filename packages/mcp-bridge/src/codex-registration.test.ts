@@ -12,6 +12,7 @@ import { relayCommand } from "../test/relay-command.ts";
 import { temporaryFolder } from "../test/temporary-folder.ts";
 import { startBridge } from "./bridge.ts";
 import {
+  codexEnvironment,
   codexNamespace,
   codexOverrides,
   codexServerName,
@@ -88,6 +89,12 @@ describe("the overrides", () => {
       startup_timeout_sec: 2,
       tool_timeout_sec: 120.5,
     });
+  });
+
+  test("hold no token, which would stand on codex's command line", () => {
+    const bridge = { ...server("alice"), token: "s3cret" };
+    expect(codexOverrides(bridge).join()).not.toContain("s3cret");
+    expect(Object.values(codexEnvironment(bridge.token))).toEqual(["s3cret"]);
   });
 
   test("refuse a NUL", () => {

@@ -74,7 +74,12 @@ export const callToolResultSchema = object({
 });
 /** One piece of a tool's result, MCP's: text, image, audio, a resource, or what a later version adds. */
 export type ToolContent = { type: string; [key: string]: unknown };
-export type CallToolResult = Omit<z.infer<typeof callToolResultSchema>, "content"> & { content: ToolContent[] };
+/** MCP's. No interface, so that it may stand where one with further keys is asked for. */
+export type CallToolResult = {
+  content: ToolContent[];
+  structuredContent?: Record<string, unknown> | undefined;
+  isError?: boolean | undefined;
+};
 
 // --- Manifest: known; `contracts.provider.models` is inferred ---
 

@@ -14,7 +14,12 @@ export interface HistorySegment {
   readonly end: number | undefined;
 }
 
-const MAX_SEGMENTS = 256;
+/** More than any thread has: a file that goes on from itself, or two from each other, would be followed without end. */
+export const MAX_SEGMENTS = 256;
+
+export const tooManySegments = (path: string) =>
+  new RolloutError("damaged", path, `${path} goes on from more than ${MAX_SEGMENTS} other files`);
+
 /** The first line is some 20 KB. */
 const HEAD_BYTES = 32 * 1024;
 
@@ -36,8 +41,7 @@ export async function historyChain(
     segments.unshift({ path: rollout.path, threadId: meta?.id ?? "", end });
     const base: SessionMeta["history_base"] = meta?.history_base;
     if (!base) break;
-    if (segments.length >= MAX_SEGMENTS)
-      throw new RolloutError("damaged", path, `${path} goes on from more than ${MAX_SEGMENTS} other files`);
+    if (segments.length >= MAX_SEGMENTS) throw tooManySegments(path);
     const found = codexHome === undefined ? undefined : await findRolloutFile(codexHome, base.thread_id);
     if (found === undefined)
       throw new RolloutError(

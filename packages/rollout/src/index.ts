@@ -11,6 +11,7 @@ export { type PairedToolCall, type ReadToolCallsOptions, readToolCalls } from ".
 export { type RecoverOptions, type Recovery, recoverRollout } from "./recover-rollout.ts";
 export type { DamageReason, RolloutEntry } from "./rollout-entry.ts";
 export type {
+  Compacted,
   EventMessage,
   KnownRolloutLine,
   OtherRolloutLine,
@@ -18,6 +19,8 @@ export type {
   RolloutLine,
   SessionMeta,
   TokenTotals,
+  TokenUsageRecord,
+  TurnContext,
 } from "./rollout-line.ts";
 export { isThreadId, parseRolloutName, type RolloutName } from "./rollout-name.ts";
 export { readThreadUsage, type ThreadUsage } from "./thread-usage.ts";

@@ -8,7 +8,7 @@ import { topLevel } from "./edit-line.ts";
 import { asRolloutError, RolloutError } from "./errors.ts";
 import { type Files, nodeFiles, type OpenFile } from "./files.ts";
 import { existing, findRolloutFile } from "./find-rollout.ts";
-import { readSessionMeta } from "./history-chain.ts";
+import { MAX_SEGMENTS, readSessionMeta, tooManySegments } from "./history-chain.ts";
 import { forgetHistoryIndex } from "./history-index.ts";
 import type { PatchedLine } from "./journal.ts";
 import { lastMember, stringAt } from "./json-scan.ts";
@@ -99,6 +99,7 @@ export async function mutateWith(
       const outcome = await mutateFile(mutation, next.path, next.end);
       if (outcome === undefined) break;
       outcomes.push(outcome);
+      if (outcomes.length > MAX_SEGMENTS) throw tooManySegments(path);
       for (const callId of [...outcome.plan.touched, ...outcome.plan.skipped.keys()]) wanted.delete(callId);
       next = outcome.base;
     }

@@ -1,3 +1,4 @@
+import { jsonText } from "./json-text.ts";
 import type { EventMessage } from "./rollout-line.ts";
 import { asText } from "./tool-call.ts";
 
@@ -13,7 +14,7 @@ export interface DisplayedCall {
 
 type Fields = Record<string, unknown>;
 const fields = (value: unknown): Fields => (typeof value === "object" && value !== null ? (value as Fields) : {});
-const json = (value: unknown): string => JSON.stringify(value ?? {});
+const json = (value: unknown): string => jsonText(value ?? {});
 
 /** Reads `item_completed` (codex 0.148 and later) and `mcp_tool_call_end` (before). Undefined for any other event. */
 export function displayedCall(event: EventMessage): DisplayedCall | undefined {
@@ -70,7 +71,7 @@ function legacyMcpCall(callId: string, event: EventMessage): DisplayedCall {
 function resultText(result: unknown): string | undefined {
   if (typeof result !== "object" || result === null) return undefined;
   const { content, structuredContent } = fields(result);
-  return structuredContent == null ? asText(content) : JSON.stringify(structuredContent);
+  return structuredContent == null ? asText(content) : jsonText(structuredContent);
 }
 
 function errorText(error: unknown): string | undefined {

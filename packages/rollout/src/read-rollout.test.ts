@@ -3,8 +3,10 @@ import { dirname, join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
+  consumeLight,
   findRollout,
   followRollout,
+  mutateRollout,
   type RolloutEntry,
   RolloutError,
   readRollout,
@@ -87,6 +89,18 @@ describe("readRollout", () => {
   });
 });
 
+describe("a history that goes on from itself", () => {
+  it("is told as damaged, by reading and by mutating", async () => {
+    const id = "0199a213-81c0-7800-8aa1-bbab2a035a53";
+    const path = join(folder.path, `sessions/2025/10/02/rollout-2025-10-02T10-00-00-${id}.jsonl`);
+    const history_base = { thread_id: id, end_ordinal_exclusive: 1, end_byte_offset: 1 };
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, `${JSON.stringify({ type: "session_meta", payload: { id, history_base } })}\n`);
+    await expect(collect(readRollout(path))).rejects.toMatchObject({ code: "damaged" });
+    await expect(mutateRollout(path, [consumeLight("call_1")])).rejects.toMatchObject({ code: "damaged" });
+  });
+});
+
 describe("tool calls", () => {
   it("are paired in the order they were first seen, those without output told as such", async () => {
     const path = join(folder.path, "calls.jsonl");
@@ -128,6 +142,20 @@ describe("tool calls", () => {
       ["call-started", "d"],
       ["call-abandoned", "d"],
     ]);
+  });
+
+  it("are read however deep their values are nested", async () => {
+    const path = join(folder.path, "deep.jsonl");
+    const deep = "[".repeat(100_000) + "]".repeat(100_000);
+    const item = (payload: string) => `{"type":"response_item","payload":${payload}}\n`;
+    await writeFile(
+      path,
+      item(`{"type":"function_call","name":"read","call_id":"call_1","arguments":${deep}}`) +
+        item(`{"type":"function_call_output","call_id":"call_1","output":${deep}}`),
+    );
+    const [call, ...others] = await collect(readToolCalls(path));
+    expect(call).toMatchObject({ callId: "call_1", arguments: "[nested too deeply]", output: "[nested too deeply]" });
+    expect(others).toEqual([]);
   });
 
   it("of a long rollout are read without holding it", async () => {

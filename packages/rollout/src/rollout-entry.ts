@@ -1,6 +1,7 @@
 import type { SplitLine } from "@plexum/jsonl";
 import { type RolloutLine, typeRolloutLine } from "./rollout-line.ts";
 
+/** @inline */
 interface Place {
   /** The file it stands in: of a forked or reverted thread, one of several. */
   readonly path: string;

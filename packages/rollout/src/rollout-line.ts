@@ -57,14 +57,27 @@ export const tokenCountInfo = z.looseObject({ total_token_usage: tokenTotals, la
 
 type Payloads = typeof payloads;
 
-/** A line of a kind that this package knows. Unknown keys are kept. */
-export type KnownRolloutLine = {
-  [Type in keyof Payloads]: { readonly type: Type; readonly payload: z.infer<Payloads[Type]> };
-}[keyof Payloads];
-
-export type ResponseItem = z.infer<Payloads["response_item"]>;
-export type EventMessage = z.infer<Payloads["event_msg"]>;
+/** A thread's first line: whose it is, and where its history goes on from. */
 export type SessionMeta = z.infer<Payloads["session_meta"]>;
+/** With what settings a turn runs. */
+export type TurnContext = z.infer<Payloads["turn_context"]>;
+/** What the model was sent or said: messages, calls, outputs. This is what it sees again when the thread is resumed. */
+export type ResponseItem = z.infer<Payloads["response_item"]>;
+/** What codex told of a turn, for its own display; `token_count` among it. */
+export type EventMessage = z.infer<Payloads["event_msg"]>;
+/** A history that was summed up, with what stands in its place. */
+export type Compacted = z.infer<Payloads["compacted"]>;
+/** Tokens, from codex 0.153 on. */
+export type TokenUsageRecord = z.infer<Payloads["token_usage_record"]>;
+
+/** A line of a kind that this package knows. Unknown keys are kept. */
+export type KnownRolloutLine =
+  | { readonly type: "session_meta"; readonly payload: SessionMeta }
+  | { readonly type: "turn_context"; readonly payload: TurnContext }
+  | { readonly type: "response_item"; readonly payload: ResponseItem }
+  | { readonly type: "event_msg"; readonly payload: EventMessage }
+  | { readonly type: "compacted"; readonly payload: Compacted }
+  | { readonly type: "token_usage_record"; readonly payload: TokenUsageRecord };
 
 /** A line of another kind, or one whose payload is not as expected: kept as it was parsed. */
 export interface OtherRolloutLine {

@@ -1,3 +1,4 @@
+import { jsonText } from "./json-text.ts";
 import type { ResponseItem } from "./rollout-line.ts";
 
 /**
@@ -39,12 +40,10 @@ export interface ToolOutput {
   readonly offset: number;
 }
 
-const json = (value: unknown): string => JSON.stringify(value) ?? "";
-
 const CALLS: Record<string, (item: ResponseItem) => Pick<ToolCall, "kind" | "name" | "arguments">> = {
   function_call: (item) => ({ kind: "function", name: item.name ?? "", arguments: asText(item.arguments) }),
   custom_tool_call: (item) => ({ kind: "custom", name: item.name ?? "", arguments: asText(item.input) }),
-  local_shell_call: (item) => ({ kind: "local-shell", name: "local_shell", arguments: json(item.action) }),
+  local_shell_call: (item) => ({ kind: "local-shell", name: "local_shell", arguments: jsonText(item.action) }),
   tool_search_call: (item) => ({ kind: "tool-search", name: "tool_search", arguments: asText(item.arguments) }),
 };
 
@@ -59,18 +58,18 @@ export function callOf(
 /** Undefined if the item is not a call's output, or one without call id. */
 export function outputOf(item: ResponseItem): { callId: string; output: string; isNotification: boolean } | undefined {
   if (!item.call_id || !item.type.endsWith("_output")) return undefined;
-  const output = item.type === "tool_search_output" ? json(item.tools) : asText(item.output);
+  const output = item.type === "tool_search_output" ? jsonText(item.tools) : asText(item.output);
   return { callId: item.call_id, output, isNotification: item.type === "custom_tool_call_output" && item.name != null };
 }
 
 /** The text of an output or a result: a string as it is, the texts of a list of blocks by newlines. */
 export function asText(value: unknown): string {
   if (typeof value === "string") return value;
-  if (!Array.isArray(value)) return value === undefined || value === null ? "" : json(value);
+  if (!Array.isArray(value)) return value === undefined || value === null ? "" : jsonText(value);
   return value
     .map((block: { type?: unknown; text?: unknown }) => {
       if (typeof block?.text === "string") return block.text;
-      return typeof block?.type === "string" ? `[${block.type.replace(/^input_/, "")}]` : json(block);
+      return typeof block?.type === "string" ? `[${block.type.replace(/^input_/, "")}]` : jsonText(block);
     })
     .join("\n");
 }

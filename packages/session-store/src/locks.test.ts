@@ -1,4 +1,4 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { type ChildProcessByStdio, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { access, chmod, constants, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -113,7 +113,7 @@ describe("the file", () => {
     expect((await stat(join(workspace, LOCK_FILE))).size).toBe(0);
   });
 
-  test("a folder in its place, or something else's content: an error that says so, and nothing is changed", async () => {
+  test("a folder or a pipe in its place, or something else's content: an error that says so, and nothing is changed", async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, LOCK_FILE);
     await writeFile(path, "something else\n");
@@ -126,6 +126,10 @@ describe("the file", () => {
     await mkdir(join(other, LOCK_FILE), { recursive: true });
     await expect(lockWorkspace(other)).rejects.toMatchObject({ code: "io" });
     await expect(lockWorkspace(path)).rejects.toMatchObject({ code: "io" });
+    const piped = join(folder.path, "piped");
+    await mkdir(piped);
+    execFileSync("mkfifo", [join(piped, LOCK_FILE)]);
+    await expect(lockWorkspace(piped)).rejects.toMatchObject({ code: "io" });
   });
 
   test("a link is not followed: nothing is made, locked or changed at its end", async () => {

@@ -126,13 +126,17 @@ async function tryLock(path: string): Promise<HeldLock | "busy" | "moved"> {
   };
 }
 
-/** A workspace may come from a stranger: what a link in it leads to, another program's database even, must not be opened. */
+/**
+ * A workspace may come from a stranger: what a link in it leads to, another program's database even, must not be opened, and
+ * a pipe would be waited for without end.
+ */
 async function assertLockFile(path: string): Promise<void> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "ENOENT") throw error;
   });
-  if (found?.isSymbolicLink()) throw new Error("it is a link");
-  if (found?.isFile() && found.size > 0) throw new Error("it is not empty");
+  if (found === undefined) return;
+  if (!found.isFile()) throw new Error(`it is ${found.isSymbolicLink() ? "a link" : "no file"}`);
+  if (found.size > 0) throw new Error("it is not empty");
 }
 
 const unusable = (path: string, cause: unknown) =>

@@ -304,6 +304,16 @@ describe("the index", () => {
   const indexOf = (codexHome: string, names: string[]) =>
     names.find((name) => name.endsWith(".index")) ?? expect.fail(`no index in ${codexHome}`);
 
+  test("is its user's alone: it holds what was said", async () => {
+    await using folder = await temporaryFolder();
+    await many(folder.path, 1);
+    await lister(folder.path)();
+    const cache = join(folder.path, "cache");
+    const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
+    expect(await modeOf(cache)).toBe(0o700);
+    expect(await modeOf(join(cache, indexOf(cache, await readdir(cache))))).toBe(0o600);
+  });
+
   test("gives what a first look gives, however files have changed since", async () => {
     await using folder = await temporaryFolder();
     const home = folder.path;
