@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { run } from "./run.ts";
 import type { Manifest } from "./workspace-packages.ts";
 
+/** The Node that the installed packages are tried on; see scripts/test.ts. */
+export const consumerNode = process.env.PLEXUM_TEST_NODE ?? process.execPath;
+
 export type Installer = "npm" | "pnpm";
 
 /** A folder of somebody who installs packages from a registry. */
@@ -77,12 +80,17 @@ export function importingProgram(entries: readonly string[]): string {
 }
 
 /** The names that each entry exports, as a program in the folder sees them. */
-export async function exportsSeen(folder: string, env: NodeJS.ProcessEnv, entries: readonly string[]) {
+export async function exportsSeen(
+  node: string,
+  folder: string,
+  env: NodeJS.ProcessEnv,
+  entries: readonly string[],
+): Promise<Record<string, string[]>> {
   // The arguments are for an entry that is a program (`codex-exec/watchdog`) and asks for one behind its own name.
   const program = `
     const seen = {};
     for (const entry of ${JSON.stringify(entries)}) seen[entry] = Object.keys(await import(entry)).sort();
     console.log(JSON.stringify(seen));`;
   const args = ["--input-type=module", "--eval", program, "program", "no-such-marker"];
-  return JSON.parse(await run(process.execPath, args, { cwd: folder, env })) as Record<string, string[]>;
+  return JSON.parse(await run(node, args, { cwd: folder, env }));
 }

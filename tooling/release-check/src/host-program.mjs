@@ -2,7 +2,8 @@
 import { connectPlugin } from "@plexum/plugin-sdk";
 
 const [command, workspace, prompt] = process.argv.slice(2);
-await using plugin = await connectPlugin({ command, onFault: (error) => console.error(error) });
+// Node 22 knows no `await using`.
+const plugin = await connectPlugin({ command, onFault: (error) => console.error(error) });
 const request = {
   stream_id: "one",
   model_id: "codex",
@@ -12,3 +13,4 @@ const request = {
 const events = [];
 for await (const event of plugin.stream(request)) events.push(event);
 console.log(JSON.stringify({ manifest: plugin.manifest, events }));
+await plugin.close();

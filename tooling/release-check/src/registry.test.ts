@@ -1,11 +1,11 @@
 import { globSync } from "node:fs";
 import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { ScriptedModel, say } from "@plexum/scripted-model";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Consumer, entriesOf, exportsSeen, importingProgram } from "./consumer.ts";
+import { Consumer, consumerNode, entriesOf, exportsSeen, importingProgram } from "./consumer.ts";
 import type { LocalRegistry } from "./local-registry.ts";
 import { publishAll } from "./publish-all.ts";
 import { run } from "./run.ts";
@@ -48,8 +48,8 @@ describe.each(["npm", "pnpm"] as const)("all packages, installed by %s", (instal
   test("each entry exports what its source does", async () => {
     for (const { name, folder: source } of packages) {
       const entries = entriesOf(await consumer.manifest(name));
-      const seen = await exportsSeen(consumer.folder, consumer.env, entries);
-      expect(seen).toEqual(await exportsSeen(source, consumer.env, entries));
+      const seen = await exportsSeen(consumerNode, consumer.folder, consumer.env, entries);
+      expect(seen).toEqual(await exportsSeen(process.execPath, source, consumer.env, entries));
     }
   });
 
@@ -69,7 +69,8 @@ describe.each(["npm", "pnpm"] as const)("all packages, installed by %s", (instal
     await copyFile(fileURLToPath(new URL("host-program.mjs", import.meta.url)), join(consumer.folder, "host.mjs"));
 
     const { bin = {}, version } = await consumer.manifest("plexum-openai-provider");
-    const env = { ...consumer.env, CODEX_HOME: home.path, PLEXUM_PROFILE_ROOT: profile };
+    const PATH = `${dirname(consumerNode)}${delimiter}${consumer.env.PATH}`;
+    const env = { ...consumer.env, PATH, CODEX_HOME: home.path, PLEXUM_PROFILE_ROOT: profile };
     for (const command of Object.keys(bin)) {
       const args = [
         "host.mjs",
@@ -77,7 +78,7 @@ describe.each(["npm", "pnpm"] as const)("all packages, installed by %s", (instal
         join(profile, command),
         "hello",
       ];
-      const { manifest, events } = JSON.parse(await run(process.execPath, args, { cwd: consumer.folder, env }));
+      const { manifest, events } = JSON.parse(await run(consumerNode, args, { cwd: consumer.folder, env }));
       expect(manifest).toMatchObject({ name: "plexum-openai-provider", version });
       expect(Object.keys(bin)).toContain(manifest.executable);
       expect(events).toContainEqual(expect.objectContaining({ type: "text_delta", text: "hello from the model" }));
@@ -98,10 +99,10 @@ describe.each(packages)("$name alone, with no more than it declares", ({ name, p
   test("each entry can be imported", async () => {
     const manifest = await consumer.manifest(name);
     const entries = entriesOf(manifest);
-    const seen = await exportsSeen(consumer.folder, consumer.env, entries);
-    expect(seen).toEqual(await exportsSeen(source, consumer.env, entries));
+    const seen = await exportsSeen(consumerNode, consumer.folder, consumer.env, entries);
+    expect(seen).toEqual(await exportsSeen(process.execPath, source, consumer.env, entries));
     for (const program of Object.values(manifest.bin ?? {}))
-      await run(process.execPath, ["--check", join("node_modules", name, program)], {
+      await run(consumerNode, ["--check", join("node_modules", name, program)], {
         cwd: consumer.folder,
         env: consumer.env,
       });
