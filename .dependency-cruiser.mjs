@@ -12,6 +12,7 @@ const ALLOWED = {
   "codex-exec": ["codex-jsonl", "jsonl"],
   "mcp-bridge": ["jsonl"],
   "plugin-sdk": ["jsonl"],
+  profile: [],
 };
 
 const TESTS = "(\\.test\\.ts|/test/|/testing/)";

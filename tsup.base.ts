@@ -1,3 +1,5 @@
+import { glob, readFile, writeFile } from "node:fs/promises";
+import { decode, encode, type SourceMapSegment } from "@jridgewell/sourcemap-codec";
 import { defineConfig, type Options } from "tsup";
 
 const shared: Options = {
@@ -11,12 +13,46 @@ const shared: Options = {
   removeNodeProtocol: false,
 };
 
-/** A published library: one output a public entry, with declarations. */
+/** A published library: one output a public entry, with declarations. Its maps lead to the `src` that is published along. */
 export function library(entry: string[]) {
-  return defineConfig({ ...shared, entry, dts: true });
+  return defineConfig({
+    ...shared,
+    entry,
+    dts: true,
+    esbuildOptions(options) {
+      options.sourcesContent = false;
+    },
+  });
 }
 
 /** A program: the workspace's own packages and their dependencies are bundled in, so that it starts fast and installs as one package. */
 export function program(entry: Record<string, string>) {
-  return defineConfig({ ...shared, entry, splitting: true, minify: true, noExternal: [/.*/] });
+  return defineConfig({
+    ...shared,
+    entry,
+    splitting: true,
+    minify: true,
+    noExternal: [/.*/],
+    onSuccess: keepOwnSources,
+  });
+}
+
+/**
+ * A program's maps carry its sources inside: this repository's alone, since whoever reads a stack trace wants those. The
+ * dependencies' sources and positions would be two thirds of the maps. Their code stays marked as code without a source,
+ * so that it is not taken for what stands in front of it on its line.
+ */
+async function keepOwnSources(): Promise<void> {
+  for await (const file of glob("dist/*.js.map")) {
+    const map = JSON.parse(await readFile(file, "utf8"));
+    const isOwn = map.sources.map((source: string) => !source.includes("node_modules/"));
+    const lines = decode(map.mappings).map((line) =>
+      line
+        .map((segment): SourceMapSegment => (isOwn[segment[1] ?? -1] ? segment : [segment[0]]))
+        .filter((segment, index, all) => segment.length > 1 || all[index - 1]?.length !== 1),
+    );
+    map.sources = map.sources.map((source: string, index: number) => (isOwn[index] ? source : null));
+    map.sourcesContent = map.sources.map((source: string | null, index: number) => source && map.sourcesContent[index]);
+    await writeFile(file, JSON.stringify({ ...map, mappings: encode(lines) }));
+  }
 }

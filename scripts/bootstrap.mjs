@@ -1,4 +1,4 @@
-// `npm start` and `npm test`, on a machine that has Node 20 or later and npm. Everything else is installed from here:
+// `npm start`, `npm test` and `npm run pnpm`, on a machine that has Node 20 or later and npm. Everything else is installed from here:
 // pnpm for this run, and with the dependencies the Node that the repository itself runs on.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -25,8 +25,10 @@ if (job === "start") {
   say("Installing everything that is tested with (the first time about 700 MB: five codex versions are among it) …");
   pnpm("install", "--frozen-lockfile", "--reporter=append-only");
   pnpm("exec", "node", "scripts/test.ts", ...args);
+} else if (job === "pnpm") {
+  pnpm(...args);
 } else {
-  throw new Error(`bootstrap.mjs knows the jobs "start" and "test", not ${JSON.stringify(job)}`);
+  throw new Error(`bootstrap.mjs knows the jobs "start", "test" and "pnpm", not ${JSON.stringify(job)}`);
 }
 
 function say(text) {
@@ -38,7 +40,10 @@ function pnpm(...command) {
   if (npm === undefined) throw new Error("Run this by npm: `npm start` or `npm test`.");
   const [file, prefix] = npm.includes("pnpm")
     ? [npm, []]
-    : [process.execPath, [npm, "exec", "--yes", "--loglevel=error", `--package=${packageManager}`, "--", "pnpm"]];
+    : [
+        process.execPath,
+        [npm, "exec", "--yes", "--loglevel=error", "--prefer-offline", `--package=${packageManager}`, "--", "pnpm"],
+      ];
   const { status, signal, error } = spawnSync(file, [...prefix, ...command], {
     cwd: root,
     stdio: "inherit",

@@ -84,6 +84,9 @@ export async function loadConfig(env: NodeJS.ProcessEnv): Promise<LoadedConfig> 
   return { ...readConfig(content, path), path };
 }
 
+/** What holds where the file says nothing. */
+export const defaultConfig = (): Config => readConfig("{}", "").config;
+
 function readConfig(content: string, path: string): Omit<LoadedConfig, "path"> {
   const parsed = schema.safeParse(parseJson(content, path));
   if (!parsed.success) {

@@ -1,12 +1,25 @@
-import { enableCompileCache } from "node:module";
-
-// Started anew for each host and each codex: what was compiled once is not compiled again.
-enableCompileCache();
+#!/usr/bin/env node
+import module from "node:module";
 
 const [subcommand, ...args] = process.argv.slice(2);
 
+// Nothing else is loaded before this is known: what an older Node lacks would say less. The doctor says it in its own way.
+if (subcommand !== "doctor" && isOlder(process.versions.node, 22, 18)) {
+  process.stderr.write(
+    `plexum-openai-provider needs Node 22.18 or later, and this is ${process.versions.node} (${process.execPath}).\n`,
+  );
+  process.exit(1);
+}
+
+// Started anew for each host and each codex: what was compiled once is not compiled again.
+module.enableCompileCache?.();
+
 switch (subcommand) {
   case undefined: {
+    if (process.stdin.isTTY) {
+      process.exitCode = await usage(process.stderr, 1);
+      break;
+    }
     const { servePlugin } = await import("./serve-plugin.ts");
     await servePlugin();
     break;
@@ -17,9 +30,24 @@ switch (subcommand) {
     process.exit(await runRelayCommand(args));
     break;
   }
+  case "install": {
+    const { installCommand } = await import("./install/install-command.ts");
+    process.exitCode = await installCommand(args);
+    break;
+  }
+  case "uninstall": {
+    const { uninstallCommand } = await import("./install/install-command.ts");
+    process.exitCode = await uninstallCommand(args);
+    break;
+  }
   case "sessions": {
     const { sessionsCommand } = await import("./sessions-command.ts");
     process.exitCode = await sessionsCommand(args);
+    break;
+  }
+  case "doctor": {
+    const { doctor } = await import("./doctor/doctor.ts");
+    process.exit(await doctor(args));
     break;
   }
   case "mcp-unregister": {
@@ -27,9 +55,28 @@ switch (subcommand) {
     process.exitCode = await unregister(args);
     break;
   }
+  case "help":
+  case "--help":
+  case "-h":
+    process.exitCode = await usage(process.stdout, 0);
+    break;
+  case "--version": {
+    const { VERSION } = await import("./name.ts");
+    process.stdout.write(`${VERSION}\n`);
+    break;
+  }
   default:
-    process.stderr.write(
-      `plexum-openai-provider-plugin: unknown subcommand "${subcommand}"${args.length > 0 ? ` (with ${args.join(" ")})` : ""}. Plexum starts it without any.\n`,
-    );
-    process.exitCode = 1;
+    process.stderr.write(`plexum-openai-provider: there is no subcommand "${subcommand}"\n\n`);
+    process.exitCode = await usage(process.stderr, 1);
+}
+
+async function usage(stream: NodeJS.WriteStream, exitCode: number): Promise<number> {
+  const { USAGE } = await import("./usage.ts");
+  stream.write(USAGE);
+  return exitCode;
+}
+
+function isOlder(version: string, major: number, minor: number): boolean {
+  const [ownMajor = 0, ownMinor = 0] = version.split(".").map(Number);
+  return ownMajor < major || (ownMajor === major && ownMinor < minor);
 }

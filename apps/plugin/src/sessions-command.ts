@@ -1,9 +1,10 @@
-import { parseArgs, stripVTControlCharacters } from "node:util";
+import { parseArgs } from "node:util";
 import { findRollout, readToolCalls } from "@plexum/rollout";
 import { codexHomeOf, listSessions, type Session } from "@plexum/session-store";
+import { plain } from "./plain.ts";
 
-const USAGE = `usage: plexum-openai-provider-plugin sessions [--filter TEXT] [--limit 1..50] [--archived] [--json]
-       plexum-openai-provider-plugin sessions show ID [--json]
+const USAGE = `usage: plexum-openai-provider sessions [--filter TEXT] [--limit 1..50] [--archived] [--json]
+       plexum-openai-provider sessions show ID [--json]
 `;
 
 /** The sessions of this machine for a person: a list, or what the calls of one cost. Resolves with the exit code. */
@@ -17,8 +18,13 @@ export async function sessionsCommand(argv: readonly string[], env: NodeJS.Proce
         limit: { type: "string", default: "10" },
         archived: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
       },
     });
+    if (values.help) {
+      process.stdout.write(USAGE);
+      return 0;
+    }
     const [verb, id, ...rest] = positionals;
     if (verb === undefined) return await list(env, values);
     if (verb === "show" && id !== undefined && rest.length === 0) return await show(env, id, values.json);
@@ -100,12 +106,6 @@ async function show(env: NodeJS.ProcessEnv, id: string, asJson: boolean): Promis
 }
 
 const print = (text: string) => process.stdout.write(`${text}\n`);
-
-/** On one line, and without what could move the cursor or turn the reading around. */
-const plain = (text: string) =>
-  stripVTControlCharacters(text)
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, " ")
-    .trim();
 
 /** A column narrower than this says nothing. */
 const MIN_CUT_WIDTH = 12;

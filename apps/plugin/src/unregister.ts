@@ -2,14 +2,21 @@ import { parseArgs } from "node:util";
 import { unregisterGlobally } from "@plexum/mcp-bridge";
 import { loadConfig } from "./config.ts";
 
-const USAGE = `usage: plexum-openai-provider-plugin mcp-unregister --agent-id <id>
+const USAGE = `usage: plexum-openai-provider mcp-unregister --agent-id <id>
 Takes an agent's MCP server out of codex's own config again, where mcp_registration "global" had put it.
 `;
 
 /** Undoes `mcp_registration: "global"` for one agent. Resolves with the exit code. */
 export async function unregister(argv: readonly string[]): Promise<number> {
   try {
-    const { values } = parseArgs({ args: [...argv], options: { "agent-id": { type: "string" } } });
+    const { values } = parseArgs({
+      args: [...argv],
+      options: { "agent-id": { type: "string" }, help: { type: "boolean", short: "h" } },
+    });
+    if (values.help) {
+      process.stdout.write(USAGE);
+      return 0;
+    }
     const agentId = values["agent-id"];
     if (agentId === undefined) throw new Error("--agent-id is missing");
     const { config } = await loadConfig(process.env);

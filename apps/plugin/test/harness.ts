@@ -79,7 +79,7 @@ export class Harness implements AsyncDisposable {
   async plugin(handlers: HostHandlers = {}): Promise<ConnectedPlugin> {
     const plugin = await connectPlugin({
       ...handlers,
-      command: process.execPath,
+      command: process.env.PLEXUM_TEST_NODE ?? process.execPath,
       args: [PLUGIN],
       env: this.env,
       onLog: (entry) => this.logs.push(entry),

@@ -133,12 +133,12 @@ describe.each([oldestCodex, newestCodex])("sessions of codex $version", (codex) 
   });
 
   test("an id that no session has: refused, and the model is asked nothing", async () => {
-    const { model, resume } = await setUp();
+    const { model, folder, resume } = await setUp();
     for (const sessionId of [UNKNOWN, "--help", "a.name"]) {
       await expect(resume({ sessionId })).rejects.toMatchObject({ code: "session_not_found" });
     }
     await expect(resume({ sessionId: "../x" })).rejects.toMatchObject({ code: "invalid_params" });
-    await expect(resume({ sessionId: UNKNOWN, cwd: import.meta.dirname })).rejects.toMatchObject({
+    await expect(resume({ sessionId: UNKNOWN, cwd: folder })).rejects.toMatchObject({
       code: "session_not_found",
     });
     expect(model.requests).toHaveLength(1);

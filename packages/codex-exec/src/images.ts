@@ -7,6 +7,9 @@ import { CodexExecError } from "./errors.ts";
 /** A picture for the prompt: a file, or its bytes. */
 export type PromptImage = { readonly path: string } | { readonly bytes: Uint8Array; readonly mediaType?: string };
 
+/** What the names of the folders begin with. */
+export const IMAGE_FOLDER = "codex-images-";
+
 export interface StagedImages extends AsyncDisposable {
   readonly paths: readonly string[];
 }
@@ -18,7 +21,7 @@ export interface StagedImages extends AsyncDisposable {
  */
 export async function stageImages(images: readonly PromptImage[]): Promise<StagedImages> {
   if (images.length === 0) return { paths: [], [Symbol.asyncDispose]: async () => {} };
-  const folder = await mkdtemp(join(tmpdir(), "codex-images-"));
+  const folder = await mkdtemp(join(tmpdir(), IMAGE_FOLDER));
   // If it stays behind among the temporary folders, that is no reason to fail a turn.
   const remove = () => rm(folder, { recursive: true, force: true }).catch(() => {});
   try {

@@ -6,8 +6,8 @@ import { createHash, randomUUID } from "node:crypto";
  */
 export const MARKER_VARIABLE = "CODEX_EXEC_TURN";
 
-/** Names this process, and so every turn it starts. */
-export const ownerMarker = `owner:${randomUUID()}`;
+/** Names this process, and so every turn it starts. The pid is for who finds the turn later: it tells where to look for the owner. */
+export const ownerMarker = `owner:${process.pid}:${randomUUID()}`;
 
 export const newTurnMarker = () => `turn:${randomUUID()}`;
 

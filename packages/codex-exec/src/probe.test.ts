@@ -5,21 +5,34 @@ import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../test/temporary-folder.ts";
 import { locateCodex } from "./locate.ts";
-import { assertSupported, isSupported, probeCodex } from "./probe.ts";
+import { assertSupported, isNewerThanTested, isSupported, NEWEST_TESTED_VERSION, probeCodex } from "./probe.ts";
 
 test.each([oldestCodex, newestCodex, unsupportedCodex])("codex $version tells its version and login", async (codex) => {
   await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1" });
   const probe = () => probeCodex({ binary: codex.path, env: home.env });
   const { version, path } = codex;
-  const expected = { path, version, isSupported: codex !== unsupportedCodex };
+  const expected = {
+    path,
+    command: [path],
+    version,
+    isSupported: codex !== unsupportedCodex,
+    isNewerThanTested: false,
+    loginStatus: expect.stringMatching(/logged in|API key configured/i),
+  };
   expect(await probe()).toEqual({ ...expected, isSignedIn: false });
   await writeFile(join(home.path, "auth.json"), JSON.stringify({ OPENAI_API_KEY: "sk-test" }));
   expect(await probe()).toEqual({ ...expected, isSignedIn: true });
 });
 
+test("the newest codex that is tested is the one that is installed here", () => {
+  expect(NEWEST_TESTED_VERSION).toBe(newestCodex.version);
+});
+
 test("versions are compared by number", () => {
   expect(["0.135.0", "0.135.1", "0.136.0-alpha.2", "1.0.0", "0.1000.0"].every(isSupported)).toBe(true);
   expect(["0.134.9", "0.99.0", "0.0.0"].some(isSupported)).toBe(false);
+  expect(["0.169.1", "0.170.0", "1.0.0"].every(isNewerThanTested)).toBe(true);
+  expect(["0.169.0", "0.168.9", "0.99.0"].some(isNewerThanTested)).toBe(false);
 });
 
 test("a codex that is replaced while this program runs is asked again", async () => {

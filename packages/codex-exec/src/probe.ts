@@ -7,6 +7,9 @@ import { type CodexBinary, locateCodex } from "./locate.ts";
 /** The oldest codex whose output and session files this package was tested with. */
 export const OLDEST_SUPPORTED_VERSION = "0.135.0";
 
+/** The newest that it was tested with. A newer one may work as well. */
+export const NEWEST_TESTED_VERSION = "0.169.0";
+
 export interface ProbeOptions {
   /** The codex executable: a path, or a name on the PATH. Default `codex`. */
   readonly binary?: string;
@@ -19,12 +22,18 @@ export interface ProbeOptions {
 export interface CodexProbe {
   /** The executable that was found. */
   readonly path: string;
+  /** How it is started: the program, and what stands before codex's own arguments. npm's shim is stepped over. */
+  readonly command: readonly [program: string, ...args: string[]];
   /** For example `0.169.0`. */
   readonly version: string;
   /** False if the version is older than `OLDEST_SUPPORTED_VERSION`. */
   readonly isSupported: boolean;
+  /** True if the version is newer than `NEWEST_TESTED_VERSION`. */
+  readonly isNewerThanTested: boolean;
   /** What `codex login status` says. A model provider of one's own may need no login, so false is not yet a failure. */
   readonly isSignedIn: boolean;
+  /** Its words. */
+  readonly loginStatus: string;
 }
 
 const run = promisify(execFile);
@@ -36,8 +45,15 @@ const run = promisify(execFile);
 export async function probeCodex(options: ProbeOptions = {}): Promise<CodexProbe> {
   const { binary = "codex", env = process.env, timeoutMs = 10_000 } = options;
   const codex = await locateCodex(binary, env);
-  const [version, isSignedIn] = await Promise.all([askVersion(codex, env, timeoutMs), askLogin(codex, env, timeoutMs)]);
-  return { path: codex.path, version, isSupported: isSupported(version), isSignedIn };
+  const [version, login] = await Promise.all([askVersion(codex, env, timeoutMs), askLogin(codex, env, timeoutMs)]);
+  return {
+    path: codex.path,
+    command: [codex.command, ...codex.prefix],
+    version,
+    isSupported: isSupported(version),
+    isNewerThanTested: isNewerThanTested(version),
+    ...login,
+  };
 }
 
 /** @throws CodexExecError `version_unsupported`, or as `probeCodex`. */
@@ -71,7 +87,8 @@ async function askVersion(codex: CodexBinary, env: NodeJS.ProcessEnv, timeout: n
       { cause },
     );
   });
-  const version = /(\d+\.\d+\.\d+\S*)/.exec(answer.stdout)?.[1];
+  // "codex-cli 0.169.0" (0.100.0 to 0.169.0): many a program that is not codex answers with a number too.
+  const version = /^codex\S* (\d+\.\d+\.\d+\S*)/m.exec(answer.stdout)?.[1];
   if (version !== undefined) return version;
   throw new CodexExecError(
     "spawn_failed",
@@ -82,15 +99,27 @@ async function askVersion(codex: CodexBinary, env: NodeJS.ProcessEnv, timeout: n
   );
 }
 
-function askLogin(codex: CodexBinary, env: NodeJS.ProcessEnv, timeout: number): Promise<boolean> {
+async function askLogin(codex: CodexBinary, env: NodeJS.ProcessEnv, timeout: number) {
+  const said = ({ stdout = "", stderr = "" }: { stdout?: string; stderr?: string }) =>
+    [stdout, stderr]
+      .map((text) => text.trim())
+      .filter(Boolean)
+      .join("\n");
   return run(codex.command, [...codex.prefix, "login", "status"], { env, timeout }).then(
-    () => true,
-    () => false,
+    (answer) => ({ isSignedIn: true, loginStatus: said(answer) }),
+    (error: Error & { stdout?: string; stderr?: string }) => ({
+      isSignedIn: false,
+      loginStatus: said(error) || error.message,
+    }),
   );
 }
 
 export function isSupported(version: string): boolean {
   return compareVersions(version, OLDEST_SUPPORTED_VERSION) >= 0;
+}
+
+export function isNewerThanTested(version: string): boolean {
+  return compareVersions(version, NEWEST_TESTED_VERSION) > 0;
 }
 
 function compareVersions(a: string, b: string): number {

@@ -23,6 +23,25 @@ export function listProcesses(marker: string): RunningProcess[] {
   return fromPs(marker);
 }
 
+/** The environment of a process of this user, `NAME=value` each; undefined if the system won't tell. Linux only. */
+export const environmentOf = (pid: number): string[] | undefined =>
+  read(`/proc/${pid}/environ`)?.toString("utf8").split("\0");
+
+/** With spaces between the arguments; undefined if the process has ended. Linux only. */
+export const commandOf = (pid: number): string | undefined =>
+  read(`/proc/${pid}/cmdline`)?.toString("utf8").replace(/\0$/, "").replaceAll("\0", " ");
+
+/** The command lines of the machine's processes; undefined where they can't be had. */
+export function commandLines(): string[] | undefined {
+  if (process.platform === "win32") return undefined;
+  if (process.platform === "linux") return names("/proc").flatMap((name) => commandOf(Number(name)) ?? []);
+  try {
+    return execFileSync("/bin/ps", ["-axww", "-o", "command="], PS_OPTIONS).split("\n");
+  } catch {
+    return undefined;
+  }
+}
+
 /** The kernel's own threads have this flag, and no environment. */
 const PF_KTHREAD = 0x00200000;
 
@@ -78,12 +97,13 @@ function read(path: string): Buffer | undefined {
   }
 }
 
+const PS_OPTIONS = { encoding: "utf8", maxBuffer: 256 * 1024 * 1024 } as const;
+
 function fromPs(marker: string): RunningProcess[] {
-  const options = { encoding: "utf8", maxBuffer: 256 * 1024 * 1024 } as const;
   const columns = "pid=,ppid=,stat=,lstart=,command=";
   let listing: string;
   try {
-    listing = execFileSync("/bin/ps", ["-axEww", "-o", columns], options);
+    listing = execFileSync("/bin/ps", ["-axEww", "-o", columns], PS_OPTIONS);
   } catch {
     return [];
   }

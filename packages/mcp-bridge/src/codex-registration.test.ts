@@ -16,6 +16,7 @@ import {
   codexNamespace,
   codexOverrides,
   codexServerName,
+  globalRegistrations,
   identifyCodexCall,
   registerGlobally,
   unregisterGlobally,
@@ -127,6 +128,43 @@ describe.each(bothEnds)("in the config of codex %s", (_, codex) => {
     expect(await unregisterGlobally(nasty, how)).toBe("removed");
     expect(await unregisterGlobally(nasty, how)).toBe("absent");
     expect(await config()).not.toContain("plexum-host");
+  });
+
+  test("the bridges' servers are listed, and taken out one by one", { timeout: 30_000 }, async () => {
+    const config = '[mcp_servers.other]\ncommand = "other"\n\n[mcp_servers.remote]\nurl = "http://127.0.0.1:9/mcp"\n';
+    await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1", config });
+    const how = { codex: codex.path, env: home.env };
+    expect(await globalRegistrations(how)).toEqual([]);
+    for (const id of ["alice", "bob"]) await registerGlobally(server(id), how);
+    const found = await globalRegistrations(how);
+    expect(found).toMatchObject(
+      ["alice", "bob"].map((id) => ({
+        name: `plexum-host-${id}`,
+        command: [server(id).command, ...server(id).args],
+      })),
+    );
+    expect(await found[0]?.remove()).toBe(true);
+    expect((await globalRegistrations(how)).map(({ name }) => name)).toEqual(["plexum-host-bob"]);
+    expect(await readFile(join(home.path, "config.toml"), "utf8")).toContain("[mcp_servers.other]");
+  });
+
+  test("one whose bridge listens stays", { timeout: 30_000 }, async () => {
+    await using folder = await temporaryFolder();
+    await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1" });
+    const how = { codex: codex.path, env: home.env };
+    const socketPath = join(folder.path, "alice");
+    const bridge = await startBridge({
+      agentId: "alice",
+      socketPath,
+      tools: [],
+      callTool: async () => ({ content: [] }),
+    });
+    await registerGlobally({ ...server("alice"), socketPath }, how);
+    const [found] = await globalRegistrations(how);
+    expect(await found?.remove()).toBe(false);
+    await bridge.close();
+    expect(await found?.remove()).toBe(true);
+    expect(await globalRegistrations(how)).toEqual([]);
   });
 
   test("none gets lost when many are added at once", { timeout: 30_000 }, async () => {

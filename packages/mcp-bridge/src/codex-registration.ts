@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { DEFAULT_MAX_CALL_MS } from "./call-runner.ts";
 import { McpBridgeError } from "./errors.ts";
+import { isListening } from "./listen.ts";
 import { RELAY_AGENT_ID, RELAY_SOCKET, RELAY_TOKEN } from "./relay-environment.ts";
 import type { CallIdentity } from "./tool-call.ts";
 
@@ -77,6 +78,7 @@ export function codexEnvironment(token: string): Record<string, string> {
 
 /** Of the names that are their own sanitised form, those that can't be taken for a name with a hash. */
 const PLAIN_ID = /^(?!(.*-)?[0-9a-f]{10}$)[A-Za-z0-9]+(-[A-Za-z0-9]+)*$/;
+const SERVER_PREFIX = "plexum-host-";
 /** Short, since codex 0.135 has 64 characters for server and tool together. */
 const MAX_PLAIN_LENGTH = 20;
 
@@ -85,10 +87,10 @@ const MAX_PLAIN_LENGTH = 20;
  * ids share a name, nor the namespace that codex makes of it (where `-` becomes `_`).
  */
 export function codexServerName(agentId: string): string {
-  if (agentId.length <= MAX_PLAIN_LENGTH && PLAIN_ID.test(agentId)) return `plexum-host-${agentId}`;
+  if (agentId.length <= MAX_PLAIN_LENGTH && PLAIN_ID.test(agentId)) return SERVER_PREFIX + agentId;
   const hash = createHash("sha256").update(JSON.stringify(agentId)).digest("hex").slice(0, 10);
   const readable = agentId.replace(/[^A-Za-z0-9]+/g, "-").slice(0, MAX_PLAIN_LENGTH - hash.length - 1);
-  return ["plexum-host", ...readable.split("-").filter(Boolean), hash].join("-");
+  return SERVER_PREFIX + [...readable.split("-").filter(Boolean), hash].join("-");
 }
 
 const codexMeta = z.looseObject({
@@ -149,6 +151,47 @@ export function unregisterGlobally(agentId: string, codex: CodexCommand): Promis
     await run(codex, ["mcp", "remove", name]);
     return "removed";
   });
+}
+
+/** A server in codex's own config that `registerGlobally` has put there, as its name tells. */
+export interface GlobalRegistration {
+  readonly name: string;
+  /** The program that codex starts, with its arguments. */
+  readonly command: readonly string[];
+  /** Takes it out again. False if a bridge listens for it: then it stays. @throws McpBridgeError `registration-failed`. */
+  remove(): Promise<boolean>;
+}
+
+const listSchema = z.array(
+  z.looseObject({
+    name: z.string(),
+    transport: z.looseObject({
+      command: z.string().optional(),
+      args: z.array(z.string()).optional(),
+      env: z.record(z.string(), z.string()).nullish(),
+    }),
+  }),
+);
+
+/**
+ * The bridges' servers in codex's own config, whoever registered them.
+ * @throws McpBridgeError `registration-failed`.
+ */
+export async function globalRegistrations(codex: CodexCommand): Promise<GlobalRegistration[]> {
+  const servers = listSchema.parse(JSON.parse(await run(codex, ["mcp", "list", "--json"])));
+  return servers
+    .filter(({ name }) => name.startsWith(SERVER_PREFIX))
+    .map(({ name, transport: { command = "", args = [], env } }) => ({
+      name,
+      command: [command, ...args],
+      remove: () =>
+        oneAtATime(async () => {
+          const socketPath = env?.[RELAY_SOCKET];
+          if (socketPath !== undefined && (await isListening(socketPath))) return false;
+          await run(codex, ["mcp", "remove", name]);
+          return true;
+        }),
+    }));
 }
 
 const registeredSchema = z.object({

@@ -8,11 +8,14 @@ export {
   codexNamespace,
   codexOverrides,
   codexServerName,
+  type GlobalRegistration,
+  globalRegistrations,
   identifyCodexCall,
   registerGlobally,
   unregisterGlobally,
 } from "./codex-registration.ts";
 export { McpBridgeError, type McpBridgeErrorCode } from "./errors.ts";
+export { type SocketLeftover, socketLeftovers } from "./socket-leftovers.ts";
 export { bridgeSocketPath } from "./socket-path.ts";
 export type { CallIdentity, CallTool, ToolCall, ToolProgress, ToolResult } from "./tool-call.ts";
 export type { BridgeTool } from "./tools.ts";

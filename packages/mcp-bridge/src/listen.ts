@@ -78,10 +78,10 @@ async function checkReplaceable(path: string): Promise<void> {
 }
 
 /** No one holds the lock for longer, unless it was killed meanwhile. */
-const LOCK_MS = 5000;
+export const LOCK_MS = 5000;
 
 /** Between a look at the path and the move, no other bridge may do the same. */
-async function oneAtATime(path: string, task: () => Promise<void>): Promise<void> {
+export async function oneAtATime(path: string, task: () => Promise<void>): Promise<void> {
   const lock = `${path}.lock`;
   for (const end = Date.now() + 2 * LOCK_MS; ; ) {
     try {
@@ -116,7 +116,7 @@ function socketInUse(path: string, cause?: unknown): McpBridgeError {
   );
 }
 
-function isListening(path: string): Promise<boolean> {
+export function isListening(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect(path);
     probe.once("connect", () => {
@@ -140,6 +140,6 @@ function listen(server: Server, path: string): Promise<void> {
   });
 }
 
-function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+export function ignoreMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== "ENOENT") throw error;
 }

@@ -37,7 +37,8 @@ function fitsSocketAddress(path: string): boolean {
   return Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES;
 }
 
-function socketDirectories(): string[] {
+/** Where a bridge's socket may stand, the first choice first. */
+export function socketDirectories(): string[] {
   const runtime = process.env.XDG_RUNTIME_DIR;
   const own = `plexum-mcp-${process.getuid?.() ?? "user"}`;
   return [...(runtime && isAbsolute(runtime) ? [join(runtime, "plexum-mcp")] : []), join(tmpdir(), own), `/tmp/${own}`];

@@ -4,6 +4,7 @@ export { type FindRolloutOptions, type FoundRollout, findRollout } from "./find-
 export { type FollowRolloutOptions, followRollout } from "./follow-rollout.ts";
 export { type HistorySegment, historyChain } from "./history-chain.ts";
 export { type MutateRolloutOptions, mutateRollout } from "./mutate-rollout.ts";
+export { type MutationLeftover, mutationLeftovers } from "./mutation-leftovers.ts";
 export type { MutationReport, SkippedEdit, SkipReason } from "./mutation-report.ts";
 export { type ReadRolloutOptions, readRollout } from "./read-rollout.ts";
 export { type PairedToolCall, type ReadToolCallsOptions, readToolCalls } from "./read-tool-calls.ts";

@@ -17,7 +17,7 @@ export interface LockOptions {
 }
 
 /** How long a lock of a process that can't be looked at from here is believed. Its holder touches it more often than that. */
-const BELIEVED_MS = 60_000;
+export const BELIEVED_MS = 60_000;
 const TOUCH_MS = 10_000;
 
 /**
@@ -75,6 +75,12 @@ async function holderOf(files: Files, path: string): Promise<Holder | undefined>
     // Only a machine that lost power can leave it unreadable, and with it its holder.
     return { pid: 0, started: "", host: ownIdentity().host, boot: "lost", namespace: "", nonce: "unreadable" };
   }
+}
+
+/** Whether somebody holds the lock who lives, or may. */
+export async function isHeld(files: Files, path: string): Promise<boolean> {
+  const holder = await holderOf(files, path);
+  return holder !== undefined && !(await isGone(files, path, holder));
 }
 
 async function isGone(files: Files, path: string, holder: Holder): Promise<boolean> {

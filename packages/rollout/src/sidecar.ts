@@ -10,8 +10,15 @@ import { parseRolloutName } from "./rollout-name.ts";
  * don't end in `.tmp` (codex deletes such files under `sessions`).
  */
 export function sidecar(path: string, kind: "lock" | "redo" | "new", folder = dirname(path)): string {
-  const name = basename(path).replace(/\.zst$/, "");
-  return join(folder, `.plexum-${createHash("sha256").update(name).digest("hex").slice(0, 16)}.${kind}`);
+  return join(folder, `.plexum-${sidecarKey(basename(path))}.${kind}`);
+}
+
+/** What the names of these files share, by the name of the rollout. */
+export function sidecarKey(name: string): string {
+  return createHash("sha256")
+    .update(name.replace(/\.zst$/, ""))
+    .digest("hex")
+    .slice(0, 16);
 }
 
 /**

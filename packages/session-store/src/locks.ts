@@ -3,6 +3,9 @@ import { join, resolve } from "node:path";
 import { type HeldLock, type LockOptions, takeLock } from "./process-lock.ts";
 import { checkedThreadId } from "./thread-id.ts";
 
+/** The folder of the threads' locks below a codex home. */
+export const THREAD_LOCKS = "plexum-thread-locks";
+
 /** Where codex keeps its files: `CODEX_HOME`, else `~/.codex`. */
 export const codexHomeOf = (env: NodeJS.ProcessEnv): string => resolve(env.CODEX_HOME || join(homedir(), ".codex"));
 
@@ -21,5 +24,5 @@ export function lockWorkspace(workspace: string, options?: LockOptions): Promise
  */
 export async function lockThread(codexHome: string, threadId: string, options?: LockOptions): Promise<HeldLock> {
   const id = checkedThreadId(threadId);
-  return takeLock(join(codexHome, "plexum-thread-locks", `${id}.lock`), `The thread ${id}`, options);
+  return takeLock(join(codexHome, THREAD_LOCKS, `${id}.lock`), `The thread ${id}`, options);
 }

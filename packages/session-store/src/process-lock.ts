@@ -1,5 +1,5 @@
-import { constants } from "node:fs";
-import { access, lstat, mkdir } from "node:fs/promises";
+import { constants, statSync } from "node:fs";
+import { access, lstat, mkdir, unlink } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
@@ -20,12 +20,15 @@ const POLL_MS = 25;
 /** SQLITE_BUSY */
 const BUSY = 5;
 
+/** More than any real removal of the file needs; the bound is there so that nothing can keep us for ever. */
+const MAX_MOVES = 1000;
+
 /**
  * Takes a lock that the operating system lets go of when the process ends, killed or not.
  *
  * Node has no file locks, but the SQLite inside it does, on every system: an exclusive transaction on an empty database,
- * to which nothing is ever written. The file stays, empty: removing it would let two processes hold "the" lock, one on
- * the old file and one on the new.
+ * to which nothing is ever written. The file stays, empty. Whoever removes it holds the lock on it meanwhile
+ * (`removeLock`); who then holds the lock on a file that is no longer at the path holds nothing, and begins again.
  *
  * @throws SessionStoreError `busy`, or `io` if the file can't be made.
  */
@@ -36,10 +39,11 @@ export async function takeLock(path: string, what: string, options: LockOptions 
   await mkdir(dirname(file), { recursive: true }).catch((cause) => {
     throw unusable(file, cause);
   });
-  for (;;) {
+  for (let moves = 0; ; ) {
     signal?.throwIfAborted();
     const lock = await tryLock(file);
-    if (lock !== undefined) return lock;
+    if (lock === "moved" && moves++ < MAX_MOVES) continue;
+    if (typeof lock === "object") return lock;
     if (performance.now() >= deadline) {
       throw new SessionStoreError("busy", `${what} is in use by another turn: wait for it to end, then try again.`);
     }
@@ -47,19 +51,71 @@ export async function takeLock(path: string, what: string, options: LockOptions 
   }
 }
 
-async function tryLock(path: string): Promise<HeldLock | undefined> {
+/**
+ * Removes a lock file that nobody holds. False if somebody does, or it is younger than `minAgeMs`, or not there.
+ *
+ * The age keeps the comparison in `tryLock` sound: the system may give a removed file's number to the next one made, so
+ * that only the time of change tells the two apart, and that is counted in steps of up to 10 ms.
+ *
+ * @throws SessionStoreError `io`.
+ */
+export async function removeLock(path: string, minAgeMs: number): Promise<boolean> {
+  // There a file that is open can't be removed, and the lock is on an open file.
+  if (process.platform === "win32" || ageOf(path) < minAgeMs) return false;
+  const lock = await tryLock(path);
+  if (typeof lock !== "object") return false;
+  await using _held = lock;
+  // While it is held, it is what stands at the path: nobody else may remove it.
+  if (ageOf(path) < minAgeMs) return false;
+  await unlink(path).catch((cause) => {
+    throw new SessionStoreError("io", `The lock file ${path} can't be removed: ${(cause as Error).message}`, { cause });
+  });
+  return true;
+}
+
+/** Whether somebody holds the lock. If not, it is held for the moment that it takes to find out. */
+export async function isHeld(path: string): Promise<boolean> {
+  const lock = await tryLock(path);
+  if (typeof lock === "object") await lock[Symbol.asyncDispose]();
+  return lock === "busy";
+}
+
+/** In milliseconds; of a file that is not there, less than any age. */
+export function ageOf(path: string): number {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat === undefined ? Number.NEGATIVE_INFINITY : Date.now() - stat.ctimeMs;
+}
+
+/** What tells one file at a path from the next that is made there. Undefined if there is none. */
+function identityOf(path: string): string | undefined {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat && `${stat.dev} ${stat.ino} ${stat.ctimeNs}`;
+}
+
+/**
+ * `moved` if what was locked is not certain to be what stands at the path: it was made just now, or removed by its last
+ * holder. Nobody says which file SQLite has opened; but if the same one stood there before and afterwards, then that.
+ */
+async function tryLock(path: string): Promise<HeldLock | "busy" | "moved"> {
   const sqlite = await import("node:sqlite");
   let database: DatabaseSync | undefined;
   try {
     await assertLockFile(path);
+    const before = identityOf(path);
     database = new sqlite.DatabaseSync(path);
     // A file that may only be read is opened all the same, and its "exclusive" transactions exclude nobody.
     await access(path, constants.W_OK);
     // No journal in a file: there is nothing to write, and a killed holder would leave it behind.
     database.exec("PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+    if (before === undefined || before !== identityOf(path)) {
+      database.close();
+      return "moved";
+    }
   } catch (error) {
-    database?.close();
-    if ((error as { errcode?: number }).errcode === BUSY) return undefined;
+    if (database?.isOpen) database.close();
+    if ((error as { errcode?: number }).errcode === BUSY) return "busy";
+    // Removed while it was being opened.
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "moved";
     throw unusable(path, error);
   }
   const held = database;

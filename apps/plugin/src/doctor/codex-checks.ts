@@ -1,0 +1,58 @@
+import { NEWEST_TESTED_VERSION, OLDEST_SUPPORTED_VERSION } from "@plexum/codex-exec";
+import { type Check, type Outcome, ok, unchecked } from "./check.ts";
+import type { Context } from "./context.ts";
+
+export const codexFound: Check = {
+  id: "codex-found",
+  meaning: "No turn can start.",
+  remedy:
+    'Install codex ("npm install -g @openai/codex"), or give its absolute path as "binary" in the plugin\'s config.',
+  timeoutMs: 25_000,
+  async run(context) {
+    const { path } = await context.codex();
+    const isConfigured = await context.loadedConfig().then(
+      () => true,
+      () => false,
+    );
+    return ok(isConfigured ? path : `${path}, by the defaults, since the config can't be read`);
+  },
+};
+
+export const codexVersion: Check = {
+  id: "codex-version",
+  meaning: "The plugin refuses to start a turn with it.",
+  remedy: 'Update codex: "npm install -g @openai/codex@latest".',
+  timeoutMs: 25_000,
+  run: (context) =>
+    ifFound(context, ({ version, isSupported, isNewerThanTested }) => {
+      if (!isSupported)
+        return {
+          status: "error",
+          title: `${version} is older than ${OLDEST_SUPPORTED_VERSION}, the oldest that works`,
+        };
+      return ok(
+        isNewerThanTested
+          ? `${version}, newer than what this plugin was tested with (${NEWEST_TESTED_VERSION})`
+          : version,
+      );
+    }),
+};
+
+export const codexLogin: Check = {
+  id: "codex-login",
+  meaning: "Turns fail as not_signed_in, unless codex's config names a model provider that needs no login.",
+  remedy: 'Run "codex login" as the user that the host runs as, with the same CODEX_HOME.',
+  timeoutMs: 25_000,
+  run: (context) =>
+    ifFound(context, ({ isSignedIn, loginStatus }) =>
+      isSignedIn ? ok("signed in") : { status: "warning", title: "codex is not signed in", detail: loginStatus },
+    ),
+};
+
+async function ifFound(
+  context: Context,
+  look: (codex: Awaited<ReturnType<Context["codex"]>>) => Outcome,
+): Promise<Outcome> {
+  const codex = await context.codex().catch(() => undefined);
+  return codex === undefined ? unchecked("codex was not found", "codex-found") : look(codex);
+}

@@ -1,0 +1,56 @@
+import { randomUUID } from "node:crypto";
+import type { Stats } from "node:fs";
+import { constants } from "node:fs";
+import { access, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { type Check, ok } from "./check.ts";
+
+/** What the plugin writes to beside codex. */
+const FOLDERS = ["", "sessions", "plexum-thread-locks"];
+
+export const codexHome: Check = {
+  id: "codex-home",
+  meaning: "codex can't record its threads there, or the plugin can't lock them: turns fail.",
+  remedy: "Make the folder writable for the user that the host runs as, free some space, or set CODEX_HOME to another.",
+  async run({ codexHome: home, env }) {
+    const found = await lookAt(home);
+    if (found === undefined) {
+      if (env.CODEX_HOME)
+        return {
+          status: "error",
+          title: `CODEX_HOME is ${home}, and there is no such folder`,
+          remedy: "Make the folder, or correct CODEX_HOME.",
+        };
+      await access(dirname(home), constants.W_OK);
+      return ok(`${home} is not there yet: codex makes it`);
+    }
+    if (!found.isDirectory()) return { status: "error", title: `${home} is not a folder` };
+    for (const folder of FOLDERS) {
+      const path = join(home, folder);
+      if ((await lookAt(path)) !== undefined) await tryToWrite(path);
+    }
+    if (found.uid !== process.getuid?.() && process.getuid !== undefined)
+      return {
+        status: "warning",
+        title: `${home} belongs to user ${found.uid}, and this is user ${process.getuid()}`,
+        meaning: "If the host runs as that user, the other findings say nothing of what it may read and write.",
+        remedy: "Run the doctor as the user that the host runs as.",
+      };
+    return ok(`${home} can be written to`);
+  },
+};
+
+const lookAt = (path: string): Promise<Stats | undefined> =>
+  stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+
+async function tryToWrite(folder: string): Promise<void> {
+  const path = join(folder, `.plexum-doctor-${randomUUID()}`);
+  try {
+    await writeFile(path, Buffer.alloc(4096), { flag: "wx", flush: true });
+  } finally {
+    await rm(path, { force: true });
+  }
+}

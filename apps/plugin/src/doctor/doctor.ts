@@ -1,0 +1,70 @@
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { nodeVersion } from "./node-check.ts";
+import { findingsJson, findingText, summaryText } from "./report.ts";
+import { type Finding, findingOf, runChecks } from "./run-checks.ts";
+
+const USAGE = `usage: plexum-openai-provider doctor [--json] [--fix] [--turn] [--profile DIR]
+Says what is wrong with this machine, and what to do about it.
+  --fix      mend what can be mended
+  --turn     run one real turn too
+  --profile  the Plexum profile, if it is not PLEXUM_PROFILE_ROOT or ~/.plexum
+`;
+
+/** Looks at everything that a turn needs. Resolves with the exit code: 0, 1 if an error remains, 2 for wrong arguments. */
+export async function doctor(argv: readonly string[], processEnv: NodeJS.ProcessEnv = process.env): Promise<number> {
+  let flags: ReturnType<typeof parseFlags>;
+  try {
+    flags = parseFlags(argv);
+  } catch (error) {
+    await write(process.stderr, `doctor: ${(error as Error).message}\n${USAGE}`);
+    return 2;
+  }
+  if (flags.help) {
+    await write(process.stdout, USAGE);
+    return 0;
+  }
+  const env = flags.profile === undefined ? processEnv : { ...processEnv, PLEXUM_PROFILE_ROOT: resolve(flags.profile) };
+  const colour = process.stdout.isTTY === true && !process.env.NO_COLOR;
+  // Whoever reads along may leave off.
+  process.stdout.on("error", () => {});
+  const seen: Finding[] = [];
+  for await (const finding of look(env, flags)) {
+    seen.push(finding);
+    if (!flags.json) await write(process.stdout, findingText(finding, { colour }));
+  }
+  await write(process.stdout, flags.json ? findingsJson(seen) : `\n${summaryText(seen)}`);
+  return seen.some(({ status }) => status === "error") ? 1 : 0;
+}
+
+async function* look(
+  env: NodeJS.ProcessEnv,
+  flags: ReturnType<typeof parseFlags>,
+): AsyncGenerator<Finding, void, undefined> {
+  const node = nodeVersion.run();
+  // A Node that is too old can't even load the rest.
+  if (node.status !== "ok") return yield findingOf(nodeVersion, node);
+  const [{ CHECKS }, { Context }] = await Promise.all([import("./checks.ts"), import("./context.ts")]);
+  const wanted = CHECKS.filter(({ isOptional = false }) => !isOptional || flags.turn);
+  yield* runChecks(wanted, new Context(env), flags);
+}
+
+function parseFlags(argv: readonly string[]) {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      json: { type: "boolean", default: false },
+      fix: { type: "boolean", default: false },
+      turn: { type: "boolean", default: false },
+      profile: { type: "string" },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  return values;
+}
+
+/** Resolves once it is handed over: the process ends right afterwards. */
+const write = (stream: NodeJS.WriteStream, text: string) =>
+  new Promise<void>((resolve) => {
+    stream.write(text, () => resolve());
+  });

@@ -1,0 +1,98 @@
+import type { Check, Outcome, Status } from "./check.ts";
+import type { Context } from "./context.ts";
+
+export interface Finding {
+  readonly id: string;
+  readonly status: Status;
+  readonly title: string;
+  readonly detail?: string;
+  readonly meaning?: string;
+  readonly remedy?: string;
+  /** Whether `--fix` mends it. */
+  readonly fixable?: boolean;
+  /** It was found and mended; `title` and `status` say how it is now. */
+  readonly fixed?: boolean;
+}
+
+const DEFAULT_TIMEOUT_MS = 15_000;
+
+/** Looks at one thing after the other. Never throws: what a check throws is its finding. */
+export async function* runChecks(
+  checks: readonly Check[],
+  context: Context,
+  { fix }: { readonly fix: boolean },
+): AsyncGenerator<Finding, void, undefined> {
+  for (const check of checks) {
+    const outcome = await look(check, context);
+    yield fix && outcome.fix !== undefined
+      ? await mend(check, outcome, outcome.fix, context)
+      : findingOf(check, outcome);
+  }
+}
+
+async function mend(
+  check: Check,
+  before: Outcome,
+  fix: NonNullable<Outcome["fix"]>,
+  context: Context,
+): Promise<Finding> {
+  try {
+    const done = await within(check, fix);
+    const after = await look(check, context);
+    const finding = findingOf(check, after, [done, after.detail].filter(Boolean).join("\n"));
+    return after.status === "ok" ? { ...finding, fixed: true } : finding;
+  } catch (error) {
+    return findingOf(check, before, [before.detail, `Not mended: ${messageOf(error)}`].filter(Boolean).join("\n"));
+  }
+}
+
+async function look(check: Check, context: Context): Promise<Outcome> {
+  try {
+    return await within(check, (signal) => check.run(context, signal));
+  } catch (error) {
+    return { status: "error", title: messageOf(error), detail: detailOf(error) };
+  }
+}
+
+/** A check that hangs, such as on a file system that is gone, must not keep the others from being made. */
+async function within<T>(check: Check, task: (signal: AbortSignal) => T | Promise<T>): Promise<T> {
+  const { timeoutMs = DEFAULT_TIMEOUT_MS } = check;
+  const controller = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const tooLong = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const error = new Error(`this could not be found out within ${timeoutMs / 1000} seconds`);
+      reject(error);
+      controller.abort(error);
+    }, timeoutMs);
+  });
+  try {
+    return await Promise.race([tooLong, Promise.resolve(controller.signal).then(task)]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export function findingOf(
+  check: Pick<Check, "id" | "meaning" | "remedy">,
+  outcome: Outcome,
+  detail = outcome.detail,
+): Finding {
+  const { status, title } = outcome;
+  return {
+    id: check.id,
+    status,
+    title,
+    ...(detail ? { detail } : {}),
+    ...(status === "ok" ? {} : { meaning: outcome.meaning ?? check.meaning, remedy: outcome.remedy ?? check.remedy }),
+    ...(outcome.fix === undefined ? {} : { fixable: true }),
+  };
+}
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+/** codex's own words, where an error brings them along. */
+function detailOf(error: unknown): string | undefined {
+  const { detail } = (error ?? {}) as { detail?: unknown };
+  return typeof detail === "string" ? detail : undefined;
+}

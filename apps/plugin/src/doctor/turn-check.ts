@@ -1,0 +1,116 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { mkdtemp, realpath, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Host, ProviderEvent } from "@plexum/plugin-sdk";
+import { staleThreadLocks } from "@plexum/session-store";
+import type { Config } from "../config.ts";
+import { Provider } from "../provider.ts";
+import { type Check, type Outcome, ok } from "./check.ts";
+import type { Context } from "./context.ts";
+
+const TIME_LIMIT_MS = 120_000;
+const TOOL = "plexum_doctor";
+/** Lock files that are older than this may be removed. */
+const SETTLED_MS = 20;
+
+/** One turn, as the plugin runs it, in a folder of its own, with a tool that the model is asked to call. */
+export const turn: Check = {
+  id: "turn",
+  isOptional: true,
+  meaning: "The turns that the host asks for fail likewise.",
+  remedy: "Do as the message says.",
+  timeoutMs: TIME_LIMIT_MS + 15_000,
+  async run(context, signal) {
+    const { codexHome } = context;
+    const before = new Set((await staleLocks(codexHome)).map(({ path }) => path));
+    const workspace = await realpath(await mkdtemp(join(tmpdir(), "plexum-doctor-")));
+    try {
+      return await runTurn(context, workspace, signal);
+    } finally {
+      await rm(workspace, { recursive: true, force: true, maxRetries: 5 });
+      // codex records no such thread, so that its lock counts as stale at once.
+      await delay(2 * SETTLED_MS);
+      for (const lock of await staleLocks(codexHome)) if (!before.has(lock.path)) await lock.remove().catch(() => {});
+    }
+  },
+};
+
+async function runTurn(context: Context, workspace: string, signal: AbortSignal): Promise<Outcome> {
+  const word = randomBytes(4).toString("hex");
+  let calls = 0;
+  const said: string[] = [];
+  const host: Host = {
+    log(level, message) {
+      if (level === "warning" || level === "error") said.push(message);
+    },
+    async callTool() {
+      calls++;
+      return { content: [{ type: "text", text: word }] };
+    },
+    async readAgentState() {
+      return null;
+    },
+  };
+  const config = withoutTraces(await context.config(), workspace);
+  const events: ProviderEvent[] = [];
+  const started = performance.now();
+  await new Provider(host, config, context.env).stream(
+    {
+      stream_id: randomUUID(),
+      model_id: config.supportedModels[0] ?? "codex",
+      agent: { agent_id: `doctor-${randomUUID().slice(0, 8)}`, workspace },
+      request: {
+        messages: [{ role: "user", content: [{ type: "text", text: PROMPT }] }],
+        tools: [{ name: TOOL, description: "Tells a word.", input_schema: { type: "object", properties: {} } }],
+      },
+    },
+    { signal, emit: async (event) => void events.push(event) },
+  );
+  return outcomeOf(events, { calls, word, said, seconds: (performance.now() - started) / 1000 });
+}
+
+const PROMPT = `This is a test of the connection. Call the tool ${TOOL} once, without arguments, then answer with the word that it returns and nothing else.`;
+
+/** The plugin's own, save that codex records no thread, and writes neither this server nor this folder into its own config. */
+const withoutTraces = (config: Config, workspace: string): Config => ({
+  ...config,
+  timeoutMs: Math.min(config.timeoutMs ?? TIME_LIMIT_MS, TIME_LIMIT_MS),
+  mcpRegistration: "run",
+  extraArgs: [
+    ...config.extraArgs,
+    "--ephemeral",
+    "-c",
+    `projects={${JSON.stringify(workspace)}={trust_level="trusted"}}`,
+  ],
+});
+
+interface Seen {
+  readonly calls: number;
+  readonly word: string;
+  readonly said: readonly string[];
+  readonly seconds: number;
+}
+
+function outcomeOf(events: readonly ProviderEvent[], { calls, word, said, seconds }: Seen): Outcome {
+  const error = events.find((event) => event.type === "error")?.error;
+  const detail = [...new Set(said)].filter((line) => line !== error?.message).join("\n") || undefined;
+  if (error !== undefined) return { status: "error", title: `${error.code}: ${error.message}`, detail };
+  const text = events.flatMap((event) => (event.type === "text_delta" ? [event.text] : [])).join("\n");
+  const took = `a turn took ${seconds.toFixed(1)} s`;
+  if (calls > 0) {
+    const end = text.includes(word) ? "and the model has told what it returned" : "and codex has got what it returned";
+    return ok(`${took}; the host's tool was called, ${end}`, detail);
+  }
+  return {
+    status: "warning",
+    title: `${took}, but the model did not call the host's tool`,
+    detail: [`It said: ${text.slice(0, 500)}`, detail].filter(Boolean).join("\n"),
+    meaning: "Turns work. Whether calls of the host's tools do is not known.",
+    remedy: "If a line above tells of the tools, do as it says. Otherwise try again: the model may not have liked to.",
+  };
+}
+
+/** None if they can't be listed: `rollouts` tells of that. */
+const staleLocks = (codexHome: string) => staleThreadLocks(codexHome, { minAgeMs: SETTLED_MS }).catch(() => []);

@@ -1,0 +1,512 @@
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { bridgeSocketPath } from "@plexum/mcp-bridge";
+import { oldestCodex, unsupportedCodex } from "@plexum/older-codex";
+import type { ConnectedPlugin, StreamRequest } from "@plexum/plugin-sdk";
+import { newestCodex } from "@plexum/real-codex";
+import { answer, functionCall, httpError, type Reply, type Script, say, shell } from "@plexum/scripted-model";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { CHECKS } from "../src/doctor/checks.ts";
+import type { Finding } from "../src/doctor/run-checks.ts";
+import { eventually, Harness, PLUGIN, turn } from "./harness.ts";
+
+/** Sockets and temporary files of this test alone. */
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "doctor-"));
+  vi.stubEnv("XDG_RUNTIME_DIR", folder);
+  vi.stubEnv("TMPDIR", folder);
+});
+
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+});
+
+/** The subcommand as a person runs it. */
+async function run(
+  harness: Harness,
+  args: string[],
+  env: NodeJS.ProcessEnv = harness.env,
+): Promise<{ stdout: string; stderr: string; exitCode: number }> {
+  return promisify(execFile)(process.execPath, [PLUGIN, "doctor", ...args], { env }).then(
+    ({ stdout, stderr }) => ({ stdout, stderr, exitCode: 0 }),
+    ({ stdout, stderr, code }) => ({ stdout, stderr, exitCode: code as number }),
+  );
+}
+
+async function doctor(harness: Harness, args: string[] = [], env?: NodeJS.ProcessEnv) {
+  const { stdout, stderr, exitCode } = await run(harness, ["--json", ...args], env);
+  expect(stderr).toBe("");
+  const { ok, findings } = JSON.parse(stdout) as { ok: boolean; findings: Finding[] };
+  expect(exitCode).toBe(ok ? 0 : 1);
+  return new Map(findings.map((finding) => [finding.id, finding]));
+}
+
+const idsWanted = CHECKS.filter(({ isOptional }) => !isOptional).map(({ id }) => id);
+
+test("docs/doctor.md has the ids of the code, in their order", async () => {
+  const text = await readFile(new URL("../../../docs/doctor.md", import.meta.url), "utf8");
+  const ids = [...text.matchAll(/^\| `([a-z-]+)` +\|/gm)].map((match) => match[1]);
+  expect(ids).toEqual(CHECKS.map(({ id }) => id));
+});
+
+describe.each([oldestCodex, newestCodex])("with codex $version", (codex) => {
+  test("a machine in order", async () => {
+    await using harness = await Harness.create({ codex, script: [say("hi")] });
+    await turn(await harness.plugin(), harness.request("hi"));
+    const findings = await doctor(harness);
+    expect([...findings.keys()]).toEqual(idsWanted);
+    expect(findings.get("codex-found")?.title).toBe(codex.path);
+    expect(findings.get("codex-version")?.title).toBe(codex.version);
+    expect(findings.get("rollouts")?.title).toMatch(/^1 rollout, \d+ kB$/);
+    // The scripted model asks for no login; a real account does.
+    expect(findings.get("codex-login")).toMatchObject({
+      status: "warning",
+      detail: expect.stringMatching(/not logged in/i),
+    });
+    // Other users of this machine's temp folder may leave sockets in it.
+    const others = [...findings.values()].filter(({ id }) => id !== "codex-login" && id !== "leftover-sockets");
+    expect(others.filter(({ status }) => status !== "ok")).toEqual([]);
+  });
+
+  test("one real turn, through the bridge and back, that leaves nothing", async () => {
+    await using harness = await Harness.create({ codex, script: callsTheTool });
+    const before = await filesOf(harness.home.path);
+    const config = await readFile(join(harness.home.path, "config.toml"), "utf8");
+    const findings = await doctor(harness, ["--turn"]);
+    expect(findings.get("turn")).toMatchObject({
+      status: "ok",
+      title: expect.stringContaining("the model has told what it returned"),
+    });
+    expect(await readFile(join(harness.home.path, "config.toml"), "utf8")).toBe(config);
+    const made = (await filesOf(harness.home.path)).filter((name) => !before.includes(name));
+    // codex's own databases, caches and skills come with its first start, whatever it is asked.
+    expect(made.filter((name) => /rollout|plexum-thread-locks\/|config/.test(name))).toEqual([]);
+    expect((await readdir(folder)).filter((name) => name.startsWith("plexum-doctor"))).toEqual([]);
+    expect(existsSync(join(folder, "plexum-mcp")) ? await readdir(join(folder, "plexum-mcp")) : []).toEqual([]);
+  });
+
+  test("a turn that fails, in codex's own words", async () => {
+    await using harness = await Harness.create({
+      codex,
+      script: [httpError(401, { error: { message: "this key is of no use" } })],
+    });
+    const finding = (await doctor(harness, ["--turn"])).get("turn");
+    expect(finding).toMatchObject({ status: "error", title: expect.stringContaining("not_signed_in") });
+    expect(finding?.title).toContain("this key is of no use");
+  });
+
+  test("a config of codex's own that codex can't read, in its own words", async () => {
+    await using harness = await Harness.create({ codex, home: { config: "not toml" } });
+    expect((await doctor(harness)).get("leftover-registrations")).toMatchObject({
+      status: "error",
+      title: expect.stringContaining("config.toml"),
+    });
+  });
+});
+
+const filesOf = (path: string) => readdir(path, { recursive: true });
+
+/** A model that does as the doctor asks. */
+const callsTheTool: Script = (request): Reply => {
+  const tool = request.toolNames.find((name) => name.endsWith(".plexum_doctor"));
+  if (tool === undefined) return say("there is no such tool");
+  const [output] = request.outputsOf("call_word");
+  if (output === undefined) {
+    const namespace = tool.replace(/\.plexum_doctor$/, "");
+    return answer([functionCall("plexum_doctor", {}, { namespace, callId: "call_word" })]);
+  }
+  return say(/\b[0-9a-f]{8}\b/.exec(JSON.stringify(output))?.[0] ?? "no word");
+};
+
+test("a turn in which the model does not call the tool proves half of it", async () => {
+  await using harness = await Harness.create({ codex: newestCodex, script: [say("no, thank you")] });
+  expect((await doctor(harness, ["--turn"])).get("turn")).toMatchObject({
+    status: "warning",
+    detail: expect.stringContaining("no, thank you"),
+  });
+});
+
+describe("what is broken is found, and keeps nothing else from being looked at:", () => {
+  const pluginConfig = (harness: Harness) => join(harness.folder, "plugins", "plexum-openai-provider", "config.json");
+  const sample = (harness: Harness, name: string) => join(harness.home.path, "sessions", "2026", "01", "02", name);
+  const NAME = "rollout-2026-01-02T03-04-05-019b7c9d-dd0d-7000-8000-000000000000.jsonl";
+
+  test.each<
+    [
+      name: string,
+      id: string,
+      status: string,
+      says: string,
+      breakIt: (harness: Harness) => Promise<unknown> | NodeJS.ProcessEnv,
+    ]
+  >([
+    ["a config that is not JSON", "config", "error", "is not JSON", (h) => h.configure("{")],
+    [
+      "a config that is a folder",
+      "config",
+      "error",
+      "EISDIR",
+      async (h) => {
+        await rm(pluginConfig(h));
+        await mkdir(pluginConfig(h));
+      },
+    ],
+    ["a wrong value", "config", "error", '"timeout_ms" must be', (h) => h.configure({ timeout_ms: "soon" })],
+    ["an unknown key", "config", "warning", "1 key", (h) => h.configure({ binary: newestCodex.path, colour: "red" })],
+    ["no codex", "codex-found", "error", "/nowhere/codex", (h) => h.configure({ binary: "/nowhere/codex" })],
+    ["an old codex", "codex-version", "error", "0.100.0", (h) => h.configure({ binary: unsupportedCodex.path })],
+    ["no CODEX_HOME", "codex-home", "error", "no such folder", (h) => ({ ...h.env, CODEX_HOME: join(folder, "none") })],
+    [
+      "a file for CODEX_HOME",
+      "codex-home",
+      "error",
+      "not a folder",
+      (h) => ({ ...h.env, CODEX_HOME: pluginConfig(h) }),
+    ],
+    [
+      "a folder of sessions that can't be written to",
+      "codex-home",
+      "error",
+      "ENOTDIR",
+      (h) => writeFile(join(h.home.path, "sessions"), ""),
+    ],
+    [
+      "a rollout that can't be read",
+      "rollouts",
+      "error",
+      "1 file or folder",
+      async (h) => {
+        await mkdir(dirname(sample(h, NAME)), { recursive: true });
+        // A link that leads to itself can't be read by anybody, not even the superuser.
+        await symlink(NAME, sample(h, NAME));
+      },
+    ],
+    [
+      "a rollout that does not begin as one",
+      "rollouts",
+      "warning",
+      "1 of the newest 1",
+      async (h) => {
+        await mkdir(dirname(sample(h, NAME)), { recursive: true });
+        await writeFile(sample(h, NAME), "\ufeff{}\n");
+      },
+    ],
+    [
+      "a file for the socket directory",
+      "socket-directory",
+      "error",
+      "is not a directory",
+      () => writeFile(join(folder, "plexum-mcp"), ""),
+    ],
+  ])("%s", async (_name, id, status, says, breakIt) => {
+    await using harness = await Harness.create({ codex: newestCodex });
+    const result = breakIt(harness);
+    const env = result instanceof Promise ? void (await result) : result;
+    const findings = await doctor(harness, [], env ?? harness.env);
+    expect([...findings.keys()]).toEqual(idsWanted);
+    expect(findings.get(id)).toMatchObject({ status, title: expect.stringContaining(says) });
+    const { meaning, remedy } = findings.get(id) ?? {};
+    for (const text of [meaning, remedy]) expect(text).toMatch(/\w/);
+  });
+
+  test("everything at once, and nothing in the environment", async () => {
+    await using harness = await Harness.create({ codex: newestCodex });
+    await harness.configure("[");
+    await writeFile(join(folder, "home"), "");
+    const findings = await doctor(harness, ["--profile", harness.folder, "--fix", "--turn"], {
+      CODEX_HOME: join(folder, "home"),
+      XDG_RUNTIME_DIR: join(folder, "home"),
+    });
+    expect([...findings.keys()]).toEqual([...idsWanted, "turn"]);
+    for (const id of ["config", "codex-found", "codex-home", "socket-directory", "turn"])
+      expect(findings.get(id)?.status, id).toBe("error");
+  });
+
+  test("a codex that does not answer", { timeout: 60_000 }, async () => {
+    await using harness = await Harness.create({ codex: newestCodex });
+    const silent = join(folder, "codex");
+    await writeFile(silent, "#!/bin/sh\nexec sleep 1000\n", { mode: 0o755 });
+    await harness.configure({ binary: silent });
+    const findings = await doctor(harness);
+    expect(findings.get("codex-found")).toMatchObject({ status: "error", title: expect.stringContaining(silent) });
+    expect([...findings.keys()]).toEqual(idsWanted);
+  });
+});
+
+test("works under an empty PATH, where the config names codex", async () => {
+  await using harness = await Harness.create({ codex: newestCodex, script: callsTheTool });
+  const { HOME, CODEX_HOME, PLEXUM_PROFILE_ROOT, XDG_RUNTIME_DIR, TMPDIR } = harness.env;
+  const findings = await doctor(harness, ["--turn"], {
+    HOME,
+    CODEX_HOME,
+    PLEXUM_PROFILE_ROOT,
+    XDG_RUNTIME_DIR,
+    TMPDIR,
+  });
+  for (const id of ["codex-found", "codex-version", "leftover-registrations", "turn"])
+    expect(findings.get(id), id).toMatchObject({ status: "ok" });
+});
+
+describe("for a person", () => {
+  test("a line for each check, what it means and what to do where all is not well, and a summary", async () => {
+    await using harness = await Harness.create({ codex: newestCodex });
+    await harness.configure({ binary: "/nowhere/codex" });
+    const { stdout, exitCode } = await run(harness, []);
+    expect(exitCode).toBe(1);
+    const lines = stdout.split("\n");
+    expect(lines.filter((line) => /^(ok|warning|error) /.test(line)).map((line) => line.split(/ +/)[1])).toEqual(
+      idsWanted,
+    );
+    // The titles stand in a column.
+    const columns = lines
+      .filter((line) => /^(ok|warning|error) /.test(line))
+      .map((line) => /^\S+ +\S+ +/.exec(line)?.[0].length);
+    expect(new Set(columns).size).toBe(1);
+    expect(stdout).toMatch(
+      /^error {4}codex-found +There is no file \/nowhere\/codex.*\n {9}means: No turn can start\.\n {9}do: {4}\w/m,
+    );
+    expect(lines.at(-2)).toMatch(/^\d+ checked: \d+ ok, \d+ warnings?, \d+ errors?/);
+  });
+
+  test("no text from a file moves the cursor, here or in JSON", async () => {
+    await using harness = await Harness.create({ codex: newestCodex });
+    await harness.configure({ binary: newestCodex.path, "\u001b[2J\u009b31m\u202ered": 1 });
+    for (const args of [[], ["--json"]]) {
+      const { stdout } = await run(harness, args);
+      expect(stdout).toContain("red");
+      expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
+    }
+  });
+
+  test.each([["--dance"], ["now"], ["--profile"]])("doctor %s is refused with exit code 2", async (arg) => {
+    await using harness = await Harness.create({ codex: newestCodex });
+    expect(await run(harness, [arg])).toEqual({ stdout: "", stderr: expect.stringContaining("usage:"), exitCode: 2 });
+  });
+});
+
+describe("--fix", () => {
+  /** Finds it, mends it, and finds it no more. */
+  async function mends(harness: Harness, id: string, what: string) {
+    const found = (await doctor(harness)).get(id);
+    expect(found).toMatchObject({ fixable: true });
+    expect(`${found?.title}\n${found?.detail}`).toContain(what);
+    const fixed = (await doctor(harness, ["--fix"])).get(id);
+    expect(fixed).toMatchObject({ status: "ok", fixed: true });
+    const after = (await doctor(harness)).get(id);
+    expect(after).toMatchObject({ status: "ok" });
+    expect(after).not.toHaveProperty("fixable");
+  }
+
+  test("closes a socket directory that is open to others", async () => {
+    await using harness = await Harness.create({ codex: newestCodex });
+    await mkdir(join(folder, "plexum-mcp"), { mode: 0o755 });
+    await chmod(join(folder, "plexum-mcp"), 0o755);
+    await mends(harness, "socket-directory", "chmod 700");
+    expect((await stat(join(folder, "plexum-mcp"))).mode & 0o777).toBe(0o700);
+  });
+
+  test("takes servers out of codex's config that nobody wants there", async () => {
+    const toolCall = functionCall("lookup", {}, { namespace: "mcp__plexum_host_alice" });
+    await using harness = await Harness.create({
+      codex: newestCodex,
+      config: { mcp_registration: "global" },
+      script: [answer([toolCall]), say("done")],
+    });
+    await turn(await harness.plugin(host().handlers), withTools(harness, "go"));
+    // Wanted, as the config says.
+    expect((await doctor(harness)).get("leftover-registrations")).toMatchObject({ status: "ok" });
+    await harness.configure({ binary: newestCodex.path });
+    await mends(harness, "leftover-registrations", "plexum-host-alice");
+  });
+
+  test("ends and removes what a plugin left that was killed together with its guard", async () => {
+    await using harness = await Harness.create({ codex: newestCodex, script: [{ kind: "hang" }] });
+    const plugin = await harness.plugin(host().handlers);
+    const ending = turn(plugin, withTools(harness, "go", true)).catch((error: unknown) => error);
+    await eventually("codex asks the model", () => harness.model.requests.length > 0);
+    const codex = pidOfCodex(harness);
+    const images = await imagesOf(codex);
+    for (const guard of guardsOf(plugin)) process.kill(guard, "SIGKILL");
+    process.kill(plugin.pid as number, "SIGKILL");
+    await ending;
+    expect(isAlive(codex)).toBe(true);
+    const socket = bridgeSocketPath("alice");
+    expect((await doctor(harness)).get("leftover-sockets")?.detail).toContain(socket);
+    await mends(harness, "leftover-processes", String(codex));
+    expect(isAlive(codex)).toBe(false);
+    expect(existsSync(socket)).toBe(false);
+
+    expect(existsSync(images)).toBe(true);
+    await anHourAgo(images);
+    await rm(join(harness.home.path, "sessions"), { recursive: true });
+    await eventually("the lock is old enough", async () => {
+      const found = (await doctor(harness)).get("leftover-thread-locks");
+      return found?.fixable;
+    });
+    expect((await doctor(harness)).get("leftover-images")?.detail).toContain(images);
+    const after = await doctor(harness, ["--fix"]);
+    for (const id of ["leftover-thread-locks", "leftover-images"])
+      expect(after.get(id)).toMatchObject({ status: "ok", fixed: true });
+    expect(existsSync(images)).toBe(false);
+    expect(await readdir(join(harness.home.path, "plexum-thread-locks"))).toEqual([]);
+  });
+
+  test("finishes a mutation that was killed", async () => {
+    await using harness = await Harness.create({
+      codex: newestCodex,
+      script: [answer([shell("seq 2000", { callId: "call_seq" })]), say("done")],
+    });
+    await turn(await harness.plugin(), harness.request("go"));
+    const rollout = join(
+      harness.home.path,
+      (await filesOf(harness.home.path)).find((name) => name.endsWith(".jsonl") && name.includes("rollout-")) as string,
+    );
+    await killMutation(rollout, "call_seq");
+    await mends(harness, "leftover-mutations", rollout);
+    expect(readdirSync(dirname(rollout)).filter((name) => name.endsWith(".redo"))).toEqual([]);
+  });
+
+  test("beside a running turn leaves all that it uses alone", async () => {
+    const callId = "call_wait";
+    await using harness = await Harness.create({
+      codex: newestCodex,
+      script: [
+        answer([functionCall("lookup", {}, { namespace: "mcp__plexum_host_alice", callId })]),
+        answer([functionCall("lookup", {}, { namespace: "mcp__plexum_host_alice" })]),
+        say("done"),
+      ],
+    });
+    const { handlers, calls, letGo } = host(true);
+    const running = turn(await harness.plugin(handlers), withTools(harness, "go", true));
+    await eventually("the tool is called", () => calls.length > 0);
+    await anHourAgo(await imagesOf(pidOfCodex(harness)));
+    await anHourAgo(bridgeSocketPath("alice"));
+    for (let round = 0; round < 3; round++) {
+      const findings = await doctor(harness, ["--fix"]);
+      const mended = [...findings.values()].filter(({ id, fixed }) => fixed && id !== "leftover-sockets");
+      expect(mended).toEqual([]);
+    }
+    expect(existsSync(bridgeSocketPath("alice"))).toBe(true);
+    letGo();
+    expect(await running).toMatchObject({ text: "done", end: { stop_reason: "end_turn" }, error: undefined });
+    expect(calls).toHaveLength(2);
+    expect(harness.warnings().filter((text) => /tool|socket|bridge/i.test(text))).toEqual([]);
+  });
+
+  test("beside turns that begin and end disturbs none of them", { timeout: 120_000 }, async () => {
+    await using harness = await Harness.create({
+      codex: newestCodex,
+      script: (request) =>
+        request.continuesTurn
+          ? say("done")
+          : answer([functionCall("lookup", {}, { namespace: "mcp__plexum_host_alice" })]),
+    });
+    const { handlers, calls } = host();
+    const plugin = await harness.plugin(handlers);
+    let isOver = false;
+    const turns = (async () => {
+      for (let number = 0; number < 12; number++)
+        expect(await turn(plugin, withTools(harness, "go", true))).toMatchObject({ text: "done", error: undefined });
+    })().finally(() => {
+      isOver = true;
+    });
+    let looks = 0;
+    for (; !isOver; looks++) await doctor(harness, ["--fix"]);
+    await turns;
+    expect(looks).toBeGreaterThan(1);
+    expect(calls).toHaveLength(12);
+    expect(harness.warnings().filter((text) => /tool|socket|bridge/i.test(text))).toEqual([]);
+  });
+});
+
+/** A host with a tool that answers, or waits until it is told to. */
+function host(waits = false) {
+  const calls: string[] = [];
+  let letGo = () => {};
+  const told = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  return {
+    calls,
+    letGo: () => letGo(),
+    handlers: {
+      async callTool({ name }: { name: string }) {
+        calls.push(name);
+        if (waits) await told;
+        return { content: [{ type: "text" as const, text: "found" }] };
+      },
+    },
+  };
+}
+
+const PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
+
+const withTools = (harness: Harness, prompt: string, image = false): StreamRequest =>
+  harness.request(prompt, {
+    request: {
+      messages: [
+        {
+          role: "user",
+          content: [
+            { type: "text", text: prompt },
+            ...(image ? [{ type: "image" as const, data_base64: PIXEL, media_type: "image/png" }] : []),
+          ],
+        },
+      ],
+      tools: [{ name: "lookup", input_schema: { type: "object" } }],
+    },
+  });
+
+const pidOfCodex = (harness: Harness) =>
+  harness.logs.find(({ message }) => message === "codex started")?.fields.pid as number;
+
+/** One that has ended counts as gone, though nobody may have asked for its exit code. */
+function isAlive(pid: number): boolean {
+  try {
+    return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+  } catch {
+    return false;
+  }
+}
+
+async function imagesOf(codex: number): Promise<string> {
+  const command = await readFile(`/proc/${codex}/cmdline`, "utf8");
+  return /--image=([^\0]*codex-images-\w+)/.exec(command)?.[1] ?? "none";
+}
+
+const anHourAgo = (path: string) => utimes(path, Date.now() / 1000 - 3600, Date.now() / 1000 - 3600);
+
+/** The shells that would become the watchdog. */
+const guardsOf = ({ pid }: ConnectedPlugin) =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
+    .trim()
+    .split(" ")
+    .map(Number)
+    .filter((child) => readFileSync(`/proc/${child}/comm`, "utf8") === "sh\n");
+
+/** Kills mutations until one leaves its journal. */
+async function killMutation(rollout: string, callId: string): Promise<void> {
+  const program = `import { mutateRollout } from ${JSON.stringify(import.meta.resolve("@plexum/rollout"))};
+    console.log("ready");
+    for (let n = 0; ; n++) await mutateRollout(${JSON.stringify(rollout)}, [{ callId: ${JSON.stringify(callId)}, output: "...".repeat(n % 7 + 1) }]);`;
+  const hasJournal = () => readdirSync(dirname(rollout)).some((name) => name.endsWith(".redo"));
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    await once(child.stdout, "data");
+    for (let look = 0; look < 100_000 && !hasJournal(); look++);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    if (hasJournal()) return;
+  }
+  throw new Error("no kill left a journal");
+}

@@ -1,0 +1,240 @@
+import { execFile } from "node:child_process";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { oldestCodex, unsupportedCodex } from "@plexum/older-codex";
+import { connectPlugin, type HostToolCall, manifestSchema } from "@plexum/plugin-sdk";
+import { newestCodex } from "@plexum/real-codex";
+import { answer, functionCall, say } from "@plexum/scripted-model";
+import { expect, test } from "vitest";
+import { Harness, PLUGIN, turn, user } from "./harness.ts";
+
+const NAME = "plexum-openai-provider";
+
+interface Ended {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A profile, a home and a folder on the PATH, all new and with a space in their names. */
+async function setUp() {
+  const folder = await mkdtemp(join(tmpdir(), "plexum install "));
+  const [profile, home, bin] = ["profile", "home", "bin"].map((name) => join(folder, name)) as [string, string, string];
+  for (const path of [profile, home, bin]) await mkdir(path);
+  const plugin = join(profile, "plugins", NAME);
+  const env = { HOME: home, CODEX_HOME: join(home, ".codex"), PATH: bin, PLEXUM_PROFILE_ROOT: profile };
+  return {
+    folder,
+    profile,
+    home,
+    bin,
+    plugin,
+    env,
+    launcher: join(plugin, `${NAME}-plugin`),
+    config: async () => JSON.parse(await readFile(join(plugin, "config.json"), "utf8")),
+    run: (args: string[], more: NodeJS.ProcessEnv = {}) =>
+      new Promise<Ended>((resolve) => {
+        execFile(process.execPath, [PLUGIN, ...args], { env: { ...env, ...more } }, (error, stdout, stderr) =>
+          resolve({ exitCode: Number(error?.code ?? 0), stdout, stderr }),
+        );
+      }),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+const namesIn = (folder: string) => readdir(folder, { recursive: true }).then((names) => names.sort());
+
+test("what install put into a profile runs a turn with a host's tool under an empty PATH", async () => {
+  await using at = await setUp();
+  await using harness = await Harness.create({
+    codex: newestCodex,
+    script: [
+      answer([functionCall("lookup", {}, { namespace: "mcp__plexum_host_alice", callId: "call_1" })]),
+      say("done"),
+    ],
+  });
+  await symlink(newestCodex.path, join(at.bin, "codex"));
+  const { stdout, stderr, exitCode } = await at.run(["install"]);
+  expect([exitCode, stderr]).toEqual([0, ""]);
+  expect(stdout).toContain(`codex ${newestCodex.version}, not signed in`);
+  expect(stdout).toMatch(/\nWhether all is well: npx plexum-openai-provider doctor\n$/);
+  expect(await at.config()).toEqual({ binary: join(at.bin, "codex") });
+  const allowed = JSON.parse(await readFile(join(at.profile, "plexum.json"), "utf8"));
+  expect(allowed).toEqual({ plugins: { allow: [NAME] } });
+
+  const calls: HostToolCall[] = [];
+  const { HOME, CODEX_HOME } = harness.home.env;
+  const plugin = await connectPlugin({
+    command: at.launcher,
+    env: { HOME, CODEX_HOME, PATH: "" },
+    async callTool(call) {
+      calls.push(call);
+      return { content: [{ type: "text", text: "found" }] };
+    },
+  });
+  try {
+    const manifest = JSON.parse(await readFile(join(at.plugin, "manifest.json"), "utf8"));
+    expect(manifestSchema.parse(manifest)).toEqual(plugin.manifest);
+    const tools = [{ name: "lookup", description: "looks up", input_schema: { type: "object" } }];
+    const { text, end } = await turn(plugin, harness.request("go", { request: { messages: [user("go")], tools } }));
+    expect([text, end.stop_reason]).toEqual(["done", "end_turn"]);
+    expect(calls.map(({ name }) => name)).toEqual(["lookup"]);
+  } finally {
+    await plugin.close();
+  }
+});
+
+test("a second time changes nothing, and uninstall leaves nothing", async () => {
+  await using at = await setUp();
+  const before = await namesIn(at.folder);
+  expect((await at.run(["install", "--codex", newestCodex.path])).exitCode).toBe(0);
+  const second = await at.run(["install"]);
+  expect(second).toMatchObject({
+    exitCode: 0,
+    stderr: "",
+    stdout: expect.stringContaining("Nothing had to be changed"),
+  });
+  expect(second.stdout).not.toMatch(/ (created|changed) /);
+  const { exitCode, stdout } = await at.run(["uninstall"]);
+  expect([exitCode, stdout]).toEqual([0, expect.stringContaining("is out of")]);
+  expect(await namesIn(at.folder)).toEqual(before);
+});
+
+test("the installed launcher installs too: into another profile, and itself again", async () => {
+  await using at = await setUp();
+  await at.run(["install", "--codex", newestCodex.path]);
+  const again = (args: string[]) =>
+    new Promise<string>((resolve, reject) => {
+      execFile(at.launcher, args, { env: { HOME: at.home } }, (error, stdout) =>
+        error ? reject(error) : resolve(stdout),
+      );
+    });
+  expect(await again(["install"])).toContain("Nothing had to be changed");
+  const other = join(at.folder, "other");
+  await again(["install", "--profile", other, "--codex", newestCodex.path]);
+  expect(await namesIn(join(other, "plugins", NAME, "program"))).toEqual(await namesIn(join(at.plugin, "program")));
+});
+
+test("the codex of a project, which npx puts on the PATH, is passed over", async () => {
+  await using at = await setUp();
+  const project = join(at.folder, "project", "node_modules", ".bin");
+  await mkdir(project, { recursive: true });
+  await symlink(oldestCodex.path, join(project, "codex"));
+  await symlink(newestCodex.path, join(at.bin, "codex"));
+  await at.run(["install"], { PATH: [project, at.bin].join(delimiter) });
+  expect(await at.config()).toEqual({ binary: join(at.bin, "codex") });
+});
+
+test("codex is found without a PATH where people install it", async () => {
+  await using at = await setUp();
+  await mkdir(join(at.home, ".local", "bin"), { recursive: true });
+  await symlink(newestCodex.path, join(at.home, ".local", "bin", "codex"));
+  await at.run(["install"], { PATH: "" });
+  expect(await at.config()).toEqual({ binary: join(at.home, ".local", "bin", "codex") });
+});
+
+test("a configured codex is kept while it is there, and replaced when it is gone", async () => {
+  await using at = await setUp();
+  const configured = join(at.folder, "my-codex");
+  await symlink(newestCodex.path, configured);
+  await symlink(newestCodex.path, join(at.bin, "codex"));
+  await mkdir(at.plugin, { recursive: true });
+  const config = `{ "timeout_ms": 1000, "binary": ${JSON.stringify(configured)}  }`;
+  await writeFile(join(at.plugin, "config.json"), config);
+  await at.run(["install"]);
+  expect(await readFile(join(at.plugin, "config.json"), "utf8")).toBe(config);
+  await rm(configured);
+  const { stdout } = await at.run(["install"]);
+  expect(stdout).toContain(`The config named ${configured}, which is gone`);
+  expect(await at.config()).toEqual({ timeout_ms: 1000, binary: join(at.bin, "codex") });
+});
+
+test("the manifest says what the config says", async () => {
+  await using at = await setUp();
+  await mkdir(at.plugin, { recursive: true });
+  await writeFile(join(at.plugin, "config.json"), '{"supported_models": ["codex", "gpt-5.5"], "session_tools": false}');
+  await at.run(["install", "--codex", newestCodex.path]);
+  expect(JSON.parse(await readFile(join(at.plugin, "manifest.json"), "utf8")).contracts).toEqual({
+    provider: { models: ["codex", "gpt-5.5"] },
+  });
+});
+
+test.each([
+  ["no codex", [], {}, '"codex" is not in any folder'],
+  ["a codex that is not there", ["--codex", "/nonexistent/codex"], {}, "There is no file /nonexistent/codex"],
+  ["a codex that is too old", ["--codex", unsupportedCodex.path], {}, "is the oldest that works here"],
+  ["a program that is not codex", ["--codex", process.execPath], {}, "does not answer --version as codex does"],
+  ["a config that is not JSON", ["--codex", newestCodex.path], { config: "binary" }, "config.json is not JSON"],
+  [
+    "a config with a wrong key",
+    ["--codex", newestCodex.path],
+    { config: '{"timeout_ms": "1h"}' },
+    '"timeout_ms" must be',
+  ],
+  ["a plexum.json that is not JSON", ["--codex", newestCodex.path], { settings: "{" }, "plexum.json can't be changed"],
+  ["an unknown flag", ["--codx", "x"], {}, "usage: plexum-openai-provider install"],
+])(
+  "with %s nothing is installed, and it says why",
+  async (_name, args, files: { config?: string; settings?: string }, said) => {
+    await using at = await setUp();
+    if (files.config !== undefined) await mkdir(at.plugin, { recursive: true });
+    if (files.config !== undefined) await writeFile(join(at.plugin, "config.json"), files.config);
+    if (files.settings !== undefined) await writeFile(join(at.profile, "plexum.json"), files.settings);
+    const before = await namesIn(at.folder);
+    const { exitCode, stdout, stderr } = await at.run(["install", ...args]);
+    expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 1, stdout: "", stderr: expect.stringContaining(said) });
+    expect(await namesIn(at.folder)).toEqual(before);
+  },
+);
+
+test("uninstall where nothing was installed says so", async () => {
+  await using at = await setUp();
+  const { exitCode, stderr } = await at.run(["uninstall", "--profile", at.profile]);
+  expect([exitCode, stderr]).toEqual([1, expect.stringContaining("was not installed there")]);
+});
+
+test.each(["install", "uninstall", "sessions", "mcp-unregister"])("%s has --help", async (subcommand) => {
+  await using at = await setUp();
+  const { exitCode, stdout, stderr } = await at.run([subcommand, "--help"]);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  expect(stdout).toMatch(new RegExp(`^usage: plexum-openai-provider ${subcommand}`));
+});
+
+test("help and the version are told, and each subcommand is among what help lists", async () => {
+  await using at = await setUp();
+  const { stdout } = await at.run(["--help"]);
+  for (const subcommand of ["install", "uninstall", "doctor", "sessions", "mcp-unregister"])
+    expect(stdout).toContain(`\n  ${subcommand} `);
+  const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
+  expect((await at.run(["--version"])).stdout).toBe(`${version}\n`);
+});
+
+test("an older Node is told which is needed", async () => {
+  await using at = await setUp();
+  const older = join(at.folder, "older.mjs");
+  await writeFile(
+    older,
+    'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.20.2" } });\n',
+  );
+  const { exitCode, stderr } = await at.run(["install"], { NODE_OPTIONS: `--import "${older}"` });
+  expect([exitCode, stderr]).toEqual([1, expect.stringContaining("needs Node 22.18 or later, and this is 20.20.2")]);
+});
+
+test("the program runs from a folder of its own, as npm links it", async () => {
+  await using at = await setUp();
+  const dist = join(at.folder, "copy");
+  await mkdir(dist);
+  const built = join(PLUGIN, "..");
+  for (const name of await readdir(built)) await copyFile(join(built, name), join(dist, name));
+  await writeFile(join(dist, "package.json"), '{"type":"module"}');
+  expect((await stat(PLUGIN)).mode & 0o111).not.toBe(0);
+  await symlink(join(dist, "main.js"), join(at.bin, NAME));
+  await symlink(process.execPath, join(at.bin, "node"));
+  await symlink(newestCodex.path, join(at.bin, "codex"));
+  const { exitCode } = await new Promise<{ exitCode: number }>((resolve) => {
+    const env = { ...at.env, PATH: [at.bin, "/usr/bin", "/bin"].join(delimiter) };
+    execFile(join(at.bin, NAME), ["install"], { env }, (error) => resolve({ exitCode: Number(error?.code ?? 0) }));
+  });
+  expect(exitCode).toBe(0);
+});

@@ -1,0 +1,28 @@
+export type ProfileErrorCode =
+  /** A file of the profile is not JSON, or not of the shape that is expected there. */
+  | "invalid_file"
+  /** The program's files are not there, or not complete. */
+  | "invalid_program"
+  /** There is nothing to take out. */
+  | "not_installed"
+  /** A file can't be read or written. */
+  | "io";
+
+const BRAND = Symbol.for("@plexum/profile/ProfileError");
+
+/** A profile that could not be changed. `message` names the file and says what to do. */
+export class ProfileError extends Error {
+  override readonly name = "ProfileError";
+  readonly code: ProfileErrorCode;
+  readonly [BRAND] = true;
+
+  constructor(code: ProfileErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  /** Like `instanceof`, and true across duplicate installs of this package. */
+  static isInstance(value: unknown): value is ProfileError {
+    return typeof value === "object" && value !== null && BRAND in value;
+  }
+}

@@ -1,0 +1,271 @@
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, chown, lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+import { snapshot, temporaryFolder } from "../test/folder.ts";
+import { ProfileError } from "./errors.ts";
+import { type InstallOptions, installPlugin } from "./install-plugin.ts";
+import { readInstallation } from "./installation.ts";
+import { uninstallPlugin } from "./uninstall-plugin.ts";
+
+const run = promisify(execFile);
+const NAME = "echo-provider";
+const EXECUTABLE = "echo-provider-plugin";
+
+/** A program in a folder of its own, and an empty profile beside it. */
+async function setUp() {
+  const folder = await temporaryFolder();
+  const source = join(folder.path, "built");
+  const profile = join(folder.path, "a profile");
+  await mkdir(join(source, "parts"), { recursive: true });
+  await mkdir(profile);
+  const program = async (says: string) => {
+    await writeFile(join(source, "main.js"), 'import { say } from "./parts/say.js";\nsay();\n');
+    const out = `[${JSON.stringify(says)}, process.env.PLEXUM_PROFILE_ROOT, ...process.argv.slice(2)]`;
+    await writeFile(join(source, "parts", "say.js"), `export const say = () => console.log(JSON.stringify(${out}));\n`);
+  };
+  await program("hello");
+  const options = (version = "1.0.0", more: Partial<InstallOptions> = {}): InstallOptions => ({
+    profile,
+    manifest: { name: NAME, version, executable: EXECUTABLE },
+    program: { folder: source, main: "main.js" },
+    ...more,
+  });
+  const plugin = join(profile, "plugins", NAME);
+  return {
+    profile,
+    plugin,
+    launcher: join(plugin, EXECUTABLE),
+    settings: join(profile, "plexum.json"),
+    config: join(plugin, "config.json"),
+    program,
+    options,
+    uninstall: () => uninstallPlugin({ profile, name: NAME, executable: EXECUTABLE }),
+    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+  };
+}
+
+test("a host can start the plugin with an empty environment, and it knows its profile", async () => {
+  await using at = await setUp();
+  const changes = await installPlugin(at.options());
+  expect(changes.map(({ what }) => what)).toEqual(Array(4).fill("created"));
+  const { stdout } = await run(at.launcher, ["mcp-host", "a b"], { env: {} });
+  expect(JSON.parse(stdout)).toEqual(["hello", at.profile, "mcp-host", "a b"]);
+  const other = await run(at.launcher, [], { env: { PLEXUM_PROFILE_ROOT: "/elsewhere" } });
+  expect(JSON.parse(other.stdout)).toEqual(["hello", "/elsewhere"]);
+  expect(await readInstallation(at.profile, NAME)).toEqual({
+    folder: at.plugin,
+    version: "1.0.0",
+    manifest: await readFile(join(at.plugin, "manifest.json"), "utf8"),
+    allowed: true,
+  });
+  expect(JSON.parse(await readFile(join(at.plugin, "manifest.json"), "utf8"))).toEqual(at.options().manifest);
+});
+
+test("a second time changes nothing", async () => {
+  await using at = await setUp();
+  const options = at.options("1.0.0", { config: { binary: "/usr/bin/codex" } });
+  await installPlugin(options);
+  const inodes = async () => {
+    const names = (await readdir(at.profile, { recursive: true })).sort();
+    return Promise.all(names.map(async (name) => [name, (await stat(join(at.profile, name))).ino]));
+  };
+  const before = [await snapshot(join(at.profile, "plugins")), await inodes()];
+  const changes = await installPlugin(options);
+  expect(changes.every(({ what }) => what === "unchanged")).toBe(true);
+  // The record is written anew, with the same in it.
+  const record = join("plugins", NAME, "install.json");
+  const after = [await snapshot(join(at.profile, "plugins")), await inodes()];
+  expect(after[0]).toEqual(before[0]);
+  const others = (list: unknown) => (list as [string, number][]).filter(([name]) => name !== record);
+  expect(others(after[1])).toEqual(others(before[1]));
+});
+
+test("uninstalling leaves a profile as it was, to the byte, with what a person wrote in it", async () => {
+  await using at = await setUp();
+  const settings = '{\r\n\t"agents": {"z": 1.0e2, "a": "\\u00e9"},\r\n\t"plugins": {"allow": [ "other" ]}}';
+  await writeFile(at.settings, settings);
+  await chmod(at.settings, 0o600);
+  await mkdir(at.plugin, { recursive: true });
+  await writeFile(at.config, '{"binary": "codex",   "extra_args": ["-c", "x=1.50"]}');
+  const before = await snapshot(at.profile);
+
+  await installPlugin(at.options("1.0.0", { config: { binary: "/opt/codex" } }));
+  expect(await readFile(at.settings, "utf8")).toBe(settings.replace('"other" ]', '"other", "echo-provider" ]'));
+  expect((await stat(at.settings)).mode & 0o777).toBe(0o600);
+  expect(await readFile(at.config, "utf8")).toBe('{"binary": "/opt/codex",   "extra_args": ["-c", "x=1.50"]}');
+  await installPlugin(at.options("1.1.0", { config: { binary: "/usr/bin/codex" } }));
+  expect(JSON.parse(await readFile(at.config, "utf8"))).toMatchObject({ binary: "/usr/bin/codex" });
+
+  await at.uninstall();
+  expect(await snapshot(at.profile)).toEqual(before);
+});
+
+test("uninstalling removes a profile that was not there", async () => {
+  await using at = await setUp();
+  await rm(at.profile, { recursive: true });
+  await installPlugin(at.options("1.0.0", { config: { binary: "/opt/codex" } }));
+  await at.uninstall();
+  await expect(stat(at.profile)).rejects.toMatchObject({ code: "ENOENT" });
+});
+
+test("what a person changed since stays", async () => {
+  await using at = await setUp();
+  await installPlugin(at.options("1.0.0", { config: { binary: "/opt/codex" } }));
+  await writeFile(at.config, '{"binary": "/my/codex", "timeout_ms": 1}');
+  await writeFile(at.settings, '{"plugins": {"allow": ["echo-provider", "mine"]}}');
+  await at.uninstall();
+  expect(await readFile(at.config, "utf8")).toBe('{"binary": "/my/codex", "timeout_ms": 1}');
+  expect(await readFile(at.settings, "utf8")).toBe('{"plugins": {"allow": ["mine"]}}');
+  expect(await readdir(at.plugin)).toEqual(["config.json"]);
+});
+
+test("a plugin of the same name that was there is set aside, and brought back", async () => {
+  await using at = await setUp();
+  await mkdir(at.plugin, { recursive: true });
+  await writeFile(at.launcher, Buffer.alloc(100_000, 0xff), { mode: 0o755 });
+  await writeFile(join(at.plugin, "manifest.json"), '{"name":"echo-provider"}');
+  await writeFile(at.settings, '{"plugins":{"allow":["echo-provider"]}}');
+  const before = await snapshot(at.profile);
+  const changes = await installPlugin(at.options());
+  expect(changes.filter(({ what }) => what === "set aside").map(({ path }) => path)).toEqual([
+    at.launcher,
+    join(at.plugin, "manifest.json"),
+  ]);
+  expect(JSON.parse((await run(at.launcher, [], { env: {} })).stdout)[0]).toBe("hello");
+  await installPlugin(at.options("1.1.0"));
+  await at.uninstall();
+  expect(await snapshot(at.profile)).toEqual(before);
+});
+
+test("a host goes on with the program it runs; the one before that goes", async () => {
+  await using at = await setUp();
+  await installPlugin(at.options("1.0.0"));
+  const programs = () => readdir(join(at.plugin, "program")).then((names) => names.sort());
+  const [first] = await programs();
+  await at.program("second");
+  await installPlugin(at.options("2.0.0"));
+  expect(JSON.parse((await run(at.launcher, [], { env: {} })).stdout)[0]).toBe("second");
+  expect(await programs()).toHaveLength(2);
+  await at.program("third");
+  await installPlugin(at.options("3.0.0"));
+  await installPlugin(at.options("3.0.0"));
+  expect(JSON.parse((await run(at.launcher, [], { env: {} })).stdout)[0]).toBe("third");
+  expect(await programs()).toHaveLength(2);
+  expect(await programs()).not.toContain(first);
+});
+
+test("a damaged program or launcher is mended", async () => {
+  await using at = await setUp();
+  await installPlugin(at.options());
+  const [program = ""] = await readdir(join(at.plugin, "program"));
+  await rm(join(at.plugin, "program", program, "parts"), { recursive: true });
+  await chmod(at.launcher, 0o600);
+  const changes = await installPlugin(at.options());
+  expect(changes.map(({ what }) => what)).toEqual(["created", "unchanged", "changed", "unchanged"]);
+  expect(JSON.parse((await run(at.launcher, [], { env: {} })).stdout)[0]).toBe("hello");
+});
+
+test("a file behind a symbolic link is changed where it is", async () => {
+  await using at = await setUp();
+  const dotfiles = join(at.profile, "dotfiles.json");
+  await writeFile(dotfiles, "{}");
+  await symlink("dotfiles.json", at.settings);
+  await installPlugin(at.options());
+  expect((await lstat(at.settings)).isSymbolicLink()).toBe(true);
+  expect(JSON.parse(await readFile(dotfiles, "utf8"))).toEqual({ plugins: { allow: [NAME] } });
+});
+
+test("everything belongs to whom the profile belongs, also if root installs", async () => {
+  await using at = await setUp();
+  const isRoot = process.getuid?.() === 0;
+  const owner = isRoot ? 12_345 : (process.getuid?.() as number);
+  await writeFile(at.settings, "{}");
+  if (isRoot) for (const path of [at.profile, at.settings]) await chown(path, owner, owner);
+  await installPlugin(at.options("1.0.0", { config: { binary: "/opt/codex" } }));
+  for (const name of await readdir(at.profile, { recursive: true }))
+    expect([name, (await lstat(join(at.profile, name))).uid]).toEqual([name, owner]);
+});
+
+test.each([
+  ["plexum.json that is not JSON", "plexum.json", "{", "invalid_file"],
+  ["plexum.json that is a list", "plexum.json", "[]", "invalid_file"],
+  ["plugins that is no object", "plexum.json", '{"plugins": []}', "invalid_file"],
+  ["an allow that is no list", "plexum.json", '{"plugins": {"allow": "*"}}', "invalid_file"],
+  ["a file that is not UTF-8", "plexum.json", Buffer.from([0x7b, 0xff, 0x7d]), "invalid_file"],
+  ["a config that is not JSON", `plugins/${NAME}/config.json`, "binary: codex", "invalid_file"],
+  ["a record that is none", `plugins/${NAME}/install.json`, "{}", "invalid_file"],
+])("refuses %s, names it, and changes nothing", async (_name, file, content, code) => {
+  await using at = await setUp();
+  await mkdir(at.plugin, { recursive: true });
+  await writeFile(join(at.profile, file), content);
+  const before = await snapshot(at.profile);
+  const attempt = installPlugin(at.options("1.0.0", { config: { binary: "/opt/codex" } }));
+  await expect(attempt).rejects.toMatchObject({ code, message: expect.stringContaining(join(at.profile, file)) });
+  await expect(attempt).rejects.toSatisfy(ProfileError.isInstance);
+  expect(await snapshot(at.profile)).toEqual(before);
+});
+
+test.each([
+  ["a program without its main file", { program: { folder: import.meta.dirname, main: "main.js" } }, "invalid_program"],
+  ["a program that is not there", { program: { folder: "/nonexistent", main: "main.js" } }, "io"],
+  ["a name that leads elsewhere", { manifest: { name: "../x", version: "1", executable: "x" } }, "invalid_program"],
+])("refuses %s", async (_name, more, code) => {
+  await using at = await setUp();
+  await expect(installPlugin(at.options("1.0.0", more))).rejects.toMatchObject({ code });
+  await expect(stat(at.settings)).rejects.toMatchObject({ code: "ENOENT" });
+});
+
+test("there is nothing to take out where nothing was installed", async () => {
+  await using at = await setUp();
+  await expect(at.uninstall()).rejects.toMatchObject({ code: "not_installed" });
+});
+
+test("what a killed process was about to write is swept away", async () => {
+  await using at = await setUp();
+  const gone = spawn(process.execPath, ["-e", "0"]);
+  await once(gone, "exit");
+  await mkdir(at.plugin, { recursive: true });
+  const before = await snapshot(at.profile);
+  for (const path of [at.settings, at.config, at.launcher])
+    await writeFile(path.replace(/([^/]*)$/, `.$1.${gone.pid}`), "half a fi");
+  await writeFile(join(at.profile, `.plexum.json.${process.ppid}`), "of a process that is alive");
+  await installPlugin(at.options("1.0.0", { config: { binary: "/opt/codex" } }));
+  await at.uninstall();
+  const after = await snapshot(at.profile);
+  expect(Object.keys(after).filter((name) => !(name in before))).toEqual([`.plexum.json.${process.ppid}`]);
+});
+
+test("an installation that was killed is finished by the next, and undone whole", { timeout: 60_000 }, async () => {
+  await using at = await setUp();
+  await writeFile(at.settings, '{"plugins": {"allow": ["other"]}}');
+  await mkdir(at.plugin, { recursive: true });
+  await writeFile(at.launcher, "another's");
+  const before = await snapshot(at.profile);
+  const child = fileURLToPath(new URL("../test/install-child.ts", import.meta.url));
+  const options = at.options("1.0.0", { config: { binary: "/opt/codex" } });
+  const seen = new Set<number>();
+  for (let round = 0; round < 24; round++) {
+    const process_ = spawn(process.execPath, [child, JSON.stringify(options)], { stdio: "ignore" });
+    const exited = once(process_, "exit");
+    // From its first change on, a little later each time.
+    for (let polls = 0; polls < 2000 && process_.exitCode === null; polls++) {
+      if ((await readdir(at.plugin)).length > 1) break;
+      await delay(1);
+    }
+    await delay(round / 4);
+    process_.kill("SIGKILL");
+    await exited;
+    seen.add((await readdir(at.profile, { recursive: true })).length);
+    await installPlugin(options);
+    expect(JSON.parse((await run(at.launcher, [], { env: {} })).stdout)[0]).toBe("hello");
+    expect((await readInstallation(at.profile, NAME)).allowed).toBe(true);
+    await at.uninstall();
+    expect(await snapshot(at.profile)).toEqual(before);
+  }
+  expect(seen.size).toBeGreaterThan(1);
+});

@@ -1,0 +1,172 @@
+import { mkdir, readdir, rename, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { allowPlugin } from "./allow-entry.ts";
+import type { Change } from "./change.ts";
+import { ProfileError } from "./errors.ts";
+import { type InstallRecord, readRecord, writeRecord } from "./install-record.ts";
+import { type Json, setMember, textAt } from "./json-edit.ts";
+import { launcherScript } from "./launcher.ts";
+import { type Places, placesOf } from "./places.ts";
+import { copyProgram, type Program, removeOtherPrograms } from "./program.ts";
+import { belongAs, readText, replaceFile, unusable } from "./replace-file.ts";
+
+export interface InstallOptions {
+  /** The profile's folder; made if it is not there. */
+  readonly profile: string;
+  /** What goes into `manifest.json`. `executable` is the bare name of the launcher. */
+  readonly manifest: {
+    readonly name: string;
+    readonly version: string;
+    readonly executable: string;
+    readonly [key: string]: unknown;
+  };
+  readonly program: Program;
+  /** The Node that is to run it: an absolute path. Default: the one that runs this. */
+  readonly node?: string;
+  /** Values for keys of the plugin's `config.json`; its other keys stay. Default: none, and no file is made. */
+  readonly config?: { readonly [key: string]: Json };
+}
+
+/**
+ * Puts a plugin into a profile: its program, its manifest, a launcher that needs no PATH, its config, and its name among
+ * those that the host may start. All that stands there already stays as it is, byte for byte. A second call changes
+ * nothing; one with another version takes the place of the first. `uninstallPlugin` undoes it.
+ *
+ * @returns what was changed, in the order in which it was.
+ * @throws ProfileError before anything is changed, if a file is not as expected; `io` also later.
+ */
+export async function installPlugin(options: InstallOptions): Promise<Change[]> {
+  const { profile, manifest, program, node = process.execPath, config = {} } = options;
+  const places = placesOf(profile, manifest.name);
+  const settings = await edit(places.settings, (text) => allowPlugin(text, manifest.name));
+  const settled = await edit(places.config, (text) => configure(text, config));
+  const earlier = await readRecord(places.folder);
+  const manifestText = `${JSON.stringify(manifest, null, 2)}\n`;
+
+  const madeFolder = await makeFolder(places.programs);
+  const { name: programName, copied } = await copyProgram(program, manifest.version, places.programs);
+  const launcher = launcherScript({
+    name: manifest.name,
+    node,
+    main: join(places.programs, programName, program.main),
+    profile,
+  });
+  const wanted = { [manifest.executable]: launcher, [basename(places.manifest)]: manifestText };
+  // A file that is there before the first installation is another's.
+  const asideNow = earlier === undefined ? await setAside(places, wanted) : [];
+  const record: InstallRecord = {
+    version: manifest.version,
+    program: programName,
+    previousProgram: earlier?.program === programName ? earlier.previousProgram : earlier?.program,
+    allow: earlier === undefined || earlier.allow === "nothing" ? settings.made : earlier.allow,
+    config: recordConfig(settled, earlier),
+    setAside: earlier?.setAside ?? (await namesAside(places, wanted)),
+    madeFolder: earlier === undefined ? madeFolder : earlier.madeFolder,
+  };
+  await writeRecord(places.folder, record);
+
+  const programNote = `the program, ${manifest.version}`;
+  return [
+    { path: join(places.programs, programName), what: copied ? "created" : "unchanged", note: programNote },
+    ...asideNow,
+    ...(settled.text === undefined ? [] : [await write(places.config, settled.text, configNote(config))]),
+    await write(places.manifest, manifestText, "what the host is told of the plugin"),
+    await write(join(places.folder, manifest.executable), launcher, `the launcher, by ${node}`, 0o755),
+    await write(places.settings, settings.text, `"${manifest.name}" in plugins.allow`),
+    ...(await removeOld(places, record)),
+  ];
+}
+
+/** Reads a file and works out its new text; a fault in it names the file. */
+async function edit<T>(path: string, change: (text: string | undefined) => T): Promise<T> {
+  const text = await readText(path);
+  try {
+    return change(text);
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+    throw new ProfileError("invalid_file", `${path} can't be changed (${cause.message}): correct it, then try again.`, {
+      cause,
+    });
+  }
+}
+
+type ConfigKeys = InstallRecord["config"]["keys"];
+
+function configure(before: string | undefined, config: { readonly [key: string]: Json }) {
+  const keys: ConfigKeys = {};
+  let text = before;
+  for (const [key, value] of Object.entries(config)) {
+    if (before === undefined) text = `${JSON.stringify(config, null, 2)}\n`;
+    else text = setMember(text as string, [], key, value);
+    keys[key] = { set: value as never, before: before === undefined ? undefined : textAt(before, [key]) };
+  }
+  return { isNew: before === undefined, text, keys };
+}
+
+/** What stood in the config before the first installation is what `uninstallPlugin` brings back. */
+function recordConfig({ isNew, keys }: { isNew: boolean; keys: ConfigKeys }, earlier: InstallRecord | undefined) {
+  if (earlier === undefined) return { made: isNew, keys };
+  const merged = Object.entries(keys).map(([key, { set, before }]) => {
+    const first = earlier.config.keys[key];
+    return [key, { set, before: first === undefined ? before : first.before }];
+  });
+  return { made: earlier.config.made, keys: { ...earlier.config.keys, ...Object.fromEntries(merged) } };
+}
+
+const configNote = (config: object) =>
+  Object.entries(config)
+    .map(([key, value]) => `${JSON.stringify(key)}: ${JSON.stringify(value)}`)
+    .join(", ");
+
+/** @returns the topmost folder that was not there. */
+async function makeFolder(path: string): Promise<string | undefined> {
+  try {
+    const made = await mkdir(path, { recursive: true });
+    if (made === undefined) return undefined;
+    const owner = await stat(dirname(made));
+    for (let folder = path; folder.length >= made.length; folder = dirname(folder)) await belongAs(folder, owner);
+    return made;
+  } catch (cause) {
+    throw unusable(path, "written", cause);
+  }
+}
+
+/** Moves away what stands where ours is to stand: a plugin of the same name that was put there in another way. */
+async function setAside(places: Places, wanted: Record<string, string>): Promise<Change[]> {
+  const changes: Change[] = [];
+  for (const [name, text] of Object.entries(wanted)) {
+    const path = join(places.folder, name);
+    const present = await stat(path).catch(() => undefined);
+    // A large one is no script of ours, and need not be read.
+    if (!present || (present.size < 64 * 1024 && (await readText(path).catch(() => undefined)) === text)) continue;
+    const aside = join(places.setAside, name);
+    await makeFolder(places.setAside);
+    await rename(path, aside).catch((cause) => {
+      throw unusable(path, "written", cause);
+    });
+    changes.push({ path, what: "set aside", note: `it is another's, and now ${aside}` });
+  }
+  return changes;
+}
+
+async function namesAside(places: Places, wanted: Record<string, string>): Promise<string[]> {
+  const there: string[] = await readdir(places.setAside).catch(() => []);
+  return Object.keys(wanted).filter((name) => there.includes(name));
+}
+
+async function write(path: string, text: string, note: string, mode?: number): Promise<Change> {
+  const before = await readText(path);
+  if (before === text && (mode === undefined || (await hasMode(path, mode)))) return { path, what: "unchanged", note };
+  await replaceFile(path, text, mode);
+  return { path, what: before === undefined ? "created" : "changed", note };
+}
+
+/** Windows has no such modes. */
+const hasMode = async (path: string, mode: number) =>
+  process.platform === "win32" || ((await stat(path)).mode & 0o777) === mode;
+
+/** A host that has not been started anew still runs the program before this one: that stays. */
+async function removeOld(places: Places, { program, previousProgram }: InstallRecord): Promise<Change[]> {
+  const removed = await removeOtherPrograms(places.programs, [program, previousProgram]);
+  return removed.map((name) => ({ path: join(places.programs, name), what: "removed", note: "an older program" }));
+}

@@ -1,0 +1,49 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { ProfileError } from "./errors.ts";
+import { readText, replaceFile, sweep } from "./replace-file.ts";
+
+const recordSchema = z.object({
+  version: z.string(),
+  /** The folder of the program that the launcher starts, and of the one before it, which a host may still run. */
+  program: z.string(),
+  previousProgram: z.string().optional(),
+  /** What was made for the entry in `plexum.json`. */
+  allow: z.enum(["file", "plugins", "allow", "entry", "nothing"]),
+  config: z.object({
+    made: z.boolean(),
+    /** By key: the value that was set, and the text that stood there before. */
+    keys: z.record(z.string(), z.object({ set: z.json(), before: z.string().optional() })),
+  }),
+  /** Files of another plugin of this name, set aside. */
+  setAside: z.array(z.string()),
+  /** The topmost folder that had to be made. */
+  madeFolder: z.string().optional(),
+});
+
+/** What an installation changed in a profile, so that it can be undone. It stands in the plugin's folder, written first and removed last. */
+export type InstallRecord = z.infer<typeof recordSchema>;
+
+const pathIn = (folder: string) => join(folder, "install.json");
+
+/** @throws ProfileError `invalid_file` if what stands there was not written here. */
+export async function readRecord(folder: string): Promise<InstallRecord | undefined> {
+  const path = pathIn(folder);
+  const text = await readText(path);
+  if (text === undefined) return undefined;
+  try {
+    return recordSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    const remedy = "remove it, and what it says of the installation is forgotten";
+    throw new ProfileError("invalid_file", `${path} is not a record of an installation: ${remedy}.`, { cause });
+  }
+}
+
+export const writeRecord = (folder: string, record: InstallRecord): Promise<void> =>
+  replaceFile(pathIn(folder), `${JSON.stringify(record, null, 2)}\n`);
+
+export async function removeRecord(folder: string): Promise<void> {
+  await sweep(pathIn(folder));
+  await rm(pathIn(folder), { force: true });
+}

@@ -1,0 +1,87 @@
+import { createHash, randomBytes } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join, relative, sep } from "node:path";
+import { ProfileError } from "./errors.ts";
+import { belongAs, unusable } from "./replace-file.ts";
+
+/** A plugin's program: built, in one folder, needing nothing but Node. */
+export interface Program {
+  /** The folder with its files, which are copied. */
+  readonly folder: string;
+  /** The file that Node is to run, relative to the folder. */
+  readonly main: string;
+}
+
+type FileTree = ReadonlyMap<string, Buffer>;
+
+/**
+ * Copies a program into the folder `programs`, under a name made of its version and what is in it, unless it is there
+ * already, whole. A host that runs another version meanwhile is not disturbed: that stands in another folder.
+ *
+ * @returns the name, and whether it had to be copied.
+ */
+export async function copyProgram(program: Program, version: string, programs: string) {
+  const files = new Map(await readTree(program.folder));
+  if (!files.has(program.main.split(sep).join("/")))
+    throw new ProfileError("invalid_program", `${join(program.folder, program.main)} is missing: build the plugin.`);
+  // Node takes the files for ES modules by this, wherever they stand.
+  files.set("package.json", Buffer.from(`${JSON.stringify({ private: true, version, type: "module" }, null, 2)}\n`));
+  const name = `${version}-${digest(files).slice(0, 8)}`;
+  const target = join(programs, name);
+  if ((await digestOf(target)) === digest(files)) return { name, copied: false };
+  const staged = join(programs, `.${name}.${randomBytes(4).toString("hex")}`);
+  try {
+    await writeTree(staged, files);
+    // What stands there is damaged: a copy that is whole was told apart above.
+    await rm(target, { recursive: true, force: true });
+    await rename(staged, target);
+  } catch (error) {
+    await rm(staged, { recursive: true, force: true });
+    throw unusable(target, "written", error);
+  }
+  return { name, copied: true };
+}
+
+/** Removes the programs that are not to be kept. */
+export async function removeOtherPrograms(programs: string, keep: readonly (string | undefined)[]): Promise<string[]> {
+  const others = (await readdir(programs).catch(() => [])).filter((name) => !keep.includes(name));
+  for (const name of others) await rm(join(programs, name), { recursive: true, force: true });
+  return others;
+}
+
+async function readTree(folder: string): Promise<FileTree> {
+  try {
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+    const files = paths.map(async (path) => {
+      return [relative(folder, path).split(sep).join("/"), await readFile(path)] as const;
+    });
+    return new Map(await Promise.all(files));
+  } catch (error) {
+    throw unusable(folder, "read", error);
+  }
+}
+
+function digest(files: FileTree): string {
+  const hash = createHash("sha256");
+  for (const [path, content] of [...files].sort(([a], [b]) => (a < b ? -1 : 1)))
+    hash.update(`${JSON.stringify(path)} ${content.length}\n`).update(content);
+  return hash.digest("hex");
+}
+
+async function digestOf(folder: string): Promise<string | undefined> {
+  return (await stat(folder).catch(() => undefined)) && digest(await readTree(folder));
+}
+
+async function writeTree(folder: string, files: FileTree): Promise<void> {
+  const owner = await stat(dirname(folder));
+  await mkdir(folder, { recursive: true });
+  await belongAs(folder, owner);
+  for (const [path, content] of files) {
+    const file = join(folder, path);
+    await mkdir(dirname(file), { recursive: true });
+    await belongAs(dirname(file), owner);
+    await writeFile(file, content);
+    await belongAs(file, owner);
+  }
+}

@@ -1,0 +1,12 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { run } from "./run.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
+
+/** The tarball that would be published of a package of the workspace, built before. */
+export async function packWorkspacePackage(folder: string): Promise<Buffer> {
+  await using out = await temporaryFolder();
+  const file = join(out.path, "package.tgz");
+  await run("pnpm", ["pack", "--out", file], { cwd: folder, env: process.env });
+  return readFile(file);
+}

@@ -1,0 +1,36 @@
+import { spawn } from "node:child_process";
+
+export interface RunOptions {
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** In milliseconds. Default 2 minutes. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Runs a program to its end.
+ *
+ * @returns its stdout
+ * @throws Error with all that it wrote, if it fails or takes too long
+ */
+export async function run(command: string, args: readonly string[], options: RunOptions): Promise<string> {
+  const { cwd, env, timeoutMs = 120_000 } = options;
+  // npm and pnpm are shims on Windows, which only a shell finds.
+  const child = spawn(command, args, { cwd, env, shell: process.platform === "win32", timeout: timeoutMs });
+  child.stdin.end();
+  const written = { stdout: "", all: "" };
+  child.stdout.setEncoding("utf8").on("data", (text) => {
+    written.stdout += text;
+    written.all += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text) => {
+    written.all += text;
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  child.on("error", reject);
+  child.on("close", (code, signal) => {
+    if (code === 0) resolve(written.stdout);
+    else reject(new Error(`${command} ${args.join(" ")}: ${signal ?? `exit code ${code}`}\n${written.all}`));
+  });
+  return promise;
+}

