@@ -11,7 +11,7 @@ export interface RunOptions {
 }
 
 /** What ends a program that hangs, before the test that waits for it gives up. */
-const TIME_LIMIT_MS = 25_000;
+const TIME_LIMIT_MS = 50_000;
 
 /** A code block of a README, written to a file. */
 export class Block {

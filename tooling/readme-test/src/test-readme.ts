@@ -28,6 +28,9 @@ const LANGUAGES: Record<string, string> = {
   ".mmd": "mermaid",
 };
 
+/** Longer than a block's own time limit, and enough for a compiler on a busy machine. In milliseconds. */
+const timeout = 60_000;
+
 interface ReadmeOptions {
   /** What the programs may import beside what the README's `npm install` lines name: for packages nobody can install. */
   readonly packages?: readonly string[];
@@ -61,9 +64,9 @@ export function testReadme(
     afterAll(() => folder?.[Symbol.asyncDispose]());
 
     const programs = names.filter((name) => [".ts", ".js", ".mjs"].includes(extname(name)));
-    if (programs.length > 0) test("its programs compile", () => compile(folder.path, programs));
+    if (programs.length > 0) test("its programs compile", { timeout }, () => compile(folder.path, programs));
     for (const [index, [name, check]] of Object.entries(checks).entries())
-      if (typeof check === "function") test(name, () => check(blocks[index] as Block));
+      if (typeof check === "function") test(name, { timeout }, () => check(blocks[index] as Block));
     test("it has no other block", () => claim(fences(markdown), names));
   });
 }
