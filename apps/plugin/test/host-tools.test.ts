@@ -2,9 +2,8 @@ import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { oldestCodex } from "@plexum/older-codex";
+import { since, testedCodexes } from "@plexum/codex-versions";
 import type { HostToolCall, StreamRequest, Tool } from "@plexum/plugin-sdk";
-import { newestCodex } from "@plexum/real-codex";
 import { answer, codeModeScript, functionCall, say } from "@plexum/scripted-model";
 import { describe, expect, test } from "vitest";
 import { eventually, Harness, PLUGIN, turn, user } from "./harness.ts";
@@ -39,8 +38,8 @@ function host() {
   };
 }
 
-describe.each([oldestCodex, newestCodex])("the host's tools in codex $version", (codex) => {
-  const sendsCallIds = codex === newestCodex;
+describe.each(testedCodexes())("the host's tools in codex $version", (codex) => {
+  const sendsCallIds = since("0.148.0")(codex);
   const call = (name: string, key: string, callId: string) =>
     functionCall(name, { key }, { namespace: NAMESPACE, callId });
 
@@ -146,13 +145,13 @@ describe.each([oldestCodex, newestCodex])("the host's tools in codex $version", 
   });
 });
 
-describe("in code mode", () => {
+describe.each(testedCodexes().filter(since("0.144.0")))("the host's tools in code mode of codex $version", (codex) => {
   const home = { model: "gpt-5.6-sol" };
 
   test("the model is given the tools themselves, in its first request", async () => {
     const callId = "call_direct";
     await using harness = await Harness.create({
-      codex: newestCodex,
+      codex,
       home,
       script: [answer([functionCall("lookup", { key: "plain" }, { namespace: NAMESPACE, callId })]), say("done")],
     });
@@ -169,7 +168,7 @@ describe("in code mode", () => {
   test("nested in scripts, when the config says so: a call keeps the id that the host saw", async () => {
     const script = `const r = await tools.${NAMESPACE}__lookup({key: "deep"}); text(r.content[0].text);`;
     await using harness = await Harness.create({
-      codex: newestCodex,
+      codex,
       home,
       config: { code_mode_tools: "nested" },
       script: [answer([codeModeScript(script, { callId: "call_outer" })]), say("done")],

@@ -1,7 +1,7 @@
 import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
-import { oldestCodex } from "@plexum/older-codex";
+import { oldestCodex, testedCodexes } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
 import { describe, expect, test } from "vitest";
 import { CodexSessions } from "../../test/codex-sessions.ts";
@@ -28,7 +28,7 @@ const brief = ({ id, lastMessage, messageCount, archived, compressed }: Session)
 });
 const plain = { archived: false, compressed: false };
 
-describe.each([oldestCodex, newestCodex])("sessions of codex $version", (codex) => {
+describe.each(testedCodexes())("sessions of codex $version", (codex) => {
   test("newest first, with what the user said: not the instructions and the environment that codex adds", async () => {
     await using made = await CodexSessions.create();
     const first = await made.exec(codex, "  hello\nthere  ");
@@ -56,7 +56,7 @@ describe.each([oldestCodex, newestCodex])("sessions of codex $version", (codex) 
   });
 });
 
-test.each([oldestCodex, newestCodex])("archived, of codex $version, and brought back", async (codex) => {
+test.each(testedCodexes())("archived, of codex $version, and brought back", async (codex) => {
   await using made = await CodexSessions.create();
   const id = await made.exec(codex, "hello");
   await made.run(newestCodex, "archive", id);
