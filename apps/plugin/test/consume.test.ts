@@ -123,17 +123,22 @@ test.each(withCodeMode)(
         say("next"),
       ],
     });
-    const seen = new Map<string, string>();
+    const calledWith: (string | undefined)[] = [];
     const plugin = await harness.plugin({
-      async callTool({ call_id = "", arguments: args }) {
-        seen.set(String(args.key), call_id);
+      async callTool({ call_id, arguments: args }) {
+        calledWith.push(call_id);
         return { content: [{ type: "text", text: `${SECRET}-${args.key}` }] };
       },
     });
     const tools = [{ name: "lookup", input_schema: { type: "object" } }];
     const request = () => harness.request("go", { request: { messages: [user("go")], tools } });
-    await turn(plugin, request());
-    expect(await plugin.mutate(consume(harness, [light(seen.get("one") as string)]))).toMatchObject({
+    const { events } = await turn(plugin, request());
+    const told = events.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call.id] : []));
+    const nested = told.filter((id) => id !== "call_outer");
+    expect(nested).toHaveLength(2);
+    // Before 0.148 codex does not say which call it is that it makes.
+    expect(calledWith).toEqual(since("0.148.0")(codex) ? nested : [undefined, undefined]);
+    expect(await plugin.mutate(consume(harness, [light(nested[0] as string)]))).toMatchObject({
       touched: 1,
       skipped: [],
     });

@@ -33,7 +33,7 @@ describe.each(testedCodexes())("a session of codex $version", (codex) => {
       });
       return (await turn.result).threadId as string;
     };
-    const codexDoes = (...args: string[]) => promisify(execFile)(resumer.path, args, { env });
+    const codexDoes = (...args: string[]) => promisify(execFile)(resumer.path, args, { env, cwd: folder.path });
     const cacheFolder = join(folder.path, "cache");
     const [list, resume] = createSessionCommands({ binary: resumer.path, env, cacheFolder });
     const listed = async () => (JSON.parse(await list.handle()) as SessionListing).sessions;
