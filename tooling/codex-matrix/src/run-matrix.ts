@@ -31,6 +31,7 @@ execFileSync("turbo", ["run", "build", "--filter=plexum-openai-provider", "--out
   stdio: "inherit",
 });
 const done = readData().versions;
+save({ wanted, versions: done });
 for (const version of named.length > 0 ? named : wanted.filter((version) => !(version in done))) {
   console.log(`\n— codex ${version}`);
   const outcome = tryVersion(version);

@@ -83,6 +83,14 @@ test("failed tests are counted and named, those that failed alike once", () => {
   expect(table).toContain("2026-11-21 to 2026-11-22");
 });
 
+test("no line of text is longer than the repository's are", () => {
+  const wanted = Array.from({ length: 60 }, (_, minor) => `0.${minor}.0`);
+  const failed = { turns: [`a turn ${"on codex ".repeat(30)}`] };
+  const lines = tableOf({ wanted, versions: { "0.1.0": outcome({ turns: 3 }, { failed }) } }).split("\n");
+  expect(lines.filter((line) => !line.startsWith("|") && line.length > 128)).toEqual([]);
+  expect(lines.join(" ")).toContain(wanted.slice(2).join(", "));
+});
+
 test("a README without the marks is refused", () => {
   expect(() => withTable("# Nothing", { wanted: [], versions: {} })).toThrow("codex-versions");
 });

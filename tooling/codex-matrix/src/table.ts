@@ -47,8 +47,8 @@ export function tableOf({ wanted, versions }: MatrixData): string {
   return [
     `Tests passed, ${distinct(outcomes.map(({ platform }) => platform))}, ${distinct(outcomes.map(({ date }) => date))}:`,
     table,
-    notes.map((names, index) => names.map((name) => `- (${index + 1}) fails: ${name}`).join("\n")).join("\n"),
-    `${total(outcomes)} ${missing.length === 0 ? "" : `Not run: ${missing.join(", ")}.`}`.trim(),
+    notes.flatMap((names, index) => names.map((name) => filled(`- (${index + 1}) fails: ${name}`, "  "))).join("\n"),
+    filled(`${total(outcomes)} ${missing.length === 0 ? "" : `Not run: ${missing.join(", ")}.`}`.trim()),
   ]
     .filter((part) => part !== "")
     .join("\n\n");
@@ -72,6 +72,13 @@ function total(outcomes: readonly Outcome[]): string {
   const atSecondTry = again === 0 ? "" : `, ${again} of them when run a second time`;
   return `In all ${passed} passed${atSecondTry}, ${failed} failed.`;
 }
+
+/** In lines of the width that the repository's Markdown has. */
+const filled = (text: string, indent = "") =>
+  text.split(" ").reduce((lines, word) => {
+    const isFull = lines.length - lines.lastIndexOf("\n") + word.length > 128;
+    return isFull ? `${lines}\n${indent}${word}` : `${lines} ${word}`;
+  });
 
 const distinct = (values: readonly string[]) => {
   const [first = "nothing run", ...others] = [...new Set(values)].sort();
