@@ -1,4 +1,5 @@
-import { resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { type CodexInstall, installedCodex, newestCodex } from "@plexum/real-codex";
 
 /** A folder in which npm installed `@openai/codex`: the tests then run on that codex and no other. */
@@ -16,13 +17,10 @@ export const oldestCodex = installedCodex("codex-0.135", import.meta.url);
 export function testedCodexes(...between: CodexInstall[]): CodexInstall[] {
   const folder = process.env[UNDER_TEST];
   if (folder === undefined) return [oldestCodex, ...between, newestCodex];
-  try {
-    return [installedCodex("@openai/codex", resolve(folder, "package.json"))];
-  } catch (cause) {
-    throw new Error(`${UNDER_TEST} is ${folder}: install codex there, by "npm install @openai/codex@<version>"`, {
-      cause,
-    });
-  }
+  // Looked for by hand: require would go on to look in the folders above it and in NODE_PATH.
+  if (!existsSync(join(folder, "node_modules/@openai/codex/package.json")))
+    throw new Error(`${UNDER_TEST} is ${folder}: install codex there, by "npm install @openai/codex@<version>"`);
+  return [installedCodex("@openai/codex", resolve(folder, "package.json"))];
 }
 
 const { compare } = new Intl.Collator("en", { numeric: true });
