@@ -16,7 +16,7 @@ if (job === "start") {
     "--reporter=append-only",
     "--filter=.",
     "--filter=@plexum/devhost...",
-    "--filter=!@plexum/older-codex",
+    "--filter=!@plexum/codex-versions",
   );
   say("Building the plugin …");
   pnpm("exec", "turbo", "run", "build", "--filter=plexum-openai-provider", "--output-logs=errors-only");

@@ -1,8 +1,7 @@
 import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { oldestCodex } from "@plexum/older-codex";
+import { since, testedCodexes } from "@plexum/codex-versions";
 import type { Mutation } from "@plexum/plugin-sdk";
-import { newestCodex } from "@plexum/real-codex";
 import { findRollout } from "@plexum/rollout";
 import { answer, codeModeScript, say, shell } from "@plexum/scripted-model";
 import { describe, expect, test } from "vitest";
@@ -19,7 +18,7 @@ const consume = (harness: Harness, mutations: Mutation[]) => ({
 const light = (block_id: string): Mutation => ({ block_id, op: "consume-light" });
 const heavy = (block_id: string): Mutation => ({ block_id, op: "consume-heavy" });
 
-describe.each([oldestCodex, newestCodex])("consuming tool results on codex $version", (codex) => {
+describe.each(testedCodexes())("consuming tool results on codex $version", (codex) => {
   test("what the host consumes, the model no longer sees; all later turns work", async () => {
     await using harness = await Harness.create({
       codex,
@@ -108,38 +107,48 @@ describe.each([oldestCodex, newestCodex])("consuming tool results on codex $vers
   });
 });
 
-test("in code mode a nested call is consumed by the id that the host saw", async () => {
-  const call = (key: string) => `(await tools.mcp__plexum_host_alice__lookup({key: "${key}"})).content[0].text`;
-  await using harness = await Harness.create({
-    codex: newestCodex,
-    home: { model: "gpt-5.6-sol" },
-    config: { code_mode_tools: "nested" },
-    script: [
-      answer([codeModeScript(`text("one: " + ${call("one")}); text(${call("two")});`, { callId: "call_outer" })]),
-      say("ok"),
-      say("next"),
-    ],
-  });
-  const seen = new Map<string, string>();
-  const plugin = await harness.plugin({
-    async callTool({ call_id = "", arguments: args }) {
-      seen.set(String(args.key), call_id);
-      return { content: [{ type: "text", text: `${SECRET}-${args.key}` }] };
-    },
-  });
-  const tools = [{ name: "lookup", input_schema: { type: "object" } }];
-  const request = () => harness.request("go", { request: { messages: [user("go")], tools } });
-  await turn(plugin, request());
-  expect(await plugin.mutate(consume(harness, [light(seen.get("one") as string)]))).toMatchObject({
-    touched: 1,
-    skipped: [],
-  });
-  await turn(plugin, request());
-  const output = JSON.stringify(harness.model.lastRequest.outputsOf("call_outer"));
-  expect(output).not.toContain(`${SECRET}-one`);
-  expect(output).toContain("one: ...(consumed)");
-  expect(output).toContain(`${SECRET}-two`);
-});
+const withCodeMode = testedCodexes().filter(since("0.144.0"));
+
+test.each(withCodeMode)(
+  "in code mode of codex $version a nested call is consumed by the id that the host saw",
+  async (codex) => {
+    const call = (key: string) => `(await tools.mcp__plexum_host_alice__lookup({key: "${key}"})).content[0].text`;
+    await using harness = await Harness.create({
+      codex,
+      home: { model: "gpt-5.6-sol" },
+      config: { code_mode_tools: "nested" },
+      script: [
+        answer([codeModeScript(`text("one: " + ${call("one")}); text(${call("two")});`, { callId: "call_outer" })]),
+        say("ok"),
+        say("next"),
+      ],
+    });
+    const calledWith: (string | undefined)[] = [];
+    const plugin = await harness.plugin({
+      async callTool({ call_id, arguments: args }) {
+        calledWith.push(call_id);
+        return { content: [{ type: "text", text: `${SECRET}-${args.key}` }] };
+      },
+    });
+    const tools = [{ name: "lookup", input_schema: { type: "object" } }];
+    const request = () => harness.request("go", { request: { messages: [user("go")], tools } });
+    const { events } = await turn(plugin, request());
+    const told = events.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call.id] : []));
+    const nested = told.filter((id) => id !== "call_outer");
+    expect(nested).toHaveLength(2);
+    // Before 0.148 codex does not say which call it is that it makes.
+    expect(calledWith).toEqual(since("0.148.0")(codex) ? nested : [undefined, undefined]);
+    expect(await plugin.mutate(consume(harness, [light(nested[0] as string)]))).toMatchObject({
+      touched: 1,
+      skipped: [],
+    });
+    await turn(plugin, request());
+    const output = JSON.stringify(harness.model.lastRequest.outputsOf("call_outer"));
+    expect(output).not.toContain(`${SECRET}-one`);
+    expect(output).toContain("one: ...(consumed)");
+    expect(output).toContain(`${SECRET}-two`);
+  },
+);
 
 async function rolloutOf(harness: Harness): Promise<string> {
   const { readFile } = await import("node:fs/promises");

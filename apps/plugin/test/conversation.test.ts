@@ -1,14 +1,13 @@
 import { appendFile, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { oldestCodex } from "@plexum/older-codex";
-import { newestCodex } from "@plexum/real-codex";
+import { testedCodexes } from "@plexum/codex-versions";
 import { answer, httpError, message, say, shell } from "@plexum/scripted-model";
 import { describe, expect, test } from "vitest";
 import { assistant, Harness, turn, user } from "./harness.ts";
 
 const THREAD_FILE = ".plexum-codex-session";
 
-describe.each([oldestCodex, newestCodex])("a conversation on codex $version", (codex) => {
+describe.each(testedCodexes())("a conversation on codex $version", (codex) => {
   test("turn 2 goes on in turn 1's thread, and tells its own usage", async () => {
     await using harness = await Harness.create({
       codex,

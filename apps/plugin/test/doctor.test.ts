@@ -5,8 +5,8 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, wr
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { oldestCodex, unsupportedCodex } from "@plexum/codex-versions";
 import { bridgeSocketPath } from "@plexum/mcp-bridge";
-import { oldestCodex, unsupportedCodex } from "@plexum/older-codex";
 import type { ConnectedPlugin, StreamRequest } from "@plexum/plugin-sdk";
 import { newestCodex } from "@plexum/real-codex";
 import { answer, functionCall, httpError, type Reply, type Script, say, shell } from "@plexum/scripted-model";

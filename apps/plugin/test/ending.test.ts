@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { oldestCodex } from "@plexum/older-codex";
+import { testedCodexes } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
 import { answer, say, shell } from "@plexum/scripted-model";
 import { describe, expect, test } from "vitest";
@@ -28,7 +28,7 @@ function sleepers(seconds: number): number[] {
   }
 }
 
-describe.each([oldestCodex, newestCodex])("the end of a turn on codex $version", (codex) => {
+describe.each(testedCodexes())("the end of a turn on codex $version", (codex) => {
   async function running(config: Record<string, unknown> = {}) {
     const seconds = nextSeconds++;
     const harness = await Harness.create({

@@ -1,6 +1,6 @@
 import { chmod, copyFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { oldestCodex, unsupportedCodex } from "@plexum/older-codex";
+import { testedCodexes, unsupportedCodex } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
 import { httpError, type Reply, say } from "@plexum/scripted-model";
 import { describe, expect, test } from "vitest";
@@ -8,7 +8,7 @@ import { Harness, turn } from "./harness.ts";
 
 const serverError = (message: string, code: string) => ({ error: { message, code } });
 
-describe.each([oldestCodex, newestCodex])("a turn that fails on codex $version", (codex) => {
+describe.each(testedCodexes())("a turn that fails on codex $version", (codex) => {
   test.each<[name: string, code: string, advice: string, reply: Reply]>([
     [
       "not signed in",

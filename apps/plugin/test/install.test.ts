@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { oldestCodex, unsupportedCodex } from "@plexum/older-codex";
+import { oldestCodex, unsupportedCodex } from "@plexum/codex-versions";
 import { connectPlugin, type HostToolCall, manifestSchema } from "@plexum/plugin-sdk";
 import { newestCodex } from "@plexum/real-codex";
 import { answer, functionCall, say } from "@plexum/scripted-model";

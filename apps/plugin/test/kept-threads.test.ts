@@ -3,7 +3,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { zstdCompressSync } from "node:zlib";
-import { newestCodex } from "@plexum/real-codex";
+import { since, testedCodexes } from "@plexum/codex-versions";
 import { findRollout } from "@plexum/rollout";
 import { answer, say, shell } from "@plexum/scripted-model";
 import { expect, test } from "vitest";
@@ -11,39 +11,45 @@ import { Harness, turn } from "./harness.ts";
 
 const threadOf = (harness: Harness) => readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
 
-test("a thread whose rollout codex has compressed goes on: only this turn's calls and tokens are told", async () => {
-  await using harness = await Harness.create({
-    codex: newestCodex,
-    script: [
-      answer([shell("echo one", { callId: "call_one" })], { input: 100, output: 10 }),
-      say("first", { input: 200, output: 20 }),
-      answer([shell("echo two", { callId: "call_two" })], { input: 300, output: 30 }),
-      say("second", { input: 400, output: 40 }),
-    ],
-  });
-  const plugin = await harness.plugin();
-  await turn(plugin, harness.request("go"));
-  const rollout = await findRollout(await threadOf(harness), { codexHome: harness.home.path });
-  const path = rollout?.path as string;
-  await writeFile(`${path}.zst`, zstdCompressSync(await readFile(path)));
-  await rm(path);
+test.each(testedCodexes().filter(since("0.137.0")))(
+  "a thread whose rollout codex $version has compressed goes on: only this turn's calls and tokens are told",
+  async (codex) => {
+    await using harness = await Harness.create({
+      codex,
+      script: [
+        answer([shell("echo one", { callId: "call_one" })], { input: 100, output: 10 }),
+        say("first", { input: 200, output: 20 }),
+        answer([shell("echo two", { callId: "call_two" })], { input: 300, output: 30 }),
+        say("second", { input: 400, output: 40 }),
+      ],
+    });
+    const plugin = await harness.plugin();
+    await turn(plugin, harness.request("go"));
+    const rollout = await findRollout(await threadOf(harness), { codexHome: harness.home.path });
+    const path = rollout?.path as string;
+    await writeFile(`${path}.zst`, zstdCompressSync(await readFile(path)));
+    await rm(path);
 
-  const { text, end, events } = await turn(plugin, harness.request("go on"));
-  expect(text).toBe("second");
-  expect(end.usage).toMatchObject({ input_tokens: 700, output_tokens: 70 });
-  const calls = events.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call.id] : []));
-  expect(calls).toEqual(["call_two"]);
-});
+    const { text, end, events } = await turn(plugin, harness.request("go on"));
+    expect(text).toBe("second");
+    expect(end.usage).toMatchObject({ input_tokens: 700, output_tokens: 70 });
+    const calls = events.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call.id] : []));
+    expect(calls).toEqual(["call_two"]);
+  },
+);
 
-test("a thread that was archived is an error that says how to bring it back", async () => {
-  await using harness = await Harness.create({ codex: newestCodex, script: [say("first"), say("back")] });
-  const plugin = await harness.plugin();
-  await turn(plugin, harness.request("go"));
-  const threadId = await threadOf(harness);
-  const codex = (...args: string[]) => promisify(execFile)(newestCodex.path, args, { env: harness.env });
-  await codex("archive", threadId);
-  const { error } = await turn(plugin, harness.request("go on"));
-  expect(error).toMatchObject({ code: "thread_archived", message: expect.stringContaining("codex unarchive") });
-  await codex("unarchive", threadId);
-  expect((await turn(plugin, harness.request("go on"))).text).toBe("back");
-});
+test.each(testedCodexes().filter(since("0.136.0")))(
+  "a thread that codex $version archived is an error that says how to bring it back",
+  async (codex) => {
+    await using harness = await Harness.create({ codex, script: [say("first"), say("back")] });
+    const plugin = await harness.plugin();
+    await turn(plugin, harness.request("go"));
+    const threadId = await threadOf(harness);
+    const run = (...args: string[]) => promisify(execFile)(codex.path, args, { env: harness.env });
+    await run("archive", threadId);
+    const { error } = await turn(plugin, harness.request("go on"));
+    expect(error).toMatchObject({ code: "thread_archived", message: expect.stringContaining("codex unarchive") });
+    await run("unarchive", threadId);
+    expect((await turn(plugin, harness.request("go on"))).text).toBe("back");
+  },
+);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { oldestCodex } from "@plexum/older-codex";
+import { testedCodexes } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
 import { answer, say } from "@plexum/scripted-model";
 import { expect, test } from "vitest";
@@ -10,7 +10,7 @@ import { Harness, turn } from "./harness.ts";
 const peakMemory = (pid: number) =>
   Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
 
-test.each([oldestCodex, newestCodex])(
+test.each(testedCodexes())(
   "a line of 64 MiB on the stdout of codex $version ends neither the turn nor the memory",
   async (codex) => {
     const bytes = 64 * 1024 * 1024;

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { oldestCodex } from "@plexum/older-codex";
+import { testedCodexes } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
 import { answer, say, shell } from "@plexum/scripted-model";
 import { describe, expect, test } from "vitest";
@@ -21,7 +21,7 @@ async function sessions(harness: Harness, ...args: string[]) {
   );
 }
 
-describe.each([oldestCodex, newestCodex])("the sessions of codex $version", (codex) => {
+describe.each(testedCodexes())("the sessions of codex $version", (codex) => {
   test("are listed and resumed by the plugin's own tools", async () => {
     await using harness = await Harness.create({
       codex,

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { zstdCompressSync } from "node:zlib";
 import { type StartTurnOptions, startTurn } from "@plexum/codex-exec";
-import { oldestCodex } from "@plexum/older-codex";
+import { testedCodexes } from "@plexum/codex-versions";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { ScriptedModel, say } from "@plexum/scripted-model";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -15,7 +15,7 @@ import type { SessionListing, SessionSummary } from "./session-summary.ts";
 const resumer = newestCodex;
 
 /** What may have become of a session before it is resumed with the newest codex. */
-describe.each([oldestCodex, newestCodex])("a session of codex $version", (codex) => {
+describe.each(testedCodexes())("a session of codex $version", (codex) => {
   async function setUp() {
     const model = await ScriptedModel.start(() => say("fine"));
     const home = await CodexHome.create({ baseUrl: model.baseUrl });

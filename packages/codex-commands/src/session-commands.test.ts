@@ -4,8 +4,8 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { startTurn } from "@plexum/codex-exec";
-import { oldestCodex } from "@plexum/older-codex";
-import { CodexHome, newestCodex } from "@plexum/real-codex";
+import { since, testedCodexes } from "@plexum/codex-versions";
+import { CodexHome } from "@plexum/real-codex";
 import { answer, httpError, reasoning, type Script, ScriptedModel, say, shell } from "@plexum/scripted-model";
 import { lockThread, lockWorkspace } from "@plexum/session-store";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
@@ -21,7 +21,7 @@ test("two commands of one capability, one of them dangerous", () => {
   expect(resume).toMatchObject({ command: "codex.cli.session.resume", cap: "codex-cli-sessions", dangerous: true });
 });
 
-describe.each([oldestCodex, newestCodex])("sessions of codex $version", (codex) => {
+describe.each(testedCodexes())("sessions of codex $version", (codex) => {
   /** A home with one session in it, whose first prompt was "remember the word". */
   async function setUp(script: Script = [], options: SessionCommandsOptions = {}) {
     const model = await ScriptedModel.start(typeof script === "function" ? script : [say("noted"), ...script]);
@@ -173,7 +173,7 @@ describe.each([oldestCodex, newestCodex])("sessions of codex $version", (codex) 
   });
 
   // codex 0.135.0 has no such command, and resumes what is in the archive.
-  if (codex === newestCodex) {
+  if (since("0.136.0")(codex)) {
     test("one in the archive is taken out of it", async () => {
       const { home, sessionId, list, resume } = await setUp([say("back")]);
       await promisify(execFile)(codex.path, ["archive", sessionId], { env: home.env });

@@ -16,7 +16,7 @@ const FAILURES: readonly Failure[] = [
   },
   {
     code: "thread_archived",
-    pattern: /session \S+ is archived|codex unarchive/, // 0.169.
+    pattern: /session \S+ is archived|codex unarchive/, // 0.136 to 0.169.
     advice: 'The thread is archived: bring it back with "codex unarchive <thread id>".',
   },
   {

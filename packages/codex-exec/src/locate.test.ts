@@ -1,6 +1,6 @@
 import { chmod, cp, mkdir, readdir, readFile, realpath, symlink, writeFile } from "node:fs/promises";
 import { basename, delimiter, dirname, join, relative } from "node:path";
-import { oldestCodex } from "@plexum/older-codex";
+import { testedCodexes } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
 import { describe, expect, test } from "vitest";
 import { temporaryFolder } from "../test/temporary-folder.ts";
@@ -71,7 +71,7 @@ describe("a path", () => {
   });
 });
 
-describe.each([oldestCodex, newestCodex])("the launcher that npm or pnpm made for codex $version", (codex) => {
+describe.each(testedCodexes())("the launcher that npm or pnpm made for codex $version", (codex) => {
   test("npm's, a link to codex.js, is stepped over", async () => {
     await using folder = await temporaryFolder();
     const link = join(folder.path, "codex");

@@ -1,13 +1,13 @@
 import { symlink, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { oldestCodex, unsupportedCodex } from "@plexum/older-codex";
+import { oldestCodex, testedCodexes, unsupportedCodex } from "@plexum/codex-versions";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../test/temporary-folder.ts";
 import { locateCodex } from "./locate.ts";
 import { assertSupported, isNewerThanTested, isSupported, NEWEST_TESTED_VERSION, probeCodex } from "./probe.ts";
 
-test.each([oldestCodex, newestCodex, unsupportedCodex])("codex $version tells its version and login", async (codex) => {
+test.each([...testedCodexes(), unsupportedCodex])("codex $version tells its version and login", async (codex) => {
   await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1" });
   const probe = () => probeCodex({ binary: codex.path, env: home.env });
   const { version, path } = codex;

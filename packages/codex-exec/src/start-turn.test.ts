@@ -3,8 +3,8 @@ import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ParsedEvent } from "@plexum/codex-jsonl";
-import { oldestCodex } from "@plexum/older-codex";
-import { CodexHome, newestCodex } from "@plexum/real-codex";
+import { testedCodexes } from "@plexum/codex-versions";
+import { CodexHome } from "@plexum/real-codex";
 import { answer, message, type Script, ScriptedModel, say, shell } from "@plexum/scripted-model";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { eventually } from "../test/eventually.ts";
@@ -36,7 +36,7 @@ async function collect(turn: Turn): Promise<ParsedEvent[]> {
 const manyMessages = (count: number, bytes: number) =>
   Array.from({ length: count }, (_, index) => message(`${index} `.padEnd(bytes, "x")));
 
-describe.each([oldestCodex, newestCodex])("a turn of codex $version", (codex) => {
+describe.each(testedCodexes())("a turn of codex $version", (codex) => {
   async function setUp(script: Script = []) {
     const model = await ScriptedModel.start(script);
     const home = await CodexHome.create({ baseUrl: model.baseUrl });

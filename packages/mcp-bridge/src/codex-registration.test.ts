@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { oldestCodex } from "@plexum/older-codex";
+import { testedCodexes } from "@plexum/codex-versions";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { ScriptedModel } from "@plexum/scripted-model";
 import fc from "fast-check";
@@ -23,7 +23,6 @@ import {
 } from "./codex-registration.ts";
 
 const run = promisify(execFile);
-const bothEnds = [oldestCodex, newestCodex].map((codex) => [codex.version, codex] as const);
 const server = (agentId: string) => ({
   agentId,
   socketPath: "/run/a.sock",
@@ -71,7 +70,7 @@ describe("a server's name", () => {
 });
 
 describe("the overrides", () => {
-  test.each(bothEnds)("mean in codex %s what they meant here, whatever the values hold", async (_, codex) => {
+  test.each(testedCodexes())("mean in codex $version what they meant here, whatever the values hold", async (codex) => {
     await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1" });
     const nasty = [`"'\\\n\r\t\x01\x1b\x7f`, "$HOME $(id) `id`", "a=b,c]d}e#f", "\u2028 🦊 é", "", "-c", "'''", '"""'];
     const values = { agentId: nasty.join(), socketPath: nasty.join(""), command: `/bin/${nasty[0]}`, args: nasty };
@@ -110,7 +109,7 @@ test("what codex sends beside a call is read where it is there", () => {
   ).toEqual({ callId: "c", itemId: "i", threadId: "t", turnId: "u" });
 });
 
-describe.each(bothEnds)("in the config of codex %s", (_, codex) => {
+describe.each(testedCodexes())("in the config of codex $version", (codex) => {
   test("a server is added, left alone when it stands there, changed, and removed", { timeout: 30_000 }, async () => {
     await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1" });
     const how = { codex: codex.path, env: home.env };

@@ -5,8 +5,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
-import { codex147, codex150, oldestCodex } from "@plexum/older-codex";
-import { CodexHome, type CodexInstall, newestCodex } from "@plexum/real-codex";
+import { codex147, codex150, since, testedCodexes } from "@plexum/codex-versions";
+import { CodexHome, type CodexInstall } from "@plexum/real-codex";
 import { answer, codeModeScript, functionCall, type Script, ScriptedModel, say } from "@plexum/scripted-model";
 import { afterEach, describe, expect, test } from "vitest";
 import { rolloutLines, runTurn, startTurn } from "../test/codex-turn.ts";
@@ -18,7 +18,9 @@ import type { CallTool, ToolCall } from "./tool-call.ts";
 
 const DIRECT_MODEL = "gpt-5";
 const CODE_MODE_MODEL = "gpt-5.6-sol";
-const bothEnds: [string, CodexInstall][] = [oldestCodex, newestCodex].map((codex) => [codex.version, codex]);
+const hasCodeMode = since("0.144.0");
+const sendsCallIds = since("0.148.0");
+const sendsItemIds = since("0.151.0");
 const namespaceOf = (agentId: string) => codexNamespace(codexServerName(agentId));
 const alice = namespaceOf("alice");
 const textResult = (text: string) => ({ content: [{ type: "text", text }] });
@@ -89,7 +91,7 @@ describe("the model's first request", () => {
 
   /** The tools of the namespace that the model can use after its first request, sorted. */
   async function toolsOfFirstRequest(codex: CodexInstall, mode: string, relay = relayCommand) {
-    const nested = mode === "code mode";
+    const nested = mode === "nested in code mode";
     const find = `text(JSON.stringify(ALL_TOOLS.map((tool) => tool.name).filter((name) => name.startsWith("mcp__"))))`;
     const script = nested ? calling(codeModeScript(find, { callId: "call_1" })) : [say("done")];
     const model = mode === "direct" ? DIRECT_MODEL : CODE_MODE_MODEL;
@@ -102,20 +104,15 @@ describe("the model's first request", () => {
   }
 
   const expected = (mode: string) =>
-    ["list_folder", "read_file", "work"].map((name) => `${alice}${mode === "code mode" ? "__" : "."}${name}`);
+    ["list_folder", "read_file", "work"].map((name) => `${alice}${mode === "nested in code mode" ? "__" : "."}${name}`);
 
-  const cases: [string, string, CodexInstall][] = [
-    ["direct", oldestCodex.version, oldestCodex],
-    ...[codex147, codex150, newestCodex].flatMap((codex) =>
-      ["direct", "code mode", "direct tools in code mode"].map(
-        (mode) => [mode, codex.version, codex] as [string, string, CodexInstall],
-      ),
-    ),
-  ];
+  const modesOf = (codex: CodexInstall) =>
+    hasCodeMode(codex) ? ["direct", "nested in code mode", "direct tools in code mode"] : ["direct"];
+  const codexes = testedCodexes(codex147, codex150);
 
-  test.each(cases)(
-    "has exactly the host's tools, each time, on a busy machine: %s, %s",
-    async (mode, _, codex) => {
+  test.each(codexes.flatMap((codex) => modesOf(codex).map((mode) => ({ mode, codex }))))(
+    "has exactly the host's tools, each time, on a busy machine: $mode, codex $codex.version",
+    async ({ mode, codex }) => {
       load.push(...Array.from({ length: 3 }, () => spawn(process.execPath, ["-e", "for (;;) {}"])));
       const turns = Array.from({ length: 5 }, () => toolsOfFirstRequest(codex, mode));
       expect(await Promise.all(turns)).toEqual(turns.map(() => expected(mode)));
@@ -123,17 +120,15 @@ describe("the model's first request", () => {
     60_000,
   );
 
-  test("waits for a relay that takes long to start", { timeout: 60_000 }, async () => {
+  test.each(codexes)("waits for a relay that takes long to start: codex $version", async (codex) => {
     const { command, args } = relayCommand;
     const slow = { command: "/bin/sh", args: ["-c", 'sleep 1.5; exec "$0" "$@"', command, ...args] };
-    const offered = cases.map(([mode, , codex]) => toolsOfFirstRequest(codex, mode, slow));
-    expect(await Promise.all(offered)).toEqual(cases.map(([mode]) => expected(mode)));
+    const offered = modesOf(codex).map((mode) => toolsOfFirstRequest(codex, mode, slow));
+    expect(await Promise.all(offered)).toEqual(modesOf(codex).map(expected));
   });
 });
 
-describe.each(bothEnds)("codex %s", (_, codex) => {
-  const sendsCallIds = codex === newestCodex;
-
+describe.each(testedCodexes())("codex $version", (codex) => {
   test("calls a tool, and shows the model its result, its images, or why it failed", async () => {
     const calls: ToolCall[] = [];
     const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
@@ -157,7 +152,7 @@ describe.each(bothEnds)("codex %s", (_, codex) => {
     expect(outputs[2]).toContain(png);
     calls.sort((a, b) => Number(a.arguments.n) - Number(b.arguments.n));
     expect(calls.map(({ callId }) => callId)).toEqual(
-      sendsCallIds ? ["call_1", "call_2", "call_3"] : [undefined, undefined, undefined],
+      sendsCallIds(codex) ? ["call_1", "call_2", "call_3"] : [undefined, undefined, undefined],
     );
     const lines = await rolloutLines(home);
     for (const { threadId, turnId } of calls) {
@@ -296,8 +291,8 @@ async function relaysOf(pid: number): Promise<number> {
   return lines.filter((line) => line.startsWith(`${pid} `) && line.includes("relay-process")).length;
 }
 
-describe("in code mode", () => {
-  test("a nested call names the call of the script it came from", async () => {
+describe.each(testedCodexes(codex147, codex150).filter(hasCodeMode))("in code mode of codex $version", (codex) => {
+  test("a nested call names itself, and the call of the script it came from", async () => {
     const script = `const [a, b] = await Promise.all([tools.${alice}__work({ n: 1 }), tools.${alice}__work({ n: 2 })]);
       text(a.content[0].text + " and " + b.content[0].text);`;
     const calls: ToolCall[] = [];
@@ -308,36 +303,36 @@ describe("in code mode", () => {
         return textResult(`result ${call.arguments.n}`);
       },
     });
-    await runTurn({ codex: newestCodex, home, bridge });
+    await runTurn({ codex, home, bridge });
     expect(JSON.stringify(model.lastRequest.outputsOf("call_outer"))).toContain("result 1 and result 2");
     const lines = await rolloutLines(home);
     expect(calls).toHaveLength(2);
-    for (const { callId = "", itemId } of calls) {
-      expect(callId).toMatch(/^exec-/);
-      const outer = lines.find(({ type, payload }) => type === "response_item" && payload.id === itemId);
-      expect(outer?.payload).toMatchObject({ type: "custom_tool_call", call_id: "call_outer" });
-      expect(lines.some(({ payload }) => payload.type === "item_completed" && payload.item.id === callId)).toBe(true);
+    const recorded = lines.flatMap(({ payload }) => (payload.type === "item_completed" ? [payload.item.id] : []));
+    for (const { callId, itemId } of calls) {
+      expect(callId).toEqual(sendsCallIds(codex) ? expect.stringMatching(/^exec-/) : undefined);
+      if (sendsCallIds(codex)) expect(recorded).toContain(callId);
+      const outer = lines.find(
+        ({ payload }) => payload.call_id === "call_outer" && payload.type === "custom_tool_call",
+      );
+      expect(itemId).toBe(sendsItemIds(codex) ? outer?.payload.id : undefined);
     }
   });
 
-  test.each([codex147, codex150, newestCodex].map((codex) => [codex.version, codex] as const))(
-    "a direct tool's call is an item of its own: %s",
-    async (_, codex) => {
-      const callIds: unknown[] = [];
-      const { model, home, bridge } = await setup(calling(work()), {
-        model: CODE_MODE_MODEL,
-        callTool: async ({ callId }) => {
-          callIds.push(callId);
-          return textResult("straight");
-        },
-      });
-      await runTurn({ codex, home, bridge, directTools: true });
-      expect(JSON.stringify(model.lastRequest.outputsOf("call_1"))).toContain("straight");
-      expect(callIds).toEqual([codex === codex147 ? undefined : "call_1"]);
-      const items = (await rolloutLines(home)).filter(({ type }) => type === "response_item");
-      expect(items.find(({ payload }) => payload.type === "function_call")?.payload).toMatchObject({
-        call_id: "call_1",
-      });
-    },
-  );
+  test("a direct tool's call is an item of its own", async () => {
+    const callIds: unknown[] = [];
+    const { model, home, bridge } = await setup(calling(work()), {
+      model: CODE_MODE_MODEL,
+      callTool: async ({ callId }) => {
+        callIds.push(callId);
+        return textResult("straight");
+      },
+    });
+    await runTurn({ codex, home, bridge, directTools: true });
+    expect(JSON.stringify(model.lastRequest.outputsOf("call_1"))).toContain("straight");
+    expect(callIds).toEqual([sendsCallIds(codex) ? "call_1" : undefined]);
+    const items = (await rolloutLines(home)).filter(({ type }) => type === "response_item");
+    expect(items.find(({ payload }) => payload.type === "function_call")?.payload).toMatchObject({
+      call_id: "call_1",
+    });
+  });
 });

@@ -1,5 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
-import { newestCodex } from "@plexum/real-codex";
+import { since, testedCodexes } from "@plexum/codex-versions";
+import type { CodexInstall } from "@plexum/real-codex";
 import { answer, codeModeScript, functionCall, say } from "@plexum/scripted-model";
 import { describe, expect, it } from "vitest";
 import { consumeHeavy, consumeLight, mutateRollout, type PairedToolCall, readToolCalls } from "./index.ts";
@@ -21,8 +22,8 @@ const answers = {
 };
 const recall = (key: string) => `(await tools.mcp__recall__recall({key:"${key}"}))`;
 
-async function ran(script: string | string[], more: Parameters<CodexThread["turn"]>[0] = []) {
-  const made = await CodexThread.create({ codex: newestCodex, model: "gpt-5.6-sol", answers });
+async function ran(codex: CodexInstall, script: string | string[], more: Parameters<CodexThread["turn"]>[0] = []) {
+  const made = await CodexThread.create({ codex, model: "gpt-5.6-sol", answers });
   const scripts = [script].flat().map((one, index) => codeModeScript(one, { callId: `call_outer${index || ""}` }));
   await made.turn([answer(scripts), ...more, say("done")]);
   const path = await made.rollout();
@@ -37,9 +38,12 @@ async function view(made: CodexThread, callId = "call_outer"): Promise<string> {
   return JSON.stringify(made.model.lastRequest.outputsOf(callId));
 }
 
-describe("nested calls of code mode", () => {
+const hasCodeMode = since("0.144.0");
+
+describe.each(testedCodexes().filter(hasCodeMode))("nested calls in code mode of codex $version", (codex) => {
   it("are read with the id that the tool's server saw, their result and their script", async () => {
     const { made, calls } = await ran(
+      codex,
       `text(${recall("a")}.content[0].text); text(${recall("structured")}.content[0].text)`,
     );
     await using _ = made;
@@ -61,7 +65,7 @@ describe("nested calls of code mode", () => {
     ["twice", `const r = ${recall("a")}; text(r.content[0].text); text("again: " + JSON.stringify(r))`],
     ["by notify()", `const r = ${recall("a")}; notify("note: " + r.content[0].text); text(r.content[0].text)`],
   ])("are consumed where the script passed the result on %s", async (_how, script) => {
-    const { made, path, ids } = await ran(script);
+    const { made, path, ids } = await ran(codex, script);
     await using _ = made;
     const size = (await stat(path)).size;
     const report = await mutateRollout(path, ids.map(consumeLight));
@@ -82,7 +86,7 @@ describe("nested calls of code mode", () => {
   });
 
   it("are consumed where codex cut the middle out of record and output", async () => {
-    const { made, path, ids } = await ran([
+    const { made, path, ids } = await ran(codex, [
       `text("before " + ${recall("long")}.content[0].text + " after")`,
       `text(JSON.stringify(${recall("long")}))`,
     ]);
@@ -100,7 +104,7 @@ describe("nested calls of code mode", () => {
   it("go with the whole output once all are consumed, where the script changed one beyond finding", async () => {
     const script = `const a = ${recall("a")}.content[0].text; const b = ${recall("b")}.content[0].text;
 text(a.split("").reverse().join("")); text(b); notify("reversed: " + a.split("").reverse().join(""))`;
-    const { made, path, ids } = await ran(script);
+    const { made, path, ids } = await ran(codex, script);
     await using _ = made;
     const [a = "", b = ""] = ids;
     const first = await mutateRollout(path, [consumeLight(a)]);
@@ -117,7 +121,7 @@ text(a.split("").reverse().join("")); text(b); notify("reversed: " + a.split("")
 
   it("are told apart: one consumed, the others stay, also of equal results", async () => {
     const script = `text(${recall("a")}.content[0].text); text(${recall("b")}.content[0].text); text(${recall("b")}.content[0].text)`;
-    const { made, path, ids } = await ran(script);
+    const { made, path, ids } = await ran(codex, script);
     await using _ = made;
     const [a = "", b1 = "", b2 = ""] = ids;
     expect(await mutateRollout(path, [consumeLight(a)])).toMatchObject({ touched: [a] });
@@ -131,6 +135,7 @@ text(a.split("").reverse().join("")); text(b); notify("reversed: " + a.split("")
 
   it("keep a short result where it may be part of something else, until all are consumed", async () => {
     const { made, path, ids } = await ran(
+      codex,
       `const s = ${recall("short")}.content[0].text; text("broken: " + s); ${recall("b")}`,
     );
     await using _ = made;
@@ -144,6 +149,7 @@ text(a.split("").reverse().join("")); text(b); notify("reversed: " + a.split("")
 
   it("are consumed in what a later script took from the store, and after the script was waited for", async () => {
     const { made, path, ids } = await ran(
+      codex,
       `// @exec: {"yield_time_ms": 10}
 const r = ${recall("b")}; store("kept", r); await new Promise((done) => setTimeout(done, 300)); text(r.content[0].text)`,
       [
@@ -159,6 +165,7 @@ const r = ${recall("b")}; store("kept", r); await new Promise((done) => setTimeo
 
   it("go with their script's call, which is a call like any other", async () => {
     const { made, path, ids } = await ran(
+      codex,
       `const r = ${recall("a")}; notify(r.content[0].text); text(r.content[0].text)`,
     );
     await using _ = made;
@@ -175,7 +182,7 @@ const r = ${recall("b")}; store("kept", r); await new Promise((done) => setTimeo
 
   it("find their script by a link where two stood open at once", async () => {
     const reversed = `text(${recall("a")}.content[0].text.split("").reverse().join(""))`;
-    const { made, path, calls, ids } = await ran([reversed, reversed]);
+    const { made, path, calls, ids } = await ran(codex, [reversed, reversed]);
     await using _ = made;
     const outer = calls.find((call) => call.callId === "call_outer");
     const [id = ""] = ids;
@@ -190,6 +197,7 @@ const r = ${recall("b")}; store("kept", r); await new Promise((done) => setTimeo
 
   it("leave codex's own history whole", async () => {
     const { made, path, ids } = await ran(
+      codex,
       `text(${recall("a")}.content[0].text); text(${recall("structured")}); text((await tools.exec_command({cmd:"echo SECRET-CMD"})).output)`,
     );
     await using _ = made;
@@ -203,5 +211,14 @@ const r = ${recall("b")}; store("kept", r); await new Promise((done) => setTimeo
     const { thread: resumed } = await server.request("thread/resume", { threadId: made.threadId });
     expect(resumed.turns).toHaveLength(2);
     expect(await readFile(path, "utf8")).not.toContain("SECRET-A");
+  });
+});
+
+describe.each(testedCodexes().filter((codex) => !hasCodeMode(codex)))("codex $version", (codex) => {
+  it("has no code mode: the model is given the tools themselves", async () => {
+    await using made = await CodexThread.create({ codex, model: "gpt-5.6-sol", answers });
+    await made.turn([say("done")]);
+    expect(made.model.lastRequest.toolNames).toEqual(expect.arrayContaining(["exec_command", "mcp__recall.recall"]));
+    expect(made.model.lastRequest.toolNames).not.toContain("exec");
   });
 });

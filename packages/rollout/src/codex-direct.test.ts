@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { codex147, codex150, oldestCodex } from "@plexum/older-codex";
+import { codex147, codex150, since, testedCodexes } from "@plexum/codex-versions";
 import { type CodexInstall, newestCodex } from "@plexum/real-codex";
 import { answer, customCall, functionCall, say, shell } from "@plexum/scripted-model";
 import { describe, expect, it } from "vitest";
@@ -51,7 +51,7 @@ const thread = async (codex: CodexInstall) => {
 
 const seen = (made: CodexThread) => JSON.stringify(made.model.lastRequest.input);
 
-describe.each([oldestCodex, codex147, codex150, newestCodex])("codex $version in direct mode", (codex) => {
+describe.each(testedCodexes(codex147, codex150))("codex $version in direct mode", (codex) => {
   it("shows the model the markers and nowhere the original, and goes on", async () => {
     await using made = await thread(codex);
     const path = await made.rollout();
@@ -93,9 +93,9 @@ describe.each([oldestCodex, codex147, codex150, newestCodex])("codex $version in
   });
 });
 
-describe("codex's own history", () => {
+describe.each(testedCodexes().filter(since("0.148.0")))("the history that codex $version itself keeps", (codex) => {
   it("shows every turn after 100 KB were freed, and after a line had to grow", async () => {
-    await using made = await CodexThread.create({ codex: newestCodex, answers });
+    await using made = await CodexThread.create({ codex, answers });
     const callIds = ["a", "b", "c", "d", "e", "f", "g", "h", "i"].map((name) => `call_${name}`);
     const longCall = (callId: string) => functionCall("recall", { key: "long" }, { namespace: RECALL, callId });
     await made.turn([answer(callIds.map(longCall)), say("one")], "first");
@@ -122,7 +122,7 @@ describe("codex's own history", () => {
   });
 
   it("is not touched while codex has the thread open and a line would have to grow", async () => {
-    await using made = await thread(newestCodex);
+    await using made = await thread(codex);
     const path = await made.rollout();
     const before = await readFile(path);
     const edit = { callId: "call_shell", output: "x".repeat(10_000) };
@@ -138,7 +138,7 @@ describe("codex's own history", () => {
   });
 
   it("does not take what a mutation leaves beside a rollout for a session", async () => {
-    await using made = await thread(newestCodex);
+    await using made = await thread(codex);
     const path = await made.rollout();
     const { sidecar } = await import("./sidecar.ts");
     for (const kind of ["lock", "redo", "new"] as const) execFileSync("cp", [path, sidecar(path, kind)]);
@@ -153,9 +153,9 @@ describe("codex's own history", () => {
   });
 });
 
-describe("history in several files", () => {
+describe.each(testedCodexes().filter(since("0.148.0")))("the history of codex $version in several files", (codex) => {
   it("follows a fork to its parent, and edits what others see only if asked", async () => {
-    await using made = await thread(newestCodex);
+    await using made = await thread(codex);
     const parent = made.threadId;
     const parentPath = await made.rollout();
     made.model.play([say("forked")]);
@@ -182,7 +182,7 @@ describe("history in several files", () => {
   });
 
   it("edits the earlier file of a reverted thread", async () => {
-    await using made = await thread(newestCodex);
+    await using made = await thread(codex);
     await made.turn([say("to be taken back")], "second");
     const first = await made.rollout();
     {
@@ -208,38 +208,44 @@ describe("history in several files", () => {
 });
 
 describe("where codex puts a rollout", () => {
-  it("finds, reads and mutates an archived one", async () => {
-    await using made = await thread(newestCodex);
-    await made.run(["archive", made.threadId]);
-    const found = await findRollout(made.threadId, { codexHome: made.home.path });
-    expect(found).toMatchObject({ archived: true, compressed: false });
-    expect(await mutateRollout(found?.path ?? "", IDS.map(consumeLight))).toMatchObject({
-      mode: "in-place",
-      skipped: [],
-    });
-    await made.run(["unarchive", made.threadId]);
-    await made.turn([say("back")]);
-    for (const secret of SECRETS.slice(0, 3)) expect(seen(made)).not.toContain(secret);
-  });
+  it.each(testedCodexes().filter(since("0.136.0")))(
+    "finds, reads and mutates one that codex $version archived",
+    async (codex) => {
+      await using made = await thread(codex);
+      await made.run(["archive", made.threadId]);
+      const found = await findRollout(made.threadId, { codexHome: made.home.path });
+      expect(found).toMatchObject({ archived: true, compressed: false });
+      expect(await mutateRollout(found?.path ?? "", IDS.map(consumeLight))).toMatchObject({
+        mode: "in-place",
+        skipped: [],
+      });
+      await made.run(["unarchive", made.threadId]);
+      await made.turn([say("back")]);
+      for (const secret of SECRETS.slice(0, 3)) expect(seen(made)).not.toContain(secret);
+    },
+  );
 
-  it("brings a compressed one back as codex does, if there is something to change", async () => {
-    await using made = await thread(newestCodex);
-    const plain = await made.rollout();
-    execFileSync("zstd", ["-q", "--rm", plain]);
-    const found = await findRollout(made.threadId, { codexHome: made.home.path });
-    expect(found).toMatchObject({ path: `${plain}.zst`, compressed: true });
-    const packed = found?.path ?? "";
-    expect((await collect(readToolCalls(packed))).map((call) => call.callId)).toEqual(IDS);
-    expect(await mutateRollout(packed, [consumeLight("call_none")])).toMatchObject({ mode: "unchanged" });
-    expect(await made.rollouts()).toEqual([packed]);
-    expect(await mutateRollout(packed, IDS.map(consumeLight))).toMatchObject({ mode: "in-place", skipped: [] });
-    expect(await made.rollouts()).toEqual([plain]);
-    await made.turn([say("back")]);
-    for (const secret of SECRETS.slice(0, 3)) expect(seen(made)).not.toContain(secret);
-  });
+  it.each(testedCodexes())(
+    "brings a compressed one of codex $version back as codex does, if there is something to change",
+    async (codex) => {
+      await using made = await thread(codex);
+      const plain = await made.rollout();
+      execFileSync("zstd", ["-q", "--rm", plain]);
+      const found = await findRollout(made.threadId, { codexHome: made.home.path });
+      expect(found).toMatchObject({ path: `${plain}.zst`, compressed: true });
+      const packed = found?.path ?? "";
+      expect((await collect(readToolCalls(packed))).map((call) => call.callId)).toEqual(IDS);
+      expect(await mutateRollout(packed, [consumeLight("call_none")])).toMatchObject({ mode: "unchanged" });
+      expect(await made.rollouts()).toEqual([packed]);
+      expect(await mutateRollout(packed, IDS.map(consumeLight))).toMatchObject({ mode: "in-place", skipped: [] });
+      expect(await made.rollouts()).toEqual([plain]);
+      await made.turn([say("back")]);
+      for (const secret of SECRETS.slice(0, 3)) expect(seen(made)).not.toContain(secret);
+    },
+  );
 
-  it("mutates a thread of the oldest codex that the newest went on with", async () => {
-    await using made = await thread(oldestCodex);
+  it.each(testedCodexes())("mutates a thread of codex $version that the newest went on with", async (codex) => {
+    await using made = await thread(codex);
     made.codex = newestCodex;
     await made.turn([answer([shell("echo SECRET-$((1))NEW", { callId: "call_new" })]), say("done")], "second");
     const path = await made.rollout();
@@ -251,8 +257,8 @@ describe("where codex puts a rollout", () => {
     for (const secret of [...SECRETS, "SECRET-1NEW"]) expect(seen(made)).not.toContain(secret);
   });
 
-  it("mutates what stands before and behind a compaction", async () => {
-    await using made = await thread(newestCodex);
+  it.each(testedCodexes())("mutates what stands before and behind a compaction by codex $version", async (codex) => {
+    await using made = await thread(codex);
     {
       await using server = await AppServer.start(made);
       await server.request("thread/resume", { threadId: made.threadId });

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseEvents } from "@plexum/codex-jsonl";
-import { oldestCodex } from "@plexum/older-codex";
+import { oldestCodex } from "@plexum/codex-versions";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { type Reply, ScriptedModel } from "@plexum/scripted-model";
 import { FIXTURE_CASES, type FixtureCase } from "./fixture-cases.ts";

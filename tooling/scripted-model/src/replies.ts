@@ -103,4 +103,4 @@ export function customCall(
 
 /** A script of code mode: codex 0.144 and later with a `gpt-5.6-*` model. */
 export const codeModeScript = (script: string, options: { callId?: string } = {}): OutputItem =>
-  customCall("exec", script, { ...options, namespace: "functions" });
+  customCall("exec", script, options);

@@ -5,7 +5,7 @@ import { buffer } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import * as zlib from "node:zlib";
 import { ModelRequest } from "./model-request.ts";
-import { type Reply, say } from "./replies.ts";
+import { type OutputItem, type Reply, say } from "./replies.ts";
 
 /** Answers in order, or a function that looks at the request. When a list is used up the model says so. */
 export type Script = readonly Reply[] | ((request: ModelRequest) => Reply | Promise<Reply>);
@@ -67,7 +67,7 @@ export class ScriptedModel implements AsyncDisposable {
       JSON.parse(decode(body, http.headers["content-encoding"]).toString()),
     );
     this.requests.push(request);
-    await send(response, await this.#reply(request), request.index);
+    await send(response, await this.#reply(request), request);
   }
 
   #reply(request: ModelRequest): Reply | Promise<Reply> {
@@ -76,12 +76,12 @@ export class ScriptedModel implements AsyncDisposable {
   }
 }
 
-async function send(response: ServerResponse, reply: Reply, index: number): Promise<void> {
+async function send(response: ServerResponse, reply: Reply, request: ModelRequest): Promise<void> {
   if (reply.kind === "http-error") {
     response.writeHead(reply.status, { "content-type": "application/json", ...reply.headers }).end(reply.body);
     return;
   }
-  const id = `resp_${index}`;
+  const id = `resp_${request.index}`;
   const event = (type: string, fields: object) =>
     response.write(`event: ${type}\n${dataLines({ type, ...fields })}\n\n`);
   response.writeHead(200, { "content-type": "text/event-stream" });
@@ -94,7 +94,7 @@ async function send(response: ServerResponse, reply: Reply, index: number): Prom
     return;
   }
   if (reply.delayMs) await delay(reply.delayMs);
-  for (const item of reply.items) event("response.output_item.done", { item });
+  for (const item of reply.items) event("response.output_item.done", { item: asOffered(item, request) });
   const { input, cached = 0, output, reasoning = 0 } = reply.usage;
   event("response.completed", {
     response: {
@@ -110,6 +110,12 @@ async function send(response: ServerResponse, reply: Reply, index: number): Prom
   });
   response.end();
 }
+
+/** A model calls a tool as it was offered: code mode's `exec` stands in a namespace from 0.147 on. */
+const asOffered = (item: OutputItem, { toolNames }: ModelRequest): OutputItem =>
+  item.type === "custom_tool_call" && toolNames.includes(`functions.${item.name}`)
+    ? { namespace: "functions", ...item }
+    : item;
 
 /** As many lines as the value has parts: codex takes time quadratic in the length of a line (0.135.0, 0.169.0). */
 const dataLines = (value: object) => JSON.stringify(value, null, 1).replace(/^/gm, "data: ");

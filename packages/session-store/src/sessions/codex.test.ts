@@ -1,7 +1,7 @@
 import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
-import { oldestCodex } from "@plexum/older-codex";
+import { oldestCodex, since, testedCodexes } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
 import { describe, expect, test } from "vitest";
 import { CodexSessions } from "../../test/codex-sessions.ts";
@@ -28,7 +28,7 @@ const brief = ({ id, lastMessage, messageCount, archived, compressed }: Session)
 });
 const plain = { archived: false, compressed: false };
 
-describe.each([oldestCodex, newestCodex])("sessions of codex $version", (codex) => {
+describe.each(testedCodexes())("sessions of codex $version", (codex) => {
   test("newest first, with what the user said: not the instructions and the environment that codex adds", async () => {
     await using made = await CodexSessions.create();
     const first = await made.exec(codex, "  hello\nthere  ");
@@ -56,7 +56,7 @@ describe.each([oldestCodex, newestCodex])("sessions of codex $version", (codex) 
   });
 });
 
-test.each([oldestCodex, newestCodex])("archived, of codex $version, and brought back", async (codex) => {
+test.each(testedCodexes())("archived, of codex $version, and brought back", async (codex) => {
   await using made = await CodexSessions.create();
   const id = await made.exec(codex, "hello");
   await made.run(newestCodex, "archive", id);
@@ -80,16 +80,21 @@ test("a session of the oldest codex that the newest has gone on with, and one of
   ]);
 });
 
-test("a fork has its parent's messages up to the fork, and its own", async () => {
-  await using made = await CodexSessions.create();
-  const parent = await made.exec(newestCodex, "one");
-  const child = await made.exec(newestCodex, "fork", parent, "forked");
-  await made.exec(newestCodex, "resume", parent, "two");
-  expect((await listed(made)).map(brief)).toEqual([
-    { id: parent, lastMessage: "two", messageCount: 2, ...plain },
-    { id: child, lastMessage: "forked", messageCount: 2, ...plain },
-  ]);
-});
+const withHistoryInSeveralFiles = testedCodexes().filter(since("0.148.0"));
+
+test.each(withHistoryInSeveralFiles)(
+  "a fork by codex $version has its parent's messages up to the fork, and its own",
+  async (codex) => {
+    await using made = await CodexSessions.create();
+    const parent = await made.exec(codex, "one");
+    const child = await made.exec(codex, "fork", parent, "forked");
+    await made.exec(codex, "resume", parent, "two");
+    expect((await listed(made)).map(brief)).toEqual([
+      { id: parent, lastMessage: "two", messageCount: 2, ...plain },
+      { id: child, lastMessage: "forked", messageCount: 2, ...plain },
+    ]);
+  },
+);
 
 test("a compressed one, which stays as it is", async () => {
   await using made = await CodexSessions.create();
@@ -107,21 +112,24 @@ test("a compressed one, which stays as it is", async () => {
   expect((await listed(made)).map(brief)).toEqual([{ id, lastMessage: "three", messageCount: 3, ...plain }]);
 });
 
-test("a thread that was reverted is one session: its head file, with what it goes on from", async () => {
-  await using made = await CodexSessions.create();
-  const id = await made.exec(newestCodex, "one");
-  await made.exec(newestCodex, "resume", id, "to be taken back");
-  const [before] = await listed(made);
-  await made.revertLastTurn(newestCodex, id);
-  const [reverted, ...others] = await listed(made);
-  expect(others).toEqual([]);
-  expect(reverted && brief(reverted)).toEqual({ id, lastMessage: "one", messageCount: 1, ...plain });
-  expect(reverted?.file).not.toBe(before?.file);
-  await made.exec(newestCodex, "resume", id, "instead");
-  const [after] = await listed(made);
-  expect(after && brief(after)).toEqual({ id, lastMessage: "instead", messageCount: 2, ...plain });
-  // Without codex's own index the names tell the head.
-  for (const name of await readdir(made.home.path))
-    if (name.startsWith("state_5")) await rm(join(made.home.path, name));
-  expect(await listed(made)).toEqual([after]);
-});
+test.each(withHistoryInSeveralFiles)(
+  "a thread that codex $version reverted is one session: its head file, with what it goes on from",
+  async (codex) => {
+    await using made = await CodexSessions.create();
+    const id = await made.exec(codex, "one");
+    await made.exec(codex, "resume", id, "to be taken back");
+    const [before] = await listed(made);
+    await made.revertLastTurn(codex, id);
+    const [reverted, ...others] = await listed(made);
+    expect(others).toEqual([]);
+    expect(reverted && brief(reverted)).toEqual({ id, lastMessage: "one", messageCount: 1, ...plain });
+    expect(reverted?.file).not.toBe(before?.file);
+    await made.exec(codex, "resume", id, "instead");
+    const [after] = await listed(made);
+    expect(after && brief(after)).toEqual({ id, lastMessage: "instead", messageCount: 2, ...plain });
+    // Without codex's own index the names tell the head.
+    for (const name of await readdir(made.home.path))
+      if (name.startsWith("state_5")) await rm(join(made.home.path, name));
+    expect(await listed(made)).toEqual([after]);
+  },
+);

@@ -1,7 +1,6 @@
 import { installedCodex } from "@plexum/real-codex";
 
-/** The oldest codex that is supported. */
-export const oldestCodex = installedCodex("codex-0.135", import.meta.url);
+export { oldestCodex, since, testedCodexes } from "./tested-codexes.ts";
 
 /** Older than what is supported: to see it refused. */
 export const unsupportedCodex = installedCodex("codex-0.100", import.meta.url);

@@ -1,0 +1,58 @@
+import { byVersion } from "./versions.ts";
+
+/** What the tests are about: the columns of the table, in its order. */
+export const AREAS = [
+  "finding codex",
+  "turns",
+  "endings",
+  "failures",
+  "host tools",
+  "in code mode",
+  "consuming",
+  "consuming in code mode",
+  "sessions",
+] as const;
+
+export type Area = (typeof AREAS)[number];
+
+interface TestFile {
+  readonly area: Area;
+  /** That of its tests whose name says that they are about code mode. */
+  readonly codeMode?: Area;
+  /** The version of which it tests something new: for older ones it has no test. */
+  readonly since?: string;
+}
+
+/** Every test file that runs on `testedCodexes`, from the repository's root. */
+export const TEST_FILES: Readonly<Record<string, TestFile>> = {
+  "apps/plugin/test/consume.test.ts": { area: "consuming", codeMode: "consuming in code mode" },
+  "apps/plugin/test/conversation.test.ts": { area: "turns" },
+  "apps/plugin/test/ending.test.ts": { area: "endings" },
+  "apps/plugin/test/failures.test.ts": { area: "failures" },
+  "apps/plugin/test/host-tools.test.ts": { area: "host tools", codeMode: "in code mode" },
+  "apps/plugin/test/kept-threads.test.ts": { area: "sessions", since: "0.136.0" },
+  "apps/plugin/test/limits.test.ts": { area: "turns" },
+  "apps/plugin/test/sessions.test.ts": { area: "sessions" },
+  "packages/codex-commands/src/resume-session.test.ts": { area: "sessions" },
+  "packages/codex-commands/src/session-commands.test.ts": { area: "sessions" },
+  "packages/codex-exec/src/locate.test.ts": { area: "finding codex" },
+  "packages/codex-exec/src/probe.test.ts": { area: "finding codex" },
+  "packages/codex-exec/src/start-turn.test.ts": { area: "turns" },
+  "packages/mcp-bridge/src/codex-registration.test.ts": { area: "host tools" },
+  "packages/mcp-bridge/src/codex.test.ts": { area: "host tools", codeMode: "in code mode" },
+  "packages/rollout/src/codex-code-mode.test.ts": { area: "consuming", codeMode: "consuming in code mode" },
+  "packages/rollout/src/codex-direct.test.ts": { area: "consuming" },
+  "packages/session-store/src/sessions/codex.test.ts": { area: "sessions" },
+};
+
+export const filesFor = (version: string): string[] =>
+  Object.entries(TEST_FILES).flatMap(([file, { since }]) =>
+    since === undefined || byVersion(version, since) >= 0 ? [file] : [],
+  );
+
+export function areaOf(file: string, testName: string): Area {
+  const { area, codeMode } = TEST_FILES[file] ?? {};
+  const found = testName.includes("in code mode") ? codeMode : area;
+  if (found === undefined) throw new Error(`"${testName}" in ${file} belongs to no area: name one in areas.ts`);
+  return found;
+}
