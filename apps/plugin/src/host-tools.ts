@@ -10,6 +10,7 @@ import {
   startBridge,
 } from "@plexum/mcp-bridge";
 import type { Host, StreamRequest } from "@plexum/plugin-sdk";
+import { codexCommand } from "./codex-command.ts";
 import type { Config } from "./config.ts";
 import type { Log } from "./log.ts";
 
@@ -47,7 +48,7 @@ export class HostTools {
       const { agentId, socketPath, token } = bridge;
       const server = { agentId, socketPath, command: process.execPath, args: [process.argv[1] as string, "mcp-host"] };
       const isRegistered = this.#config.mcpRegistration === "global";
-      if (isRegistered) await registerGlobally(server, { codex: this.#config.binary, env: this.#env });
+      if (isRegistered) await registerGlobally(server, await codexCommand(this.#config, this.#env));
       return {
         args: (version) => {
           const directTools = this.#config.codeModeTools === "direct" && hasCodeMode(version);

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { unregisterGlobally } from "@plexum/mcp-bridge";
+import { codexCommand } from "./codex-command.ts";
 import { loadConfig } from "./config.ts";
 
 const USAGE = `usage: plexum-openai-provider mcp-unregister --agent-id <id>
@@ -20,7 +21,7 @@ export async function unregister(argv: readonly string[]): Promise<number> {
     const agentId = values["agent-id"];
     if (agentId === undefined) throw new Error("--agent-id is missing");
     const { config } = await loadConfig(process.env);
-    const outcome = await unregisterGlobally(agentId, { codex: config.binary });
+    const outcome = await unregisterGlobally(agentId, await codexCommand(config, process.env));
     process.stdout.write(outcome === "removed" ? "removed\n" : "there was none\n");
     return 0;
   } catch (error) {

@@ -49,6 +49,9 @@ async function doctor(harness: Harness, args: string[] = [], env?: NodeJS.Proces
   return new Map(findings.map((finding) => [finding.id, finding]));
 }
 
+/** Puts the built plugin into the harness's profile. */
+const install = (harness: Harness) => promisify(execFile)(process.execPath, [PLUGIN, "install"], { env: harness.env });
+
 const idsWanted = CHECKS.filter(({ isOptional }) => !isOptional).map(({ id }) => id);
 
 test("docs/doctor.md has the ids of the code, in their order", async () => {
@@ -60,6 +63,7 @@ test("docs/doctor.md has the ids of the code, in their order", async () => {
 describe.each([oldestCodex, newestCodex])("with codex $version", (codex) => {
   test("a machine in order", async () => {
     await using harness = await Harness.create({ codex, script: [say("hi")] });
+    await install(harness);
     await turn(await harness.plugin(), harness.request("hi"));
     const findings = await doctor(harness);
     expect([...findings.keys()]).toEqual(idsWanted);
@@ -240,6 +244,47 @@ describe("what is broken is found, and keeps nothing else from being looked at:"
     expect([...findings.keys()]).toEqual(idsWanted);
   });
 });
+
+describe("the installation", () => {
+  test("that is not there: what follows from it is not looked at", async () => {
+    await using harness = await Harness.create({ codex: newestCodex });
+    const findings = await doctor(harness);
+    for (const id of ["installed", "allowed"])
+      expect(findings.get(id)).toMatchObject({ status: "error", remedy: expect.stringContaining("install") });
+    for (const id of ["launcher", "manifest"])
+      expect(findings.get(id)).toMatchObject({ status: "warning", title: expect.stringMatching(/^not checked/) });
+  });
+
+  test.each([
+    ["allowed", "lacks", (root: string) => writeFile(join(root, "plexum.json"), '{"plugins":{"allow":["other"]}}')],
+    [
+      "allowed",
+      "plexum.json can't be used (it holds no JSON object)",
+      (root: string) => writeFile(join(root, "plexum.json"), "[]"),
+    ],
+    ["launcher", "EACCES", (root: string) => chmod(join(pluginIn(root), "plexum-openai-provider-plugin"), 0o644)],
+    ["launcher", "exit", (root: string) => rm(join(pluginIn(root), "program"), { recursive: true })],
+    ["manifest", "is not what", (root: string) => writeFile(join(pluginIn(root), "manifest.json"), '{"name":"x"}')],
+    ["manifest", "is not JSON", (root: string) => writeFile(join(pluginIn(root), "manifest.json"), "{")],
+  ])("has a fault: %s, %s", async (id, says, breakIt) => {
+    await using harness = await Harness.create({ codex: newestCodex });
+    await install(harness);
+    await breakIt(harness.folder);
+    const finding = (await doctor(harness)).get(id);
+    expect(finding).toMatchObject({ status: "error", title: expect.stringContaining(says) });
+  });
+
+  test("that is older than its config", async () => {
+    await using harness = await Harness.create({ codex: newestCodex });
+    await install(harness);
+    await harness.configure({ binary: newestCodex.path, supported_models: ["gpt-5.5"] });
+    expect((await doctor(harness)).get("manifest")).toMatchObject({ status: "error" });
+    await install(harness);
+    expect((await doctor(harness)).get("manifest")).toMatchObject({ status: "ok" });
+  });
+});
+
+const pluginIn = (profile: string) => join(profile, "plugins", "plexum-openai-provider");
 
 test("works under an empty PATH, where the config names codex", async () => {
   await using harness = await Harness.create({ codex: newestCodex, script: callsTheTool });

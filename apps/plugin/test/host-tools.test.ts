@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { oldestCodex } from "@plexum/older-codex";
-import type { HostToolCall, StreamRequest, Tool } from "@plexum/plugin-sdk";
+import { connectPlugin, type HostToolCall, type StreamRequest, type Tool } from "@plexum/plugin-sdk";
 import { newestCodex } from "@plexum/real-codex";
 import { answer, codeModeScript, functionCall, say } from "@plexum/scripted-model";
 import { describe, expect, test } from "vitest";
@@ -144,6 +144,25 @@ describe.each([oldestCodex, newestCodex])("the host's tools in codex $version", 
     expect(await config()).not.toContain("plexum-host-alice");
     expect((await unregister()).stdout).toBe("there was none\n");
   });
+});
+
+test("registered globally by the script that npm installs, where no node is on the PATH", async () => {
+  await using harness = await Harness.create({
+    codex: newestCodex,
+    config: { binary: newestCodex.shim, mcp_registration: "global" },
+    script: [answer([functionCall("lookup", { key: "a" }, { namespace: NAMESPACE, callId: "call_a" })]), say("done")],
+  });
+  const tools = host();
+  const env = { ...harness.env, PATH: harness.folder };
+  const plugin = await connectPlugin({ ...tools, command: process.execPath, args: [PLUGIN], env });
+  try {
+    expect((await turn(plugin, withTools(harness, "go"))).end.stop_reason).toBe("end_turn");
+  } finally {
+    await plugin.close();
+  }
+  expect(tools.calls).toHaveLength(1);
+  const unregister = [PLUGIN, "mcp-unregister", "--agent-id", "alice"];
+  expect((await promisify(execFile)(process.execPath, unregister, { env })).stdout).toBe("removed\n");
 });
 
 describe("in code mode", () => {

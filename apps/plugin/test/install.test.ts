@@ -172,7 +172,7 @@ test.each([
     { config: '{"timeout_ms": "1h"}' },
     '"timeout_ms" must be',
   ],
-  ["a plexum.json that is not JSON", ["--codex", newestCodex.path], { settings: "{" }, "plexum.json can't be changed"],
+  ["a plexum.json that is not JSON", ["--codex", newestCodex.path], { settings: "{" }, "plexum.json can't be used"],
   ["an unknown flag", ["--codx", "x"], {}, "usage: plexum-openai-provider install"],
 ])(
   "with %s nothing is installed, and it says why",

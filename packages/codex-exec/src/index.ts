@@ -1,6 +1,7 @@
 export { CodexExecError, type CodexExecErrorCode, type CodexExecErrorOptions } from "./errors.ts";
 export { type ImageLeftover, imageLeftovers } from "./image-leftovers.ts";
 export type { PromptImage } from "./images.ts";
+export { type CodexBinary, locateCodex } from "./locate.ts";
 export { type OrphanedTurn, type OrphanedTurnsOptions, orphanedTurns } from "./orphaned-turns.ts";
 export {
   type CodexProbe,

@@ -26,3 +26,15 @@ export class ProfileError extends Error {
     return typeof value === "object" && value !== null && BRAND in value;
   }
 }
+
+/** Does something with a file's text. A fault in the text, a SyntaxError, becomes an error that names the file. */
+export function inFile<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+    throw new ProfileError("invalid_file", `${path} can't be used (${cause.message}): correct it, then try again.`, {
+      cause,
+    });
+  }
+}

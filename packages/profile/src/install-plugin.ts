@@ -2,7 +2,7 @@ import { mkdir, readdir, rename, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { allowPlugin } from "./allow-entry.ts";
 import type { Change } from "./change.ts";
-import { ProfileError } from "./errors.ts";
+import { inFile } from "./errors.ts";
 import { type InstallRecord, readRecord, writeRecord } from "./install-record.ts";
 import { type Json, setMember, textAt } from "./json-edit.ts";
 import { launcherScript } from "./launcher.ts";
@@ -38,8 +38,9 @@ export interface InstallOptions {
 export async function installPlugin(options: InstallOptions): Promise<Change[]> {
   const { profile, manifest, program, node = process.execPath, config = {} } = options;
   const places = placesOf(profile, manifest.name);
-  const settings = await edit(places.settings, (text) => allowPlugin(text, manifest.name));
-  const settled = await edit(places.config, (text) => configure(text, config));
+  const [settingsText, configText] = [await readText(places.settings), await readText(places.config)];
+  const settings = inFile(places.settings, () => allowPlugin(settingsText, manifest.name));
+  const settled = inFile(places.config, () => configure(configText, config));
   const earlier = await readRecord(places.folder);
   const manifestText = `${JSON.stringify(manifest, null, 2)}\n`;
 
@@ -75,19 +76,6 @@ export async function installPlugin(options: InstallOptions): Promise<Change[]> 
     await write(places.settings, settings.text, `"${manifest.name}" in plugins.allow`),
     ...(await removeOld(places, record)),
   ];
-}
-
-/** Reads a file and works out its new text; a fault in it names the file. */
-async function edit<T>(path: string, change: (text: string | undefined) => T): Promise<T> {
-  const text = await readText(path);
-  try {
-    return change(text);
-  } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw cause;
-    throw new ProfileError("invalid_file", `${path} can't be changed (${cause.message}): correct it, then try again.`, {
-      cause,
-    });
-  }
 }
 
 type ConfigKeys = InstallRecord["config"]["keys"];

@@ -1,4 +1,5 @@
 import { isAllowed } from "./allow-entry.ts";
+import { inFile } from "./errors.ts";
 import { readRecord } from "./install-record.ts";
 import { placesOf } from "./places.ts";
 import { readText } from "./replace-file.ts";
@@ -16,14 +17,15 @@ export interface Installation {
 
 /**
  * Looks at a plugin in a profile, and changes nothing.
- * @throws ProfileError `invalid_file` or `io`; SyntaxError if `plexum.json` is not JSON.
+ * @throws ProfileError `invalid_file` or `io`.
  */
 export async function readInstallation(profile: string, name: string): Promise<Installation> {
   const places = placesOf(profile, name);
+  const settings = await readText(places.settings);
   return {
     folder: places.folder,
     version: (await readRecord(places.folder))?.version,
     manifest: await readText(places.manifest),
-    allowed: isAllowed(await readText(places.settings), name),
+    allowed: inFile(places.settings, () => isAllowed(settings, name)),
   };
 }

@@ -18,7 +18,7 @@ testReadme(join(root, "README.md"), {
     const config = join(env.PLEXUM_PROFILE_ROOT, "plugins", "echo-provider", "config.json");
     expect(JSON.parse(await readFile(config, "utf8"))).toEqual({ greeting: "hello" });
     await writeFile(join(env.PLEXUM_PROFILE_ROOT, "plexum.json"), "{");
-    await expect(block.run({ env })).rejects.toThrow("plexum.json can't be changed");
+    await expect(block.run({ env })).rejects.toThrow("plexum.json can't be used");
     await writeFile(join(env.PLEXUM_PROFILE_ROOT, "plexum.json"), '{"plugins":{"allow":["echo-provider"]}}');
   },
   "uninstall.ts": async (block) => {

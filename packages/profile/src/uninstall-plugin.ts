@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { disallowPlugin } from "./allow-entry.ts";
 import type { Change } from "./change.ts";
-import { ProfileError } from "./errors.ts";
+import { inFile, ProfileError } from "./errors.ts";
 import { type InstallRecord, readRecord, removeRecord } from "./install-record.ts";
 import { removeMember, setMemberText, textAt } from "./json-edit.ts";
 import { type Places, placesOf } from "./places.ts";
@@ -33,8 +33,8 @@ export async function uninstallPlugin({ profile, name, executable }: UninstallOp
     );
   const settings = await readText(places.settings);
   const config = await readText(places.config);
-  const settingsAfter = await undo(places.settings, settings, (text) => disallowPlugin(text, name, record.allow));
-  const configAfter = await undo(places.config, config, (text) => withoutOurs(text, record));
+  const settingsAfter = inFile(places.settings, () => settings && disallowPlugin(settings, name, record.allow));
+  const configAfter = inFile(places.config, () => config && withoutOurs(config, record));
 
   const changes = [
     ...(await put(places.settings, settings, settingsAfter, `without "${name}" in plugins.allow`)),
@@ -46,17 +46,6 @@ export async function uninstallPlugin({ profile, name, executable }: UninstallOp
   await removeRecord(places.folder);
   await removeEmptyFolders(places, record.madeFolder);
   return changes;
-}
-
-async function undo(path: string, text: string | undefined, change: (text: string) => string | undefined) {
-  try {
-    return text === undefined ? undefined : change(text);
-  } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw cause;
-    throw new ProfileError("invalid_file", `${path} can't be changed (${cause.message}): correct it, then try again.`, {
-      cause,
-    });
-  }
 }
 
 /** Without the values that the installation set, as far as they are still those. */

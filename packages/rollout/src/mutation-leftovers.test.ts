@@ -125,6 +125,8 @@ it("a mutation that runs is left alone", async () => {
   }
   expect(seen).toContain("redo");
   expect(child.exitCode).toBe(null);
+  child.kill("SIGKILL");
+  await once(child, "exit");
 });
 
 it("a draft that stayed goes after a minute", async () => {

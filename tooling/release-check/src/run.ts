@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { isAbsolute } from "node:path";
 
 export interface RunOptions {
   readonly cwd: string;
@@ -15,8 +16,10 @@ export interface RunOptions {
  */
 export async function run(command: string, args: readonly string[], options: RunOptions): Promise<string> {
   const { cwd, env, timeoutMs = 120_000 } = options;
-  // npm and pnpm are shims on Windows, which only a shell finds.
-  const child = spawn(command, args, { cwd, env, shell: process.platform === "win32", timeout: timeoutMs });
+  // npm and pnpm are shims on Windows, which only a shell finds; and a shell is given words in quotes.
+  const shell = process.platform === "win32" && !isAbsolute(command);
+  const words = shell ? args.map((arg) => `"${arg}"`) : args;
+  const child = spawn(command, words, { cwd, env, shell, timeout: timeoutMs });
   child.stdin.end();
   const written = { stdout: "", all: "" };
   child.stdout.setEncoding("utf8").on("data", (text) => {

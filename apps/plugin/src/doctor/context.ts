@@ -1,12 +1,17 @@
 import { type CodexProbe, probeCodex } from "@plexum/codex-exec";
+import type { Manifest } from "@plexum/plugin-sdk";
+import { type Installation, profileRoot, readInstallation } from "@plexum/profile";
 import { codexHomeOf } from "@plexum/session-store";
 import { type Config, defaultConfig, type LoadedConfig, loadConfig } from "../config.ts";
+import { PLUGIN_NAME } from "../name.ts";
+import { startInstalled } from "./start-installed.ts";
 
 /** What several checks need, each found out once. */
 export class Context {
   readonly env: NodeJS.ProcessEnv;
   #loaded: Promise<LoadedConfig> | undefined;
   #codex: Promise<CodexProbe> | undefined;
+  #installedManifest: Promise<Manifest> | undefined;
 
   constructor(env: NodeJS.ProcessEnv) {
     this.env = env;
@@ -24,6 +29,17 @@ export class Context {
       ({ config }) => config,
       () => defaultConfig(),
     );
+  }
+
+  /** @throws if what is there can't be read. */
+  installation(): Promise<Installation> {
+    return readInstallation(profileRoot(this.env), PLUGIN_NAME);
+  }
+
+  /** What the installed plugin says of itself. @throws if it doesn't start. */
+  installedManifest(): Promise<Manifest> {
+    this.#installedManifest ??= this.installation().then(({ folder }) => startInstalled(folder, profileRoot(this.env)));
+    return this.#installedManifest;
   }
 
   /** @throws CodexExecError if it isn't found or doesn't answer. */

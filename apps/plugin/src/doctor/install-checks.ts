@@ -1,21 +1,16 @@
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { connectPlugin } from "@plexum/plugin-sdk";
-import { type Installation, profileRoot, readInstallation } from "@plexum/profile";
 import { EXECUTABLE_NAME, PLUGIN_NAME, VERSION } from "../name.ts";
 import { type Check, ok, unchecked } from "./check.ts";
-import type { Context } from "./context.ts";
 
 const INSTALL = `Run "npx ${PLUGIN_NAME} install", with the same --profile.`;
-
-const installation = ({ env }: Context) => readInstallation(profileRoot(env), PLUGIN_NAME);
 
 export const installed: Check = {
   id: "installed",
   meaning: "The host knows nothing of the plugin.",
   remedy: INSTALL,
   async run(context) {
-    const { folder, version, manifest } = await installation(context);
+    const { folder, version, manifest } = await context.installation();
     if (manifest === undefined) return { status: "error", title: `there is no manifest.json in ${folder}` };
     if (version === undefined) return ok(`${folder}, put there by hand`);
     if (version === VERSION) return ok(`${version} in ${folder}`);
@@ -32,7 +27,7 @@ export const allowed: Check = {
   meaning: "The host does not start the plugin.",
   remedy: INSTALL,
   async run(context) {
-    const { allowed } = await installation(context);
+    const { allowed } = await context.installation();
     if (allowed) return ok(`plugins.allow in plexum.json has "${PLUGIN_NAME}"`);
     return { status: "error", title: `plugins.allow in plexum.json lacks "${PLUGIN_NAME}"` };
   },
@@ -42,11 +37,11 @@ export const launcher: Check = {
   id: "launcher",
   meaning: "The host can't start the plugin.",
   remedy: INSTALL,
-  async run(context, signal) {
-    const found = await installation(context);
-    if (found.manifest === undefined) return unchecked("the plugin is not installed", "installed");
-    const { name, version } = await startIt(found, context, signal);
-    return ok(`starts ${name} ${version} without a PATH`);
+  async run(context) {
+    if ((await context.installation()).manifest === undefined)
+      return unchecked("the plugin is not installed", "installed");
+    const { name, version } = await context.installedManifest();
+    return ok(`${EXECUTABLE_NAME} starts ${name} ${version} without a PATH`);
   },
 };
 
@@ -54,25 +49,23 @@ export const manifest: Check = {
   id: "manifest",
   meaning: "The host offers other models or tools than the config names.",
   remedy: INSTALL,
-  async run(context, signal) {
-    const found = await installation(context);
+  async run(context) {
+    const found = await context.installation();
     if (found.manifest === undefined) return unchecked("the plugin is not installed", "installed");
-    const told = await startIt(found, context, signal).catch(() => undefined);
+    const told = await context.installedManifest().catch(() => undefined);
     if (told === undefined) return unchecked("the plugin does not start", "launcher");
-    const written = JSON.parse(found.manifest);
+    const path = join(found.folder, "manifest.json");
+    const written = parse(found.manifest);
+    if (written === undefined) return { status: "error", title: `${path} is not JSON` };
     if (isDeepStrictEqual(written, told)) return ok("says what the config says");
-    return { status: "error", title: `${join(found.folder, "manifest.json")} is not what the plugin says of itself` };
+    return { status: "error", title: `${path} is not what the plugin says of itself` };
   },
 };
 
-/** Starts the plugin as a service would, knowing its profile and nothing else, and asks for its manifest. */
-async function startIt({ folder }: Installation, { env }: Context, signal: AbortSignal) {
-  const plugin = await connectPlugin({
-    command: join(folder, EXECUTABLE_NAME),
-    env: { PLEXUM_PROFILE_ROOT: profileRoot(env) },
-    signal,
-  });
-  await plugin.close();
-  // Without what only the schema's defaults would add.
-  return JSON.parse(JSON.stringify(plugin.manifest)) as typeof plugin.manifest;
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
