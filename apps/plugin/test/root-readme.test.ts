@@ -1,9 +1,8 @@
 import { execFile } from "node:child_process";
-import { chmod, readFile, symlink, writeFile } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { chmod, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { delimiter, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { connectPlugin } from "@plexum/plugin-sdk";
 import { type Block, namesWhatIsThere, notRun, testReadme } from "@plexum/readme-test";
 import { newestCodex } from "@plexum/real-codex";
 import { answer, say, shell } from "@plexum/scripted-model";
@@ -19,12 +18,18 @@ const isTheFile = (path: string) => async (block: Block) => expect(block.text).t
 
 const devhost = async (...args: string[]) => (await promisify(execFile)(process.execPath, [DEVHOST, ...args])).stdout;
 
+/** What the plugin says of a subcommand that a person is told to start by npx. */
+async function helpOf(command = ""): Promise<string> {
+  const [npx, name, subcommand = ""] = command.split(" ");
+  expect([npx, name]).toEqual(["npx", "plexum-openai-provider"]);
+  return (await promisify(execFile)(process.execPath, [PLUGIN, subcommand, "--help"])).stdout;
+}
+
 /** A program under this name, to be found in the block's folder. */
-async function program(block: Block, name: string, script: string): Promise<string> {
+async function program(block: Block, name: string, script: string): Promise<void> {
   const path = join(block.folder, name);
   await writeFile(path, script);
   await chmod(path, 0o755);
-  return path;
 }
 
 testReadme(join(ROOT, "README.md"), {
@@ -42,20 +47,35 @@ testReadme(join(ROOT, "README.md"), {
   "packages.sh": notRun("it names the packages that the provider is compiled with"),
   "provider.ts": isTheFile(join(EXAMPLE, "provider.ts")),
   "relay.ts": isTheFile(join(EXAMPLE, "relay.ts")),
-  "build.sh": namesWhatIsThere,
-  "manifest.json": async (block) => {
-    await using harness = await Harness.create({ codex: newestCodex });
-    const { manifest } = await harness.plugin();
-    expect(manifest).toMatchObject(JSON.parse(block.text));
+  "install.sh": async ({ commands: [codex, login, install] }) => {
+    expect(codex).toBe("npm install -g @openai/codex");
+    expect(login).toBe("codex login");
+    await promisify(execFile)(newestCodex.path, ["login", "--help"]);
+    expect(await helpOf(install)).toContain("install");
   },
-  "launcher.sh": async (block) => {
-    const script = block.text
-      .replace("/usr/bin/node", process.execPath)
-      .replace("/opt/plexum-openai-provider/dist/main.js", PLUGIN);
-    const command = await program(block, "plexum-openai-provider-plugin", script);
-    await using harness = await Harness.create({ codex: newestCodex });
-    await using plugin = await connectPlugin({ command, env: { ...harness.env, PATH: "" } });
-    expect(plugin.manifest.executable).toBe("plexum-openai-provider-plugin");
+  "installed.txt": async (block) => {
+    const at = (name: string) => join(block.folder, name);
+    const env = { HOME: at("home"), CODEX_HOME: at("home"), PATH: at("bin"), PLEXUM_PROFILE_ROOT: at("profile") };
+    for (const folder of ["home", "bin", "profile"]) await mkdir(at(folder));
+    await writeFile(at("profile/plexum.json"), "{}");
+    await writeFile(at("home/auth.json"), '{"OPENAI_API_KEY":"none"}');
+    await symlink(newestCodex.path, at("bin/codex"));
+    const { stdout } = await promisify(execFile)(process.execPath, [PLUGIN, "install"], { env });
+    const told = stdout
+      .replaceAll(at("profile"), "/home/ada/.plexum")
+      .replaceAll(at("bin/codex"), "/usr/local/bin/codex")
+      .replaceAll(process.execPath, "/usr/bin/node");
+    const lines = (text: string) =>
+      text
+        .replaceAll(/-[0-9a-f]{8}\b/g, "-<id>")
+        .replaceAll(/ +/g, " ")
+        .trim()
+        .split("\n");
+    expect(lines(told)).toEqual(lines(block.text));
+  },
+  "from-a-clone.sh": async ({ commands: [install, build, ...rest] }) => {
+    namesWhatIsThere({ commands: [install ?? "", build ?? ""] });
+    expect(rest).toEqual([`node ${relative(ROOT, PLUGIN)} install`]);
   },
   "sessions.sh": async (block) => {
     await using harness = await Harness.create({
@@ -65,7 +85,9 @@ testReadme(join(ROOT, "README.md"), {
     await turn(await harness.plugin(), harness.request("start the engine"));
     const id = await readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
     await symlink(process.execPath, join(block.folder, "node"));
-    await program(block, "plexum-openai-provider-plugin", `#!/bin/sh\nexec node '${PLUGIN}' "$@"\n`);
+    // What npx would do, without asking a registry.
+    const npx = `#!/bin/sh\n[ "$1" = plexum-openai-provider ] && shift && exec node '${PLUGIN}' "$@"\n`;
+    await program(block, "npx", npx);
     const env = {
       ...harness.env,
       PATH: [block.folder, process.env.PATH].join(delimiter),
@@ -78,6 +100,11 @@ testReadme(join(ROOT, "README.md"), {
     expect(await run(filtered)).toContain(id);
     expect(await run(shown)).toContain("call_true");
     expect(others).toEqual([]);
+  },
+  "doctor.sh": async (block) => {
+    for (const command of block.commands) expect(await helpOf(command)).toContain("doctor");
+    const help = await helpOf(block.commands[0]);
+    for (const flag of block.text.match(/--[a-z]+/g) ?? []) expect(help).toContain(flag);
   },
 });
 
