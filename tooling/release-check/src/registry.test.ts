@@ -20,7 +20,7 @@ let folder: string;
 let registry: LocalRegistry;
 
 // Long for a machine that does other things meanwhile; alone, none takes half a minute.
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: 2 });
 
 beforeAll(async () => {
   folder = stack.use(await temporaryFolder()).path;
@@ -91,7 +91,7 @@ describe.each(["npm", "pnpm"] as const)("all packages, installed by %s", (instal
   });
 });
 
-describe.each(packages)("$name alone, with no more than it declares", ({ name, path, folder: source }) => {
+describe.concurrent.each(packages)("$name alone, with no more than it declares", ({ name, path, folder: source }) => {
   let consumer: Consumer;
 
   beforeAll(async () => {
