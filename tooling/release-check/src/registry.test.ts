@@ -1,5 +1,5 @@
 import { globSync } from "node:fs";
-import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, readdir, readFile, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
@@ -62,26 +62,23 @@ describe.each(["npm", "pnpm"] as const)("all packages, installed by %s", (instal
     expect(await consumer.typeErrors("all.ts", moduleResolution)).toBe("");
   });
 
-  test("the plugin's program holds a turn with codex", async () => {
+  test("the plugin installs itself into a profile, and holds a turn with codex however it is started", async () => {
     await using model = await ScriptedModel.start(() => say("hello from the model"));
     await using home = await CodexHome.create({ baseUrl: model.baseUrl });
     const profile = join(consumer.folder, "a profile");
-    const plugin = join(profile, "plugins", "plexum-openai-provider");
-    await mkdir(plugin, { recursive: true });
-    await writeFile(join(plugin, "config.json"), JSON.stringify({ binary: newestCodex.path }));
     await copyFile(fileURLToPath(new URL("host-program.mjs", import.meta.url)), join(consumer.folder, "host.mjs"));
 
     const { bin = {}, version } = await consumer.manifest("plexum-openai-provider");
     const PATH = `${dirname(consumerNode)}${delimiter}${consumer.env.PATH}`;
     const env = { ...consumer.env, PATH, CODEX_HOME: home.path, PLEXUM_PROFILE_ROOT: profile };
-    for (const command of Object.keys(bin)) {
-      const args = [
-        "host.mjs",
-        join(consumer.folder, "node_modules", ".bin", command),
-        join(profile, command),
-        "hello",
-      ];
-      const { manifest, events } = JSON.parse(await run(consumerNode, args, { cwd: consumer.folder, env }));
+    const options = { cwd: consumer.folder, env };
+    const program = (name: string) => join(consumer.folder, "node_modules", ".bin", name);
+    await run(program("plexum-openai-provider"), ["install", "--codex", newestCodex.path], options);
+
+    const installed = join(profile, "plugins", "plexum-openai-provider", "plexum-openai-provider-plugin");
+    for (const command of [...Object.keys(bin).map(program), installed]) {
+      const args = ["host.mjs", command, join(profile, "workspace"), "hello"];
+      const { manifest, events } = JSON.parse(await run(consumerNode, args, options));
       expect(manifest).toMatchObject({ name: "plexum-openai-provider", version });
       expect(Object.keys(bin)).toContain(manifest.executable);
       expect(events).toContainEqual(expect.objectContaining({ type: "text_delta", text: "hello from the model" }));
