@@ -24,7 +24,13 @@ const steps = [
   ],
 ] as const;
 
-const failedSteps = steps.filter(([name, command]) => !succeeds(name, command)).map(([name]) => name);
+const untouched = changedFiles();
+const failedSteps: string[] = steps.filter(([name, command]) => !succeeds(name, command)).map(([name]) => name);
+const touched = changedFiles();
+if (touched !== untouched) {
+  console.log(`The tests left something in the repository. Before:\n${untouched}After:\n${touched}`);
+  failedSteps.push("nothing left behind");
+}
 const { numPassedTests = 0, numFailedTests = 0 } = readReport();
 rmSync(folder, { recursive: true });
 
@@ -53,6 +59,11 @@ function nodeThatRunsTheSource(): string | undefined {
   if (!(major >= 22)) throw new Error(`PLEXUM_TEST_NODE must be the path of a Node 22 or later, which ${path} is not`);
   console.log(`What is built is tested on Node ${major}${major >= 24 ? ", and the source too" : ""}.`);
   return major >= 24 ? path : undefined;
+}
+
+/** As git tells them; none where this is no checkout. */
+function changedFiles(): string {
+  return spawnSync("git", ["status", "--porcelain"], { encoding: "utf8" }).stdout ?? "";
 }
 
 function readReport(): { numPassedTests?: number; numFailedTests?: number } {
