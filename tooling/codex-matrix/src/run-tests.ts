@@ -1,54 +1,51 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { filesFor } from "./areas.ts";
 import { assertAllRan, type Outcome, outcomeOf, type RanTest, ranTests } from "./outcome.ts";
-
-/** Not a new one each time: what an interrupted run left there goes with the next. */
-const FOLDER = join(tmpdir(), "codex-matrix");
 
 /**
  * Installs a codex from npm, runs all tests that touch codex on it, and those that failed once more: some wait for processes,
  * and the machine may be busy. Takes some minutes and 500 MB, which are free again afterwards.
  */
 export function runTests(version: string, root: string): Outcome {
-  rmSync(FOLDER, { recursive: true, force: true });
-  mkdirSync(FOLDER);
+  // One's own: an npm that outlived an earlier run must not write into it.
+  const folder = mkdtempSync(join(tmpdir(), "codex-matrix-"));
   try {
-    install(version);
+    install(version, folder);
     const files = filesFor(version);
-    const first = vitest(root, files, `codex ${pattern(version)}(?![.\\d])`);
+    const first = vitest(root, folder, files, `codex ${pattern(version)}(?![.\\d])`);
     assertAllRan(files, first);
     const failed = first.filter(({ passed }) => !passed);
     const names = failed.map(({ name }) => pattern(name)).join("|");
-    const second =
-      failed.length === 0 ? [] : vitest(root, [...new Set(failed.map(({ file }) => file))], `^(${names})$`);
+    const filesAgain = [...new Set(failed.map(({ file }) => file))];
+    const second = failed.length === 0 ? [] : vitest(root, folder, filesAgain, `^(${names})$`);
     const date = new Date().toISOString().slice(0, 10);
     return { date, platform: `${process.platform} ${process.arch}`, ...outcomeOf(version, first, second) };
   } finally {
-    rmSync(FOLDER, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function install(version: string): void {
-  const flags = ["--prefix", FOLDER, "--cache", join(FOLDER, "cache"), "--no-audit", "--no-fund", "--loglevel=error"];
+function install(version: string, folder: string): void {
+  const flags = ["--prefix", folder, "--cache", join(folder, "cache"), "--no-audit", "--no-fund", "--loglevel=error"];
   const { status, error } = spawnSync("npm", ["install", ...flags, `@openai/codex@${version}`], {
-    cwd: FOLDER,
+    cwd: folder,
     stdio: ["ignore", "ignore", "inherit"],
   });
   if (status !== 0) throw new Error(`npm could not install codex ${version}`, { cause: error });
 }
 
-function vitest(root: string, files: readonly string[], names: string): RanTest[] {
-  const report = join(FOLDER, "report.json");
+function vitest(root: string, folder: string, files: readonly string[], names: string): RanTest[] {
+  const report = join(folder, "report.json");
   rmSync(report, { force: true });
   // One worker: the tests of the endings look at processes and have little time for it.
   const flags = ["--maxWorkers=1", "--reporter=dot", "--reporter=json", `--outputFile.json=${report}`, "-t", names];
   const { status, error } = spawnSync("vitest", ["run", ...flags, ...files], {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
-    env: { ...process.env, CODEX_UNDER_TEST: FOLDER },
+    env: { ...process.env, CODEX_UNDER_TEST: folder },
   });
   if (status !== 0 && status !== 1) throw new Error(`vitest ended with exit code ${status}`, { cause: error });
   return ranTests(JSON.parse(readFileSync(report, "utf8")), root);
