@@ -1,3 +1,4 @@
+import { textsOfCutRecord } from "./cut-record.ts";
 import { topLevel } from "./edit-line.ts";
 import { elementsOf, lastMember, type Member, membersOf, type Span, stringAt, textAt } from "./json-scan.ts";
 import type { ResultText } from "./passed-on.ts";
@@ -86,7 +87,10 @@ function mcpTexts(line: Buffer, result: Span): (ResultText | undefined)[] {
   const blocks = content === undefined ? [] : elementsOf(line, content);
   const structured = lastMember(members, "structuredContent");
   return [
-    ...blocks.map((block) => plain(line, lastMember(membersOf(line, block), "text"))),
+    ...blocks.flatMap((block) => {
+      const text = plain(line, lastMember(membersOf(line, block), "text"));
+      return (text && textsOfCutRecord(text.text)) ?? [text];
+    }),
     structured && textAt(line, structured) !== "null"
       ? { text: JSON.stringify(JSON.parse(textAt(line, structured))), isJson: true }
       : undefined,
