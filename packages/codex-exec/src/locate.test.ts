@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { chmod, cp, mkdir, readdir, readFile, realpath, symlink, writeFile } from "node:fs/promises";
 import { basename, delimiter, dirname, join, relative } from "node:path";
+import { promisify } from "node:util";
 import { testedCodexes } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
 import { describe, expect, test } from "vitest";
@@ -30,6 +32,21 @@ describe("on the PATH", () => {
       code: "binary_not_executable",
       message: expect.stringContaining(join(b, "codex")),
     });
+  });
+
+  test("a folder that this user may not look into doesn't count", async () => {
+    await using folder = await temporaryFolder();
+    const closed = join(folder.path, "closed");
+    await mkdir(closed, { mode: 0o000 });
+    await chmod(folder.path, 0o755);
+    const program = `
+      import { locateCodex } from ${JSON.stringify(new URL("locate.ts", import.meta.url).href)};
+      await locateCodex("codex", { PATH: ${JSON.stringify(closed)} }).catch(({ code }) => console.log(code));`;
+    // The superuser may look anywhere: try as another user.
+    const nobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+    const args = ["--input-type=module", "--eval", program];
+    expect((await promisify(execFile)(process.execPath, args, nobody)).stdout).toBe("binary_not_found\n");
+    await chmod(closed, 0o700);
   });
 
   test("relative and empty entries don't count: what they mean depends on where one stands", async () => {

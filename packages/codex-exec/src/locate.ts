@@ -40,7 +40,7 @@ async function onPath(name: string, env: NodeJS.ProcessEnv): Promise<string> {
     for (const candidate of withExtensions(join(folder, name), env)) {
       const problem = await whyNotRunnable(candidate);
       if (problem === undefined) return candidate;
-      if (problem !== "missing") unusable ??= candidate;
+      if (problem !== "missing" && problem !== "out of reach") unusable ??= candidate;
     }
   }
   if (unusable !== undefined) return unusable;
@@ -72,11 +72,14 @@ async function assertRunnable(path: string): Promise<void> {
   );
 }
 
-async function whyNotRunnable(path: string): Promise<"missing" | "folder" | "not executable" | undefined> {
+/** Out of reach is what stands in a folder that this user may not look into: there it is not known to be. */
+type Problem = "missing" | "out of reach" | "folder" | "not executable";
+
+async function whyNotRunnable(path: string): Promise<Problem | undefined> {
   try {
     if (!(await stat(path)).isFile()) return "folder";
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EACCES" ? "not executable" : "missing";
+    return (error as NodeJS.ErrnoException).code === "EACCES" ? "out of reach" : "missing";
   }
   return access(path, constants.X_OK).then(
     () => undefined,
