@@ -8,6 +8,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import "./remove-builds.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "plexum-test-"));
 const report = join(folder, "vitest.json");

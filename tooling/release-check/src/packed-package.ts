@@ -8,5 +8,6 @@ export async function packWorkspacePackage(folder: string): Promise<Buffer> {
   await using out = await temporaryFolder();
   const file = join(out.path, "package.tgz");
   await run("pnpm", ["pack", "--out", file], { cwd: folder, env: process.env });
-  return readFile(file);
+  // Awaited here: leaving the block removes the folder.
+  return await readFile(file);
 }
