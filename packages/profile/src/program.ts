@@ -26,9 +26,10 @@ export async function copyProgram(program: Program, version: string, programs: s
     throw new ProfileError("invalid_program", `${join(program.folder, program.main)} is missing: build the plugin.`);
   // Node takes the files for ES modules by this, wherever they stand.
   files.set("package.json", Buffer.from(`${JSON.stringify({ private: true, version, type: "module" }, null, 2)}\n`));
-  const name = `${version}-${digest(files).slice(0, 8)}`;
+  const hash = digest(files);
+  const name = `${version}-${hash.slice(0, 8)}`;
   const target = join(programs, name);
-  if ((await digestOf(target)) === digest(files)) return { name, copied: false };
+  if ((await digestOf(target)) === hash) return { name, copied: false };
   const staged = join(programs, `.${name}.${randomBytes(4).toString("hex")}`);
   try {
     await writeTree(staged, files);
