@@ -2,6 +2,7 @@
 // pnpm for this run, and with the dependencies the Node that the repository itself runs on.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -38,12 +39,12 @@ function say(text) {
 function pnpm(...command) {
   const npm = process.env.npm_execpath;
   if (npm === undefined) throw new Error("Run this by npm: `npm start` or `npm test`.");
-  const [file, prefix] = npm.includes("pnpm")
-    ? [npm, []]
-    : [
-        process.execPath,
-        [npm, "exec", "--yes", "--loglevel=error", "--prefer-offline", `--package=${packageManager}`, "--", "pnpm"],
-      ];
+  // By its name, not its path: pnpm has the Nodes that it installs, and their npm, in folders of its own.
+  const own = basename(npm).startsWith("pnpm")
+    ? [npm]
+    : [npm, "exec", "--yes", "--loglevel=error", "--prefer-offline", `--package=${packageManager}`, "--", "pnpm"];
+  // Older versions of pnpm are scripts, newer ones programs.
+  const [file, ...prefix] = /\.[cm]?js$/.test(npm) ? [process.execPath, ...own] : own;
   const { status, signal, error } = spawnSync(file, [...prefix, ...command], {
     cwd: root,
     stdio: "inherit",

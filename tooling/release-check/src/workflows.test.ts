@@ -9,6 +9,7 @@ import { repository } from "./workspace-packages.ts";
 interface Step {
   readonly uses?: string;
   readonly run?: string;
+  readonly with?: Record<string, unknown>;
   readonly env?: Record<string, string>;
 }
 
@@ -49,6 +50,12 @@ describe.each(files)("$file", ({ file, text }) => {
     const actions = steps.flatMap(({ uses }) => uses ?? []);
     expect(actions).not.toEqual([]);
     for (const action of actions) expect(action).toMatch(/^(actions|changesets)\/[a-z/-]+@v\d+$/);
+  });
+
+  test("Node is set up without the cache, which needs a pnpm on the PATH", () => {
+    const setups = steps.filter(({ uses }) => uses?.startsWith("actions/setup-node@"));
+    expect(setups).not.toEqual([]);
+    for (const setup of setups) expect(setup.with).toMatchObject({ "package-manager-cache": false });
   });
 
   test("commands run pnpm at the repository's version", () => {
