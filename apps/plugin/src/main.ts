@@ -1,9 +1,9 @@
 #!/usr/bin/env node
-import module from "node:module";
+import { keepCompiled } from "./compile-cache.ts";
 
 const [subcommand, ...args] = process.argv.slice(2);
 
-// Nothing else is loaded before this is known: what an older Node lacks would say less. The doctor says it in its own way.
+// Nothing of the plugin is loaded before this is known: what an older Node lacks would say less. The doctor says it in its own way.
 if (subcommand !== "doctor" && isOlder(process.versions.node, 22, 18)) {
   process.stderr.write(
     `plexum-openai-provider needs Node 22.18 or later, and this is ${process.versions.node} (${process.execPath}).\n`,
@@ -11,21 +11,20 @@ if (subcommand !== "doctor" && isOlder(process.versions.node, 22, 18)) {
   process.exit(1);
 }
 
-// Started anew for each host and each codex: what was compiled once is not compiled again.
-module.enableCompileCache?.();
-
 switch (subcommand) {
   case undefined: {
     if (process.stdin.isTTY) {
       process.exitCode = await usage(process.stderr, 1);
       break;
     }
+    keepCompiled();
     const { servePlugin } = await import("./serve-plugin.ts");
     await servePlugin();
     break;
   }
   case "mcp-host": {
     // What codex starts for each turn that has tools: nothing else of the plugin is loaded.
+    keepCompiled();
     const { runRelayCommand } = await import("@plexum/mcp-bridge/relay");
     process.exit(await runRelayCommand(args));
     break;

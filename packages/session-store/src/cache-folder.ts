@@ -1,7 +1,10 @@
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 
-/** Where this user's programs keep what they can make again. */
+/**
+ * `plexum-codex` in the folder where this user's programs keep what they can make again. It is not made.
+ * @throws if nobody knows the user's home.
+ */
 export function cacheFolder(
   env: NodeJS.ProcessEnv = process.env,
   platform: NodeJS.Platform = process.platform,

@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
+import { cacheFolder as defaultCacheFolder } from "../cache-folder.ts";
 import { codexHomeOf } from "../locks.ts";
-import { cacheFolder as defaultCacheFolder } from "./cache-folder.ts";
 import { HISTORY_NAME, type PromptedSession, type PromptHistory, readPromptHistory } from "./prompt-history.ts";
 import { type RolloutFile, rolloutFiles } from "./rollout-files.ts";
 import { countMessages, inheritMessages, messageCount, type RolloutRecord, readRecord } from "./rollout-record.ts";
