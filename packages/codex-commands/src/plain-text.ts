@@ -11,7 +11,7 @@ const LOOKAHEAD = 16;
 
 /** Text from elsewhere as one line of what it shows, at most `max` UTF-16 units long. */
 export function plainText(text: string, max: number): string {
-  const visible = stripVTControlCharacters(text.slice(0, max * LOOKAHEAD))
+  const visible = stripVTControlCharacters(text.trimStart().slice(0, max * LOOKAHEAD))
     .toWellFormed()
     .replace(INVISIBLE, "")
     .replace(WHITE_SPACE, " ")

@@ -193,6 +193,7 @@ describe("one session of a node", () => {
     const { runtime, calls } = host([studio], () => ({ payload: { sessions: [other, SESSION] } }));
     expect(await findSessionOnNode(runtime, { sessionId: ID })).toEqual({ node: studio, session: SESSION });
     expect(calls[0]?.params).toMatchObject({ filter: ID, limit: 50 });
+    expect((await findSessionOnNode(runtime, { sessionId: ID.toUpperCase() })).session).toEqual(SESSION);
     expect((await findSessionOnNode(runtime, { sessionId: "absent" })).session).toBeUndefined();
   });
 

@@ -92,5 +92,6 @@ export async function findSessionOnNode(
   checkSessionId(sessionId);
   const { node, sessions } = await listSessionsOnNode(runtime, { ...rest, filter: sessionId, limit: MAX_LIMIT });
   assertExposes(node, RESUME_COMMAND);
-  return { node, session: sessions.find((session) => session.sessionId === sessionId) };
+  const wanted = sessionId.toLowerCase();
+  return { node, session: sessions.find((session) => session.sessionId.toLowerCase() === wanted) };
 }
