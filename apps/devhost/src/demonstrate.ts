@@ -11,8 +11,11 @@ const QUESTIONS = [
 ];
 const LAST_QUESTION = "What did I ask you before?";
 
-/** The main job, to look at: turns of one thread, tool calls, and what consuming them does to the model's view. Throws if a turn does not end well. */
-export async function demonstrate(setup: Setup): Promise<void> {
+/**
+ * The main job, to look at: turns of one thread, tool calls, and what consuming them does to the model's view.
+ * @throws if a turn does not end well, or once `stopped` is aborted.
+ */
+export async function demonstrate(setup: Setup, stopped: AbortSignal): Promise<void> {
   const screen = new Screen();
   let failed = false;
   await using conversation = await Conversation.start(setup, {
@@ -29,7 +32,8 @@ export async function demonstrate(setup: Setup): Promise<void> {
   const ask = async (question: string) => {
     screen.heading(`Turn ${++turns}`);
     screen.entry("you", question, "blue");
-    await conversation.say(question);
+    await conversation.say(question, stopped);
+    stopped.throwIfAborted();
     screen.entry("thread", (await conversation.threadId()) ?? "(none)", "dim");
   };
   for (const question of QUESTIONS) await ask(question);

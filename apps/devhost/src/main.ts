@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { parseArgs } from "node:util";
 import { chat } from "./chat.ts";
 import { demonstrate } from "./demonstrate.ts";
@@ -12,8 +13,16 @@ npm start -- --live --chat   a prompt to type at, answered by your own codex log
   --workspace FOLDER         where codex works (default: a temporary folder, removed at the end)
 `;
 
+/** Aborted when it is to end early: what was made is removed then too. */
+const stopped = new AbortController();
 // Piped into something that has seen enough, such as `head`.
-process.stdout.on("error", () => process.exit());
+process.stdout.on("error", () => stopped.abort());
+// The second time the system's own way: at once.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.once(signal, () => {
+    process.exitCode = 128 + constants.signals[signal];
+    stopped.abort();
+  });
 
 try {
   const { values } = parseArgs({
@@ -28,10 +37,13 @@ try {
   if (values.help) process.stdout.write(USAGE);
   else {
     await using setup = await (values.live ? liveSetup : scriptedSetup)(values);
-    await (values.chat ? chat : demonstrate)(setup);
+    await (values.chat ? chat : demonstrate)(setup, stopped.signal);
   }
 } catch (error) {
-  process.stderr.write(`\n${error instanceof Error ? error.message : String(error)}\n`);
-  if ((error as { code?: unknown }).code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") process.stderr.write(`\n${USAGE}`);
-  process.exitCode = 1;
+  // What fails by being ended is no news.
+  if (!stopped.signal.aborted) {
+    process.stderr.write(`\n${error instanceof Error ? error.message : String(error)}\n`);
+    if ((error as { code?: unknown }).code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") process.stderr.write(`\n${USAGE}`);
+    process.exitCode = 1;
+  }
 }

@@ -89,7 +89,7 @@ export class Screen implements Watcher {
     this.#working = setInterval(() => {
       const seconds = Math.round((performance.now() - this.#turnStarted) / 1000);
       this.#clearProgress();
-      this.#out.write(styled("dim", `${" ".repeat(LABEL_WIDTH)}… working, ${seconds} s (Ctrl-C cancels the turn)`));
+      this.#out.write(styled("dim", `${" ".repeat(LABEL_WIDTH)}… working, ${seconds} s`));
     }, 1000);
   }
 

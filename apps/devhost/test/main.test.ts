@@ -1,8 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { constants, tmpdir } from "node:os";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 
@@ -31,6 +34,38 @@ test("a piped chat is answered line by line, and consumes when told to", async (
   expect(exitCode).toBe(0);
   expect(stdout).toContain("mutate  1 of 1 calls rewritten");
   expect(stdout).toContain("Earlier in this thread you asked me: “read the files”");
+});
+
+/** The directory of the bridges' sockets stays, for the next one. */
+const leftIn = async (temp: string) => (await readdir(temp)).filter((name) => !name.startsWith("plexum-mcp-"));
+
+test.each(["SIGTERM", "SIGINT"] as const)("%s in a turn ends it, and leaves nothing", async (signal) => {
+  const temp = await mkdtemp(join(tmpdir(), "devhost-"));
+  onTestFinished(() => rm(temp, { recursive: true, force: true }));
+  const child = spawn(process.execPath, [MAIN], { stdio: "pipe", env: { ...process.env, TMPDIR: temp } });
+  let said = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+    if (!said.includes("call  ") && `${said}${chunk}`.includes("call  ")) child.kill(signal);
+    said += chunk;
+  });
+  const [stderr, [exitCode, killedBy]] = await Promise.all([text(child.stderr), once(child, "exit")]);
+  expect({ stderr, exitCode, killedBy }).toEqual({
+    stderr: "",
+    exitCode: 128 + constants.signals[signal],
+    killedBy: null,
+  });
+  expect(said).not.toContain("saved");
+  expect(await leftIn(temp)).toEqual([]);
+});
+
+test("whoever reads along may leave off, and nothing is left", async () => {
+  const temp = await mkdtemp(join(tmpdir(), "devhost-"));
+  onTestFinished(() => rm(temp, { recursive: true, force: true }));
+  const child = spawn(process.execPath, [MAIN], { stdio: "pipe", env: { ...process.env, TMPDIR: temp } });
+  child.stdout.once("data", () => child.stdout.destroy());
+  const [stderr, [exitCode]] = await Promise.all([text(child.stderr), once(child, "exit")]);
+  expect([stderr, exitCode]).toEqual(["", 0]);
+  expect(await leftIn(temp)).toEqual([]);
 });
 
 test("an unknown flag is told, with those there are", async () => {
