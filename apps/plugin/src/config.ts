@@ -120,10 +120,11 @@ function readConfig(content: string, path: string): Omit<LoadedConfig, "path"> {
 
 function parseJson(content: string, path: string): unknown {
   try {
-    return JSON.parse(content);
+    // Some editors put a byte order mark in front.
+    return JSON.parse(content.replace(/^\uFEFF/, ""));
   } catch (cause) {
     throw new ConfigError(
-      `${path} is not JSON (${(cause as Error).message}): correct it, or remove it to use the defaults.`,
+      `${path} is not JSON (${(cause as Error).message}): correct it, or remove it and install again, which writes a new one.`,
       { cause },
     );
   }

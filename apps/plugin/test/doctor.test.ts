@@ -149,6 +149,7 @@ describe("what is broken is found, and keeps nothing else from being looked at:"
       id: string,
       status: string,
       says: string,
+      /** With the environment to look from, where it is another. */
       breakIt: (harness: Harness) => Promise<unknown> | NodeJS.ProcessEnv,
     ]
   >([
@@ -204,6 +205,17 @@ describe("what is broken is found, and keeps nothing else from being looked at:"
       },
     ],
     [
+      "a codex that is found by the PATH alone",
+      "codex-found",
+      "warning",
+      "on this PATH",
+      async (h) => {
+        await symlink(newestCodex.path, join(folder, "codex"));
+        await h.configure({});
+        return { ...h.env, PATH: folder };
+      },
+    ],
+    [
       "a file for the socket directory",
       "socket-directory",
       "error",
@@ -212,13 +224,19 @@ describe("what is broken is found, and keeps nothing else from being looked at:"
     ],
   ])("%s", async (_name, id, status, says, breakIt) => {
     await using harness = await Harness.create({ codex: newestCodex });
-    const result = breakIt(harness);
-    const env = result instanceof Promise ? void (await result) : result;
-    const findings = await doctor(harness, [], env ?? harness.env);
+    const env = (await breakIt(harness)) as NodeJS.ProcessEnv | undefined;
+    const findings = await doctor(harness, [], env);
     expect([...findings.keys()]).toEqual(idsWanted);
     expect(findings.get(id)).toMatchObject({ status, title: expect.stringContaining(says) });
     const { meaning, remedy } = findings.get(id) ?? {};
     for (const text of [meaning, remedy]) expect(text).toMatch(/\w/);
+  });
+
+  test("what is named like a rollout and is no file is passed over", async () => {
+    await using harness = await Harness.create({ codex: newestCodex });
+    await mkdir(sample(harness, NAME), { recursive: true });
+    await promisify(execFile)("mkfifo", [sample(harness, "rollout-pipe.jsonl")]);
+    expect((await doctor(harness)).get("rollouts")).toMatchObject({ status: "ok", title: "0 rollouts, 0 kB" });
   });
 
   test("everything at once, and nothing in the environment", async () => {
@@ -257,11 +275,6 @@ describe("the installation", () => {
 
   test.each([
     ["allowed", "lacks", (root: string) => writeFile(join(root, "plexum.json"), '{"plugins":{"allow":["other"]}}')],
-    [
-      "allowed",
-      "plexum.json can't be used (it holds no JSON object)",
-      (root: string) => writeFile(join(root, "plexum.json"), "[]"),
-    ],
     ["launcher", "EACCES", (root: string) => chmod(join(pluginIn(root), "plexum-openai-provider-plugin"), 0o644)],
     ["launcher", "exit", (root: string) => rm(join(pluginIn(root), "program"), { recursive: true })],
     ["manifest", "is not what", (root: string) => writeFile(join(pluginIn(root), "manifest.json"), '{"name":"x"}')],
@@ -272,6 +285,19 @@ describe("the installation", () => {
     await breakIt(harness.folder);
     const finding = (await doctor(harness)).get(id);
     expect(finding).toMatchObject({ status: "error", title: expect.stringContaining(says) });
+  });
+
+  test.each([
+    ["plexum.json", (root: string) => writeFile(join(root, "plexum.json"), "[] // mine")],
+    ["install.json", (root: string) => writeFile(join(pluginIn(root), "install.json"), "{")],
+  ])("that can't be read, for its %s, is told once", async (name, breakIt) => {
+    await using harness = await Harness.create({ codex: newestCodex });
+    await install(harness);
+    await breakIt(harness.folder);
+    const findings = await doctor(harness);
+    expect(findings.get("installed")).toMatchObject({ status: "error", title: expect.stringContaining(name) });
+    for (const id of ["allowed", "launcher", "manifest"])
+      expect(findings.get(id)).toMatchObject({ status: "warning", title: expect.stringMatching(/^not checked/) });
   });
 
   test("that is older than its config", async () => {

@@ -144,6 +144,12 @@ describe("the config", () => {
     expect(JSON.stringify(harness.logs)).not.toContain('"hi"');
   });
 
+  test("may begin with a byte order mark, as some editors put it", async () => {
+    await using harness = await Harness.create({ codex: newestCodex });
+    await harness.configure('\ufeff{"supported_models": ["fast"]}');
+    expect((await harness.plugin()).manifest.contracts.provider?.models).toEqual(["fast"]);
+  });
+
   test.each([
     ["{", "is not JSON"],
     ["[]", "must hold a JSON object"],

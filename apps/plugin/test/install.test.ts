@@ -58,7 +58,7 @@ test("what install put into a profile runs a turn with a host's tool under an em
   const { stdout, stderr, exitCode } = await at.run(["install"]);
   expect([exitCode, stderr]).toEqual([0, ""]);
   expect(stdout).toContain(`codex ${newestCodex.version}, not signed in`);
-  expect(stdout).toMatch(/\nWhether all is well: npx plexum-openai-provider doctor\n$/);
+  expect(stdout).toContain(`\nWhether all is well: "${at.launcher}" doctor\n`);
   expect(await at.config()).toEqual({ binary: join(at.bin, "codex") });
   const allowed = JSON.parse(await readFile(join(at.profile, "plexum.json"), "utf8"));
   expect(allowed).toEqual({ plugins: { allow: [NAME] } });
@@ -187,6 +187,54 @@ test.each([
     expect(await namesIn(at.folder)).toEqual(before);
   },
 );
+
+test("uninstall takes its servers out of codex's own config, and what it kept out of the cache folder", async () => {
+  await using at = await setUp();
+  await using harness = await Harness.create({ codex: newestCodex, script: [say("done")] });
+  await mkdir(at.plugin, { recursive: true });
+  await writeFile(join(at.plugin, "config.json"), '{"mcp_registration": "global"}');
+  await at.run(["install", "--codex", newestCodex.path]);
+  const { HOME = "", CODEX_HOME = "" } = harness.home.env;
+  const before = await readFile(join(CODEX_HOME, "config.toml"), "utf8");
+  const plugin = await connectPlugin({ command: at.launcher, env: { HOME, CODEX_HOME, PATH: "" } });
+  const tools = [{ name: "lookup", description: "looks up", input_schema: { type: "object" } }];
+  await turn(plugin, harness.request("go", { request: { messages: [user("go")], tools } }));
+  await plugin.close();
+  expect(await readFile(join(CODEX_HOME, "config.toml"), "utf8")).toContain(at.plugin);
+  expect(await namesIn(HOME)).toContain(join(".cache", "plexum-codex"));
+
+  const { exitCode, stdout } = await at.run(["uninstall"], { HOME, CODEX_HOME });
+  expect([exitCode, stdout]).toEqual([
+    0,
+    expect.stringContaining("Taken out of codex's own config: plexum-host-alice"),
+  ]);
+  const after = await readFile(join(CODEX_HOME, "config.toml"), "utf8");
+  expect(after).not.toContain("plexum-host");
+  expect(after.length).toBe(before.length);
+  expect(await namesIn(HOME)).not.toContain(join(".cache", "plexum-codex"));
+});
+
+test("uninstall tells of servers that it could not look for", async () => {
+  await using at = await setUp();
+  await mkdir(at.plugin, { recursive: true });
+  await writeFile(join(at.plugin, "config.json"), '{"mcp_registration": "global"}');
+  const codex = join(at.folder, "codex");
+  await symlink(newestCodex.path, codex);
+  await at.run(["install", "--codex", codex]);
+  await rm(codex);
+  const { exitCode, stdout } = await at.run(["uninstall"]);
+  expect([exitCode, stdout]).toEqual([0, expect.stringContaining("codex's own config was not looked at")]);
+});
+
+test("an empty --profile, as a script's unset variable leaves it, is refused by all that take one", async () => {
+  await using at = await setUp();
+  const before = await namesIn(at.folder);
+  for (const subcommand of ["install", "uninstall", "doctor"]) {
+    const { exitCode, stderr } = await at.run([subcommand, "--profile", ""]);
+    expect([exitCode > 0, stderr]).toEqual([true, expect.stringContaining("--profile names no folder")]);
+  }
+  expect(await namesIn(at.folder)).toEqual(before);
+});
 
 test("uninstall where nothing was installed says so", async () => {
   await using at = await setUp();

@@ -67,7 +67,7 @@ testReadme(join(ROOT, "README.md"), {
       .replaceAll(process.execPath, "/usr/bin/node");
     const lines = (text: string) =>
       text
-        .replaceAll(/-[0-9a-f]{8}\b/g, "-<id>")
+        .replaceAll(/\b\d+\.\d+\.\d+(-[0-9a-f]{8}\b)?/g, "<version>")
         .replaceAll(/ +/g, " ")
         .trim()
         .split("\n");

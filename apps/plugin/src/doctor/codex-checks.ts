@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { NEWEST_TESTED_VERSION, OLDEST_SUPPORTED_VERSION } from "@plexum/codex-exec";
 import { type Check, type Outcome, ok, unchecked } from "./check.ts";
 import type { Context } from "./context.ts";
@@ -10,11 +11,18 @@ export const codexFound: Check = {
   timeoutMs: 25_000,
   async run(context) {
     const { path } = await context.codex();
-    const isConfigured = await context.loadedConfig().then(
-      () => true,
-      () => false,
-    );
-    return ok(isConfigured ? path : `${path}, by the defaults, since the config can't be read`);
+    const loaded = await context.loadedConfig().catch(() => undefined);
+    if (loaded === undefined) return ok(`${path}, by the defaults, since the config can't be read`);
+    const { binary } = loaded.config;
+    if (binary === basename(binary)) {
+      return {
+        status: "warning",
+        title: `${path}, since "${binary}" is on this PATH`,
+        meaning: "A host that runs as a service has another PATH, and turns fail if there is no codex on it.",
+        remedy: `Give this path as "binary" in ${loaded.path}, or run install, which does.`,
+      };
+    }
+    return ok(path);
   },
 };
 

@@ -4,7 +4,7 @@ import { type Check, count, ok } from "./check.ts";
 export const config: Check = {
   id: "config",
   meaning: "The plugin does not start: it refuses a config that it can't read.",
-  remedy: "Correct the file as the message says, or remove it to use the defaults.",
+  remedy: "Correct the file as the message says, or remove it and install again, which writes a new one.",
   async run(context) {
     const { path, warnings } = await context.loadedConfig();
     const isThere = await access(path).then(

@@ -1,5 +1,6 @@
-import { resolve } from "node:path";
+import { constants } from "node:os";
 import { parseArgs } from "node:util";
+import { withProfile } from "../profile-flag.ts";
 import { nodeVersion } from "./node-check.ts";
 import { findingsJson, findingText, summaryText } from "./report.ts";
 import { type Finding, findingOf, runChecks } from "./run-checks.ts";
@@ -11,11 +12,13 @@ Says what is wrong with this machine, and what to do about it.
   --profile  the Plexum profile, if it is not PLEXUM_PROFILE_ROOT or ~/.plexum
 `;
 
-/** Looks at everything that a turn needs. Resolves with the exit code: 0, 1 if an error remains, 2 for wrong arguments. */
+/** Looks at everything that a turn needs. Resolves with the exit code: 0, 1 if an error remains, 2 for wrong arguments, 128 and the signal's number. */
 export async function doctor(argv: readonly string[], processEnv: NodeJS.ProcessEnv = process.env): Promise<number> {
   let flags: ReturnType<typeof parseFlags>;
+  let env: NodeJS.ProcessEnv;
   try {
     flags = parseFlags(argv);
+    env = withProfile(processEnv, flags.profile);
   } catch (error) {
     await write(process.stderr, `doctor: ${(error as Error).message}\n${USAGE}`);
     return 2;
@@ -24,22 +27,30 @@ export async function doctor(argv: readonly string[], processEnv: NodeJS.Process
     await write(process.stdout, USAGE);
     return 0;
   }
-  const env = flags.profile === undefined ? processEnv : { ...processEnv, PLEXUM_PROFILE_ROOT: resolve(flags.profile) };
   const colour = process.stdout.isTTY === true && !process.env.NO_COLOR;
   // Whoever reads along may leave off.
   process.stdout.on("error", () => {});
+  const stop = new AbortController();
+  const stopped = stop.signal;
+  let exitCode: number | undefined;
+  // A turn that was asked for leaves nothing then either. The second time the system's own way: at once.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.once(signal, () => {
+      exitCode = 128 + constants.signals[signal];
+      stop.abort(new Error(`ended by ${signal}`));
+    });
   const seen: Finding[] = [];
-  for await (const finding of look(env, flags)) {
+  for await (const finding of look(env, { ...flags, stopped })) {
     seen.push(finding);
     if (!flags.json) await write(process.stdout, findingText(finding, { colour }));
   }
   await write(process.stdout, flags.json ? findingsJson(seen) : `\n${summaryText(seen)}`);
-  return seen.some(({ status }) => status === "error") ? 1 : 0;
+  return exitCode ?? (seen.some(({ status }) => status === "error") ? 1 : 0);
 }
 
 async function* look(
   env: NodeJS.ProcessEnv,
-  flags: ReturnType<typeof parseFlags>,
+  flags: ReturnType<typeof parseFlags> & { readonly stopped: AbortSignal },
 ): AsyncGenerator<Finding, void, undefined> {
   const node = nodeVersion.run();
   // A Node that is too old can't even load the rest.

@@ -1,16 +1,37 @@
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import type { Installation } from "@plexum/profile";
 import { EXECUTABLE_NAME, PLUGIN_NAME, VERSION } from "../name.ts";
-import { type Check, ok, unchecked } from "./check.ts";
+import { type Check, type Outcome, ok, unchecked } from "./check.ts";
+import type { Context } from "./context.ts";
 
 const INSTALL = `Run "npx ${PLUGIN_NAME} install", with the same --profile.`;
+
+/** A profile that can't be read is told once: `install` would refuse it too. */
+async function ifReadable(
+  context: Context,
+  look: (installation: Installation) => Outcome | Promise<Outcome>,
+): Promise<Outcome> {
+  const installation = await context.installation().catch(() => undefined);
+  return installation === undefined ? unchecked("the profile can't be read", "installed") : look(installation);
+}
 
 export const installed: Check = {
   id: "installed",
   meaning: "The host knows nothing of the plugin.",
   remedy: INSTALL,
   async run(context) {
-    const { folder, version, manifest } = await context.installation();
+    const installation = await context.installation().catch((error: Error) => error);
+    if (installation instanceof Error) {
+      return {
+        status: "error",
+        title: installation.message,
+        meaning:
+          "Whether the host knows of the plugin can't be found out, and the host may not be able to read it either.",
+        remedy: "Do as the message says.",
+      };
+    }
+    const { folder, version, manifest } = installation;
     if (manifest === undefined) return { status: "error", title: `there is no manifest.json in ${folder}` };
     if (version === undefined) return ok(`${folder}, put there by hand`);
     if (version === VERSION) return ok(`${version} in ${folder}`);
@@ -26,40 +47,41 @@ export const allowed: Check = {
   id: "allowed",
   meaning: "The host does not start the plugin.",
   remedy: INSTALL,
-  async run(context) {
-    const { allowed } = await context.installation();
-    if (allowed) return ok(`plugins.allow in plexum.json has "${PLUGIN_NAME}"`);
-    return { status: "error", title: `plugins.allow in plexum.json lacks "${PLUGIN_NAME}"` };
-  },
+  run: (context) =>
+    ifReadable(context, ({ allowed }) =>
+      allowed
+        ? ok(`plugins.allow in plexum.json has "${PLUGIN_NAME}"`)
+        : { status: "error", title: `plugins.allow in plexum.json lacks "${PLUGIN_NAME}"` },
+    ),
 };
 
 export const launcher: Check = {
   id: "launcher",
   meaning: "The host can't start the plugin.",
   remedy: INSTALL,
-  async run(context) {
-    if ((await context.installation()).manifest === undefined)
-      return unchecked("the plugin is not installed", "installed");
-    const { name, version } = await context.installedManifest();
-    return ok(`${EXECUTABLE_NAME} starts ${name} ${version} without a PATH`);
-  },
+  run: (context) =>
+    ifReadable(context, async (found) => {
+      if (found.manifest === undefined) return unchecked("the plugin is not installed", "installed");
+      const { name, version } = await context.installedManifest();
+      return ok(`${EXECUTABLE_NAME} starts ${name} ${version} without a PATH`);
+    }),
 };
 
 export const manifest: Check = {
   id: "manifest",
   meaning: "The host offers other models or tools than the config names.",
   remedy: INSTALL,
-  async run(context) {
-    const found = await context.installation();
-    if (found.manifest === undefined) return unchecked("the plugin is not installed", "installed");
-    const told = await context.installedManifest().catch(() => undefined);
-    if (told === undefined) return unchecked("the plugin does not start", "launcher");
-    const path = join(found.folder, "manifest.json");
-    const written = parse(found.manifest);
-    if (written === undefined) return { status: "error", title: `${path} is not JSON` };
-    if (isDeepStrictEqual(written, told)) return ok("says what the config says");
-    return { status: "error", title: `${path} is not what the plugin says of itself` };
-  },
+  run: (context) =>
+    ifReadable(context, async (found) => {
+      if (found.manifest === undefined) return unchecked("the plugin is not installed", "installed");
+      const told = await context.installedManifest().catch(() => undefined);
+      if (told === undefined) return unchecked("the plugin does not start", "launcher");
+      const path = join(found.folder, "manifest.json");
+      const written = parse(found.manifest);
+      if (written === undefined) return { status: "error", title: `${path} is not JSON` };
+      if (isDeepStrictEqual(written, told)) return ok("says what the config says");
+      return { status: "error", title: `${path} is not what the plugin says of itself` };
+    }),
 };
 
 function parse(text: string): unknown {

@@ -60,7 +60,7 @@ async function collect(folder: string, depth: number, collection: Collection): P
     if (/\.jsonl(\.zst)?$/.test(name)) {
       signal.throwIfAborted();
       const found = await stat(path).catch(fault);
-      if (found === undefined) continue;
+      if (!found?.isFile()) continue;
       files.push({ path, size: found.size, mtimeMs: found.mtimeMs });
       await access(path, constants.R_OK | constants.W_OK).catch(fault);
     } else if (depth < MAX_DEPTH && entry.isDirectory()) await collect(path, depth + 1, collection);
@@ -92,7 +92,9 @@ async function damagedHeads(
 }
 
 async function beginsAsRollout(path: string): Promise<boolean> {
-  await using file = await open(path, "r");
+  await using file = await open(path, "r").catch(unlessGone);
+  // codex archives and deletes while this looks.
+  if (file === undefined) return true;
   const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_HEAD_BYTES), 0, MAX_HEAD_BYTES, 0);
   const [line = ""] = buffer.toString("utf8", 0, bytesRead).trimStart().split("\n", 1);
   try {
@@ -101,6 +103,10 @@ async function beginsAsRollout(path: string): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+function unlessGone(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== "ENOENT") throw error;
 }
 
 const sizeText = (bytes: number) =>

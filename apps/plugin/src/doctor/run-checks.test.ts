@@ -6,9 +6,13 @@ import { type Finding, runChecks } from "./run-checks.ts";
 
 const TEXTS = { meaning: "It is not as it should be.", remedy: "Mend it." };
 
-async function findings(checks: readonly Check[], fix = false): Promise<Finding[]> {
+async function findings(
+  checks: readonly Check[],
+  fix = false,
+  stopped = new AbortController().signal,
+): Promise<Finding[]> {
   const found: Finding[] = [];
-  for await (const finding of runChecks(checks, new Context({}), { fix })) found.push(finding);
+  for await (const finding of runChecks(checks, new Context({}), { fix, stopped })) found.push(finding);
   return found;
 }
 
@@ -36,6 +40,18 @@ test("a check that throws, or hangs, is a finding, and the next is made all the 
     { id: "works", status: "ok", title: "well" },
   ]);
   expect(aborted).toHaveLength(1);
+});
+
+test("when it is stopped, the check that runs winds up, and no other is made", async () => {
+  const stop = new AbortController();
+  const windsUp = check("winds up", async (_context, signal) => {
+    stop.abort();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    return ok(signal.aborted ? "told" : "not told");
+  });
+  expect(await findings([windsUp, check("next", () => ok("made"))], false, stop.signal)).toEqual([
+    { id: "winds up", status: "ok", title: "told" },
+  ]);
 });
 
 test("a fix is made when asked for, and the check once more", async () => {

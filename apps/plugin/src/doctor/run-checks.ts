@@ -14,18 +14,28 @@ export interface Finding {
   readonly fixed?: boolean;
 }
 
+interface RunOptions {
+  /** Whether to mend what can be mended. */
+  readonly fix: boolean;
+  readonly stopped: AbortSignal;
+}
+
 const DEFAULT_TIMEOUT_MS = 15_000;
 
-/** Looks at one thing after the other. Never throws: what a check throws is its finding. */
+/**
+ * Looks at one thing after the other. Never throws: what a check throws is its finding. Once `stopped` is aborted, the check
+ * that runs is told, waited for, and the last one.
+ */
 export async function* runChecks(
   checks: readonly Check[],
   context: Context,
-  { fix }: { readonly fix: boolean },
+  { fix, stopped }: RunOptions,
 ): AsyncGenerator<Finding, void, undefined> {
   for (const check of checks) {
-    const outcome = await look(check, context);
+    if (stopped.aborted) return;
+    const outcome = await look(check, context, stopped);
     yield fix && outcome.fix !== undefined
-      ? await mend(check, outcome, outcome.fix, context)
+      ? await mend(check, outcome, outcome.fix, context, stopped)
       : findingOf(check, outcome);
   }
 }
@@ -35,10 +45,11 @@ async function mend(
   before: Outcome,
   fix: NonNullable<Outcome["fix"]>,
   context: Context,
+  stopped: AbortSignal,
 ): Promise<Finding> {
   try {
-    const done = await within(check, fix);
-    const after = await look(check, context);
+    const done = await within(check, stopped, fix);
+    const after = await look(check, context, stopped);
     const finding = findingOf(check, after, [done, after.detail].filter(Boolean).join("\n"));
     return after.status === "ok" ? { ...finding, fixed: true } : finding;
   } catch (error) {
@@ -46,16 +57,20 @@ async function mend(
   }
 }
 
-async function look(check: Check, context: Context): Promise<Outcome> {
+async function look(check: Check, context: Context, stopped: AbortSignal): Promise<Outcome> {
   try {
-    return await within(check, (signal) => check.run(context, signal));
+    return await within(check, stopped, (signal) => check.run(context, signal));
   } catch (error) {
     return { status: "error", title: messageOf(error), detail: detailOf(error) };
   }
 }
 
 /** A check that hangs, such as on a file system that is gone, must not keep the others from being made. */
-async function within<T>(check: Check, task: (signal: AbortSignal) => T | Promise<T>): Promise<T> {
+async function within<T>(
+  check: Check,
+  stopped: AbortSignal,
+  task: (signal: AbortSignal) => T | Promise<T>,
+): Promise<T> {
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = check;
   const controller = new AbortController();
   let timer: NodeJS.Timeout | undefined;
@@ -67,7 +82,8 @@ async function within<T>(check: Check, task: (signal: AbortSignal) => T | Promis
     }, timeoutMs);
   });
   try {
-    return await Promise.race([tooLong, Promise.resolve(controller.signal).then(task)]);
+    const signal = AbortSignal.any([controller.signal, stopped]);
+    return await Promise.race([tooLong, Promise.resolve(signal).then(task)]);
   } finally {
     clearTimeout(timer);
   }

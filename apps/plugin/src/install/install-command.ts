@@ -1,11 +1,15 @@
-import { dirname, relative } from "node:path";
+import { rm } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Change, installPlugin, profileRoot, uninstallPlugin } from "@plexum/profile";
+import { cacheFolder } from "@plexum/session-store/cache-folder";
 import { loadConfig } from "../config.ts";
 import { manifestFor } from "../manifest.ts";
 import { EXECUTABLE_NAME, PLUGIN_NAME, VERSION } from "../name.ts";
+import { withProfile } from "../profile-flag.ts";
 import { chooseCodex } from "./choose-codex.ts";
+import { removeRegistrations } from "./own-registrations.ts";
 import { stableNodePath } from "./stable-node.ts";
 
 const INSTALL_USAGE = `usage: plexum-openai-provider install [--profile DIR] [--codex PATH]
@@ -15,7 +19,7 @@ Puts the plugin into a Plexum profile, or brings it there up to date.
 `;
 
 const UNINSTALL_USAGE = `usage: plexum-openai-provider uninstall [--profile DIR]
-Takes the plugin out of a Plexum profile again. Agents' workspaces and codex's sessions stay.
+Takes the plugin out of a Plexum profile again. Stop the host first. Agents' workspaces and codex's sessions stay.
   --profile DIR  the profile (default: PLEXUM_PROFILE_ROOT, else ~/.plexum)
 `;
 
@@ -27,8 +31,9 @@ export async function installCommand(argv: readonly string[], env: NodeJS.Proces
     const options = { profile: { type: "string" }, codex: { type: "string" }, help } as const;
     const { values } = parseArgs({ args: [...argv], options });
     if (values.help) return print(INSTALL_USAGE);
-    const profile = profileFrom(values.profile, env);
-    const loaded = await loadConfig({ ...env, PLEXUM_PROFILE_ROOT: profile });
+    const profileEnv = withProfile(env, values.profile);
+    const profile = profileRoot(profileEnv);
+    const loaded = await loadConfig(profileEnv);
     for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
     const codex = await chooseCodex(values.codex, loaded, env);
     const node = await stableNodePath();
@@ -48,8 +53,7 @@ export async function installCommand(argv: readonly string[], env: NodeJS.Proces
     print(
       isUpToDate ? "Nothing had to be changed.\n" : "A host that is running takes it up when it is started anew.\n",
     );
-    const flag = values.profile === undefined ? "" : ` --profile ${JSON.stringify(profile)}`;
-    print(`Whether all is well: npx ${PLUGIN_NAME} doctor${flag}\n`);
+    print(`Whether all is well: ${shellWord(launcherPath(profile))} doctor\n`);
   });
 }
 
@@ -58,14 +62,26 @@ export async function uninstallCommand(argv: readonly string[], env: NodeJS.Proc
   return run("uninstall", UNINSTALL_USAGE, async () => {
     const { values } = parseArgs({ args: [...argv], options: { profile: { type: "string" }, help } });
     if (values.help) return print(UNINSTALL_USAGE);
-    const profile = profileFrom(values.profile, env);
+    const profileEnv = withProfile(env, values.profile);
+    const profile = profileRoot(profileEnv);
+    const config = await loadConfig(profileEnv).then(
+      (loaded) => loaded.config,
+      () => undefined,
+    );
+    // First: the plugin that is gone can't be asked to do it again.
+    const registrations = await removeRegistrations(dirname(launcherPath(profile)), config, env);
     const changes = await uninstallPlugin({ profile, name: PLUGIN_NAME, executable: EXECUTABLE_NAME });
     print(`${PLUGIN_NAME} is out of ${profile}\n\n${table(profile, changes)}\n`);
+    await rm(cacheFolder(), { recursive: true, force: true }).catch(() => {});
+    for (const line of registrations) print(`${line}\n`);
   });
 }
 
-const profileFrom = (flag: string | undefined, env: NodeJS.ProcessEnv) =>
-  profileRoot(flag === undefined ? env : { PLEXUM_PROFILE_ROOT: flag });
+/** It sets the profile by itself, and takes every subcommand. */
+const launcherPath = (profile: string) => join(profile, "plugins", PLUGIN_NAME, EXECUTABLE_NAME);
+
+/** For a person to copy. */
+const shellWord = (text: string) => (/^[\w./:\\-]+$/.test(text) ? text : JSON.stringify(text));
 
 const NO_CODEX = ["binary_not_found", "binary_not_executable", "spawn_failed", "version_unsupported"];
 

@@ -1,0 +1,35 @@
+import { sep } from "node:path";
+import { globalRegistrations } from "@plexum/mcp-bridge";
+import { codexCommand } from "../codex-command.ts";
+import { type Config, defaultConfig } from "../config.ts";
+
+/**
+ * Takes out of codex's own config what `mcp_registration: "global"` put there for the plugin in `folder`: codex would try to
+ * start a program that is gone. Never rejects.
+ * @param config Undefined if it can't be read.
+ * @returns what was done, and what wasn't, a line each.
+ */
+export async function removeRegistrations(
+  folder: string,
+  config: Config | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<string[]> {
+  try {
+    const registrations = await globalRegistrations(await codexCommand(config ?? defaultConfig(), env));
+    const own = registrations.filter(({ command }) => command.some((part) => part.startsWith(folder + sep)));
+    const lines: string[] = [];
+    for (const one of own) {
+      lines.push(
+        (await one.remove())
+          ? `Taken out of codex's own config: ${one.name}`
+          : `Still in codex's own config, since the host is running: ${one.name}. Stop the host and run "codex mcp remove ${one.name}".`,
+      );
+    }
+    return lines;
+  } catch (error) {
+    if (config !== undefined && config.mcpRegistration !== "global") return [];
+    return [
+      `codex's own config was not looked at (${(error as Error).message}): if "codex mcp list" shows servers whose names begin with "plexum-host-", take them out by "codex mcp remove <name>".`,
+    ];
+  }
+}
