@@ -53,7 +53,8 @@ export class BackwardLineSplitter {
     this.#isOversized ||= this.#lineLength > this.#maxLineBytes;
     this.#pieces.push(piece);
     // Of an oversized line only the beginning is wanted, which comes last: keep no more than could still belong to it.
-    if (this.#isOversized) this.#pieces = [Buffer.concat(this.#pieces.reverse()).subarray(0, EXCERPT_BYTES).slice()];
+    if (this.#isOversized)
+      this.#pieces = [new Uint8Array(Buffer.concat(this.#pieces.reverse()).subarray(0, EXCERPT_BYTES))];
   }
 
   #take(offset: number): SplitLine {

@@ -7,7 +7,7 @@ export interface Line {
   readonly length: number;
   /**
    * The line's bytes: a view, not a copy. It shares memory with the chunk it came from, so copy it
-   * (`bytes.slice()`) before keeping it for longer than the chunk may live.
+   * (`new Uint8Array(bytes)`; the `slice` of Node's buffers copies nothing) to keep it for longer than the chunk may live.
    */
   readonly bytes: Uint8Array;
   /** False only for a last line that the input ends without a newline: perhaps torn, perhaps still being written. */

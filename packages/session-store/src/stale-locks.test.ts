@@ -48,6 +48,14 @@ describe("the lock of a thread without a rollout", () => {
     expect(await removeLock(join(folderOf(folder.path), `${gone}.lock`), 60_000)).toBe(false);
   });
 
+  test("is told beside one that is no lock", async () => {
+    await using folder = await temporaryFolder();
+    await using _held = await home(folder.path);
+    await writeFile(join(folderOf(folder.path), `${threadId(4)}.lock`), "somebody's text");
+    const stale = await staleThreadLocks(folder.path, { minAgeMs: 0 });
+    expect(stale.map((one) => one.threadId)).toEqual([gone]);
+  });
+
   test("is not told where the rollouts can't be listed", async () => {
     await using folder = await temporaryFolder();
     await using _held = await home(folder.path);

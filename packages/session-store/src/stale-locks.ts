@@ -46,11 +46,14 @@ export async function staleThreadLocks(
   for (const threadId of ids) {
     signal?.throwIfAborted();
     const path = join(folder, threadId + SUFFIX);
-    if (threads.has(threadId.toLowerCase()) || ageOf(path) < minAgeMs || (await isHeld(path))) continue;
+    if (threads.has(threadId.toLowerCase()) || ageOf(path) < minAgeMs || (await isInUse(path))) continue;
     stale.push({ threadId, path, remove: () => removeLock(path, minAgeMs) });
   }
   return stale;
 }
+
+/** Whatever stands there in a lock's place is not ours to remove. */
+const isInUse = (path: string) => isHeld(path).catch(() => true);
 
 function unlistable(warning: string): never {
   throw new SessionStoreError("io", `${warning}. Until it can, nothing is known of the threads whose locks are there.`);

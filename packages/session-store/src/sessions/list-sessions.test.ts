@@ -281,6 +281,18 @@ describe("one damaged file is a warning, not a failed list", () => {
   });
 });
 
+test("a thread in two files, and a folder that can't be listed", async () => {
+  await using folder = await temporaryFolder();
+  await writeRollout(folder.path, threadId(1), session(1, 1));
+  const again = `rollout-2026-01-02T09-00-00-${threadId(1)}.jsonl`;
+  const newest = await writeRollout(folder.path, threadId(1), session(1, 2), { name: again, mtime: at(60) });
+  // Nobody can list a link to itself, not even the superuser.
+  await symlink("03", join(folder.path, "sessions/2026/01/03"));
+  const { sessions, warnings } = await lister(folder.path)();
+  expect(sessions).toMatchObject([{ id: threadId(1), file: newest }]);
+  expect(warnings.join()).toContain("sessions/2026/01/03");
+});
+
 describe("names", () => {
   test("a renamed file is known by its first line, else by an id in its name", async () => {
     await using folder = await temporaryFolder();
@@ -312,6 +324,26 @@ describe("the index", () => {
     const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
     expect(await modeOf(cache)).toBe(0o700);
     expect(await modeOf(join(cache, indexOf(cache, await readdir(cache))))).toBe(0o600);
+  });
+
+  test("loses what a process left that was killed while it wrote", async () => {
+    await using folder = await temporaryFolder();
+    await many(folder.path, 1);
+    await lister(folder.path)();
+    const cache = join(folder.path, "cache");
+    const index = indexOf(cache, await readdir(cache));
+    for (const [name, minutes] of [
+      ["old", 2],
+      ["young", 0],
+    ] as const) {
+      const path = join(cache, `${index}.${name}.new`);
+      await writeFile(path, "");
+      const time = new Date(Date.now() - minutes * 60_000);
+      await utimes(path, time, time);
+    }
+    await many(folder.path, 2);
+    await lister(folder.path)();
+    expect((await readdir(cache)).sort()).toEqual([index, `${index}.young.new`]);
   });
 
   test("gives what a first look gives, however files have changed since", async () => {

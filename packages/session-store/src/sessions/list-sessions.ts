@@ -5,7 +5,7 @@ import { HISTORY_NAME, type PromptedSession, type PromptHistory, readPromptHisto
 import { type RolloutFile, rolloutFiles } from "./rollout-files.ts";
 import { countMessages, inheritMessages, messageCount, type RolloutRecord, readRecord } from "./rollout-record.ts";
 import { SessionIndex } from "./session-index.ts";
-import { groupByThread, headOf, type Thread, type ThreadFile } from "./threads.ts";
+import { groupByThread, headOf, newestFileOf, type Thread, type ThreadFile } from "./threads.ts";
 
 export interface ListSessionsOptions {
   /** Default: `CODEX_HOME`, else `~/.codex`. */
@@ -174,7 +174,7 @@ class Lister {
 
   /** Undefined if it is not to be listed. */
   async #find({ id, thread, prompted }: Candidate): Promise<Found | undefined> {
-    const file = thread && (await headOf(thread, this.#codexHome, this.#signal));
+    const file = thread && (await this.#head(thread));
     if (file?.archived && !this.#archived) return undefined;
     let record = file && (await this.#record(file));
     if (prompted === undefined) {
@@ -214,6 +214,16 @@ class Lister {
       this.#failed(file.path, error);
     }
     return { ...session, messageCount: messageCount(record) };
+  }
+
+  async #head(thread: Thread): Promise<ThreadFile> {
+    try {
+      return await headOf(thread, this.#codexHome, this.#signal);
+    } catch (error) {
+      const newest = newestFileOf(thread);
+      this.#failed(newest.path, error);
+      return newest;
+    }
   }
 
   /** Undefined, with a warning, if the file can't be read. */

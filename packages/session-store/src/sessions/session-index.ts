@@ -1,9 +1,11 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 
 /** Changes with the shape of what is kept: an index of another version is not read. */
 const HEADER = "plexum-codex sessions 1";
+
+const UNFINISHED_MS = 60_000;
 
 /**
  * What is known of the files of one codex home, by their names, in one file of the user's cache. A hint: every record says
@@ -58,6 +60,16 @@ export class SessionIndex {
     this.#changed = true;
   }
 
+  /** What killed processes left. One that is as old as this belongs to nobody who still writes. */
+  async #removeUnfinished(): Promise<void> {
+    const latest = Date.now() - UNFINISHED_MS;
+    for (const name of await readdir(this.#folder)) {
+      const path = join(this.#folder, name);
+      if (!name.endsWith(".new") || !path.startsWith(this.#path)) continue;
+      if ((await stat(path)).mtimeMs < latest) await rm(path, { force: true });
+    }
+  }
+
   /** Writes it if anything is new, with what is known of these files and no others. A failure costs time later, and nothing else. */
   async save(names: Iterable<string>): Promise<void> {
     if (!this.#changed) return;
@@ -68,6 +80,7 @@ export class SessionIndex {
     const fresh = `${this.#path}.${randomUUID()}.new`;
     try {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      await this.#removeUnfinished();
       // It holds what users have said.
       await writeFile(fresh, [`${HEADER}\n`, ...kept].join(""), { mode: 0o600, flag: "wx" });
       await rename(fresh, this.#path);

@@ -35,5 +35,8 @@ export function groupByThread(files: readonly ThreadFile[]): Thread[] {
 export async function headOf({ id, files }: Thread, codexHome: string, signal?: AbortSignal): Promise<ThreadFile> {
   if (files.length === 1) return files[0];
   const head = await findRollout(id, { codexHome, ...(signal && { signal }) });
-  return files.find((file) => file.path === head?.path) ?? files.reduce((a, b) => (b.mtimeMs > a.mtimeMs ? b : a));
+  return files.find((file) => file.path === head?.path) ?? newestFileOf({ files });
 }
+
+export const newestFileOf = ({ files }: Pick<Thread, "files">): ThreadFile =>
+  files.reduce((a, b) => (b.mtimeMs > a.mtimeMs ? b : a));
