@@ -6,52 +6,17 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { snapshot, temporaryFolder } from "../test/folder.ts";
+import { snapshot } from "../test/folder.ts";
+import { NAME, setUp } from "../test/setup.ts";
 import { ProfileError } from "./errors.ts";
-import { type InstallOptions, installPlugin } from "./install-plugin.ts";
+import { installPlugin } from "./install-plugin.ts";
 import { readInstallation } from "./installation.ts";
-import { uninstallPlugin } from "./uninstall-plugin.ts";
 
 const run = promisify(execFile);
-const NAME = "echo-provider";
-const EXECUTABLE = "echo-provider-plugin";
-
-/** A program in a folder of its own, and an empty profile beside it. */
-async function setUp() {
-  const folder = await temporaryFolder();
-  const source = join(folder.path, "built");
-  const profile = join(folder.path, "a profile");
-  await mkdir(join(source, "parts"), { recursive: true });
-  await mkdir(profile);
-  const program = async (says: string) => {
-    await writeFile(join(source, "main.js"), 'import { say } from "./parts/say.js";\nsay();\n');
-    const out = `[${JSON.stringify(says)}, process.env.PLEXUM_PROFILE_ROOT, ...process.argv.slice(2)]`;
-    await writeFile(join(source, "parts", "say.js"), `export const say = () => console.log(JSON.stringify(${out}));\n`);
-  };
-  await program("hello");
-  const options = (version = "1.0.0", more: Partial<InstallOptions> = {}): InstallOptions => ({
-    profile,
-    manifest: { name: NAME, version, executable: EXECUTABLE },
-    program: { folder: source, main: "main.js" },
-    ...more,
-  });
-  const plugin = join(profile, "plugins", NAME);
-  return {
-    profile,
-    plugin,
-    launcher: join(plugin, EXECUTABLE),
-    settings: join(profile, "plexum.json"),
-    config: join(plugin, "config.json"),
-    program,
-    options,
-    uninstall: () => uninstallPlugin({ profile, name: NAME, executable: EXECUTABLE }),
-    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
-  };
-}
 
 test("a host can start the plugin with an empty environment, and it knows its profile", async () => {
   await using at = await setUp();
-  const changes = await installPlugin(at.options());
+  const changes = await at.install();
   expect(changes.map(({ what }) => what)).toEqual(Array(4).fill("created"));
   const { stdout } = await run(at.launcher, ["mcp-host", "a b"], { env: {} });
   expect(JSON.parse(stdout)).toEqual(["hello", at.profile, "mcp-host", "a b"]);
@@ -94,11 +59,11 @@ test("uninstalling leaves a profile as it was, to the byte, with what a person w
   await writeFile(at.config, '{"binary": "codex",   "extra_args": ["-c", "x=1.50"]}');
   const before = await snapshot(at.profile);
 
-  await installPlugin(at.options("1.0.0", { config: { binary: "/opt/codex" } }));
+  await at.install("1.0.0", { config: { binary: "/opt/codex" } });
   expect(await readFile(at.settings, "utf8")).toBe(settings.replace('"other" ]', '"other", "echo-provider" ]'));
   expect((await stat(at.settings)).mode & 0o777).toBe(0o600);
   expect(await readFile(at.config, "utf8")).toBe('{"binary": "/opt/codex",   "extra_args": ["-c", "x=1.50"]}');
-  await installPlugin(at.options("1.1.0", { config: { binary: "/usr/bin/codex" } }));
+  await at.install("1.1.0", { config: { binary: "/usr/bin/codex" } });
   expect(JSON.parse(await readFile(at.config, "utf8"))).toMatchObject({ binary: "/usr/bin/codex" });
 
   await at.uninstall();
@@ -108,14 +73,14 @@ test("uninstalling leaves a profile as it was, to the byte, with what a person w
 test("uninstalling removes a profile that was not there", async () => {
   await using at = await setUp();
   await rm(at.profile, { recursive: true });
-  await installPlugin(at.options("1.0.0", { config: { binary: "/opt/codex" } }));
+  await at.install("1.0.0", { config: { binary: "/opt/codex" } });
   await at.uninstall();
   await expect(stat(at.profile)).rejects.toMatchObject({ code: "ENOENT" });
 });
 
 test("what a person changed since stays", async () => {
   await using at = await setUp();
-  await installPlugin(at.options("1.0.0", { config: { binary: "/opt/codex" } }));
+  await at.install("1.0.0", { config: { binary: "/opt/codex" } });
   await writeFile(at.config, '{"binary": "/my/codex", "timeout_ms": 1}');
   await writeFile(at.settings, '{"plugins": {"allow": ["echo-provider", "mine"]}}');
   await at.uninstall();
@@ -131,29 +96,29 @@ test("a plugin of the same name that was there is set aside, and brought back", 
   await writeFile(join(at.plugin, "manifest.json"), '{"name":"echo-provider"}');
   await writeFile(at.settings, '{"plugins":{"allow":["echo-provider"]}}');
   const before = await snapshot(at.profile);
-  const changes = await installPlugin(at.options());
+  const changes = await at.install();
   expect(changes.filter(({ what }) => what === "set aside").map(({ path }) => path)).toEqual([
     at.launcher,
     join(at.plugin, "manifest.json"),
   ]);
   expect(JSON.parse((await run(at.launcher, [], { env: {} })).stdout)[0]).toBe("hello");
-  await installPlugin(at.options("1.1.0"));
+  await at.install("1.1.0");
   await at.uninstall();
   expect(await snapshot(at.profile)).toEqual(before);
 });
 
 test("a host goes on with the program it runs; the one before that goes", async () => {
   await using at = await setUp();
-  await installPlugin(at.options("1.0.0"));
+  await at.install("1.0.0");
   const programs = () => readdir(join(at.plugin, "program")).then((names) => names.sort());
   const [first] = await programs();
   await at.program("second");
-  await installPlugin(at.options("2.0.0"));
+  await at.install("2.0.0");
   expect(JSON.parse((await run(at.launcher, [], { env: {} })).stdout)[0]).toBe("second");
   expect(await programs()).toHaveLength(2);
   await at.program("third");
-  await installPlugin(at.options("3.0.0"));
-  await installPlugin(at.options("3.0.0"));
+  await at.install("3.0.0");
+  await at.install("3.0.0");
   expect(JSON.parse((await run(at.launcher, [], { env: {} })).stdout)[0]).toBe("third");
   expect(await programs()).toHaveLength(2);
   expect(await programs()).not.toContain(first);
@@ -161,11 +126,11 @@ test("a host goes on with the program it runs; the one before that goes", async 
 
 test("a damaged program or launcher is mended", async () => {
   await using at = await setUp();
-  await installPlugin(at.options());
+  await at.install();
   const [program = ""] = await readdir(join(at.plugin, "program"));
   await rm(join(at.plugin, "program", program, "parts"), { recursive: true });
   await chmod(at.launcher, 0o600);
-  const changes = await installPlugin(at.options());
+  const changes = await at.install();
   expect(changes.map(({ what }) => what)).toEqual(["created", "unchanged", "changed", "unchanged"]);
   expect(JSON.parse((await run(at.launcher, [], { env: {} })).stdout)[0]).toBe("hello");
 });
@@ -175,7 +140,7 @@ test("a file behind a symbolic link is changed where it is", async () => {
   const dotfiles = join(at.profile, "dotfiles.json");
   await writeFile(dotfiles, "{}");
   await symlink("dotfiles.json", at.settings);
-  await installPlugin(at.options());
+  await at.install();
   expect((await lstat(at.settings)).isSymbolicLink()).toBe(true);
   expect(JSON.parse(await readFile(dotfiles, "utf8"))).toEqual({ plugins: { allow: [NAME] } });
 });
@@ -186,7 +151,7 @@ test("everything belongs to whom the profile belongs, also if root installs", as
   const owner = isRoot ? 12_345 : (process.getuid?.() as number);
   await writeFile(at.settings, "{}");
   if (isRoot) for (const path of [at.profile, at.settings]) await chown(path, owner, owner);
-  await installPlugin(at.options("1.0.0", { config: { binary: "/opt/codex" } }));
+  await at.install("1.0.0", { config: { binary: "/opt/codex" } });
   for (const name of await readdir(at.profile, { recursive: true }))
     expect([name, (await lstat(join(at.profile, name))).uid]).toEqual([name, owner]);
 });
@@ -204,7 +169,7 @@ test.each([
   await mkdir(at.plugin, { recursive: true });
   await writeFile(join(at.profile, file), content);
   const before = await snapshot(at.profile);
-  const attempt = installPlugin(at.options("1.0.0", { config: { binary: "/opt/codex" } }));
+  const attempt = at.install("1.0.0", { config: { binary: "/opt/codex" } });
   await expect(attempt).rejects.toMatchObject({ code, message: expect.stringContaining(join(at.profile, file)) });
   await expect(attempt).rejects.toSatisfy(ProfileError.isInstance);
   expect(await snapshot(at.profile)).toEqual(before);
@@ -216,7 +181,7 @@ test.each([
   ["a name that leads elsewhere", { manifest: { name: "../x", version: "1", executable: "x" } }, "invalid_program"],
 ])("refuses %s", async (_name, more, code) => {
   await using at = await setUp();
-  await expect(installPlugin(at.options("1.0.0", more))).rejects.toMatchObject({ code });
+  await expect(at.install("1.0.0", more)).rejects.toMatchObject({ code });
   await expect(stat(at.settings)).rejects.toMatchObject({ code: "ENOENT" });
 });
 
@@ -234,7 +199,7 @@ test("what a killed process was about to write is swept away", async () => {
   for (const path of [at.settings, at.config, at.launcher])
     await writeFile(path.replace(/([^/]*)$/, `.$1.${gone.pid}`), "half a fi");
   await writeFile(join(at.profile, `.plexum.json.${process.ppid}`), "of a process that is alive");
-  await installPlugin(at.options("1.0.0", { config: { binary: "/opt/codex" } }));
+  await at.install("1.0.0", { config: { binary: "/opt/codex" } });
   await at.uninstall();
   const after = await snapshot(at.profile);
   expect(Object.keys(after).filter((name) => !(name in before))).toEqual([`.plexum.json.${process.ppid}`]);
