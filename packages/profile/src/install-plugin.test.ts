@@ -175,14 +175,25 @@ test.each([
   expect(await snapshot(at.profile)).toEqual(before);
 });
 
+const manifest = { name: NAME, version: "1.0.0", executable: "x" };
 test.each([
   ["a program without its main file", { program: { folder: import.meta.dirname, main: "main.js" } }, "invalid_program"],
   ["a program that is not there", { program: { folder: "/nonexistent", main: "main.js" } }, "io"],
-  ["a name that leads elsewhere", { manifest: { name: "../x", version: "1", executable: "x" } }, "invalid_program"],
-])("refuses %s", async (_name, more, code) => {
+  ["a name that leads elsewhere", { manifest: { ...manifest, name: "../x" } }, "invalid_program"],
+  ["a version that leads elsewhere", { manifest: { ...manifest, version: "../../../../x" } }, "invalid_program"],
+  ["an executable that leads elsewhere", { manifest: { ...manifest, executable: "../x" } }, "invalid_program"],
+  ["an executable by another file's name", { manifest: { ...manifest, executable: "Config.json" } }, "invalid_program"],
+])("refuses %s, and changes nothing", async (_name, more, code) => {
   await using at = await setUp();
+  const before = await snapshot(at.folder);
   await expect(at.install("1.0.0", more)).rejects.toMatchObject({ code });
-  await expect(stat(at.settings)).rejects.toMatchObject({ code: "ENOENT" });
+  expect(await snapshot(at.folder)).toEqual(before);
+});
+
+test("takes a version as npm has them", async () => {
+  await using at = await setUp();
+  await at.install("1.0.0-rc.1+build.5");
+  expect((await readInstallation(at.profile, NAME)).version).toBe("1.0.0-rc.1+build.5");
 });
 
 test("there is nothing to take out where nothing was installed", async () => {

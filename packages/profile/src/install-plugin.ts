@@ -6,8 +6,8 @@ import { inFile } from "./errors.ts";
 import { type InstallRecord, readRecord, writeRecord } from "./install-record.ts";
 import { type Json, setMember, textAt } from "./json-edit.ts";
 import { launcherScript } from "./launcher.ts";
-import { type Places, placesOf } from "./places.ts";
-import { copyProgram, type Program, removeOtherPrograms } from "./program.ts";
+import { checkName, launcherIn, type Places, placesOf } from "./places.ts";
+import { copyProgram, type Program, readProgram, removeOtherPrograms } from "./program.ts";
 import { belongAs, readText, replaceFile, unusable } from "./replace-file.ts";
 
 export interface InstallOptions {
@@ -38,41 +38,40 @@ export interface InstallOptions {
 export async function installPlugin(options: InstallOptions): Promise<Change[]> {
   const { profile, manifest, program, node = process.execPath, config = {} } = options;
   const places = placesOf(profile, manifest.name);
+  const launcher = launcherIn(places, manifest.executable);
+  checkName("a version", manifest.version);
+  const built = await readProgram(program, manifest.version);
   const [settingsText, configText] = [await readText(places.settings), await readText(places.config)];
   const settings = inFile(places.settings, () => allowPlugin(settingsText, manifest.name));
   const settled = inFile(places.config, () => configure(configText, config));
-  const earlier = await readRecord(places.folder);
+  const earlier = await readRecord(places);
   const manifestText = `${JSON.stringify(manifest, null, 2)}\n`;
 
   const madeFolder = await makeFolder(places.programs);
-  const { name: programName, copied } = await copyProgram(program, manifest.version, places.programs);
-  const launcher = launcherScript({
-    name: manifest.name,
-    node,
-    main: join(places.programs, programName, program.main),
-    profile,
-  });
-  const wanted = { [manifest.executable]: launcher, [basename(places.manifest)]: manifestText };
+  const copied = await copyProgram(built, places.programs);
+  const copy = join(places.programs, built.name);
+  const script = launcherScript({ name: manifest.name, node, main: join(copy, program.main), profile });
+  const wanted = { [manifest.executable]: script, [basename(places.manifest)]: manifestText };
   // A file that is there before the first installation is another's.
   const asideNow = earlier === undefined ? await setAside(places, wanted) : [];
   const record: InstallRecord = {
     version: manifest.version,
-    program: programName,
-    previousProgram: earlier?.program === programName ? earlier.previousProgram : earlier?.program,
+    program: built.name,
+    previousProgram: earlier?.program === built.name ? earlier.previousProgram : earlier?.program,
     allow: earlier === undefined || earlier.allow === "nothing" ? settings.made : earlier.allow,
     config: recordConfig(settled, earlier),
     setAside: earlier?.setAside ?? (await namesAside(places, wanted)),
     madeFolder: earlier === undefined ? madeFolder : earlier.madeFolder,
   };
-  await writeRecord(places.folder, record);
+  await writeRecord(places, record);
 
   const programNote = `the program, ${manifest.version}`;
   return [
-    { path: join(places.programs, programName), what: copied ? "created" : "unchanged", note: programNote },
+    { path: copy, what: copied ? "created" : "unchanged", note: programNote },
     ...asideNow,
     ...(settled.text === undefined ? [] : [await write(places.config, settled.text, configNote(config))]),
     await write(places.manifest, manifestText, "what the host is told of the plugin"),
-    await write(join(places.folder, manifest.executable), launcher, `the launcher, by ${node}`, 0o755),
+    await write(launcher, script, `the launcher, by ${node}`, 0o755),
     await write(places.settings, settings.text, `"${manifest.name}" in plugins.allow`),
     ...(await removeOld(places, record)),
   ];

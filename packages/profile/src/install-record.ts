@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import { z } from "zod";
 import { ProfileError } from "./errors.ts";
+import type { Places } from "./places.ts";
 import { readText, replaceFile, sweep } from "./replace-file.ts";
 
 const recordSchema = z.object({
@@ -25,11 +25,8 @@ const recordSchema = z.object({
 /** What an installation changed in a profile, so that it can be undone. It stands in the plugin's folder, written first and removed last. */
 export type InstallRecord = z.infer<typeof recordSchema>;
 
-const pathIn = (folder: string) => join(folder, "install.json");
-
 /** @throws ProfileError `invalid_file` if what stands there was not written here. */
-export async function readRecord(folder: string): Promise<InstallRecord | undefined> {
-  const path = pathIn(folder);
+export async function readRecord({ record: path }: Places): Promise<InstallRecord | undefined> {
   const text = await readText(path);
   if (text === undefined) return undefined;
   try {
@@ -40,10 +37,10 @@ export async function readRecord(folder: string): Promise<InstallRecord | undefi
   }
 }
 
-export const writeRecord = (folder: string, record: InstallRecord): Promise<void> =>
-  replaceFile(pathIn(folder), `${JSON.stringify(record, null, 2)}\n`);
+export const writeRecord = ({ record: path }: Places, record: InstallRecord): Promise<void> =>
+  replaceFile(path, `${JSON.stringify(record, null, 2)}\n`);
 
-export async function removeRecord(folder: string): Promise<void> {
-  await sweep(pathIn(folder));
-  await rm(pathIn(folder), { force: true });
+export async function removeRecord({ record: path }: Places): Promise<void> {
+  await sweep(path);
+  await rm(path, { force: true });
 }

@@ -25,7 +25,7 @@ export interface UninstallOptions {
  */
 export async function uninstallPlugin({ profile, name, executable }: UninstallOptions): Promise<Change[]> {
   const places = placesOf(profile, name);
-  const record = await readRecord(places.folder);
+  const record = await readRecord(places);
   if (record === undefined)
     throw new ProfileError(
       "not_installed",
@@ -43,7 +43,7 @@ export async function uninstallPlugin({ profile, name, executable }: UninstallOp
     ...(await put(places.config, config, configAfter, "without what the installation had set")),
     ...(await remove(places.programs, "the program")),
   ];
-  await removeRecord(places.folder);
+  await removeRecord(places);
   await removeEmptyFolders(places, record.madeFolder);
   return changes;
 }
