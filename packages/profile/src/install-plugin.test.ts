@@ -107,6 +107,17 @@ test("a plugin of the same name that was there is set aside, and brought back", 
   expect(await snapshot(at.profile)).toEqual(before);
 });
 
+test("a program's own package.json is copied as it is", async () => {
+  await using at = await setUp();
+  const own = '{"type": "module", "imports": {"#say": "./parts/say.js"}}';
+  await writeFile(join(at.source, "package.json"), own);
+  await writeFile(join(at.source, "main.js"), 'import { say } from "#say";\nsay();\n');
+  await at.install();
+  const [program = ""] = await readdir(join(at.plugin, "program"));
+  expect(await readFile(join(at.plugin, "program", program, "package.json"), "utf8")).toBe(own);
+  expect(JSON.parse((await run(at.launcher, [], { env: {} })).stdout)[0]).toBe("hello");
+});
+
 test("a host goes on with the program it runs; the one before that goes", async () => {
   await using at = await setUp();
   await at.install("1.0.0");

@@ -28,7 +28,8 @@ export async function readProgram(program: Program, version: string): Promise<Pr
   if (!files.has(program.main.split(sep).join("/")))
     throw new ProfileError("invalid_program", `${join(program.folder, program.main)} is missing: build the plugin.`);
   // Node takes the files for ES modules by this, wherever they stand.
-  files.set("package.json", Buffer.from(`${JSON.stringify({ private: true, version, type: "module" }, null, 2)}\n`));
+  const esModules = `${JSON.stringify({ private: true, version, type: "module" }, null, 2)}\n`;
+  if (!files.has("package.json")) files.set("package.json", Buffer.from(esModules));
   const hash = digest(files);
   return { name: `${version}-${hash.slice(0, 8)}`, files, hash };
 }
