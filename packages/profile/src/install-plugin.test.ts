@@ -1,7 +1,7 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, chown, lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -156,6 +156,19 @@ test("a file behind a symbolic link is changed where it is", async () => {
   expect(JSON.parse(await readFile(dotfiles, "utf8"))).toEqual({ plugins: { allow: [NAME] } });
 });
 
+test.each(["plexum.json", "plugins/echo-provider/config.json"])(
+  "a %s behind a link that leads nowhere is refused, and the link stays",
+  async (name) => {
+    await using at = await setUp();
+    await mkdir(at.plugin, { recursive: true });
+    await symlink("dotfiles.json", join(at.profile, name));
+    const before = await snapshot(at.profile);
+    const message = expect.stringContaining(`${name} is a link to a file that is not there: make that file`);
+    await expect(at.install()).rejects.toMatchObject({ code: "invalid_file", message });
+    expect(await snapshot(at.profile)).toEqual(before);
+  },
+);
+
 test("everything belongs to whom the profile belongs, also if root installs", async () => {
   await using at = await setUp();
   const isRoot = process.getuid?.() === 0;
@@ -212,19 +225,21 @@ test("there is nothing to take out where nothing was installed", async () => {
   await expect(at.uninstall()).rejects.toMatchObject({ code: "not_installed" });
 });
 
-test("what a killed process was about to write is swept away", async () => {
+test("what a killed process was about to write is swept away, and nothing that only looks like it", async () => {
   await using at = await setUp();
   const gone = spawn(process.execPath, ["-e", "0"]);
   await once(gone, "exit");
   await mkdir(at.plugin, { recursive: true });
+  const beside = (path: string, end: string) => join(dirname(path), `.${basename(path)}.${end}`);
+  for (const path of [at.settings, at.config, at.launcher]) await writeFile(beside(path, "20240131"), "a backup");
+  await writeFile(beside(at.settings, `${process.ppid}.01234567.plexum-tmp`), "of a process that is alive");
+  await writeFile(beside(at.settings, `${gone.pid}.plexum-tmp`), "a person's");
   const before = await snapshot(at.profile);
   for (const path of [at.settings, at.config, at.launcher])
-    await writeFile(path.replace(/([^/]*)$/, `.$1.${gone.pid}`), "half a fi");
-  await writeFile(join(at.profile, `.plexum.json.${process.ppid}`), "of a process that is alive");
+    for (const pid of [gone.pid, process.pid]) await writeFile(beside(path, `${pid}.01234567.plexum-tmp`), "half a fi");
   await at.install("1.0.0", { config: { binary: "/opt/codex" } });
   await at.uninstall();
-  const after = await snapshot(at.profile);
-  expect(Object.keys(after).filter((name) => !(name in before))).toEqual([`.plexum.json.${process.ppid}`]);
+  expect(await snapshot(at.profile)).toEqual(before);
 });
 
 test("an installation that was killed is finished by the next, and undone whole", { timeout: 60_000 }, async () => {

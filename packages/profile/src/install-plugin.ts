@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, stat } from "node:fs/promises";
+import { readdir, rename, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { allowPlugin } from "./allow-entry.ts";
 import type { Change } from "./change.ts";
@@ -8,7 +8,7 @@ import { type Json, setMember, textAt } from "./json-edit.ts";
 import { launcherScript } from "./launcher.ts";
 import { checkName, launcherIn, type Places, placesOf } from "./places.ts";
 import { copyProgram, type Program, readProgram, removeOtherPrograms } from "./program.ts";
-import { belongAs, readText, replaceFile, unusable } from "./replace-file.ts";
+import { isThere, makeFolder, readText, replaceFile, unusable } from "./replace-file.ts";
 
 export interface InstallOptions {
   /** The profile's folder; made if it is not there. */
@@ -47,7 +47,7 @@ export async function installPlugin(options: InstallOptions): Promise<Change[]> 
   const earlier = await readRecord(places);
   const manifestText = `${JSON.stringify(manifest, null, 2)}\n`;
 
-  const madeFolder = await makeFolder(places.programs);
+  const madeFolder = await makeMissing(places.programs);
   const copied = await copyProgram(built, places.programs);
   const copy = join(places.programs, built.name);
   const script = launcherScript({ name: manifest.name, node, main: join(copy, program.main), profile });
@@ -106,16 +106,13 @@ const configNote = (config: object) =>
     .join(", ");
 
 /** @returns the topmost folder that was not there. */
-async function makeFolder(path: string): Promise<string | undefined> {
-  try {
-    const made = await mkdir(path, { recursive: true });
-    if (made === undefined) return undefined;
-    const owner = await stat(dirname(made));
-    for (let folder = path; folder.length >= made.length; folder = dirname(folder)) await belongAs(folder, owner);
-    return made;
-  } catch (cause) {
+async function makeMissing(path: string): Promise<string | undefined> {
+  const missing: string[] = [];
+  for (let folder = path; !(await isThere(folder)); folder = dirname(folder)) missing.push(folder);
+  await makeFolder(path).catch((cause) => {
     throw unusable(path, "written", cause);
-  }
+  });
+  return missing.at(-1);
 }
 
 /** Moves away what stands where ours is to stand: a plugin of the same name that was put there in another way. */
@@ -127,7 +124,7 @@ async function setAside(places: Places, wanted: Record<string, string>): Promise
     // A large one is no script of ours, and need not be read.
     if (!present || (present.size < 64 * 1024 && (await readText(path).catch(() => undefined)) === text)) continue;
     const aside = join(places.setAside, name);
-    await makeFolder(places.setAside);
+    await makeMissing(places.setAside);
     await rename(path, aside).catch((cause) => {
       throw unusable(path, "written", cause);
     });

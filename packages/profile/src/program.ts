@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import { ProfileError } from "./errors.ts";
-import { belongAs, unusable } from "./replace-file.ts";
+import { belongAs, makeFolder, move, unusable } from "./replace-file.ts";
 
 /** A plugin's program: built, in one folder, needing nothing but Node. */
 export interface Program {
@@ -48,7 +48,7 @@ export async function copyProgram({ name, files, hash }: ProgramFiles, programs:
     await writeTree(staged, files);
     // What stands there is damaged: a copy that is whole was told apart above.
     await rm(target, { recursive: true, force: true });
-    await rename(staged, target);
+    await move(staged, target);
   } catch (error) {
     await rm(staged, { recursive: true, force: true });
     throw unusable(target, "written", error);
@@ -88,14 +88,10 @@ async function digestOf(folder: string): Promise<string | undefined> {
 }
 
 async function writeTree(folder: string, files: FileTree): Promise<void> {
-  const owner = await stat(dirname(folder));
-  await mkdir(folder, { recursive: true });
-  await belongAs(folder, owner);
   for (const [path, content] of files) {
     const file = join(folder, path);
-    await mkdir(dirname(file), { recursive: true });
-    await belongAs(dirname(file), owner);
-    await writeFile(file, content);
-    await belongAs(file, owner);
+    await makeFolder(dirname(file));
+    await writeFile(file, content, { flag: "wx", flush: true });
+    await belongAs(file, await stat(dirname(file)));
   }
 }
