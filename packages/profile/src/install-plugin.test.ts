@@ -39,15 +39,10 @@ test("a second time changes nothing", async () => {
     const names = (await readdir(at.profile, { recursive: true })).sort();
     return Promise.all(names.map(async (name) => [name, (await stat(join(at.profile, name))).ino]));
   };
-  const before = [await snapshot(join(at.profile, "plugins")), await inodes()];
+  const before = [await snapshot(at.profile), await inodes()];
   const changes = await installPlugin(options);
   expect(changes.every(({ what }) => what === "unchanged")).toBe(true);
-  // The record is written anew, with the same in it.
-  const record = join("plugins", NAME, "install.json");
-  const after = [await snapshot(join(at.profile, "plugins")), await inodes()];
-  expect(after[0]).toEqual(before[0]);
-  const others = (list: unknown) => (list as [string, number][]).filter(([name]) => name !== record);
-  expect(others(after[1])).toEqual(others(before[1]));
+  expect([await snapshot(at.profile), await inodes()]).toEqual(before);
 });
 
 test("uninstalling leaves a profile as it was, to the byte, with what a person wrote in it", async () => {
@@ -87,6 +82,46 @@ test("what a person changed since stays", async () => {
   expect(await readFile(at.config, "utf8")).toBe('{"binary": "/my/codex", "timeout_ms": 1}');
   expect(await readFile(at.settings, "utf8")).toBe('{"plugins": {"allow": ["mine"]}}');
   expect(await readdir(at.plugin)).toEqual(["config.json"]);
+});
+
+test("what a person changed between two installations stays", async () => {
+  await using at = await setUp();
+  await at.install("1.0.0", { config: { binary: "/opt/codex", other: 1 } });
+  const theirs = '{ "binary":  "/my/codex", "other": 1 }';
+  await writeFile(at.config, theirs);
+  await at.install("1.0.0", { config: { binary: "/my/codex", other: 1 } });
+  await at.install("1.1.0", { config: { binary: "/usr/bin/codex", other: 2 } });
+  await at.uninstall();
+  expect(await readFile(at.config, "utf8")).toBe('{ "binary":  "/my/codex" }');
+});
+
+test("what a private config has is not shown in the record", async () => {
+  await using at = await setUp();
+  await mkdir(at.plugin, { recursive: true });
+  await writeFile(at.config, '{"token": "secret"}', { mode: 0o600 });
+  await at.install("1.0.0", { config: { token: "other" } });
+  expect(await readFile(at.record, "utf8")).toContain("secret");
+  expect((await stat(at.record)).mode & 0o077).toBe(0);
+});
+
+test("a config whose keys a person replaced is that person's", async () => {
+  await using at = await setUp();
+  await at.install("1.0.0", { config: { binary: "/opt/codex" } });
+  await writeFile(at.config, '{"binary": "/my/codex"}');
+  await at.install("1.0.0", { config: { binary: "/usr/bin/codex" } });
+  await writeFile(at.config, "{ }");
+  await at.uninstall();
+  expect(await readFile(at.config, "utf8")).toBe("{ }");
+});
+
+test("a plexum.json that had to be made anew goes with the plugin", async () => {
+  await using at = await setUp();
+  await writeFile(at.settings, '{"plugins": {"allow": []}}');
+  await at.install();
+  await rm(at.settings);
+  await at.install();
+  await at.uninstall();
+  expect(await readdir(at.profile)).toEqual([]);
 });
 
 test("a plugin of the same name that was there is set aside, and brought back", async () => {

@@ -2,9 +2,10 @@ import { readdir, rename, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { allowPlugin } from "./allow-entry.ts";
 import type { Change } from "./change.ts";
+import { setKeys, settleKeys } from "./config-keys.ts";
 import { inFile } from "./errors.ts";
 import { type InstallRecord, readRecord, writeRecord } from "./install-record.ts";
-import { type Json, setMember, textAt } from "./json-edit.ts";
+import type { Json } from "./json-edit.ts";
 import { launcherScript } from "./launcher.ts";
 import { checkName, launcherIn, type Places, placesOf } from "./places.ts";
 import { copyProgram, type Program, readProgram, removeOtherPrograms } from "./program.ts";
@@ -43,8 +44,8 @@ export async function installPlugin(options: InstallOptions): Promise<Change[]> 
   const built = await readProgram(program, manifest.version);
   const [settingsText, configText] = [await readText(places.settings), await readText(places.config)];
   const settings = inFile(places.settings, () => allowPlugin(settingsText, manifest.name));
-  const settled = inFile(places.config, () => configure(configText, config));
   const earlier = await readRecord(places);
+  const settled = inFile(places.config, () => setKeys(configText, config, earlier?.config));
   const manifestText = `${JSON.stringify(manifest, null, 2)}\n`;
 
   const madeFolder = await makeMissing(places.programs);
@@ -58,15 +59,15 @@ export async function installPlugin(options: InstallOptions): Promise<Change[]> 
     version: manifest.version,
     program: built.name,
     previousProgram: earlier?.program === built.name ? earlier.previousProgram : earlier?.program,
-    allow: earlier === undefined || earlier.allow === "nothing" ? settings.made : earlier.allow,
-    config: recordConfig(settled, earlier),
+    allow: settings.made === "nothing" && earlier !== undefined ? earlier.allow : settings.made,
+    config: settled.recorded,
     setAside: earlier?.setAside ?? (await namesAside(places, wanted)),
     madeFolder: earlier === undefined ? madeFolder : earlier.madeFolder,
   };
   await writeRecord(places, record);
 
   const programNote = `the program, ${manifest.version}`;
-  return [
+  const changes: Change[] = [
     { path: copy, what: copied ? "created" : "unchanged", note: programNote },
     ...asideNow,
     ...(settled.text === undefined ? [] : [await write(places.config, settled.text, configNote(config))]),
@@ -75,29 +76,8 @@ export async function installPlugin(options: InstallOptions): Promise<Change[]> 
     await write(places.settings, settings.text, `"${manifest.name}" in plugins.allow`),
     ...(await removeOld(places, record)),
   ];
-}
-
-type ConfigKeys = InstallRecord["config"]["keys"];
-
-function configure(before: string | undefined, config: { readonly [key: string]: Json }) {
-  const keys: ConfigKeys = {};
-  let text = before;
-  for (const [key, value] of Object.entries(config)) {
-    if (before === undefined) text = `${JSON.stringify(config, null, 2)}\n`;
-    else text = setMember(text as string, [], key, value);
-    keys[key] = { set: value as never, before: before === undefined ? undefined : textAt(before, [key]) };
-  }
-  return { isNew: before === undefined, text, keys };
-}
-
-/** What stood in the config before the first installation is what `uninstallPlugin` brings back. */
-function recordConfig({ isNew, keys }: { isNew: boolean; keys: ConfigKeys }, earlier: InstallRecord | undefined) {
-  if (earlier === undefined) return { made: isNew, keys };
-  const merged = Object.entries(keys).map(([key, { set, before }]) => {
-    const first = earlier.config.keys[key];
-    return [key, { set, before: first === undefined ? before : first.before }];
-  });
-  return { made: earlier.config.made, keys: { ...earlier.config.keys, ...Object.fromEntries(merged) } };
+  await writeRecord(places, { ...record, config: settleKeys(record.config) });
+  return changes;
 }
 
 const configNote = (config: object) =>

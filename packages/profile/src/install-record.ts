@@ -1,6 +1,7 @@
-import { rm } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import { z } from "zod";
 import { ProfileError } from "./errors.ts";
+import type { Json } from "./json-edit.ts";
 import type { Places } from "./places.ts";
 import { readText, replaceFile, sweep } from "./replace-file.ts";
 
@@ -13,8 +14,7 @@ const recordSchema = z.object({
   allow: z.enum(["file", "plugins", "allow", "entry", "nothing"]),
   config: z.object({
     made: z.boolean(),
-    /** By key: the value that was set, and the text that stood there before. */
-    keys: z.record(z.string(), z.object({ set: z.json(), before: z.string().optional() })),
+    keys: z.record(z.string(), z.object({ set: z.array(z.json() as z.ZodType<Json>), before: z.string().optional() })),
   }),
   /** Files of another plugin of this name, set aside. */
   setAside: z.array(z.string()),
@@ -37,8 +37,13 @@ export async function readRecord({ record: path }: Places): Promise<InstallRecor
   }
 }
 
-export const writeRecord = ({ record: path }: Places, record: InstallRecord): Promise<void> =>
-  replaceFile(path, `${JSON.stringify(record, null, 2)}\n`);
+export async function writeRecord({ record: path, config }: Places, record: InstallRecord): Promise<void> {
+  const text = `${JSON.stringify(record, null, 2)}\n`;
+  if ((await readText(path)) === text) return;
+  // The record has some of the config's text, and what is private there is private here.
+  const mode = (await stat(config).catch(() => undefined))?.mode;
+  await replaceFile(path, text, mode && mode & 0o777);
+}
 
 export async function removeRecord({ record: path }: Places): Promise<void> {
   await sweep(path);

@@ -1,12 +1,11 @@
 import { existsSync } from "node:fs";
 import { rename, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
 import { disallowPlugin } from "./allow-entry.ts";
 import type { Change } from "./change.ts";
+import { unsetKeys } from "./config-keys.ts";
 import { inFile, ProfileError } from "./errors.ts";
 import { type InstallRecord, readRecord, removeRecord } from "./install-record.ts";
-import { removeMember, setMemberText, textAt } from "./json-edit.ts";
 import { type Places, placesOf } from "./places.ts";
 import { readText, replaceFile, sweep, unusable } from "./replace-file.ts";
 
@@ -34,7 +33,7 @@ export async function uninstallPlugin({ profile, name, executable }: UninstallOp
   const settings = await readText(places.settings);
   const config = await readText(places.config);
   const settingsAfter = inFile(places.settings, () => settings && disallowPlugin(settings, name, record.allow));
-  const configAfter = inFile(places.config, () => config && withoutOurs(config, record));
+  const configAfter = inFile(places.config, () => config && unsetKeys(config, record.config));
 
   const changes = [
     ...(await put(places.settings, settings, settingsAfter, `without "${name}" in plugins.allow`)),
@@ -46,17 +45,6 @@ export async function uninstallPlugin({ profile, name, executable }: UninstallOp
   await removeRecord(places);
   await removeEmptyFolders(places, record.madeFolder);
   return changes;
-}
-
-/** Without the values that the installation set, as far as they are still those. */
-function withoutOurs(text: string, { config }: InstallRecord): string | undefined {
-  let rest = text;
-  for (const [key, { set, before }] of Object.entries(config.keys)) {
-    const now = textAt(rest, [key]);
-    if (now === undefined || !isDeepStrictEqual(JSON.parse(now), set)) continue;
-    rest = before === undefined ? removeMember(rest, [], key) : setMemberText(rest, [], key, before);
-  }
-  return config.made && /^\s*\{\s*\}\s*$/.test(rest) ? undefined : rest;
 }
 
 async function put(path: string, before: string | undefined, after: string | undefined, note: string) {
