@@ -142,6 +142,59 @@ test("a plugin of the same name that was there is set aside, and brought back", 
   expect(await snapshot(at.profile)).toEqual(before);
 });
 
+test("another's file is brought back also if it is what ours would be", async () => {
+  await using at = await setUp();
+  await at.install();
+  const launcher = await readFile(at.launcher);
+  const manifest = await readFile(at.manifest);
+  await at.uninstall();
+  await mkdir(join(at.plugin, "program", "1.0.0"), { recursive: true });
+  await writeFile(join(at.plugin, "program", "1.0.0", "main.js"), "another's");
+  await writeFile(at.launcher, launcher, { mode: 0o755 });
+  await writeFile(at.manifest, manifest);
+  const before = await snapshot(at.profile);
+  await at.install("1.0.0");
+  await at.install("2.0.0");
+  await at.uninstall();
+  expect(await snapshot(at.profile)).toEqual(before);
+});
+
+test("an executable of another name is another file, which may be another's too", async () => {
+  await using at = await setUp();
+  await mkdir(at.plugin, { recursive: true });
+  await symlink("/nonexistent", join(at.plugin, "renamed"));
+  const before = await snapshot(at.profile);
+  await at.install("1.0.0");
+  await at.install("2.0.0", { manifest: { name: NAME, version: "2.0.0", executable: "renamed" } });
+  expect(JSON.parse((await run(join(at.plugin, "renamed"), [], { env: {} })).stdout)[0]).toBe("hello");
+  await at.uninstall();
+  expect(await snapshot(at.profile)).toEqual(before);
+});
+
+test("what was set aside is not lost with the record", async () => {
+  await using at = await setUp();
+  await mkdir(at.plugin, { recursive: true });
+  await writeFile(at.launcher, "another's");
+  await at.install();
+  await rm(at.record);
+  const before = await snapshot(at.profile);
+  const aside = join(at.plugin, "before-install", basename(at.launcher));
+  await expect(at.install()).rejects.toMatchObject({ code: "invalid_file", message: expect.stringContaining(aside) });
+  expect(await snapshot(at.profile)).toEqual(before);
+});
+
+test("a copy that a person removed can't be brought back, and nothing of ours is left in its place", async () => {
+  await using at = await setUp();
+  await mkdir(at.plugin, { recursive: true });
+  const before = await snapshot(at.profile);
+  await writeFile(at.launcher, "another's");
+  await at.install();
+  await rm(join(at.plugin, "before-install"), { recursive: true });
+  await at.install();
+  await at.uninstall();
+  expect(await snapshot(at.profile)).toEqual(before);
+});
+
 test("a program's own package.json is copied as it is", async () => {
   await using at = await setUp();
   const own = '{"type": "module", "imports": {"#say": "./parts/say.js"}}';
@@ -255,6 +308,14 @@ test("takes a version as npm has them", async () => {
   expect((await readInstallation(at.profile, NAME)).version).toBe("1.0.0-rc.1+build.5");
 });
 
+test("a record that leads elsewhere is refused", async () => {
+  await using at = await setUp();
+  await at.install();
+  const record = JSON.parse(await readFile(at.record, "utf8"));
+  await writeFile(at.record, JSON.stringify({ ...record, files: { "../../plexum.json": "ours" } }));
+  await expect(at.uninstall()).rejects.toMatchObject({ code: "invalid_file" });
+});
+
 test("there is nothing to take out where nothing was installed", async () => {
   await using at = await setUp();
   await expect(at.uninstall()).rejects.toMatchObject({ code: "not_installed" });
@@ -272,37 +333,55 @@ test("what a killed process was about to write is swept away, and nothing that o
   const before = await snapshot(at.profile);
   for (const path of [at.settings, at.config, at.launcher])
     for (const pid of [gone.pid, process.pid]) await writeFile(beside(path, `${pid}.01234567.plexum-tmp`), "half a fi");
+  await mkdir(beside(at.plugin, `${gone.pid}.89abcdef.plexum-tmp`));
   await at.install("1.0.0", { config: { binary: "/opt/codex" } });
   await at.uninstall();
   expect(await snapshot(at.profile)).toEqual(before);
 });
 
-test("an installation that was killed is finished by the next, and undone whole", { timeout: 60_000 }, async () => {
+const child = fileURLToPath(new URL("../test/profile-child.ts", import.meta.url));
+
+/** Kills a process at some time after its first change; later for a larger `patience`. */
+async function kill(profile: string, work: "installPlugin" | "uninstallPlugin", options: object, patience: number) {
+  const names = () => readdir(profile, { recursive: true }).catch(() => []);
+  const before = (await names()).join();
+  const process_ = spawn(process.execPath, [child, work, JSON.stringify(options)], { stdio: "ignore" });
+  const exited = once(process_, "exit");
+  for (let polls = 0; polls < 2000 && process_.exitCode === null; polls++) {
+    if ((await names()).join() !== before) break;
+    await delay(1);
+  }
+  await delay(patience);
+  process_.kill("SIGKILL");
+  await exited;
+}
+
+test("after a kill at any time all is undone or finished", { timeout: 120_000 }, async () => {
   await using at = await setUp();
   await writeFile(at.settings, '{"plugins": {"allow": ["other"]}}');
-  await mkdir(at.plugin, { recursive: true });
-  await writeFile(at.launcher, "another's");
-  const before = await snapshot(at.profile);
-  const child = fileURLToPath(new URL("../test/install-child.ts", import.meta.url));
   const options = at.options("1.0.0", { config: { binary: "/opt/codex" } });
+  const uninstall = () => at.uninstall().catch((error) => expect(error).toMatchObject({ code: "not_installed" }));
   const seen = new Set<number>();
-  for (let round = 0; round < 24; round++) {
-    const process_ = spawn(process.execPath, [child, JSON.stringify(options)], { stdio: "ignore" });
-    const exited = once(process_, "exit");
-    // From its first change on, a little later each time.
-    for (let polls = 0; polls < 2000 && process_.exitCode === null; polls++) {
-      if ((await readdir(at.plugin)).length > 1) break;
-      await delay(1);
-    }
-    await delay(round / 4);
-    process_.kill("SIGKILL");
-    await exited;
+  for (let round = 0; round < 12; round++) {
+    // In the second half another's plugin is in the way.
+    if (round === 6) await mkdir(at.plugin, { recursive: true });
+    if (round === 6) await writeFile(at.launcher, "another's");
+    const before = await snapshot(at.profile);
+    const patience = (round % 6) * 4;
+
+    await kill(at.profile, "installPlugin", options, patience);
     seen.add((await readdir(at.profile, { recursive: true })).length);
+    await uninstall();
+    expect(await snapshot(at.profile), `installation ${round}`).toEqual(before);
+
+    await kill(at.profile, "installPlugin", options, patience);
     await installPlugin(options);
     expect(JSON.parse((await run(at.launcher, [], { env: {} })).stdout)[0]).toBe("hello");
     expect((await readInstallation(at.profile, NAME)).allowed).toBe(true);
-    await at.uninstall();
-    expect(await snapshot(at.profile)).toEqual(before);
+
+    await kill(at.profile, "uninstallPlugin", { profile: at.profile, name: NAME }, patience / 4);
+    await uninstall();
+    expect(await snapshot(at.profile), `uninstallation ${round}`).toEqual(before);
   }
   expect(seen.size).toBeGreaterThan(1);
 });

@@ -46,7 +46,6 @@ export async function replaceFile(path: string, content: string, mode?: number):
     const target = await realpath(path).catch(() => path);
     const present = await stat(target).catch(() => undefined);
     const wantedMode = mode ?? (present && present.mode & 0o7777);
-    await sweep(target);
     const temporary = temporaryFor(target);
     try {
       // A private file's content is for nobody else, not for a moment either.

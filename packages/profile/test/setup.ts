@@ -39,7 +39,7 @@ export async function setUp() {
     program,
     options,
     install: (version?: string, more?: Partial<InstallOptions>) => installPlugin(options(version, more)),
-    uninstall: () => uninstallPlugin({ profile, name: NAME, executable: EXECUTABLE }),
+    uninstall: () => uninstallPlugin({ profile, name: NAME }),
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   };
 }
