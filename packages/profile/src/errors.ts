@@ -1,7 +1,7 @@
 export type ProfileErrorCode =
   /** A file of the profile is not JSON, or not of the shape that is expected there. */
   | "invalid_file"
-  /** The program's files are not there, or not complete. */
+  /** The program has no main file, or a name in the manifest can't be a file's. */
   | "invalid_program"
   /** There is nothing to take out. */
   | "not_installed"

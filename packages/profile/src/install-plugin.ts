@@ -1,14 +1,15 @@
-import { mkdir, readdir, rename, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { allowPlugin } from "./allow-entry.ts";
 import type { Change } from "./change.ts";
-import { inFile } from "./errors.ts";
-import { type InstallRecord, readRecord, writeRecord } from "./install-record.ts";
-import { type Json, setMember, textAt } from "./json-edit.ts";
+import { setKeys, settleKeys } from "./config-keys.ts";
+import { inFile, ProfileError } from "./errors.ts";
+import { type InstallRecord, missingFolders, readRecord, sweepPlaces, writeRecord } from "./install-record.ts";
+import type { Json } from "./json-edit.ts";
 import { launcherScript } from "./launcher.ts";
-import { type Places, placesOf } from "./places.ts";
-import { copyProgram, type Program, removeOtherPrograms } from "./program.ts";
-import { belongAs, readText, replaceFile, unusable } from "./replace-file.ts";
+import { checkName, launcherIn, type Places, placesOf } from "./places.ts";
+import { copyProgram, type Program, readProgram, removeOtherPrograms } from "./program.ts";
+import { isThere, makeFolder, move, readText, replaceFile, unusable } from "./replace-file.ts";
 
 export interface InstallOptions {
   /** The profile's folder; made if it is not there. */
@@ -38,67 +39,80 @@ export interface InstallOptions {
 export async function installPlugin(options: InstallOptions): Promise<Change[]> {
   const { profile, manifest, program, node = process.execPath, config = {} } = options;
   const places = placesOf(profile, manifest.name);
+  const launcher = launcherIn(places, manifest.executable);
+  checkName("a version", manifest.version);
+  const built = await readProgram(program, manifest.version);
   const [settingsText, configText] = [await readText(places.settings), await readText(places.config)];
+  const earlier = await readRecord(places);
   const settings = inFile(places.settings, () => allowPlugin(settingsText, manifest.name));
-  const settled = inFile(places.config, () => configure(configText, config));
-  const earlier = await readRecord(places.folder);
-  const manifestText = `${JSON.stringify(manifest, null, 2)}\n`;
+  const settled = inFile(places.config, () => setKeys(configText, config, earlier?.config));
 
-  const madeFolder = await makeFolder(places.programs);
-  const { name: programName, copied } = await copyProgram(program, manifest.version, places.programs);
-  const launcher = launcherScript({
-    name: manifest.name,
-    node,
-    main: join(places.programs, programName, program.main),
-    profile,
-  });
-  const wanted = { [manifest.executable]: launcher, [basename(places.manifest)]: manifestText };
-  // A file that is there before the first installation is another's.
-  const asideNow = earlier === undefined ? await setAside(places, wanted) : [];
+  const ours = [launcher, places.manifest, places.programs];
   const record: InstallRecord = {
     version: manifest.version,
-    program: programName,
-    previousProgram: earlier?.program === programName ? earlier.previousProgram : earlier?.program,
-    allow: earlier === undefined || earlier.allow === "nothing" ? settings.made : earlier.allow,
-    config: recordConfig(settled, earlier),
-    setAside: earlier?.setAside ?? (await namesAside(places, wanted)),
-    madeFolder: earlier === undefined ? madeFolder : earlier.madeFolder,
+    program: built.name,
+    previousProgram: earlier?.program === built.name ? earlier.previousProgram : earlier?.program,
+    allow: settings.made === "nothing" && earlier !== undefined ? earlier.allow : settings.made,
+    config: settled.recorded,
+    files: await findOthers(places, ours, earlier),
+    madeFolders: earlier?.madeFolders ?? (await missingFolders(places.folder)).length,
   };
-  await writeRecord(places.folder, record);
+  await sweepPlaces(places, record);
+  await writeRecord(places, record);
 
-  const programNote = `the program, ${manifest.version}`;
-  return [
-    { path: join(places.programs, programName), what: copied ? "created" : "unchanged", note: programNote },
-    ...asideNow,
+  const copy = join(places.programs, built.name);
+  const script = launcherScript({ name: manifest.name, node, main: join(copy, program.main), profile });
+  const changes: Change[] = [
+    ...(await setAside(places, places.programs, record)),
+    {
+      path: copy,
+      what: (await copyProgram(built, places.programs)) ? "created" : "unchanged",
+      note: `the program, ${manifest.version}`,
+    },
+    ...(await setAside(places, launcher, record)),
+    ...(await setAside(places, places.manifest, record)),
     ...(settled.text === undefined ? [] : [await write(places.config, settled.text, configNote(config))]),
-    await write(places.manifest, manifestText, "what the host is told of the plugin"),
-    await write(join(places.folder, manifest.executable), launcher, `the launcher, by ${node}`, 0o755),
+    await write(places.manifest, `${JSON.stringify(manifest, null, 2)}\n`, "what the host is told of the plugin"),
+    await write(launcher, script, `the launcher, by ${node}`, 0o755),
     await write(places.settings, settings.text, `"${manifest.name}" in plugins.allow`),
     ...(await removeOld(places, record)),
   ];
+  // From here on nothing of another plugin or an earlier installation is in place.
+  for (const path of ours) record.files[basename(path)] = "ours";
+  await writeRecord(places, { ...record, config: settleKeys(record.config) });
+  return changes;
 }
 
-type ConfigKeys = InstallRecord["config"]["keys"];
-
-function configure(before: string | undefined, config: { readonly [key: string]: Json }) {
-  const keys: ConfigKeys = {};
-  let text = before;
-  for (const [key, value] of Object.entries(config)) {
-    if (before === undefined) text = `${JSON.stringify(config, null, 2)}\n`;
-    else text = setMember(text as string, [], key, value);
-    keys[key] = { set: value as never, before: before === undefined ? undefined : textAt(before, [key]) };
+/** Tells a file that is another's from ours. One that is there before the first installation of that name is another's. */
+async function findOthers(places: Places, paths: readonly string[], earlier: InstallRecord | undefined) {
+  const files = { ...earlier?.files };
+  for (const path of paths) {
+    const name = basename(path);
+    if (files[name] === "ours") continue;
+    const aside = join(places.setAside, name);
+    const isAside = await isThere(aside);
+    // It would be lost if another took its place.
+    if (isAside && files[name] === undefined)
+      throw new ProfileError(
+        "invalid_file",
+        `${aside} was set aside by an installation of which there is no record: move it to where it belongs, or remove it.`,
+      );
+    files[name] = isAside || (await isThere(path)) ? "theirs" : "ours";
   }
-  return { isNew: before === undefined, text, keys };
+  return files;
 }
 
-/** What stood in the config before the first installation is what `uninstallPlugin` brings back. */
-function recordConfig({ isNew, keys }: { isNew: boolean; keys: ConfigKeys }, earlier: InstallRecord | undefined) {
-  if (earlier === undefined) return { made: isNew, keys };
-  const merged = Object.entries(keys).map(([key, { set, before }]) => {
-    const first = earlier.config.keys[key];
-    return [key, { set, before: first === undefined ? before : first.before }];
-  });
-  return { made: earlier.config.made, keys: { ...earlier.config.keys, ...Object.fromEntries(merged) } };
+/** Moves away what stands where ours is to stand: a plugin of the same name that was put there in another way. */
+async function setAside(places: Places, path: string, { files }: InstallRecord): Promise<Change[]> {
+  const aside = join(places.setAside, basename(path));
+  if (files[basename(path)] === "ours" || (await isThere(aside))) return [];
+  try {
+    await makeFolder(places.setAside);
+    await move(path, aside);
+  } catch (cause) {
+    throw unusable(path, "written", cause);
+  }
+  return [{ path, what: "set aside", note: `it is another's, and now ${aside}` }];
 }
 
 const configNote = (config: object) =>
@@ -106,44 +120,9 @@ const configNote = (config: object) =>
     .map(([key, value]) => `${JSON.stringify(key)}: ${JSON.stringify(value)}`)
     .join(", ");
 
-/** @returns the topmost folder that was not there. */
-async function makeFolder(path: string): Promise<string | undefined> {
-  try {
-    const made = await mkdir(path, { recursive: true });
-    if (made === undefined) return undefined;
-    const owner = await stat(dirname(made));
-    for (let folder = path; folder.length >= made.length; folder = dirname(folder)) await belongAs(folder, owner);
-    return made;
-  } catch (cause) {
-    throw unusable(path, "written", cause);
-  }
-}
-
-/** Moves away what stands where ours is to stand: a plugin of the same name that was put there in another way. */
-async function setAside(places: Places, wanted: Record<string, string>): Promise<Change[]> {
-  const changes: Change[] = [];
-  for (const [name, text] of Object.entries(wanted)) {
-    const path = join(places.folder, name);
-    const present = await stat(path).catch(() => undefined);
-    // A large one is no script of ours, and need not be read.
-    if (!present || (present.size < 64 * 1024 && (await readText(path).catch(() => undefined)) === text)) continue;
-    const aside = join(places.setAside, name);
-    await makeFolder(places.setAside);
-    await rename(path, aside).catch((cause) => {
-      throw unusable(path, "written", cause);
-    });
-    changes.push({ path, what: "set aside", note: `it is another's, and now ${aside}` });
-  }
-  return changes;
-}
-
-async function namesAside(places: Places, wanted: Record<string, string>): Promise<string[]> {
-  const there: string[] = await readdir(places.setAside).catch(() => []);
-  return Object.keys(wanted).filter((name) => there.includes(name));
-}
-
 async function write(path: string, text: string, note: string, mode?: number): Promise<Change> {
-  const before = await readText(path);
+  // What can't be read is one of ours, damaged: the others were read before.
+  const before = await readText(path).catch(() => "");
   if (before === text && (mode === undefined || (await hasMode(path, mode)))) return { path, what: "unchanged", note };
   await replaceFile(path, text, mode);
   return { path, what: before === undefined ? "created" : "changed", note };

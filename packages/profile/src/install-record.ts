@@ -1,8 +1,10 @@
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, rm, stat } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
 import { z } from "zod";
 import { ProfileError } from "./errors.ts";
-import { readText, replaceFile, sweep } from "./replace-file.ts";
+import type { Json } from "./json-edit.ts";
+import { BARE_NAME, type Places } from "./places.ts";
+import { isThere, makeFolder, move, readText, replaceFile, sweep, temporaryFor, unusable } from "./replace-file.ts";
 
 const recordSchema = z.object({
   version: z.string(),
@@ -13,23 +15,26 @@ const recordSchema = z.object({
   allow: z.enum(["file", "plugins", "allow", "entry", "nothing"]),
   config: z.object({
     made: z.boolean(),
-    /** By key: the value that was set, and the text that stood there before. */
-    keys: z.record(z.string(), z.object({ set: z.json(), before: z.string().optional() })),
+    keys: z.record(z.string(), z.object({ set: z.array(z.json() as z.ZodType<Json>), before: z.string().optional() })),
   }),
-  /** Files of another plugin of this name, set aside. */
-  setAside: z.array(z.string()),
-  /** The topmost folder that had to be made. */
-  madeFolder: z.string().optional(),
+  /**
+   * What is put into the plugin's folder, by name. Where `before-install` has that name, the one there is another plugin's
+   * and the one in place is ours. Where it has not, this says whose the one in place is: "theirs" is not yet moved away, or
+   * is back.
+   */
+  files: z.record(z.string().regex(BARE_NAME), z.enum(["ours", "theirs"])),
+  /** How many folders had to be made: the plugin's, `plugins`, the profile, and so on. */
+  madeFolders: z.number(),
 });
 
-/** What an installation changed in a profile, so that it can be undone. It stands in the plugin's folder, written first and removed last. */
+/**
+ * What an installation changed in a profile, so that it can be undone. It stands in the plugin's folder, is written before
+ * anything else and removed after everything else.
+ */
 export type InstallRecord = z.infer<typeof recordSchema>;
 
-const pathIn = (folder: string) => join(folder, "install.json");
-
 /** @throws ProfileError `invalid_file` if what stands there was not written here. */
-export async function readRecord(folder: string): Promise<InstallRecord | undefined> {
-  const path = pathIn(folder);
+export async function readRecord({ record: path }: Places): Promise<InstallRecord | undefined> {
   const text = await readText(path);
   if (text === undefined) return undefined;
   try {
@@ -40,10 +45,52 @@ export async function readRecord(folder: string): Promise<InstallRecord | undefi
   }
 }
 
-export const writeRecord = (folder: string, record: InstallRecord): Promise<void> =>
-  replaceFile(pathIn(folder), `${JSON.stringify(record, null, 2)}\n`);
+/** Writes the record. Folders that are not there come with it, in one step: none of ours is ever without it. */
+export async function writeRecord({ record: path, folder, config }: Places, record: InstallRecord): Promise<void> {
+  const text = `${JSON.stringify(record, null, 2)}\n`;
+  if ((await readText(path)) === text) return;
+  const top = (await missingFolders(folder)).at(-1);
+  // The record has some of the config's text, and what is private there is private here.
+  const mode = (await stat(config).catch(() => undefined))?.mode;
+  if (top === undefined) return replaceFile(path, text, mode && mode & 0o777);
+  const staged = temporaryFor(top);
+  try {
+    await makeFolder(join(staged, relative(top, folder)));
+    await replaceFile(join(staged, relative(top, path)), text);
+    await move(staged, top);
+  } catch (error) {
+    await rm(staged, { recursive: true, force: true });
+    throw unusable(path, "written", error);
+  }
+}
 
-export async function removeRecord(folder: string): Promise<void> {
-  await sweep(pathIn(folder));
-  await rm(pathIn(folder), { force: true });
+/** The record goes as it came: with the folders that were made for it and hold nothing else. */
+export async function removeRecord({ record: path, folder }: Places, { madeFolders }: InstallRecord): Promise<void> {
+  try {
+    let top: string | undefined;
+    for (let at = folder, left = madeFolders; left > 0 && (await readdir(at)).length === 1; left--) {
+      top = at;
+      at = dirname(at);
+    }
+    if (top === undefined) return await rm(path);
+    const going = temporaryFor(top);
+    await move(top, going);
+    await rm(going, { recursive: true });
+  } catch (error) {
+    throw unusable(path, "removed", error);
+  }
+}
+
+/** The folder and those above it that are not there, the topmost last. */
+export async function missingFolders(folder: string): Promise<string[]> {
+  const missing: string[] = [];
+  for (let at = folder; !(await isThere(at)); at = dirname(at)) missing.push(at);
+  return missing;
+}
+
+/** Removes what a killed process was about to put in the place of a file, or with the record, or to take away with it. */
+export async function sweepPlaces(places: Places, record: InstallRecord | undefined): Promise<void> {
+  for (const path of Object.values(places)) await sweep(path);
+  for (const name of Object.keys(record?.files ?? {})) await sweep(join(places.folder, name));
+  for (let at = dirname(places.folder); at !== dirname(at); at = dirname(at)) await sweep(at);
 }

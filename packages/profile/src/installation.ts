@@ -24,7 +24,7 @@ export async function readInstallation(profile: string, name: string): Promise<I
   const settings = await readText(places.settings);
   return {
     folder: places.folder,
-    version: (await readRecord(places.folder))?.version,
+    version: (await readRecord(places))?.version,
     manifest: await readText(places.manifest),
     allowed: inFile(places.settings, () => isAllowed(settings, name)),
   };

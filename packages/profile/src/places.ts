@@ -14,14 +14,15 @@ export interface Places {
   readonly config: string;
   readonly manifest: string;
   readonly programs: string;
+  /** What was changed, so that it can be undone. */
+  readonly record: string;
   /** Where what stood in the way was put. */
   readonly setAside: string;
 }
 
 /** @throws ProfileError `invalid_program` if the name can't be a folder's. */
 export function placesOf(profile: string, name: string): Places {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name))
-    throw new ProfileError("invalid_program", `${JSON.stringify(name)} can't be the name of a plugin's folder.`);
+  checkName("the name of a plugin's folder", name);
   const root = resolve(profile);
   const folder = join(root, "plugins", name);
   return {
@@ -30,6 +31,29 @@ export function placesOf(profile: string, name: string): Places {
     config: join(folder, "config.json"),
     manifest: join(folder, "manifest.json"),
     programs: join(folder, "program"),
+    record: join(folder, "install.json"),
     setAside: join(folder, "before-install"),
   };
+}
+
+/** @throws ProfileError `invalid_program` if the launcher can't have that name. */
+export function launcherIn(places: Places, executable: string): string {
+  checkName("the name of an executable", executable);
+  // Not every file system tells upper from lower case.
+  if (Object.values(places).includes(join(places.folder, executable.toLowerCase())))
+    throw new ProfileError(
+      "invalid_program",
+      `"${executable}" can't be the name of an executable: it is another file's.`,
+    );
+  return join(places.folder, executable);
+}
+
+/** A name that stays in its folder, on every system. */
+export const BARE_NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]*$/;
+
+/** @throws ProfileError `invalid_program` */
+export function checkName(what: string, name: string): void {
+  if (BARE_NAME.test(name)) return;
+  const remedy = "take a letter or a digit, and then letters, digits and . _ + -";
+  throw new ProfileError("invalid_program", `${JSON.stringify(name)} can't be ${what}: ${remedy}.`);
 }

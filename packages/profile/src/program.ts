@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import { ProfileError } from "./errors.ts";
-import { belongAs, unusable } from "./replace-file.ts";
+import { belongAs, makeFolder, move, unusable } from "./replace-file.ts";
 
 /** A plugin's program: built, in one folder, needing nothing but Node. */
 export interface Program {
@@ -14,33 +14,46 @@ export interface Program {
 
 type FileTree = ReadonlyMap<string, Buffer>;
 
-/**
- * Copies a program into the folder `programs`, under a name made of its version and what is in it, unless it is there
- * already, whole. A host that runs another version meanwhile is not disturbed: that stands in another folder.
- *
- * @returns the name, and whether it had to be copied.
- */
-export async function copyProgram(program: Program, version: string, programs: string) {
+/** A program as it is to be copied. */
+interface ProgramFiles {
+  /** That of its folder: the version and the beginning of the hash. */
+  readonly name: string;
+  readonly files: FileTree;
+  readonly hash: string;
+}
+
+/** @throws ProfileError `invalid_program` if the main file is not there, `io`. */
+export async function readProgram(program: Program, version: string): Promise<ProgramFiles> {
   const files = new Map(await readTree(program.folder));
   if (!files.has(program.main.split(sep).join("/")))
     throw new ProfileError("invalid_program", `${join(program.folder, program.main)} is missing: build the plugin.`);
   // Node takes the files for ES modules by this, wherever they stand.
-  files.set("package.json", Buffer.from(`${JSON.stringify({ private: true, version, type: "module" }, null, 2)}\n`));
+  const esModules = `${JSON.stringify({ private: true, version, type: "module" }, null, 2)}\n`;
+  if (!files.has("package.json")) files.set("package.json", Buffer.from(esModules));
   const hash = digest(files);
-  const name = `${version}-${hash.slice(0, 8)}`;
+  return { name: `${version}-${hash.slice(0, 8)}`, files, hash };
+}
+
+/**
+ * Copies a program into the folder `programs`, unless it is there already, whole. A host that runs another version meanwhile
+ * is not disturbed: that stands in another folder.
+ *
+ * @returns whether it had to be copied.
+ */
+export async function copyProgram({ name, files, hash }: ProgramFiles, programs: string): Promise<boolean> {
   const target = join(programs, name);
-  if ((await digestOf(target)) === hash) return { name, copied: false };
+  if ((await digestOf(target)) === hash) return false;
   const staged = join(programs, `.${name}.${randomBytes(4).toString("hex")}`);
   try {
     await writeTree(staged, files);
     // What stands there is damaged: a copy that is whole was told apart above.
     await rm(target, { recursive: true, force: true });
-    await rename(staged, target);
+    await move(staged, target);
   } catch (error) {
     await rm(staged, { recursive: true, force: true });
     throw unusable(target, "written", error);
   }
-  return { name, copied: true };
+  return true;
 }
 
 /** Removes the programs that are not to be kept. */
@@ -75,14 +88,10 @@ async function digestOf(folder: string): Promise<string | undefined> {
 }
 
 async function writeTree(folder: string, files: FileTree): Promise<void> {
-  const owner = await stat(dirname(folder));
-  await mkdir(folder, { recursive: true });
-  await belongAs(folder, owner);
   for (const [path, content] of files) {
     const file = join(folder, path);
-    await mkdir(dirname(file), { recursive: true });
-    await belongAs(dirname(file), owner);
-    await writeFile(file, content);
-    await belongAs(file, owner);
+    await makeFolder(dirname(file));
+    await writeFile(file, content, { flag: "wx", flush: true });
+    await belongAs(file, await stat(dirname(file)));
   }
 }

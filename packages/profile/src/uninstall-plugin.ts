@@ -1,20 +1,16 @@
-import { existsSync } from "node:fs";
-import { rename, rm, rmdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
+import { rm, rmdir } from "node:fs/promises";
+import { join } from "node:path";
 import { disallowPlugin } from "./allow-entry.ts";
 import type { Change } from "./change.ts";
+import { unsetKeys } from "./config-keys.ts";
 import { inFile, ProfileError } from "./errors.ts";
-import { type InstallRecord, readRecord, removeRecord } from "./install-record.ts";
-import { removeMember, setMemberText, textAt } from "./json-edit.ts";
+import { type InstallRecord, readRecord, removeRecord, sweepPlaces, writeRecord } from "./install-record.ts";
 import { type Places, placesOf } from "./places.ts";
-import { readText, replaceFile, sweep, unusable } from "./replace-file.ts";
+import { isThere, move, readText, replaceFile, unusable } from "./replace-file.ts";
 
 export interface UninstallOptions {
   readonly profile: string;
   readonly name: string;
-  /** The bare name of the launcher. */
-  readonly executable: string;
 }
 
 /**
@@ -23,9 +19,10 @@ export interface UninstallOptions {
  * @returns what was changed.
  * @throws ProfileError `not_installed` if the profile has no record of an installation; `invalid_file`, `io`.
  */
-export async function uninstallPlugin({ profile, name, executable }: UninstallOptions): Promise<Change[]> {
+export async function uninstallPlugin({ profile, name }: UninstallOptions): Promise<Change[]> {
   const places = placesOf(profile, name);
-  const record = await readRecord(places.folder);
+  const record = await readRecord(places);
+  await sweepPlaces(places, record);
   if (record === undefined)
     throw new ProfileError(
       "not_installed",
@@ -34,67 +31,58 @@ export async function uninstallPlugin({ profile, name, executable }: UninstallOp
   const settings = await readText(places.settings);
   const config = await readText(places.config);
   const settingsAfter = inFile(places.settings, () => settings && disallowPlugin(settings, name, record.allow));
-  const configAfter = inFile(places.config, () => config && withoutOurs(config, record));
+  const configAfter = inFile(places.config, () => config && unsetKeys(config, record.config));
+  const files = await withOthers(places, record);
 
-  const changes = [
-    ...(await put(places.settings, settings, settingsAfter, `without "${name}" in plugins.allow`)),
-    ...(await takeOut(places, executable, record)),
-    ...(await takeOut(places, "manifest.json", record)),
-    ...(await put(places.config, config, configAfter, "without what the installation had set")),
-    ...(await remove(places.programs, "the program")),
-  ];
-  await removeRecord(places.folder);
-  await removeEmptyFolders(places, record.madeFolder);
+  // Should this be killed, the next call has to know that what it finds may have been brought back.
+  await writeRecord(places, { ...record, files });
+  const changes = await put(places.settings, settings, settingsAfter, `without "${name}" in plugins.allow`);
+  for (const file of Object.keys(files)) changes.push(...(await takeOut(places, file, files)));
+  changes.push(...(await put(places.config, config, configAfter, "without what the installation had set")));
+  // A person may have put something else there.
+  await rmdir(places.setAside).catch(() => {});
+  await removeRecord(places, record);
   return changes;
 }
 
-/** Without the values that the installation set, as far as they are still those. */
-function withoutOurs(text: string, { config }: InstallRecord): string | undefined {
-  let rest = text;
-  for (const [key, { set, before }] of Object.entries(config.keys)) {
-    const now = textAt(rest, [key]);
-    if (now === undefined || !isDeepStrictEqual(JSON.parse(now), set)) continue;
-    rest = before === undefined ? removeMember(rest, [], key) : setMemberText(rest, [], key, before);
-  }
-  return config.made && /^\s*\{\s*\}\s*$/.test(rest) ? undefined : rest;
+/** Whose each file is once those that were set aside are back. */
+async function withOthers({ setAside }: Places, { files }: InstallRecord): Promise<InstallRecord["files"]> {
+  const after = { ...files };
+  for (const name of Object.keys(files)) if (await isThere(join(setAside, name))) after[name] = "theirs";
+  return after;
 }
 
-async function put(path: string, before: string | undefined, after: string | undefined, note: string) {
-  if (before === undefined || before === after) return [];
+async function put(
+  path: string,
+  before: string | undefined,
+  after: string | undefined,
+  note: string,
+): Promise<Change[]> {
+  if (before === after) return [];
   if (after === undefined) return remove(path, "nothing else was in it");
   await replaceFile(path, after);
-  return [{ path, what: "changed", note } satisfies Change];
+  return [{ path, what: "changed", note }];
 }
 
 /** Removes a file of ours, and brings back what stood in its place. */
-async function takeOut({ folder, setAside }: Places, name: string, record: InstallRecord): Promise<Change[]> {
+async function takeOut({ folder, setAside }: Places, name: string, files: InstallRecord["files"]): Promise<Change[]> {
   const path = join(folder, name);
   const aside = join(setAside, name);
-  if (!record.setAside.includes(name) || !existsSync(aside)) return remove(path, "");
-  await rename(aside, path).catch((cause) => {
+  const isAside = await isThere(aside);
+  // Not set aside yet, or back already.
+  if (files[name] === "theirs" && !isAside) return [];
+  const removed = await remove(path, "the installation's");
+  if (!isAside) return removed;
+  await move(aside, path).catch((cause) => {
     throw unusable(path, "written", cause);
   });
   return [{ path, what: "restored", note: "as it was before the installation" }];
 }
 
 async function remove(path: string, note: string): Promise<Change[]> {
-  await sweep(path);
-  if (!existsSync(path)) return [];
+  if (!(await isThere(path))) return [];
   await rm(path, { recursive: true, force: true }).catch((cause) => {
     throw unusable(path, "removed", cause);
   });
   return [{ path, what: "removed", note }];
-}
-
-/** The folders that were made, as far as nothing else stands in them. */
-async function removeEmptyFolders({ setAside, folder }: Places, madeFolder: string | undefined): Promise<void> {
-  const rmdirIfEmpty = (path: string) =>
-    rmdir(path).then(
-      () => true,
-      () => false,
-    );
-  await rmdirIfEmpty(setAside);
-  if (madeFolder === undefined) return;
-  for (let path = folder; path.length >= madeFolder.length; path = dirname(path))
-    if (!(await rmdirIfEmpty(path))) return;
 }
