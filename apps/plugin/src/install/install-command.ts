@@ -70,7 +70,7 @@ export async function uninstallCommand(argv: readonly string[], env: NodeJS.Proc
     );
     // First: the plugin that is gone can't be asked to do it again.
     const registrations = await removeRegistrations(dirname(launcherPath(profile)), config, env);
-    const changes = await uninstallPlugin({ profile, name: PLUGIN_NAME, executable: EXECUTABLE_NAME });
+    const changes = await uninstallPlugin({ profile, name: PLUGIN_NAME });
     print(`${PLUGIN_NAME} is out of ${profile}\n\n${table(profile, changes)}\n`);
     await rm(cacheFolder(), { recursive: true, force: true }).catch(() => {});
     for (const line of registrations) print(`${line}\n`);
