@@ -43,6 +43,7 @@ const CODES: Record<string, [RolloutErrorCode, string]> = {
   ENOENT: ["not-found", "it does not exist"],
   ENOTDIR: ["not-found", "a part of its path is not a directory"],
   EISDIR: ["not-a-file", "it is a directory; name a rollout file"],
+  ENXIO: ["not-a-file", "it is a socket; name a rollout file"],
   EACCES: ["not-permitted", "this user may not; check the permissions of the file and its directory"],
   EPERM: ["not-permitted", "this user may not; check the permissions of the file and its directory"],
   EROFS: ["not-permitted", "its file system is read-only"],

@@ -59,8 +59,13 @@ export async function historyChain(
 export async function readSessionMeta(
   rollout: Pick<OpenRollout, "path" | "size"> & { readonly file: ReadableFile },
 ): Promise<SessionMeta | undefined> {
-  for await (const split of splitLines(chunksOf(rollout.file, rollout.path, 0, rollout.size, HEAD_BYTES))) {
-    const entry = toRolloutEntry(rollout.path, split);
+  return sessionMetaIn(rollout.path, chunksOf(rollout.file, rollout.path, 0, rollout.size, HEAD_BYTES));
+}
+
+/** The same of a file that is read as a stream, and no further than its first line. */
+export async function sessionMetaIn(path: string, chunks: AsyncIterable<Uint8Array>): Promise<SessionMeta | undefined> {
+  for await (const split of splitLines(chunks)) {
+    const entry = toRolloutEntry(path, split);
     if (entry?.kind === "line") return entry.line.type === "session_meta" ? entry.line.payload : undefined;
   }
   return undefined;
