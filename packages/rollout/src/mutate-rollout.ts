@@ -124,7 +124,7 @@ export async function mutateWith(
   };
 }
 
-/** Codex drops a line that has half of a surrogate pair in it (0.169), and the model sees the call as aborted: the half goes. */
+/** Codex drops a line that has half of a surrogate pair in it (0.135, 0.169), and the model sees the call as aborted: the half goes. */
 const wellFormed = (edit: CallEdit): CallEdit => ({
   ...edit,
   ...(edit.output !== undefined && { output: edit.output.toWellFormed() }),

@@ -22,7 +22,7 @@ export async function headInStateDatabase(codexHome: string, threadId: string): 
       }
     };
     // Who only reads leaves a `-wal` and a `-shm` behind that were not there, unless SQLite is told that nobody writes. So it is while
-    // there is no `-wal`: codex (0.135 to 0.169) writes there first, and removes it when it ends.
+    // there is no `-wal`: codex has one for as long as it has the index open (0.135, 0.169).
     const isAtRest = () => !existsSync(`${path}-wal`);
     if (isAtRest()) {
       const url = pathToFileURL(path);
