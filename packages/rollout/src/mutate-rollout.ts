@@ -127,8 +127,8 @@ export async function mutateWith(
 /** Codex drops a line that has half of a surrogate pair in it (0.135, 0.169), and the model sees the call as aborted: the half goes. */
 const wellFormed = (edit: CallEdit): CallEdit => ({
   ...edit,
-  ...(edit.output !== undefined && { output: edit.output.toWellFormed() }),
-  ...(edit.arguments !== undefined && { arguments: edit.arguments.toWellFormed() }),
+  output: edit.output?.toWellFormed(),
+  arguments: edit.arguments?.toWellFormed(),
 });
 
 /** Undefined if there is no such file. */

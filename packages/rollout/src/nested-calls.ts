@@ -57,7 +57,7 @@ const keyOf = (text: string) =>
 
 /**
  * Plans the edits of calls that the scripts of one turn made. Reads each of the turn's records and outputs once or a few times, however
- * many calls are edited. Holds the lines that are edited, and of the others one at a time.
+ * many calls are edited. Holds the lines that are edited and the results that are looked for, and of the other lines one at a time.
  */
 export class NestedCallPlanner {
   readonly #turn: ScriptTurn;
