@@ -122,6 +122,24 @@ it("what was left in the day's folder is found from the archive, where sessions 
   expect(await readFile(archived, "utf8")).toContain("public");
 });
 
+it("a fork is found that codex compresses while it is looked for", async () => {
+  await using home = await homeWithParent();
+  const names = [FORK, FORK.replace("01a1fb16", "01a1fb17")].map((id) => join(home.day, nameOf(id)));
+  for (const name of names) await writeFile(name, "");
+  const files = {
+    ...nodeFiles,
+    open: async (...args: Parameters<typeof nodeFiles.open>) => {
+      const other = names.find((name) => name !== args[0]);
+      if (names.includes(args[0]) && other !== undefined) {
+        await rm(other, { force: true });
+        await writeFile(`${other}.zst`, zstdCompressSync(forkOf(PARENT)));
+      }
+      return nodeFiles.open(...args);
+    },
+  };
+  expect(await mutateWith(files, home.path, light)).toMatchObject({ skipped: [{ reason: "other-thread" }] });
+});
+
 describe("another file of the home", () => {
   it("is passed over if it is no rollout", async () => {
     await using home = await homeWithParent();

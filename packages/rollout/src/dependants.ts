@@ -1,7 +1,7 @@
 import { basename, dirname, join } from "node:path";
 import { asRolloutError, isErrno, RolloutError } from "./errors.ts";
 import { type Files, sameFile } from "./files.ts";
-import { dayOf, daysBackward, list } from "./find-rollout.ts";
+import { dayOf, daysBackward, existing, list } from "./find-rollout.ts";
 import { readSessionMeta, sessionMetaIn } from "./history-chain.ts";
 import { unpack } from "./open-rollout.ts";
 import type { SessionMeta } from "./rollout-line.ts";
@@ -31,7 +31,7 @@ const NEWLINE = 0x0a;
  * a recent line that is a handful of names; none of them is opened whose id tells that it is older.
  *
  * What has a rollout's name and is none (a folder, a pipe, a link to nothing, a damaged file) is passed over: codex can't go on with it
- * either. One that only this user can't read is an error, since its thread might be shown the edited line.
+ * either. One that this user may not read is an error, since its thread may show the line that is to be edited.
  *
  * @param since When the first line in question was written, in milliseconds since 1970; `undefined` if that is not known.
  * @throws RolloutError that names the file that could not be looked into.
@@ -71,7 +71,9 @@ export async function findDependants(
 }
 
 /** Where in the wanted rollout a file's history goes on from, if it does. */
-async function baseIn(files: Files, path: string, rolloutId: string): Promise<SessionMeta["history_base"]> {
+async function baseIn(files: Files, listed: string, rolloutId: string): Promise<SessionMeta["history_base"]> {
+  // Codex may have compressed it, or brought it back, since it was listed.
+  const path = existing(listed) ?? listed;
   try {
     if (!(await files.stat(path))?.isFile()) return undefined;
     const base = (await metaNaming(files, path, rolloutId))?.history_base;

@@ -25,17 +25,32 @@ const OUTPUT_CUT = /…\d+ (?:chars|tokens) truncated…/;
 const escaped = (text: string, times: number): string =>
   times === 0 ? text : escaped(JSON.stringify(text).slice(1, -1), times - 1);
 
-/** For as long as a result is looked for, which may be in the outputs of many scripts. */
-const forms = new WeakMap<ResultText, readonly string[]>();
+/** A result as a script may have passed it on. */
+interface Form {
+  readonly whole: string;
+  /** What is left of it where codex cut its record; the whole where it did not. */
+  readonly head: string;
+  readonly tail: string;
+  readonly isCut: boolean;
+}
+
+/** Kept for as long as a result is looked for, which may be in the outputs of many scripts. */
+const forms = new WeakMap<ResultText, readonly Form[]>();
 
 /** By how often it is escaped; up to where that makes no difference any more. */
-function formsOf(result: ResultText): readonly string[] {
-  let all = forms.get(result);
-  if (all === undefined) {
-    all = [...new Set(ESCAPES.map((times) => escaped(result.text, times)))];
-    forms.set(result, all);
-  }
-  return all;
+function formsOf(result: ResultText): readonly Form[] {
+  const known = forms.get(result);
+  if (known !== undefined) return known;
+  const { text } = result;
+  const cut = RECORD_CUT.exec(text);
+  const made = [...new Set(ESCAPES.map((times) => escaped(text, times)))].map((whole, times) => ({
+    whole,
+    head: cut === null ? whole : escaped(cut[1] ?? "", times),
+    tail: cut === null ? whole : escaped(cut[2] ?? "", times),
+    isCut: cut !== null,
+  }));
+  forms.set(result, made);
+  return made;
 }
 
 /**
@@ -52,11 +67,13 @@ export function replacePassedOn(
   // The longest first: a shorter one may be part of it.
   for (const result of [...results].sort((a, b) => b.text.length - a.text.length)) {
     if (result.text.trim() === "") continue;
-    for (const [times, wanted] of formsOf(result).entries()) {
-      const form = (text: string) => escaped(text, times);
-      const insert = form(result.isJson && current !== result.text ? JSON.stringify(replacement) : replacement);
-      const whole = replaceWhole(current, wanted, insert);
-      current = replaceCut(whole ?? current, result.text, form, insert, whole !== undefined) ?? whole ?? current;
+    for (const [times, form] of formsOf(result).entries()) {
+      const insert = escaped(
+        result.isJson && current !== result.text ? JSON.stringify(replacement) : replacement,
+        times,
+      );
+      const whole = replaceWhole(current, form.whole, insert);
+      current = replaceCut(whole ?? current, form, insert, whole !== undefined) ?? whole ?? current;
     }
   }
   return current === output ? undefined : current;
@@ -83,23 +100,16 @@ const standsAlone = (text: string, at: number) => at < 0 || at >= text.length ||
  *
  * @param isCopy It was found whole too: the cut went through it only if it begins once more before the cut.
  */
-function replaceCut(
-  text: string,
-  record: string,
-  form: (text: string) => string,
-  insert: string,
-  isCopy: boolean,
-): string | undefined {
-  const recordCut = RECORD_CUT.exec(record);
+function replaceCut(text: string, form: Form, insert: string, isCopy: boolean): string | undefined {
   const cut = OUTPUT_CUT.exec(text);
-  if (cut === null || record.length < SEED_LENGTH) return undefined;
+  if (cut === null) return undefined;
   const before = text.slice(0, cut.index);
   const behind = text.slice(cut.index + cut[0].length);
-  const head = overlap(before, form(recordCut?.[1] ?? record));
-  const tail = overlap(form(recordCut?.[2] ?? record), behind);
+  const head = overlap(before, form.head);
+  const tail = overlap(form.tail, behind);
   if (head === 0 && (tail === 0 || isCopy)) return undefined;
   // Where the record itself is cut, what stands behind the output's cut may be a part of the result that it doesn't hold.
-  if (tail === 0 && recordCut !== null) return undefined;
+  if (tail === 0 && form.isCut) return undefined;
   return (head === 0 ? before + cut[0] : before.slice(0, -head)) + insert + behind.slice(tail);
 }
 
@@ -107,7 +117,8 @@ function replaceCut(
  * The length of the longest end of one text that another begins with; 0 if it is shorter than a seed.
  *
  * The longest, since of a result that repeats itself, such as equal lines of a log, a shorter one fits too, and would leave the rest.
- * Where such a result is followed by more of the same text, that goes with it: too much of what is to be forgotten, never another's.
+ * Where such a result is followed by more of the same text, that goes with it: rather too much of one text than too little. What
+ * differs from the result stays.
  */
 function overlap(ending: string, beginning: string): number {
   if (beginning.length < SEED_LENGTH || !ending.includes(beginning.slice(0, SEED_LENGTH))) return 0;
