@@ -1,6 +1,6 @@
 import type { BigIntStats } from "node:fs";
 import { dirname } from "node:path";
-import { RolloutError } from "./errors.ts";
+import { isErrno, RolloutError } from "./errors.ts";
 import { type Files, type OpenFile, sameFile } from "./files.ts";
 import { type PatchedLine, writeJournal, writePatches } from "./journal.ts";
 import { sidecar } from "./sidecar.ts";
@@ -83,9 +83,12 @@ export async function writeGrown(
 }
 
 /**
- * Puts a new file in the old one's place, unless that has changed meanwhile: then nothing is done.
+ * Puts a new file in its place, unless the one it was made from has changed meanwhile: then nothing is done.
  *
+ * @param path The file it was made from. @param target Its place: that file's, or one where no file must be, since codex may have
+ * put one there meanwhile that it writes to.
  * @param old The file it was made from, as it was then.
+ * @throws RolloutError `replaced`
  */
 export async function putInPlace(
   files: Files,
@@ -95,12 +98,16 @@ export async function putInPlace(
   old: BigIntStats,
 ): Promise<void> {
   const now = await files.stat(path);
-  if (now === undefined || !sameFile(old, now) || now.size !== old.size || now.mtimeNs !== old.mtimeNs) {
-    await files.unlink(staged);
+  if (now === undefined || !sameFile(old, now) || now.size !== old.size || now.mtimeNs !== old.mtimeNs)
     throw replaced(path);
-  }
   await files.copyOwner(old, staged);
-  await files.rename(staged, target);
+  if (target === path) await files.rename(staged, target);
+  else {
+    await files.link(staged, target).catch((error) => {
+      throw isErrno(error, "EEXIST") ? replaced(target) : error;
+    });
+    await files.unlink(staged);
+  }
   await files.syncDirectory(dirname(target));
 }
 

@@ -15,6 +15,7 @@ const answers = {
   b: text("SECRET-B and some more of it"),
   short: text("ok"),
   long: text(long),
+  log: text("an equal line of SECRET-LOG\n".repeat(20_000)),
   structured: {
     content: [{ type: "text", text: "SECRET-S" }],
     structuredContent: { deep: "SECRET-STRUCTURED", list: [1, 2, 3] },
@@ -89,6 +90,7 @@ describe.each(testedCodexes().filter(hasCodeMode))("nested calls in code mode of
     const { made, path, ids } = await ran(codex, [
       `text("before " + ${recall("long")}.content[0].text + " after")`,
       `text(JSON.stringify(${recall("long")}))`,
+      `text("before " + ${recall("log")}.content[0].text + " after")`,
     ]);
     await using _ = made;
     expect(await mutateRollout(path, ids.map(consumeLight))).toMatchObject({
@@ -97,8 +99,9 @@ describe.each(testedCodexes().filter(hasCodeMode))("nested calls in code mode of
       skipped: [],
     });
     const shown = (await view(made)) + (await view(made, "call_outer1"));
-    expect(shown).toContain("before ...(consumed) after");
-    expect(shown).not.toContain("SECRET-LONG");
+    const shownLog = await view(made, "call_outer2");
+    for (const one of [shown, shownLog]) expect(one).toContain("before ...(consumed) after");
+    expect(shown + shownLog).not.toContain("SECRET");
   });
 
   it("go with the whole output once all are consumed, where the script changed one beyond finding", async () => {

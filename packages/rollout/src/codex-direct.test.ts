@@ -247,6 +247,14 @@ describe("where codex puts a rollout", () => {
     },
   );
 
+  it.each(testedCodexes())("codex $version takes a text that was cut through a character", async (codex) => {
+    await using made = await thread(codex);
+    const output = "a summary \ud83d";
+    await mutateRollout(await made.rollout(), [{ callId: "call_text", output }]);
+    await made.turn([say("done")]);
+    expect(made.model.lastRequest.outputsOf("call_text")).toEqual(["a summary \ufffd"]);
+  });
+
   it.each(testedCodexes())("mutates a thread of codex $version that the newest went on with", async (codex) => {
     await using made = await thread(codex);
     made.codex = newestCodex;

@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, readFile, utimes, writeFile } from "node:fs/promises";
+import { readdir, readFile, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { nodeFiles } from "./files.ts";
 import { consumeHeavy, consumeLight, mutateRollout, RolloutError, readRollout } from "./index.ts";
 import { acquireLock } from "./mutation-lock.ts";
@@ -115,13 +115,63 @@ describe("a lock that was left behind", () => {
     expect(JSON.parse(await readFile(path, "utf8"))).toMatchObject({ pid: process.pid });
   });
 
-  it("from another machine or container is believed as long as it is touched", async () => {
-    for (const holder of [{ host: "elsewhere" }, { namespace: "pid:[1]" }]) {
+  it("of a process that has ended and that nobody has waited for is taken over", async () => {
+    const parent = spawn("sh", ["-c", "sleep 0.01 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+    onTestFinished(() => void parent.kill());
+    const pid = Number(String((await once(parent.stdout, "data"))[0]));
+    const stat = await readFile(`/proc/${pid}/stat`, "latin1");
+    const path = await leave("zombie.lock", { pid, started: stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] });
+    await expect.poll(() => readFile(`/proc/${pid}/stat`, "latin1")).toContain(") Z ");
+    await using _lock = await acquireLock(nodeFiles, path, wait);
+  });
+
+  it("from another machine or container, or of a number without a time, is believed as long as it is touched", async () => {
+    for (const holder of [{ host: "elsewhere" }, { namespace: "pid:[1]" }, { started: "" }]) {
       const path = await leave("far.lock", holder);
       await expect(acquireLock(nodeFiles, path, wait)).rejects.toThrow("is changing this rollout");
       await leave("far.lock", holder, 120_000);
       await using _lock = await acquireLock(nodeFiles, path, wait);
     }
+  });
+
+  it("that leads nowhere keeps nobody for ever, nor from its other work", async () => {
+    const path = join(folder.path, "dangling.lock");
+    await symlink(join(folder.path, "nowhere"), path);
+    for (const waitMs of [0, 50]) {
+      const error = await acquireLock(nodeFiles, path, { waitMs }).catch((caught: unknown) => caught);
+      expect(error).toMatchObject({
+        code: "busy",
+        message: expect.stringContaining(`the lock ${path} can't be taken`),
+      });
+    }
+    const signal = AbortSignal.timeout(20);
+    await expect(acquireLock(nodeFiles, path, { waitMs: 60_000, signal })).rejects.toThrow("aborted");
+  });
+
+  it("is not left on a full disk", async () => {
+    const path = join(folder.path, "full.lock");
+    const full = {
+      ...nodeFiles,
+      writeSmall: async (draft: string) => {
+        await writeFile(draft, "");
+        throw Object.assign(new Error("full"), { code: "ENOSPC" });
+      },
+    };
+    await expect(acquireLock(full, path, wait)).rejects.toThrow("full");
+    expect((await readdir(folder.path)).filter((name) => name.startsWith("full"))).toEqual([]);
+  });
+
+  it("is had at once if it was given back in that moment", async () => {
+    const path = join(folder.path, "given.lock");
+    const other = await acquireLock(nodeFiles, path, wait);
+    const files = {
+      ...nodeFiles,
+      readSmall: async (name: string) => {
+        await other[Symbol.asyncDispose]();
+        return nodeFiles.readSmall(name);
+      },
+    };
+    await using _lock = await acquireLock(files, path, wait);
   });
 
   it("is taken over by one of many", async () => {

@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { nodeFiles } from "./files.ts";
 import { consumeHeavy, type MutationReport, mutateRollout, RolloutError, recoverRollout } from "./index.ts";
 import { mutateWith } from "./mutate-rollout.ts";
 import { recoverWith } from "./recover-rollout.ts";
@@ -232,6 +233,39 @@ describe("a compressed rollout", () => {
       expect(content.length).toBe(old.length);
       expect(content.includes("secret")).toBe(false);
     }
+  });
+});
+
+describe("a compressed rollout that codex brings back meanwhile", () => {
+  it("keeps what codex wrote to it", async () => {
+    const plain = await fresh();
+    const packed = `${plain}.zst`;
+    await writeFile(packed, zstdCompressSync(old));
+    await rm(plain);
+    const codexs = Buffer.concat([old, Buffer.from("a line of the turn that runs\n")]);
+    const files = {
+      ...nodeFiles,
+      // The last look at the compressed file was before this.
+      copyOwner: async (...args: Parameters<typeof nodeFiles.copyOwner>) => {
+        await writeFile(plain, codexs);
+        return nodeFiles.copyOwner(...args);
+      },
+    };
+    await expect(mutateWith(files, packed, inPlace)).rejects.toMatchObject({ code: "replaced", path: plain });
+    expect((await readFile(plain)).equals(codexs)).toBe(true);
+    await rm(packed);
+    expect(await readdir(dirname(plain))).toEqual([basename(plain)]);
+  });
+
+  it("is mutated as the plain file that it has become when the lock is free", async () => {
+    const plain = await fresh();
+    const packed = `${plain}.zst`;
+    await writeFile(packed, zstdCompressSync(old));
+    await rm(plain);
+    expect(await Promise.all([mutateRollout(packed, inPlace), mutateRollout(packed, inPlace)])).toMatchObject([
+      { mode: "in-place" },
+      { mode: "unchanged", skipped: [] },
+    ]);
   });
 });
 

@@ -1,9 +1,10 @@
 import { basename, dirname, join } from "node:path";
-import { codexHomeOf } from "./codex-home.ts";
-import type { Files } from "./files.ts";
-import { dayOf, daysBackward, list } from "./find-rollout.ts";
-import { readSessionMeta } from "./history-chain.ts";
-import { openRollout } from "./open-rollout.ts";
+import { asRolloutError, isErrno, RolloutError } from "./errors.ts";
+import { type Files, sameFile } from "./files.ts";
+import { dayOf, daysBackward, existing, list } from "./find-rollout.ts";
+import { readSessionMeta, sessionMetaIn } from "./history-chain.ts";
+import { unpack } from "./open-rollout.ts";
+import type { SessionMeta } from "./rollout-line.ts";
 import { parseRolloutName, uuidTime } from "./rollout-name.ts";
 
 /** Another file whose history goes on from a part of this one. */
@@ -19,6 +20,8 @@ const SLACK_MS = 60_000;
 const DAY_MS = 86_400_000;
 /** A `session_meta` with its base instructions is some 20 KB. */
 const HEAD_BYTES = 128 * 1024;
+/** What codex can't read either: a link that leads nowhere or in a circle. */
+const NOTHING = ["ENOENT", "ENOTDIR", "ELOOP"];
 const NEWLINE = 0x0a;
 
 /**
@@ -27,12 +30,20 @@ const NEWLINE = 0x0a;
  * A file goes on only from what was there when it was made, so only files made after a line was written can show that line. For
  * a recent line that is a handful of names; none of them is opened whose id tells that it is older.
  *
+ * What has a rollout's name and is none (a folder, a pipe, a link to nothing, a damaged file) is passed over: codex can't go on with it
+ * either. One that this user may not read is an error, since its thread may show the line that is to be edited.
+ *
  * @param since When the first line in question was written, in milliseconds since 1970; `undefined` if that is not known.
+ * @throws RolloutError that names the file that could not be looked into.
  */
-export async function findDependants(path: string, since: number | undefined, files: Files): Promise<Dependant[]> {
-  const home = codexHomeOf(path);
+export async function findDependants(
+  files: Files,
+  codexHome: string | undefined,
+  path: string,
+  since: number | undefined,
+): Promise<Dependant[]> {
   const self = parseRolloutName(basename(path));
-  if (home === undefined || self === undefined) return [];
+  if (codexHome === undefined || self === undefined) return [];
   const from = (since ?? 0) - SLACK_MS;
   const dependants: Dependant[] = [];
   const look = async (folder: string) => {
@@ -41,40 +52,50 @@ export async function findDependants(path: string, since: number | undefined, fi
       if (name === undefined || name.rolloutId === self.rolloutId) continue;
       if ((uuidTime(name.rolloutId) ?? Number.POSITIVE_INFINITY) < from) continue;
       const candidate = join(folder, file);
-      if (!name.compressed && !(await headHolds(files, candidate, self.rolloutId))) continue;
-      const base = await historyBaseOf(candidate);
-      if (base?.rolloutId === self.rolloutId)
-        dependants.push({ path: candidate, threadId: name.threadId, end: base.end });
+      const base = await baseIn(files, candidate, self.rolloutId);
+      if (base) dependants.push({ path: candidate, threadId: name.threadId, end: base.end_byte_offset });
     }
   };
   // Codex names the directories by a local date, whatever the time zone was.
   const firstDay = from > DAY_MS ? dayOf(from - DAY_MS) : "";
-  for (const day of daysBackward(join(home, "sessions"))) {
+  const sessions = join(codexHome, "sessions");
+  for (const day of daysBackward(sessions)) {
     if (day < firstDay) break;
-    await look(join(home, "sessions", day));
+    await look(join(sessions, day));
   }
-  const archive = join(home, "archived_sessions");
-  const changed = await files.stat(archive);
-  if (dirname(path) === archive || (changed !== undefined && Number(changed.mtimeMs) >= from)) await look(archive);
+  const archive = join(codexHome, "archived_sessions");
+  const stat = await files.stat(archive);
+  if (stat !== undefined && (Number(stat.mtimeMs) >= from || sameFile(stat, await files.stat(dirname(path)))))
+    await look(archive);
   return dependants;
 }
 
-/** True if the first line may hold the text: most rollouts are ruled out by one read. */
-async function headHolds(files: Files, path: string, text: string): Promise<boolean> {
+/** Where in the wanted rollout a file's history goes on from, if it does. */
+async function baseIn(files: Files, listed: string, rolloutId: string): Promise<SessionMeta["history_base"]> {
+  // Codex may have compressed it, or brought it back, since it was listed.
+  const path = existing(listed) ?? listed;
+  try {
+    if (!(await files.stat(path))?.isFile()) return undefined;
+    const base = (await metaNaming(files, path, rolloutId))?.history_base;
+    return base?.thread_id === rolloutId ? base : undefined;
+  } catch (error) {
+    if (isErrno(error, ...NOTHING) || (RolloutError.isInstance(error) && error.code === "damaged")) return undefined;
+    throw asRolloutError(error, path, "look for forks in");
+  }
+}
+
+/** A file's head, if it may name the rollout: most files are ruled out by one read. */
+async function metaNaming(files: Files, path: string, rolloutId: string): Promise<SessionMeta | undefined> {
+  if (path.endsWith(".zst")) return sessionMetaIn(path, unpack(path));
   const file = await files.open(path, "r");
   try {
     const buffer = Buffer.allocUnsafe(HEAD_BYTES);
     const { bytesRead } = await file.read(buffer, 0, HEAD_BYTES, 0);
     const head = buffer.subarray(0, bytesRead);
     const newline = head.indexOf(NEWLINE);
-    return newline === -1 || head.subarray(0, newline).includes(text);
+    if (newline !== -1 && !head.subarray(0, newline).includes(rolloutId)) return undefined;
+    return await readSessionMeta({ path, file, size: Number((await file.stat()).size) });
   } finally {
     await file.close();
   }
-}
-
-async function historyBaseOf(path: string): Promise<{ rolloutId: string; end: number } | undefined> {
-  await using rollout = await openRollout(path);
-  const base = (await readSessionMeta(rollout))?.history_base;
-  return base ? { rolloutId: base.thread_id, end: base.end_byte_offset } : undefined;
 }

@@ -104,8 +104,9 @@ function replaceArguments(
 function isJsonObject(text: string): boolean {
   try {
     const value: unknown = JSON.parse(text);
-    // A newline would end the line.
-    return typeof value === "object" && value !== null && !Array.isArray(value) && !/[\r\n]/.test(text);
+    // A newline would end the line, and for an escaped half of a surrogate pair codex would drop it (0.135, 0.169).
+    const isUsable = !/[\r\n]/.test(text) && !/(?<!\\)(\\\\)*\\ud[89a-f]/i.test(JSON.stringify(value));
+    return typeof value === "object" && value !== null && !Array.isArray(value) && isUsable;
   } catch {
     return false;
   }

@@ -1,9 +1,9 @@
 /**
  * - `not-found`: there is no such file, or a file that a thread's history goes on in is gone.
- * - `not-a-file`: a directory or a device.
+ * - `not-a-file`: a directory, a pipe or a device.
  * - `not-permitted`: this user may not read or change it, or the file system is read-only.
  * - `no-space`: the disk is full, or a quota or size limit is reached.
- * - `busy`: another mutation of the same rollout is under way.
+ * - `busy`: another mutation of the same rollout is under way, or codex writes to its index.
  * - `replaced`: the file was replaced, shortened or removed while it was being worked on.
  * - `damaged`: the content is not what it must be, such as a compressed rollout that can't be decompressed.
  * - `io`: any other failure of the file system; see `cause`.
@@ -43,6 +43,7 @@ const CODES: Record<string, [RolloutErrorCode, string]> = {
   ENOENT: ["not-found", "it does not exist"],
   ENOTDIR: ["not-found", "a part of its path is not a directory"],
   EISDIR: ["not-a-file", "it is a directory; name a rollout file"],
+  ENXIO: ["not-a-file", "it is a socket; name a rollout file"],
   EACCES: ["not-permitted", "this user may not; check the permissions of the file and its directory"],
   EPERM: ["not-permitted", "this user may not; check the permissions of the file and its directory"],
   EROFS: ["not-permitted", "its file system is read-only"],

@@ -1,9 +1,9 @@
 import { type FSWatcher, watch } from "node:fs";
-import { open, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type LineLimit, LineSplitter } from "@plexum/jsonl";
 import { asRolloutError, isErrno, RolloutError } from "./errors.ts";
-import { chunksOf } from "./open-rollout.ts";
+import { chunksOf, openToRead } from "./open-rollout.ts";
 import { recoverBeforeReading } from "./recover-rollout.ts";
 import { type RolloutEntry, toRolloutEntry } from "./rollout-entry.ts";
 
@@ -37,7 +37,7 @@ export async function* followRollout(
     const change = changes.next();
     const isLast = signal?.aborted ?? false;
     try {
-      await using file = await open(path, "r");
+      await using file = await openToRead(path);
       const { size, ino, dev } = await file.stat({ bigint: true });
       const end = Number(size);
       followed ??= { ino, dev };

@@ -55,13 +55,19 @@ export async function historyChain(
   return segments;
 }
 
-/** The file's first line, if it is a `session_meta` as it must be. */
+/** The file's first line that is not blank, if it is a `session_meta`: otherwise codex does not take the file (0.135, 0.169). */
 export async function readSessionMeta(
   rollout: Pick<OpenRollout, "path" | "size"> & { readonly file: ReadableFile },
 ): Promise<SessionMeta | undefined> {
-  for await (const split of splitLines(chunksOf(rollout.file, rollout.path, 0, rollout.size, HEAD_BYTES))) {
-    const entry = toRolloutEntry(rollout.path, split);
-    if (entry?.kind === "line") return entry.line.type === "session_meta" ? entry.line.payload : undefined;
+  return sessionMetaIn(rollout.path, chunksOf(rollout.file, rollout.path, 0, rollout.size, HEAD_BYTES));
+}
+
+/** The same of a file that is read as a stream, and no further than its first line. */
+export async function sessionMetaIn(path: string, chunks: AsyncIterable<Uint8Array>): Promise<SessionMeta | undefined> {
+  for await (const split of splitLines(chunks)) {
+    const entry = toRolloutEntry(path, split);
+    if (entry !== undefined)
+      return entry.kind === "line" && entry.line.type === "session_meta" ? entry.line.payload : undefined;
   }
   return undefined;
 }

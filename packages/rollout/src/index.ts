@@ -22,7 +22,7 @@ export type {
   TokenUsageRecord,
   TurnContext,
 } from "./rollout-line.ts";
-export { isThreadId, parseRolloutName, type RolloutName } from "./rollout-name.ts";
+export { parseRolloutName, type RolloutName } from "./rollout-name.ts";
 export { readThreadUsage, type ThreadUsage } from "./thread-usage.ts";
 export type { ToolCall, ToolCallKind, ToolOutput } from "./tool-call.ts";
 export { type ToolCallEvent, ToolCallPairer } from "./tool-call-pairer.ts";

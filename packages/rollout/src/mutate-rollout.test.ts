@@ -232,6 +232,27 @@ describe("what is edited", () => {
     expect(await readFile(path, "utf8")).not.toContain("the first");
   });
 
+  it("has no half of a surrogate pair, for which codex would drop the line", async () => {
+    const call = { type: "function_call", call_id: "c", arguments: '{"a":"some longer text"}' };
+    const search = { type: "tool_search_call", call_id: "s", arguments: { query: "some longer text" } };
+    const output = { type: "function_call_output", call_id: "c", output: "an output with room" };
+    const path = await rollout(`${[call, search, output].map((one) => line(one)).join("\n")}\n`);
+    const half = "cut: \ud83d";
+    const edits = [
+      { callId: "c", output: half, arguments: half },
+      { callId: "s", arguments: '{"query":"\\ud83d"}' },
+    ];
+    expect(await mutateRollout(path, edits)).toMatchObject({ mode: "in-place", touched: ["c", "s"] });
+    const payloads = (await readFile(path, "utf8"))
+      .trim()
+      .split("\n")
+      .map((text) => JSON.parse(text).payload);
+    expect(payloads[0].arguments).toBe("cut: \ufffd");
+    expect(payloads[1].arguments).toEqual({});
+    expect(payloads[2].output).toBe("cut: \ufffd");
+    expect(await mutateRollout(path, edits)).toMatchObject({ mode: "unchanged", touched: ["c", "s"] });
+  });
+
   it("is not a line longer than allowed", async () => {
     const path = await rollout(sampleRollout(sampleCalls(2, 5_000)));
     const before = await readFile(path);

@@ -2,7 +2,7 @@ import type { BigIntStats } from "node:fs";
 import { basename } from "node:path";
 import { type GrownLine, patchInPlace, putInPlace, writeGrown } from "./apply-mutation.ts";
 import type { CallEdit } from "./call-edit.ts";
-import { codexHomeOf } from "./codex-home.ts";
+import { codexHomeOf, resolvedPath } from "./codex-home.ts";
 import { type Dependant, findDependants } from "./dependants.ts";
 import { topLevel } from "./edit-line.ts";
 import { asRolloutError, RolloutError } from "./errors.ts";
@@ -15,9 +15,9 @@ import { lastMember, stringAt } from "./json-scan.ts";
 import { acquireLock } from "./mutation-lock.ts";
 import type { MutationPlan } from "./mutation-plan.ts";
 import type { MutationReport } from "./mutation-report.ts";
-import { decompressInto } from "./open-rollout.ts";
+import { unpack } from "./open-rollout.ts";
 import { planMutation } from "./plan-mutation.ts";
-import { DEFAULT_WAIT_MS, recoverLocked, resolvedPath } from "./recover-rollout.ts";
+import { DEFAULT_WAIT_MS, recoverLocked } from "./recover-rollout.ts";
 import { fitLine, type PlannedLine } from "./replacement.ts";
 import type { SessionMeta } from "./rollout-line.ts";
 import { parseRolloutName } from "./rollout-name.ts";
@@ -38,9 +38,9 @@ export interface MutateRolloutOptions {
   readonly repeatedIds?: boolean;
   /** By `exec-<uuid>`: the id of the outer response item (`ctc_…`), as `_meta.itemId` tells an MCP server. Where it is missing, the order of the lines tells. */
   readonly nestedCalls?: ReadonlyMap<string, string>;
-  /** Where forks and parents are looked for. Default: the home that the file stands in. */
+  /** Where forks and parents are looked for. Default: the home that the file stands in, by its path as given, else by where links lead. */
   readonly codexHome?: string;
-  /** How long to wait for another mutation of the same file, in milliseconds. Default 5,000. */
+  /** How long to wait for another mutation of the same file, and for codex to let go of its index, in milliseconds. Default 5,000. */
   readonly waitMs?: number;
   /** A longer line is not edited. In bytes; default 64 MiB. */
   readonly maxLineBytes?: number;
@@ -71,6 +71,7 @@ export function mutateRollout(
 interface Mutation extends MutateRolloutOptions {
   readonly files: Files;
   readonly wanted: Map<string, CallEdit>;
+  readonly codexHome: string | undefined;
   /** The thread that was asked for. */
   threadId: string | undefined;
 }
@@ -90,11 +91,13 @@ export async function mutateWith(
   options: MutateRolloutOptions = {},
 ): Promise<MutationReport> {
   const wanted = new Map<string, CallEdit>();
-  for (const edit of edits) wanted.set(edit.callId, edit);
+  for (const edit of edits) wanted.set(edit.callId, wellFormed(edit));
   const asked = [...wanted.keys()];
-  const mutation: Mutation = { ...options, files, wanted, threadId: undefined };
   const outcomes: FileOutcome[] = [];
   try {
+    // By the path as it was given: the folder that it leads to may have any name.
+    const codexHome = options.codexHome ?? codexHomeOf(path);
+    const mutation: Mutation = { ...options, files, wanted, codexHome, threadId: undefined };
     for (let next: FileOutcome["base"] = { path, end: Number.POSITIVE_INFINITY }; next && wanted.size > 0; ) {
       const outcome = await mutateFile(mutation, next.path, next.end);
       if (outcome === undefined) break;
@@ -121,6 +124,13 @@ export async function mutateWith(
   };
 }
 
+/** Codex drops a line that has half of a surrogate pair in it (0.135, 0.169), and the model sees the call as aborted: the half goes. */
+const wellFormed = (edit: CallEdit): CallEdit => ({
+  ...edit,
+  output: edit.output?.toWellFormed(),
+  arguments: edit.arguments?.toWellFormed(),
+});
+
 /** Undefined if there is no such file. */
 async function mutateFile(mutation: Mutation, given: string, end: number): Promise<FileOutcome | undefined> {
   const { files, waitMs = DEFAULT_WAIT_MS, signal } = mutation;
@@ -129,9 +139,11 @@ async function mutateFile(mutation: Mutation, given: string, end: number): Promi
   if (before === undefined) return undefined;
   if (!before.isFile()) throw new RolloutError("not-a-file", place, `${place} is not a file; name a rollout file`);
   await using _lock = await acquireLock(files, sidecar(place, "lock"), { waitMs, signal });
-  await recoverLocked(files, place);
+  await recoverLocked(files, place, mutation.codexHome);
+  // Whoever held the lock before may have brought a compressed one back.
+  const path = existing(place) ?? place;
   // Awaited here: the lock is held until then.
-  return await (place.endsWith(".zst") ? mutateCompressed(mutation, place, end) : mutatePlain(mutation, place, end));
+  return await (path.endsWith(".zst") ? mutateCompressed(mutation, path, end) : mutatePlain(mutation, path, end));
 }
 
 /**
@@ -146,9 +158,13 @@ async function mutateCompressed(mutation: Mutation, path: string, end: number): 
   try {
     const copy = await files.open(staged, "wx+", 0o600);
     try {
-      await decompressInto(path, copy, signal);
+      let size = 0;
+      for await (const chunk of unpack(path, signal)) {
+        await copy.write(chunk, 0, chunk.length, size);
+        size += chunk.length;
+      }
       await copy.sync();
-      const outcome = await mutateOpen({ ...mutation, dryRun: true }, copy, path, await copy.stat(), end);
+      const outcome = await mutateOpen(mutation, copy, path, await copy.stat(), end, true);
       if (mutation.dryRun || outcome.mode === "unchanged") return outcome;
     } finally {
       await copy.close();
@@ -178,8 +194,9 @@ async function mutateOpen(
   path: string,
   stat: BigIntStats,
   end: number,
+  dryRun = mutation.dryRun ?? false,
 ): Promise<FileOutcome> {
-  const { files, dryRun = false, allowOtherThreads = false, signal } = mutation;
+  const { files, codexHome, waitMs = DEFAULT_WAIT_MS, allowOtherThreads = false, signal } = mutation;
   const size = Number(stat.size);
   const plan = await planMutation(file, path, Math.min(end, size), mutation.wanted, {
     displayCopies: mutation.scrubDisplayCopies ?? false,
@@ -188,7 +205,6 @@ async function mutateOpen(
     maxLineBytes: mutation.maxLineBytes ?? DEFAULT_MAX_LINE_BYTES,
     signal,
   });
-  const codexHome = mutation.codexHome ?? codexHomeOf(path);
   const meta = await readSessionMeta({ path, file, size });
   const threadId = meta?.id ?? "";
   mutation.threadId ??= threadId;
@@ -205,7 +221,7 @@ async function mutateOpen(
       `the call stands in the history that this thread has from ${threadId}`,
     );
   else if (fitted.changed.length > 0 && (!allowOtherThreads || fitted.grown.length > 0)) {
-    dependants = await findDependants(path, firstTime(fitted.changed), files);
+    dependants = await findDependants(files, codexHome, path, firstTime(fitted.changed));
     for (const { threadId: other, end } of allowOtherThreads ? [] : dependants)
       if (other !== threadId)
         plan.drop(callsBefore(fitted.changed, end), "other-thread", `thread ${other} goes on from there`);
@@ -225,9 +241,14 @@ async function mutateOpen(
       if (!dryRun) {
         signal?.throwIfAborted();
         const staged = await writeGrown(files, path, file, size, fitted.grown);
-        const rolloutId = parseRolloutName(basename(path))?.rolloutId ?? threadId;
-        if (codexHome !== undefined) await forgetHistoryIndex(codexHome, [threadId, rolloutId]);
-        await putInPlace(files, staged, path, path, stat);
+        try {
+          const rolloutId = parseRolloutName(basename(path))?.rolloutId ?? threadId;
+          if (codexHome !== undefined) await forgetHistoryIndex(codexHome, [threadId, rolloutId], { waitMs, signal });
+          await putInPlace(files, staged, path, path, stat);
+        } catch (error) {
+          await files.unlink(staged);
+          throw error;
+        }
       }
       return { ...outcome, mode: "rewritten", bytesFreed };
     }

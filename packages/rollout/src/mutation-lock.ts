@@ -16,9 +16,10 @@ export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How long a lock of a process that can't be looked at from here is believed. Its holder touches it more often than that. */
+/** How long a lock is believed of a process that can't be looked at from here, or not told from another. Its holder touches it more often than that. */
 export const BELIEVED_MS = 60_000;
 const TOUCH_MS = 10_000;
+const FIRST_PAUSE_MS = 2;
 
 /**
  * Takes a lock that is a file: made whole under another name and then linked, so that it never is there half written.
@@ -32,30 +33,32 @@ const TOUCH_MS = 10_000;
 export async function acquireLock(files: Files, path: string, options: LockOptions): Promise<AsyncDisposable> {
   const mine: Holder = { ...ownIdentity(), nonce: randomUUID() };
   const deadline = performance.now() + options.waitMs;
-  for (let pause = 2; ; pause = Math.min(pause * 2, 50)) {
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, 50)) {
     options.signal?.throwIfAborted();
     if (await create(files, path, mine)) return held(files, path, mine);
     const holder = await holderOf(files, path);
-    if (holder === undefined) continue;
-    if (await isGone(files, path, holder)) {
+    if (holder !== undefined && (await isGone(files, path, holder))) {
       await using _right = await acquireLock(files, `${path}-${holder.nonce}`, options);
       if ((await holderOf(files, path))?.nonce === holder.nonce) await files.unlink(path);
       continue;
     }
-    if (performance.now() >= deadline)
-      throw new RolloutError(
-        "busy",
-        path,
-        `process ${holder.pid} on ${holder.host} is changing this rollout; try again (its lock is ${path})`,
-      );
+    // One that was given back in this moment may be had at once.
+    const isFree = holder === undefined && pause === FIRST_PAUSE_MS;
+    if (performance.now() >= deadline && !isFree) {
+      const why =
+        holder === undefined
+          ? `the lock ${path} can't be taken; try again, and if it stays there, remove it`
+          : `process ${holder.pid} on ${holder.host} is changing this rollout; try again (its lock is ${path})`;
+      throw new RolloutError("busy", path, why);
+    }
     await delay(pause, undefined, { signal: options.signal });
   }
 }
 
 async function create(files: Files, path: string, mine: Holder): Promise<boolean> {
   const draft = `${path}-${mine.nonce}-draft`;
-  await files.writeSmall(draft, Buffer.from(JSON.stringify(mine)));
   try {
+    await files.writeSmall(draft, Buffer.from(JSON.stringify(mine)));
     await files.link(draft, path);
     return true;
   } catch (error) {

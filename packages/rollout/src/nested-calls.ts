@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import type { CallEdit } from "./call-edit.ts";
+import type { Span } from "./json-scan.ts";
 import type { MutationPlan } from "./mutation-plan.ts";
 import { type NestedRecord, readNestedRecord } from "./nested-record.ts";
 import { outputSpan, outputTexts } from "./output-texts.ts";
@@ -15,24 +17,59 @@ export interface NestedCall {
 /** Gives a line of the file with what is planned for it: read anew, unless the plan has it. */
 export type LineAt = (place: { readonly offset: number; readonly length: number }) => Promise<PlannedLine>;
 
+type Nested = ScriptTurn["nested"][number];
+
+/** A result of a call that is to be edited. */
+interface Result extends ResultText {
+  readonly key: string;
+}
+
 interface Pending extends NestedCall {
+  readonly output: string;
   readonly record: NestedRecord;
   /** Those that may have made the call. */
   readonly scripts: readonly Script[];
+  /** To look for in the outputs of scripts. */
+  readonly results: readonly Result[];
+  isFound: boolean;
+}
+
+/** Of a call's record what the edits of other calls depend on, by the keys of its texts. */
+interface KnownRecord {
+  readonly isEdited: boolean;
+  readonly texts: readonly string[];
+}
+
+/** An output of a script, with its texts as they are planned so far. */
+interface Output {
+  readonly place: Script["outputs"][number];
+  readonly line: PlannedLine;
+  readonly texts: { readonly span: Span; text: string; readonly isWhole: boolean }[];
 }
 
 /** A shorter text may stand in the output of a script that did not make the call by chance. */
 const MIN_LENGTH_ELSEWHERE = 24;
+const KEY_LENGTH = 64;
 
-/** Plans the edits of calls that the scripts of one turn made. */
+/** A text, or of a long one its hash: so that of the calls of a turn some hundred bytes each are kept, however long their results are. */
+const keyOf = (text: string) =>
+  text.length < KEY_LENGTH ? text : createHash("sha256").update(text).digest("hex").padEnd(KEY_LENGTH);
+
+/**
+ * Plans the edits of calls that the scripts of one turn made. Reads each of the turn's records and outputs once or a few times, however
+ * many calls are edited. Holds the lines that are edited and the results that are looked for, and of the other lines one at a time.
+ */
 export class NestedCallPlanner {
   readonly #turn: ScriptTurn;
   readonly #calls: readonly NestedCall[];
+  readonly #edited: ReadonlySet<string>;
   readonly #links: ReadonlyMap<string, string>;
   readonly #lineAt: LineAt;
   readonly #plan: MutationPlan;
-  /** What was found and replaced, by the script it was passed on by. */
-  readonly #replaced = new Map<Script, Set<string>>();
+  readonly #signal: AbortSignal | undefined;
+  /** By the offset of its line. */
+  readonly #records = new Map<number, KnownRecord>();
+  readonly #nestedOf = new Map<Script, Nested[]>();
 
   /** @param links By the nested call's id: the item id of its script's call. */
   constructor(
@@ -41,34 +78,65 @@ export class NestedCallPlanner {
     calls: readonly NestedCall[],
     links: ReadonlyMap<string, string>,
     lineAt: LineAt,
+    signal: AbortSignal | undefined,
   ) {
     this.#plan = plan;
     this.#turn = turn;
     this.#calls = calls;
+    this.#edited = new Set(calls.flatMap(({ edit }) => (edit.output === undefined ? [] : [edit.callId])));
     this.#links = links;
     this.#lineAt = lineAt;
+    this.#signal = signal;
   }
 
   async run(): Promise<void> {
-    const notFound: Pending[] = [];
+    for (const place of this.#turn.nested) await this.#learn(place);
+    const pending: Pending[] = [];
     for (const call of this.#calls) {
       const { callId, output } = call.edit;
       const record = readNestedRecord(call.recordLine.bytes);
       if (record === undefined || output === undefined) {
         const message = "its arguments stand in the script of the outer call: edit that call";
         this.#plan.skip(callId, "arguments-in-script", message);
-        continue;
-      }
-      const pending = { ...call, record, scripts: this.#scriptsOf(callId, call.recordLine.offset) };
-      const done = await this.#replace(pending, output);
-      if (done === "not-found") notFound.push(pending);
-      else if (done === "unclear") {
+      } else if (record.state === "edited" && record.to && record.to !== output && !this.#isOnlyOneWith(record.to)) {
         const message = "another call of the same turn has the same text in place of its result";
         this.#plan.skip(callId, "already-edited", message);
-      } else this.#finish(pending, output);
+      } else {
+        // A note without text had no room for it.
+        const isFound = record.state === "edited" && (record.to === output || record.to === "");
+        const results = isFound ? [] : resultsOf(record).map((text) => ({ ...text, key: keyOf(text.text) }));
+        pending.push({
+          ...call,
+          output,
+          record,
+          scripts: this.#scriptsOf(callId, call.recordLine.offset),
+          results,
+          isFound,
+        });
+      }
     }
+    const sought = pending.filter(
+      ({ isFound, record }) => !isFound && (record.state === "intact" || record.to !== null),
+    );
+    const keptInTurn = this.#textsKept(this.#turn.nested);
+    for (const script of this.#turn.scripts) await this.#replaceIn(script, sought, keptInTurn);
+    for (const one of pending) if (one.isFound) this.#finish(one);
+    const notFound = pending.filter(({ isFound }) => !isFound);
     const groups = Map.groupBy(notFound, ({ scripts }) => (scripts.length === 1 ? scripts[0] : undefined));
     for (const [script, group] of groups) await this.#replaceWhole(script, group);
+  }
+
+  async #learn(place: Nested): Promise<void> {
+    this.#signal?.throwIfAborted();
+    for (const script of this.#scriptsOf(place.callId, place.offset)) {
+      const nested = this.#nestedOf.get(script);
+      if (nested === undefined) this.#nestedOf.set(script, [place]);
+      else nested.push(place);
+    }
+    const record = readNestedRecord((await this.#lineAt(place)).bytes);
+    if (record === undefined) return;
+    const texts = resultsOf(record).map(({ text }) => keyOf(text));
+    this.#records.set(place.offset, { isEdited: record.state === "edited", texts });
   }
 
   /** The scripts that were running when codex recorded a call, or the one that a link names. */
@@ -78,104 +146,87 @@ export class NestedCallPlanner {
     return linked.length > 0 ? linked : this.#turn.scripts.filter((script) => script.offset < at && at < endOf(script));
   }
 
-  async #replace(
-    { edit, record, recordLine, scripts }: Pending,
-    output: string,
-  ): Promise<"done" | "not-found" | "unclear"> {
-    if (record.state === "edited") {
-      // A note without text had no room for it.
-      if (record.to === output || record.to === "") return "done";
-      if (record.to === null) return "not-found";
-      if (!(await this.#isOnlyOneWith(record.to))) return "unclear";
-    }
-    const results: ResultText[] =
-      record.state === "intact" ? record.results : [{ text: record.to ?? "", isJson: false }];
-    let found = false;
-    for (const script of this.#turn.scripts) {
-      const isOwn = scripts.includes(script);
-      const own = script.outputs.find((place) => !place.isNotification);
-      if (isOwn && own && (await this.#wasReplacedWhole(own))) {
-        found = true;
+  async #replaceIn(script: Script, sought: readonly Pending[], keptInTurn: ReadonlySet<string>): Promise<void> {
+    this.#signal?.throwIfAborted();
+    // What was kept by `store()`, or came when a script had been left to run on, is passed on by a later script.
+    const isLater = (place: Script["outputs"][number], { recordLine }: Pending) => place.offset > recordLine.offset;
+    const isConcerned = (one: Pending) =>
+      one.scripts.includes(script) || script.outputs.some((place) => isLater(place, one));
+    const concerned = sought.filter(isConcerned);
+    if (concerned.length === 0) return;
+    const outputs = await this.#outputsOf(script);
+    const isGone = wasReplacedWhole(outputs.find(({ place }) => !place.isNotification));
+    const keptInScript = this.#textsKept(this.#nestedOf.get(script) ?? []);
+    const replaced = new Set<string>();
+    for (const one of concerned) {
+      const isOwn = one.scripts.includes(script);
+      if (isOwn && isGone) {
+        one.isFound = true;
         continue;
       }
-      // What was kept by `store()`, or came when a script had been left to run on, is passed on by a later script.
-      const places = script.outputs.filter((place) => isOwn || place.offset > recordLine.offset);
-      const candidates = isOwn ? results : results.filter(({ text }) => text.length >= MIN_LENGTH_ELSEWHERE);
-      if (places.length === 0 || candidates.length === 0) continue;
-      const others = await this.#textsOfOthers(isOwn ? this.#nestedOf(script) : this.#turn.nested, edit.callId);
-      const texts = candidates.filter(({ text }) => !others.has(text));
-      for (const place of places) {
-        const isHere = await this.#replaceTexts(await this.#lineAt(place), texts, edit);
+      const candidates = isOwn ? one.results : one.results.filter(({ text }) => text.length >= MIN_LENGTH_ELSEWHERE);
+      const kept = isOwn ? keptInScript : keptInTurn;
+      const texts = candidates.filter(({ key }) => !kept.has(key));
+      for (const output of outputs) {
+        if (texts.length === 0 || !(isOwn || isLater(output.place, one))) continue;
+        const isHere = this.#replaceTexts(output, texts, one);
         // In the output of yet another script it says nothing of what the call's own script made of it.
-        found ||= isHere && (isOwn || script.isWait);
+        one.isFound ||= isHere && (isOwn || script.isWait);
       }
-      if (found && isOwn) this.#remember(script, results);
+      if (!isOwn) continue;
+      if (one.isFound) for (const { key } of one.results) replaced.add(key);
       // An equal result of another call in this mutation was replaced, and this one with it.
-      else if (isOwn) found = results.length > 0 && results.every(({ text }) => this.#replaced.get(script)?.has(text));
+      else one.isFound = one.results.length > 0 && one.results.every(({ key }) => replaced.has(key));
     }
-    return found ? "done" : "not-found";
   }
 
-  #remember(script: Script, results: readonly ResultText[]): void {
-    const texts = this.#replaced.get(script) ?? new Set();
-    for (const { text } of results) texts.add(text);
-    this.#replaced.set(script, texts);
+  async #outputsOf(script: Script): Promise<Output[]> {
+    const outputs: Output[] = [];
+    for (const place of script.outputs) {
+      const line = await this.#lineAt(place);
+      outputs.push({ place, line, texts: outputTexts(line).map((text) => ({ ...text })) });
+    }
+    return outputs;
   }
 
   /** The results of calls that are not to be edited: an equal text in an output may be theirs. */
-  async #textsOfOthers(nested: ScriptTurn["nested"], callId: string): Promise<Set<string>> {
-    const texts = new Set<string>();
-    for (const place of nested) {
-      if (place.callId === callId || this.#isToBeEdited(place.callId)) continue;
-      const record = readNestedRecord((await this.#lineAt(place)).bytes);
-      if (record?.state === "intact") for (const { text } of record.results) texts.add(text);
+  #textsKept(nested: readonly Nested[]): Set<string> {
+    const kept = new Set<string>();
+    for (const { callId, offset } of nested) {
+      const record = this.#records.get(offset);
+      if (record !== undefined && !record.isEdited && !this.#edited.has(callId))
+        for (const text of record.texts) kept.add(text);
     }
-    return texts;
+    return kept;
   }
 
-  #nestedOf(script: Script): ScriptTurn["nested"] {
-    return this.#turn.nested.filter(({ callId, offset }) => this.#scriptsOf(callId, offset).includes(script));
-  }
-
-  #isToBeEdited(callId: string): boolean {
-    return this.#calls.some(({ edit }) => edit.callId === callId && edit.output !== undefined);
-  }
-
-  async #replaceTexts(line: PlannedLine, results: readonly ResultText[], edit: CallEdit): Promise<boolean> {
+  #replaceTexts({ line, texts }: Output, results: readonly ResultText[], { edit, output }: Pending): boolean {
     let found = false;
-    for (const { span, text } of outputTexts(line)) {
-      const replaced = replacePassedOn(text, results, edit.output ?? "");
+    for (const one of texts) {
+      const replaced = replacePassedOn(one.text, results, output);
       if (replaced === undefined) continue;
       found = true;
-      const earlier = line.replacements.find((one) => one.span.start === span.start);
-      line.replacements = line.replacements.filter((one) => one !== earlier);
+      one.text = replaced;
+      const earlier = line.replacements.find(({ span }) => span.start === one.span.start);
+      line.replacements = line.replacements.filter((other) => other !== earlier);
       const callIds = [...(earlier?.callIds ?? []), edit.callId];
-      line.replacements.push({ span, value: JSON.stringify(replaced), callIds });
+      line.replacements.push({ span: one.span, value: JSON.stringify(replaced), callIds });
       this.#plan.lines.set(line.offset, line);
     }
     return found;
   }
 
-  /** True if nothing of a script's own output is left: the outer call itself was edited, now or before. */
-  async #wasReplacedWhole(place: Script["outputs"][number]): Promise<boolean> {
-    const [text, ...more] = outputTexts(await this.#lineAt(place));
-    return text?.isWhole === true && more.length === 0 && !SCRIPT_OUTPUT.test(text.text);
-  }
-
-  async #isOnlyOneWith(to: string): Promise<boolean> {
-    let count = 0;
-    for (const place of this.#turn.nested) {
-      const record = readNestedRecord((await this.#lineAt(place)).bytes);
-      if (record?.state === "edited" && record.to === to) count++;
-    }
-    return count === 1;
+  #isOnlyOneWith(to: string): boolean {
+    const key = keyOf(to);
+    const withIt = [...this.#records.values()].filter(({ isEdited, texts }) => isEdited && texts.includes(key));
+    return withIt.length === 1;
   }
 
   /** Calls whose results were not found: the script's whole output goes if that takes nothing but results that are to go. */
   async #replaceWhole(script: Script | undefined, group: readonly Pending[]): Promise<void> {
     if (script !== undefined && (await this.#areAllEdited(script))) {
       for (const place of script.outputs) await this.#replaceOutput(place, group);
-      for (const pending of group) this.#finish(pending, pending.edit.output ?? "");
+      for (const pending of group) this.#finish(pending);
       return;
     }
     const message =
@@ -192,11 +243,8 @@ export class NestedCallPlanner {
     if (script.isWait || endOf(script) === Number.POSITIVE_INFINITY) return false;
     for (const place of script.outputs)
       if (outputTexts(await this.#lineAt(place)).some(({ text }) => text.startsWith(RUNS_ON))) return false;
-    for (const place of this.#nestedOf(script)) {
-      if (this.#isToBeEdited(place.callId)) continue;
-      if (readNestedRecord((await this.#lineAt(place)).bytes)?.state !== "edited") return false;
-    }
-    return true;
+    const nested = this.#nestedOf.get(script) ?? [];
+    return nested.every(({ callId, offset }) => this.#edited.has(callId) || this.#records.get(offset)?.isEdited);
   }
 
   async #replaceOutput(place: Script["outputs"][number], group: readonly Pending[]): Promise<void> {
@@ -206,12 +254,12 @@ export class NestedCallPlanner {
     const inside = line.replacements.filter((one) => one.span.start >= span.start && one.span.end <= span.end);
     const callIds = [...group.map(({ edit }) => edit.callId), ...inside.flatMap((one) => one.callIds)];
     line.replacements = line.replacements.filter((one) => !inside.includes(one));
-    line.replacements.push({ span, value: JSON.stringify(group.at(-1)?.edit.output), callIds });
+    line.replacements.push({ span, value: JSON.stringify(group.at(-1)?.output), callIds });
     this.#plan.lines.set(line.offset, line);
   }
 
-  #finish(pending: Pending, output: string): void {
-    this.#note(pending, output);
+  #finish(pending: Pending): void {
+    this.#note(pending, pending.output);
     this.#plan.touched.add(pending.edit.callId);
   }
 
@@ -227,6 +275,16 @@ export class NestedCallPlanner {
 const SCRIPT_OUTPUT = /^Script (completed|failed|running|terminated)/;
 /** A script that runs on gives the rest of its output to a later `wait`, or to none. */
 const RUNS_ON = "Script running with cell ID";
+
+/** True if nothing of a script's own output is left: the outer call itself was edited, now or before. */
+function wasReplacedWhole(own: Output | undefined): boolean {
+  const [text, ...more] = own?.texts ?? [];
+  return text?.isWhole === true && more.length === 0 && !SCRIPT_OUTPUT.test(text.text);
+}
+
+/** What outputs are searched for: what the tool returned, or what an edit has put in its place. */
+const resultsOf = (record: NestedRecord): readonly ResultText[] =>
+  record.state === "intact" ? record.results : record.to === null ? [] : [{ text: record.to, isJson: false }];
 
 const endOf = (script: Script): number =>
   script.outputs.find((output) => !output.isNotification)?.offset ?? Number.POSITIVE_INFINITY;

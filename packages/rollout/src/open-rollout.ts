@@ -1,10 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { constants } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Writable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { pipeline } from "node:stream";
 import { createZstdDecompress } from "node:zlib";
 import { asRolloutError, isErrno, RolloutError } from "./errors.ts";
 import { existing } from "./find-rollout.ts";
@@ -22,17 +21,25 @@ export interface OpenRollout extends AsyncDisposable {
 export async function openRollout(path: string, signal?: AbortSignal): Promise<OpenRollout> {
   const found = existing(path) ?? path;
   try {
-    const file = found.endsWith(".zst") ? await decompressed(found, signal) : await open(found, "r");
-    try {
-      const stat = await file.stat();
-      if (!stat.isFile()) throw new RolloutError("not-a-file", found, `${found} is not a file; name a rollout file`);
-      return { path: found, file, size: stat.size, [Symbol.asyncDispose]: () => file.close() };
-    } catch (error) {
-      await file.close();
-      throw error;
-    }
+    const file = found.endsWith(".zst") ? await decompressed(found, signal) : await openToRead(found);
+    const { size } = await file.stat();
+    return { path: found, file, size, [Symbol.asyncDispose]: () => file.close() };
   } catch (error) {
     throw asRolloutError(error, found, "read");
+  }
+}
+
+/** @throws RolloutError `not-a-file` */
+export async function openToRead(path: string): Promise<FileHandle> {
+  // Does not wait for a writer if it is a pipe.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    if (!(await file.stat()).isFile())
+      throw new RolloutError("not-a-file", path, `${path} is not a file; name a rollout file`);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
   }
 }
 
@@ -42,7 +49,7 @@ async function decompressed(path: string, signal?: AbortSignal): Promise<FileHan
   try {
     // Without a name it can't be left behind, however this process ends. (Windows keeps it until the temp folder is cleaned.)
     await rm(copy).catch(() => {});
-    await decompressInto(path, file, signal);
+    for await (const chunk of unpack(path, signal)) await file.writeFile(chunk);
     return file;
   } catch (error) {
     await file.close();
@@ -51,24 +58,17 @@ async function decompressed(path: string, signal?: AbortSignal): Promise<FileHan
 }
 
 /**
- * Writes what a `.zst` file holds to the beginning of an open file.
+ * What a `.zst` file holds, in chunks. Leaving the loop closes the file.
  *
  * @throws RolloutError `damaged` if it isn't zstd, or ends too early.
  */
-export async function decompressInto(
-  path: string,
-  file: { write(bytes: Uint8Array, offset: number, length: number, position: number): Promise<unknown> },
-  signal?: AbortSignal,
-): Promise<void> {
-  let position = 0;
-  const sink = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      file.write(chunk, 0, chunk.length, position).then(() => done(), done);
-      position += chunk.length;
-    },
-  });
+export async function* unpack(path: string, signal?: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
+  const file = await openToRead(path);
   try {
-    await pipeline(createReadStream(path), createZstdDecompress(), sink, { signal });
+    for await (const chunk of pipeline(file.createReadStream(), createZstdDecompress(), () => {})) {
+      signal?.throwIfAborted();
+      yield chunk;
+    }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (!isErrno(error, "Z_BUF_ERROR") && !code?.startsWith("ZSTD_")) throw error;

@@ -25,6 +25,34 @@ const OUTPUT_CUT = /…\d+ (?:chars|tokens) truncated…/;
 const escaped = (text: string, times: number): string =>
   times === 0 ? text : escaped(JSON.stringify(text).slice(1, -1), times - 1);
 
+/** A result as a script may have passed it on. */
+interface Form {
+  readonly whole: string;
+  /** What is left of it where codex cut its record; the whole where it did not. */
+  readonly head: string;
+  readonly tail: string;
+  readonly isCut: boolean;
+}
+
+/** Kept for as long as a result is looked for, which may be in the outputs of many scripts. */
+const forms = new WeakMap<ResultText, readonly Form[]>();
+
+/** By how often it is escaped; up to where that makes no difference any more. */
+function formsOf(result: ResultText): readonly Form[] {
+  const known = forms.get(result);
+  if (known !== undefined) return known;
+  const { text } = result;
+  const cut = RECORD_CUT.exec(text);
+  const made = [...new Set(ESCAPES.map((times) => escaped(text, times)))].map((whole, times) => ({
+    whole,
+    head: cut === null ? whole : escaped(cut[1] ?? "", times),
+    tail: cut === null ? whole : escaped(cut[2] ?? "", times),
+    isCut: cut !== null,
+  }));
+  forms.set(result, made);
+  return made;
+}
+
 /**
  * Replaces every occurrence.
  *
@@ -39,14 +67,13 @@ export function replacePassedOn(
   // The longest first: a shorter one may be part of it.
   for (const result of [...results].sort((a, b) => b.text.length - a.text.length)) {
     if (result.text.trim() === "") continue;
-    const done = new Set<string>();
-    for (const times of ESCAPES) {
-      const form = (text: string) => escaped(text, times);
-      const wanted = form(result.text);
-      if (done.has(wanted)) continue;
-      done.add(wanted);
-      const insert = form(result.isJson && current !== result.text ? JSON.stringify(replacement) : replacement);
-      current = replaceWhole(current, wanted, insert) ?? replaceCut(current, result.text, form, insert) ?? current;
+    for (const [times, form] of formsOf(result).entries()) {
+      const insert = escaped(
+        result.isJson && current !== result.text ? JSON.stringify(replacement) : replacement,
+        times,
+      );
+      const whole = replaceWhole(current, form.whole, insert);
+      current = replaceCut(whole ?? current, form, insert, whole !== undefined) ?? whole ?? current;
     }
   }
   return current === output ? undefined : current;
@@ -68,38 +95,43 @@ function replaceWhole(text: string, wanted: string, insert: string): string | un
 
 const standsAlone = (text: string, at: number) => at < 0 || at >= text.length || '"\n\\'.includes(text.charAt(at));
 
-/** A result of which a cut, in the record or in the output, left a beginning and an end. */
-function replaceCut(text: string, record: string, form: (text: string) => string, insert: string): string | undefined {
-  const recordCut = RECORD_CUT.exec(record);
+/**
+ * A result of which a cut, in the record or in the output, left a beginning and an end.
+ *
+ * @param isCopy It was found whole too: the cut went through it only if it begins once more before the cut.
+ */
+function replaceCut(text: string, form: Form, insert: string, isCopy: boolean): string | undefined {
   const cut = OUTPUT_CUT.exec(text);
-  if (cut === null || record.length < SEED_LENGTH) return undefined;
-  const head = form(recordCut?.[1] ?? record);
-  const tail = form(recordCut?.[2] ?? record);
-  const afterCut = cut.index + cut[0].length;
-  const start = headBefore(text, cut.index, head);
-  const end = tailAfter(text, afterCut, tail);
-  if (start === undefined && end === undefined) return undefined;
+  if (cut === null) return undefined;
+  const before = text.slice(0, cut.index);
+  const behind = text.slice(cut.index + cut[0].length);
+  const head = overlap(before, form.head);
+  const tail = overlap(form.tail, behind);
+  if (head === 0 && (tail === 0 || isCopy)) return undefined;
   // Where the record itself is cut, what stands behind the output's cut may be a part of the result that it doesn't hold.
-  if (end === undefined && recordCut !== null) return undefined;
-  return text.slice(0, start ?? afterCut) + insert + text.slice(end ?? afterCut);
+  if (tail === 0 && form.isCut) return undefined;
+  return (head === 0 ? before + cut[0] : before.slice(0, -head)) + insert + behind.slice(tail);
 }
 
-/** Where a beginning of `head` begins that goes on right up to the cut. */
-function headBefore(text: string, cut: number, head: string): number | undefined {
-  for (
-    let at = text.indexOf(head.slice(0, SEED_LENGTH));
-    at !== -1 && at < cut;
-    at = text.indexOf(head.slice(0, SEED_LENGTH), at + 1)
-  )
-    if (head.startsWith(text.slice(at, cut))) return at;
-  return undefined;
-}
-
-/** Where an end of `tail` ends that begins right behind the cut. */
-function tailAfter(text: string, cut: number, tail: string): number | undefined {
-  const seed = text.slice(cut, cut + SEED_LENGTH);
-  if (seed.length < SEED_LENGTH) return undefined;
-  for (let at = tail.lastIndexOf(seed); at !== -1; at = at === 0 ? -1 : tail.lastIndexOf(seed, at - 1))
-    if (text.startsWith(tail.slice(at), cut)) return cut + tail.length - at;
-  return undefined;
+/**
+ * The length of the longest end of one text that another begins with; 0 if it is shorter than a seed.
+ *
+ * The longest, since of a result that repeats itself, such as equal lines of a log, a shorter one fits too, and would leave the rest.
+ * Where such a result is followed by more of the same text, that goes with it: rather too much of one text than too little. What
+ * differs from the result stays.
+ */
+function overlap(ending: string, beginning: string): number {
+  if (beginning.length < SEED_LENGTH || !ending.includes(beginning.slice(0, SEED_LENGTH))) return 0;
+  // By Knuth, Morris and Pratt: of each beginning of `beginning`, the longest shorter one that it ends with.
+  const length = Math.min(ending.length, beginning.length);
+  const borders = new Uint32Array(length);
+  const extend = (matched: number, character: number) => {
+    while (matched > 0 && (matched === length || beginning.charCodeAt(matched) !== character))
+      matched = borders[matched - 1] ?? 0;
+    return beginning.charCodeAt(matched) === character ? matched + 1 : 0;
+  };
+  for (let at = 1, matched = 0; at < length; at++) borders[at] = matched = extend(matched, beginning.charCodeAt(at));
+  let matched = 0;
+  for (let at = ending.length - length; at < ending.length; at++) matched = extend(matched, ending.charCodeAt(at));
+  return matched < SEED_LENGTH ? 0 : matched;
 }

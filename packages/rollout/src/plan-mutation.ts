@@ -94,7 +94,8 @@ async function planNested(
   }
   const lineAt = async ({ offset, length }: { offset: number; length: number }): Promise<PlannedLine> =>
     plan.lines.get(offset) ?? { offset, bytes: await readExactly(file, path, offset, length), replacements: [] };
-  for (const [turn, group] of turns) await new NestedCallPlanner(plan, turn, group, options.nestedCalls, lineAt).run();
+  for (const [turn, group] of turns)
+    await new NestedCallPlanner(plan, turn, group, options.nestedCalls, lineAt, options.signal).run();
 }
 
 /** The calls named by a line that is too long to be read at once. */

@@ -21,10 +21,14 @@ const attempt = <T>(read: () => T): T | undefined => {
   }
 };
 
-function startOf(pid: number | "self"): string {
-  // The command's name stands in parentheses and may hold anything; the 22nd field is the 20th behind it.
+/** When a process started; "" of one that has ended and is only waited for; undefined where it can't be told. */
+function startOf(pid: number | "self"): string | undefined {
   const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, "latin1"));
-  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+  // The command's name stands in parentheses and may hold anything. Behind it: the 3rd field, the state; the 20th; the 22nd.
+  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
+  // Until its last thread is gone a write of it may be under way.
+  const hasEnded = (fields?.[0] === "Z" || fields?.[0] === "X") && Number(fields[17]) <= 1;
+  return hasEnded ? "" : fields?.[19];
 }
 
 let own: ProcessIdentity | undefined;
@@ -32,7 +36,7 @@ let own: ProcessIdentity | undefined;
 export function ownIdentity(): ProcessIdentity {
   own ??= {
     pid: process.pid,
-    started: startOf("self"),
+    started: startOf("self") ?? "",
     host: hostname(),
     boot: attempt(() => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()) ?? "",
     namespace: attempt(() => readlinkSync("/proc/self/ns/pid")) ?? "",
@@ -40,7 +44,10 @@ export function ownIdentity(): ProcessIdentity {
   return own;
 }
 
-/** Undefined where it can't be known from here: of a process of another machine or container. */
+/**
+ * Undefined where it can't be known from here: of a process of another machine or container, and of a number that is in use where
+ * the system does not tell since when, as another process may have it by now.
+ */
 export function isAlive(identity: ProcessIdentity): boolean | undefined {
   const { host, boot, namespace } = ownIdentity();
   if (identity.host !== host) return undefined;
@@ -51,5 +58,6 @@ export function isAlive(identity: ProcessIdentity): boolean | undefined {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
   }
-  return identity.started === startOf(identity.pid);
+  const started = startOf(identity.pid);
+  return identity.started === "" || started === undefined ? undefined : identity.started === started;
 }

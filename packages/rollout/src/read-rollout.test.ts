@@ -1,5 +1,9 @@
-import { appendFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -81,6 +85,11 @@ describe("readRollout", () => {
       collect(readRollout(path)).catch((error: unknown) => RolloutError.isInstance(error) && error.code);
     expect(await codeOf(join(folder.path, "none.jsonl"))).toBe("not-found");
     expect(await codeOf(folder.path)).toBe("not-a-file");
+    for (const name of ["pipe.jsonl", "pipe.jsonl.zst"]) {
+      execFileSync("mkfifo", [join(folder.path, name)]);
+      expect(await codeOf(join(folder.path, name))).toBe("not-a-file");
+      await rm(join(folder.path, name));
+    }
     const packed = join(folder.path, "packed.jsonl.zst");
     await writeFile(packed, "no zstd");
     expect(await codeOf(packed)).toBe("damaged");
@@ -160,10 +169,25 @@ describe("tool calls", () => {
 
   it("of a long rollout are read without holding it", async () => {
     const path = join(folder.path, "long.jsonl");
-    await writeFile(path, sampleRollout(sampleCalls(500), 2_000));
-    expect((await collect(readToolCalls(path))).map((call) => call.callId)).toEqual(
-      sampleCalls(500).map((call) => call.callId),
-    );
+    const [turns, callsEach] = [100, 10];
+    for (let turn = 0; turn < turns; turn++)
+      await appendFile(path, sampleRollout(sampleCalls(callsEach, 20_000)).replaceAll("turn_1", `turn_${turn}`));
+    setFlagsFromString("--expose-gc");
+    const collectGarbage: () => void = runInNewContext("gc");
+    const held = () => {
+      collectGarbage();
+      const { heapUsed, external } = process.memoryUsage();
+      return heapUsed + external;
+    };
+    const before = held();
+    let [count, most] = [0, 0];
+    for await (const call of readToolCalls(path)) {
+      expect(call.callId).toBe(`call_${count++ % callsEach}`);
+      if (count % 100 === 0) most = Math.max(most, held() - before);
+    }
+    expect(count).toBe(turns * callsEach);
+    // The file has 20 MB. Held are a turn's calls, 0.2 MB, and what is read at a time.
+    expect(most).toBeLessThan(5e6);
   });
 });
 
@@ -200,6 +224,31 @@ describe("findRollout", () => {
     for (const odd of ["", "../x", "not-a-uuid", id.toUpperCase()])
       expect(await findRollout(odd, { codexHome })).toBeUndefined();
   });
+
+  it("asks codex's index, also while codex writes to it, and leaves nothing beside it", async () => {
+    const codexHome = join(folder.path, "indexed");
+    const id = "01a1fb15-63b2-7533-9ec8-b7aa484b56ae";
+    const paths = ["one", "two"].map((place) => join(codexHome, place, `rollout-2026-11-20T22-30-45-${id}.jsonl`));
+    for (const path of paths) {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, "");
+    }
+    const index = join(codexHome, "state_5.sqlite");
+    const put = (path = "") => {
+      const codex = new DatabaseSync(index);
+      codex.exec("PRAGMA journal_mode=WAL; CREATE TABLE IF NOT EXISTS threads (id TEXT, rollout_path TEXT)");
+      codex.exec("DELETE FROM threads");
+      codex.prepare("INSERT INTO threads VALUES (?, ?)").run(id, path);
+      return codex;
+    };
+    put(paths[0]).close();
+    expect((await findRollout(id, { codexHome }))?.path).toBe(paths[0]);
+    expect(await readdir(codexHome)).toEqual(["one", "state_5.sqlite", "two"]);
+    const codex = put(paths[1]);
+    expect((await findRollout(id, { codexHome }))?.path).toBe(paths[1]);
+    codex.close();
+    expect(await readdir(codexHome)).toEqual(["one", "state_5.sqlite", "two"]);
+  });
 });
 
 describe("followRollout", () => {
@@ -230,6 +279,12 @@ describe("followRollout", () => {
     stop.abort();
     await following;
     expect(heard).toEqual(["one", "two", "three", ...Array.from({ length: 50 }, (_, number) => `more ${number}`)]);
+  });
+
+  it("does not wait for a pipe", async () => {
+    const path = join(folder.path, "followed.jsonl");
+    execFileSync("mkfifo", [path]);
+    await expect(followRollout(path).next()).rejects.toMatchObject({ code: "not-a-file" });
   });
 
   it("begins where it is told to, and says when the file is another one", async () => {

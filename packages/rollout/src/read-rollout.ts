@@ -30,7 +30,7 @@ export async function* readRollout(
   options: ReadRolloutOptions = {},
 ): AsyncGenerator<RolloutEntry, void, undefined> {
   const { direction = "forward", from, history = from === undefined, signal } = options;
-  await recoverBeforeReading(path, signal);
+  await recoverBeforeReading(path, options);
   const segments = history ? await historyChain(path, options) : [{ path, end: undefined }];
   if (direction === "backward") segments.reverse();
   for (const segment of segments) {

@@ -1,7 +1,7 @@
-import { realpathSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { asRolloutError, isErrno, RolloutError } from "./errors.ts";
+import { codexHomeOf, resolvedPath } from "./codex-home.ts";
+import { asRolloutError, RolloutError } from "./errors.ts";
 import { type Files, nodeFiles } from "./files.ts";
 import { existing } from "./find-rollout.ts";
 import { readJournal, replayJournal } from "./journal.ts";
@@ -18,6 +18,8 @@ export type Recovery = "clean" | "replayed" | "dropped";
 export interface RecoverOptions {
   /** How long to wait for a mutation that is under way, in milliseconds. Default 5,000. */
   readonly waitMs?: number | undefined;
+  /** Codex may have moved the rollout within it since. Default: the home that the file stands in. */
+  readonly codexHome?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -39,15 +41,16 @@ export async function recoverRollout(path: string, options: RecoverOptions = {})
 export async function recoverWith(files: Files, path: string, options: RecoverOptions = {}): Promise<Recovery> {
   const { waitMs = DEFAULT_WAIT_MS, signal } = options;
   try {
+    const codexHome = options.codexHome ?? codexHomeOf(path);
     const target = resolvedPath(existing(path) ?? path);
     // What a rollout left that stands elsewhere by now is found from there.
     if (existing(target) === undefined) return "clean";
     const deadline = performance.now() + waitMs;
     // What a mutation that is under way has there is no leftover, and gone when it ends.
-    while (await hasLeftovers(files, target)) {
+    while (await hasLeftovers(files, target, codexHome)) {
       try {
         await using _lock = await acquireLock(files, sidecar(target, "lock"), { waitMs: 0, signal });
-        return await recoverLocked(files, target);
+        return await recoverLocked(files, target, codexHome);
       } catch (error) {
         const isBusy = RolloutError.isInstance(error) && error.code === "busy";
         if (!isBusy || performance.now() >= deadline) throw error;
@@ -61,36 +64,26 @@ export async function recoverWith(files: Files, path: string, options: RecoverOp
 }
 
 /** For a reader: a mutation that is under way is none of its business, since it sees each line as before or as after it. */
-export async function recoverBeforeReading(path: string, signal?: AbortSignal): Promise<void> {
+export async function recoverBeforeReading(path: string, options: Omit<RecoverOptions, "waitMs"> = {}): Promise<void> {
   try {
-    await recoverRollout(path, { waitMs: 0, signal });
+    await recoverRollout(path, { ...options, waitMs: 0 });
   } catch (error) {
     if (!RolloutError.isInstance(error) || error.code !== "busy") throw error;
   }
 }
 
-/** A rollout's own path where it is reached by a symbolic link: what stands beside it is found from anywhere. */
-export function resolvedPath(path: string): string {
-  try {
-    return realpathSync.native(path);
-  } catch (error) {
-    if (isErrno(error, "ENOENT", "ENOTDIR")) return path;
-    throw error;
-  }
-}
-
-async function hasLeftovers(files: Files, path: string): Promise<boolean> {
-  for (const folder of foldersOf(path))
+async function hasLeftovers(files: Files, path: string, codexHome: string | undefined): Promise<boolean> {
+  for (const folder of foldersOf(path, codexHome))
     for (const kind of ["redo", "new"] as const)
       if ((await files.stat(sidecar(path, kind, folder))) !== undefined) return true;
   return false;
 }
 
 /** The caller holds the lock. */
-export async function recoverLocked(files: Files, path: string): Promise<Recovery> {
+export async function recoverLocked(files: Files, path: string, codexHome: string | undefined): Promise<Recovery> {
   let recovery: Recovery = "clean";
   const plain = path.replace(/\.zst$/, "");
-  for (const folder of foldersOf(path)) {
+  for (const folder of foldersOf(path, codexHome)) {
     // A new file that was not put in its place yet: nothing was changed.
     const staged = sidecar(path, "new", folder);
     if ((await files.stat(staged)) !== undefined) {

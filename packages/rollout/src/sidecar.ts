@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
-import { codexHomeOf } from "./codex-home.ts";
 import { parseRolloutName } from "./rollout-name.ts";
 
 /**
@@ -25,11 +24,10 @@ export function sidecarKey(name: string): string {
  * Where a rollout may have stood when a crash left something beside it: where it stands, or, as codex moves it when it is
  * archived and brought back, in the other place.
  */
-export function foldersOf(path: string): string[] {
+export function foldersOf(path: string, codexHome: string | undefined): string[] {
   const here = dirname(path);
-  const home = codexHomeOf(path);
   const day = parseRolloutName(basename(path))?.day;
-  if (home === undefined || day === undefined) return [here];
-  const places = [join(home, "archived_sessions"), join(home, "sessions", day)];
+  if (codexHome === undefined || day === undefined) return [here];
+  const places = [join(codexHome, "archived_sessions"), join(codexHome, "sessions", day)];
   return [here, ...places.filter((place) => place !== here)];
 }
