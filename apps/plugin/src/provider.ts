@@ -71,7 +71,7 @@ export class Provider {
       onStarted: () => emit({ type: "message_start" }),
     });
     if (threadId !== undefined && isUnknownThread(end.result)) {
-      const what = "going on in a fresh thread, given the conversation so far from the host's record";
+      const what = "going on in a fresh thread, given the conversation so far, as much as fits";
       log("warning", `codex has no record of thread ${threadId} any more: ${what}`);
       end = await run({ threadId: undefined, text: withHistory() });
     }
