@@ -34,8 +34,8 @@ export interface TurnEnd {
 /** One run of codex: its text as it says it, its tool calls as it records them, and how it ended. */
 export async function runTurn(options: RunTurnOptions): Promise<TurnEnd> {
   const { request, config, codexHome, store, tools, log, threadId, text, emit, signal } = options;
-  await using thread = await TurnThread.open(codexHome, store, threadId);
-  await using offered = await tools.offer(request, log);
+  await using thread = await TurnThread.open(codexHome, store, threadId, signal);
+  await using offered = await tools.offer(request, log, signal);
   const model = modelArgument(request.model_id, config);
   await using turn = await startTurn({
     prompt: text,
