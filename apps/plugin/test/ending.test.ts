@@ -135,19 +135,19 @@ describe.each(testedCodexes())("the end of a turn on codex $version", (codex) =>
   });
 
   test("a second turn on the workspace is refused, from this plugin and from another; the first is untouched", async () => {
-    await using harness = await Harness.create({ codex, script: [answer([shell("sleep 1.5")]), say("done")] });
+    await using harness = await Harness.create({ codex, script: [answer([shell("sleep 5")]), say("done")] });
     const [plugin, other] = [await harness.plugin(), await harness.plugin()];
     const first = turn(plugin, harness.request("start"));
     await eventually("the first has started", () => harness.model.requests.length > 0);
-    for (const second of [plugin, other]) {
-      await expect(turn(second, harness.request("me too"))).rejects.toMatchObject({ data: { code: "busy" } });
-    }
+    const refused = [plugin, other].map((second) =>
+      expect(turn(second, harness.request("me too"))).rejects.toMatchObject({ data: { code: "busy" } }),
+    );
+    await Promise.all(refused);
     expect(await first).toMatchObject({ text: "done", end: { stop_reason: "end_turn" } });
     expect(harness.model.requests).toHaveLength(2);
     harness.model.play([say("now you")]);
     expect((await turn(other, harness.request("me too"))).text).toBe("now you");
   });
-});
 
   test("a turn that is cancelled while it waits for its thread ends at once", async () => {
     await using harness = await Harness.create({ codex, script: [say("noted"), say("here")] });
@@ -187,8 +187,8 @@ describe.each(testedCodexes())("the end of a turn on codex $version", (codex) =>
     const seen = await withoutRollout(harness, await harness.plugin(), () => cancel.abort(), cancel.signal);
     expect(seen).toMatchObject({ error: undefined, end: { stop_reason: "cancelled" } });
   });
+});
 
-test("a plugin that ends leaves no process behind", async () => {
 const threadOf = (harness: Harness) => readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
 
 /** A turn whose rollout is moved away as soon as its first call is told. */
@@ -202,6 +202,7 @@ async function withoutRollout(harness: Harness, plugin: ConnectedPlugin, then: (
   return await turn(plugin, harness.request("look"), { onEvent, ...(signal === undefined ? {} : { signal }) });
 }
 
+test("a plugin that ends leaves no process behind", async () => {
   await using harness = await Harness.create({ codex: newestCodex, script: [say("hi")] });
   const plugin = await harness.plugin();
   await turn(plugin, harness.request("hi"));
