@@ -49,3 +49,12 @@ test("leaves out the oldest messages when not all fit, and says so", () => {
   expect(prompt).toContain("second x");
   expect(prompt).toContain("third x");
 });
+
+test.each([
+  ["all of it", "x".repeat(MAX_PROMPT_CHARACTERS)],
+  ["nearly all of it", "x".repeat(MAX_PROMPT_CHARACTERS - 50)],
+  ["all of it, in characters of two units", "😀".repeat(MAX_PROMPT_CHARACTERS)],
+])("a prompt that leaves no room stays alone: it takes %s", (_name, prompt) => {
+  // Compared by hand: a difference in a text of that size is not to be printed.
+  expect(withConversationSoFar([said("user", "before"), said("user", prompt)], prompt) === prompt).toBe(true);
+});

@@ -8,8 +8,8 @@ const TRANSITION = "That was the conversation so far. The user now says:";
 const CUT = "(Earlier messages are left out: they don't fit.)";
 
 /**
- * A prompt for a fresh thread that takes the place of a lost one: what was said before, then `prompt`. Without earlier
- * messages it is the prompt alone. The oldest messages are left out if all of them don't fit.
+ * A prompt for a fresh thread that takes the place of a lost one: what was said before, then `prompt`. The oldest
+ * messages are left out if all of them don't fit. Without earlier messages, or room beside the prompt, it is the prompt alone.
  */
 export function withConversationSoFar(messages: readonly Message[], prompt: string): string {
   const last = messages.findLastIndex(({ role }) => role === "user");
@@ -18,6 +18,7 @@ export function withConversationSoFar(messages: readonly Message[], prompt: stri
 
   // UTF-16 units, of which there are never fewer than the code points that codex counts.
   let room = MAX_PROMPT_CHARACTERS - [INTRODUCTION, CUT, TRANSITION, prompt].join("\n\n").length;
+  if (room < 0) return prompt;
   let first = earlier.length;
   for (
     let size = earlier[first - 1]?.length;

@@ -40,24 +40,32 @@ export class HostTools {
     this.#env = env;
   }
 
-  /** Never throws: a turn without its tools is told of by a warning, and is still a turn. */
-  async offer(request: StreamRequest, log: Log): Promise<OfferedTools> {
+  /**
+   * A turn without its tools is told of by a warning, and is still a turn.
+   * @throws the signal's reason, and nothing else.
+   */
+  async offer(request: StreamRequest, log: Log, signal: AbortSignal): Promise<OfferedTools> {
     if ((request.request.tools ?? []).length === 0) return NOTHING;
+    const agentId = request.agent.agent_id;
+    const relay = { agentId, command: process.execPath, args: [process.argv[1] as string, "mcp-host"] };
+    const isRegistered = this.#config.mcpRegistration === "global";
     try {
+      // Before the bridge, which would be left open if this fails. Without one, a codex started elsewhere gets an empty list.
+      if (isRegistered) {
+        const codex = await codexCommand(this.#config, this.#env);
+        await registerGlobally({ ...relay, socketPath: bridgeSocketPath(agentId) }, { ...codex, signal });
+      }
       const bridge = await this.#bridge(request, log);
-      const { agentId, socketPath, token } = bridge;
-      const server = { agentId, socketPath, command: process.execPath, args: [process.argv[1] as string, "mcp-host"] };
-      const isRegistered = this.#config.mcpRegistration === "global";
-      if (isRegistered) await registerGlobally(server, await codexCommand(this.#config, this.#env));
       return {
         args: (version) => {
           const directTools = this.#config.codeModeTools === "direct" && hasCodeMode(version);
-          return codexOverrides(server, { isRegistered, directTools });
+          return codexOverrides({ ...relay, socketPath: bridge.socketPath }, { isRegistered, directTools });
         },
-        env: codexEnvironment(token),
+        env: codexEnvironment(bridge.token),
         [Symbol.asyncDispose]: () => bridge.close(),
       };
     } catch (error) {
+      signal.throwIfAborted();
       log("warning", `codex goes without the host's tools in this turn: ${(error as Error).message}`);
       return NOTHING;
     }

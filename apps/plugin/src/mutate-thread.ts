@@ -1,4 +1,4 @@
-import { DEFAULT_TIMEOUT_MS } from "@plexum/codex-exec";
+import { existsSync } from "node:fs";
 import type { MutateReport, MutateRequest } from "@plexum/plugin-sdk";
 import { type CallEdit, consumeHeavy, consumeLight, findRollout, mutateRollout } from "@plexum/rollout";
 import { lockThread, lockWorkspace, WorkspaceThread } from "@plexum/session-store";
@@ -14,7 +14,7 @@ const EDITS: Record<string, (callId: string) => CallEdit> = {
   "consume-heavy": consumeHeavy,
 };
 
-/** Makes the workspace's codex thread forget what the host forgets. A turn that runs is waited for. */
+/** Makes the workspace's codex thread forget what the host forgets. A turn that runs is waited for, as long as it takes. */
 export async function mutateThread(request: MutateRequest, options: MutateOptions): Promise<MutateReport> {
   const { workspace, mutations } = request;
   const { codexHome, nestedCalls, signal } = options;
@@ -33,13 +33,13 @@ export async function mutateThread(request: MutateRequest, options: MutateOption
     skipped: [...unknown, ...skipped],
   });
 
-  const wait = { waitMs: DEFAULT_TIMEOUT_MS, signal };
-  await using _workspaceLock = await lockWorkspace(workspace, wait);
-  const { threadId } = await new WorkspaceThread(workspace).load();
-  if (threadId === undefined || edits.size === 0) return report(0, [...edits.keys()], []);
-  await using _threadLock = await lockThread(codexHome, threadId, wait);
-  const rollout = await findRollout(threadId, { codexHome, signal });
-  if (rollout === undefined) return report(0, [...edits.keys()], []);
+  const allMissing = report(0, [...edits.keys()], []);
+  // Locking it would make the folder.
+  if (edits.size === 0 || !existsSync(workspace)) return allMissing;
+  const thread = await holdThread(workspace, codexHome, signal);
+  await using _threadLock = thread?.lock;
+  const rollout = thread && (await findRollout(thread.id, { codexHome, signal }));
+  if (rollout === undefined) return allMissing;
   const { touched, missing, skipped } = await mutateRollout(rollout.path, edits.values(), {
     codexHome,
     nestedCalls,
@@ -50,4 +50,15 @@ export async function mutateThread(request: MutateRequest, options: MutateOption
     missing,
     skipped.map(({ callId, message }) => ({ block_id: callId, reason: message })),
   );
+}
+
+/**
+ * The workspace's thread, with its lock; undefined if it has none. The workspace, which a running turn holds, is let go of at
+ * once: a turn that comes now waits for the thread, and is not refused as a second one.
+ */
+async function holdThread(workspace: string, codexHome: string, signal: AbortSignal) {
+  const wait = { waitMs: Number.POSITIVE_INFINITY, signal };
+  await using _workspaceLock = await lockWorkspace(workspace, wait);
+  const { threadId: id } = await new WorkspaceThread(workspace).load();
+  return id === undefined ? undefined : { id, lock: await lockThread(codexHome, id, wait) };
 }

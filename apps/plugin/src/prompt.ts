@@ -40,9 +40,10 @@ export function promptOf(messages: readonly Message[]): Prompt {
 export const textOf = (blocks: readonly Block[]): string =>
   blocks.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("\n");
 
+/** A host may write "" for what it leaves out. */
 function imageOf(block: Block & { type: "image" }): PromptImage | undefined {
-  if (block.path !== undefined) return { path: block.path };
-  if (block.data_base64 !== undefined) return inline(block.data_base64, block.media_type);
+  if (block.path) return { path: block.path };
+  if (block.data_base64) return inline(block.data_base64, block.media_type);
   if (block.url?.startsWith("file:")) return { path: fileURLToPath(block.url) };
   const [, mediaType, data] = /^data:([^;,]+);base64,(.*)$/s.exec(block.url ?? "") ?? [];
   return data === undefined ? undefined : inline(data, mediaType);

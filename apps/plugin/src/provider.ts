@@ -19,6 +19,9 @@ import { promptOf } from "./prompt.ts";
 import { type RunTurnOptions, runTurn, type TurnEnd } from "./run-turn.ts";
 import { callSessionTool } from "./session-tools.ts";
 
+/** How long a turn waits for the workspace, in milliseconds: a mutation holds it for a moment, to find its thread. */
+const WORKSPACE_WAIT_MS = 1000;
+
 /** Does on codex what the host asks for. */
 export class Provider {
   readonly #host: Host;
@@ -43,7 +46,7 @@ export class Provider {
     const prompt = promptOf(messages);
     for (const warning of prompt.warnings) log("warning", warning);
 
-    await using _lock = await lockWorkspace(workspace);
+    await using _lock = await lockWorkspace(workspace, { waitMs: WORKSPACE_WAIT_MS, signal });
     const store = new WorkspaceThread(workspace);
     const { threadId, warning } = await store.load();
     if (warning !== undefined) log("warning", warning);
@@ -71,7 +74,7 @@ export class Provider {
       onStarted: () => emit({ type: "message_start" }),
     });
     if (threadId !== undefined && isUnknownThread(end.result)) {
-      const what = "going on in a fresh thread, given the conversation so far from the host's record";
+      const what = "going on in a fresh thread, given the conversation so far, as much as fits";
       log("warning", `codex has no record of thread ${threadId} any more: ${what}`);
       end = await run({ threadId: undefined, text: withHistory() });
     }

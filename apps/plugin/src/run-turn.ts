@@ -1,4 +1,5 @@
 import { type PromptImage, startTurn, type Turn, type TurnResult } from "@plexum/codex-exec";
+import type { Usage as ThreadUsage } from "@plexum/codex-jsonl";
 import type { StreamContext, StreamRequest, Usage } from "@plexum/plugin-sdk";
 import type { WorkspaceThread } from "@plexum/session-store";
 import type { Config } from "./config.ts";
@@ -34,9 +35,11 @@ export interface TurnEnd {
 /** One run of codex: its text as it says it, its tool calls as it records them, and how it ended. */
 export async function runTurn(options: RunTurnOptions): Promise<TurnEnd> {
   const { request, config, codexHome, store, tools, log, threadId, text, emit, signal } = options;
-  await using thread = await TurnThread.open(codexHome, store, threadId);
-  await using offered = await tools.offer(request, log);
+  await using thread = await TurnThread.open(codexHome, store, threadId, signal);
+  await using offered = await tools.offer(request, log, signal);
   const model = modelArgument(request.model_id, config);
+  // Disposed of behind the turn, in whatever way that ends: codex has recorded all it will by then.
+  await using calls = new ToolCallEvents(emit, log, tools.nestedCalls);
   await using turn = await startTurn({
     prompt: text,
     images: options.images,
@@ -54,14 +57,22 @@ export async function runTurn(options: RunTurnOptions): Promise<TurnEnd> {
       log("info", "codex started", { pid, version, model, resume: threadId, prompt_length: text.length }),
   });
   await options.onStarted?.();
-  const calls = new ToolCallEvents(emit, log, tools.nestedCalls);
   await relay(turn, thread, calls, options);
   const result = await turn.result;
   await thread.keep();
   if (thread.rollout !== undefined) calls.follow(thread.rollout, thread.sizeBefore);
-  await calls.end();
   const reported = result.status === "completed" ? result.threadUsage : null;
-  return { result, usage: turnUsage(thread.usageBefore, reported ?? (await thread.usageNow())) };
+  return { result, usage: turnUsage(thread.usageBefore, reported ?? (await recordedUsage(thread, log))) };
+}
+
+/** How the turn ended is known by now, and is not to be lost with the rollout. */
+async function recordedUsage(thread: TurnThread, log: Log): Promise<ThreadUsage | undefined> {
+  try {
+    return await thread.usageNow();
+  } catch (error) {
+    log("warning", `the turn's tokens can't be told: ${(error as Error).message}`);
+    return undefined;
+  }
 }
 
 async function relay(

@@ -9,6 +9,11 @@ const USAGE = `usage: plexum-openai-provider sessions [--filter TEXT] [--limit 1
 
 /** The sessions of this machine for a person: a list, or what the calls of one cost. Resolves with the exit code. */
 export async function sessionsCommand(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    // Whoever reads, such as `head`, has seen enough.
+    process.exit(0);
+  });
   try {
     const { values, positionals } = parseArgs({
       args: [...argv],

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ProviderEvent } from "@plexum/plugin-sdk";
@@ -12,8 +13,9 @@ const MAX_LAG_MS = 100;
 
 /**
  * A turn's tool calls as events, read from the rollout as codex writes it: there, and only there, they have their call ids.
+ * Disposing of it tells what codex has written by then.
  */
-export class ToolCallEvents {
+export class ToolCallEvents implements AsyncDisposable {
   readonly #emit: (event: ProviderEvent) => Promise<void>;
   readonly #log: Log;
   readonly #nestedCalls: ReadonlyMap<string, string>;
@@ -43,7 +45,11 @@ export class ToolCallEvents {
   /** Waits a moment for what codex has recorded by now, so that a result is told before what is said of it. */
   async catchUp(): Promise<void> {
     if (this.#path === undefined) return;
-    const { size } = await stat(this.#path);
+    // Archived or deleted meanwhile, which does not make the turn fail: there is nothing to wait for.
+    const size = await stat(this.#path).then(
+      (found) => found.size,
+      () => 0,
+    );
     if (this.#position >= size) return;
     const told = new Promise<void>((resolve) => {
       this.#awaited = { position: size, resolve };
@@ -53,8 +59,7 @@ export class ToolCallEvents {
     tooLate.abort();
   }
 
-  /** Resolves when all that codex wrote is told. */
-  async end(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#over.abort();
     await this.#following;
   }
@@ -66,6 +71,9 @@ export class ToolCallEvents {
       this.#position = entry.offset + entry.length + 1;
       if (this.#awaited !== undefined && this.#position >= this.#awaited.position) this.#awaited.resolve();
     }
+    // A compressed one that codex did not come to bring back is still there.
+    if (![path, `${path}.zst`].some((file) => existsSync(file)))
+      this.#log("warning", `${path} was moved or removed: calls that codex recorded since then are not told`);
     for (const event of pairer.finish()) await this.#tell(event);
   }
 

@@ -24,14 +24,28 @@ export class TurnThread implements AsyncDisposable {
     this.#store = store;
   }
 
-  /** @param threadId The thread to go on with; undefined for a new one, of which codex will tell. */
-  static async open(codexHome: string, store: WorkspaceThread, threadId: string | undefined): Promise<TurnThread> {
+  /**
+   * @param threadId The thread to go on with; undefined for a new one, of which codex will tell.
+   * @throws SessionStoreError `busy`, RolloutError, or the signal's reason. The thread is let go of then.
+   */
+  static async open(
+    codexHome: string,
+    store: WorkspaceThread,
+    threadId: string | undefined,
+    signal: AbortSignal,
+  ): Promise<TurnThread> {
     const thread = new TurnThread(codexHome, store);
-    if (threadId !== undefined) {
-      await thread.#hold(threadId);
-      await thread.#lookBack(threadId);
+    if (threadId === undefined) return thread;
+    try {
+      await thread.#hold(threadId, signal);
+      await thread.#lookBack(threadId, signal);
+      return thread;
+    } catch (error) {
+      await thread[Symbol.asyncDispose]();
+      // Some of what is aborted says so in an error of its own.
+      signal.throwIfAborted();
+      throw error;
     }
-    return thread;
   }
 
   /** Where codex records the thread; undefined as long as it doesn't. */
@@ -51,7 +65,7 @@ export class TurnThread implements AsyncDisposable {
 
   /** The running total by what codex has recorded until now. */
   async usageNow(): Promise<ThreadUsage | undefined> {
-    return this.#rollout === undefined ? undefined : usageOf(this.#rollout, this.#codexHome);
+    return this.#rollout === undefined ? undefined : usageOf(this.#rollout, { codexHome: this.#codexHome });
   }
 
   /** codex has named the thread. */
@@ -74,25 +88,27 @@ export class TurnThread implements AsyncDisposable {
   }
 
   /** codex is about to read the rollout: a mutation that was interrupted is finished first. */
-  async #lookBack(threadId: string): Promise<void> {
-    const rollout = await findRollout(threadId, { codexHome: this.#codexHome });
+  async #lookBack(threadId: string, signal: AbortSignal): Promise<void> {
+    const rollout = await findRollout(threadId, { codexHome: this.#codexHome, signal });
     if (rollout === undefined) return;
-    await recoverRollout(rollout.path);
-    this.#usageBefore = await usageOf(rollout.path, this.#codexHome);
-    this.#sizeBefore = rollout.compressed ? await endOfLastLine(rollout.path) : (await stat(rollout.path)).size;
+    const { path, compressed } = rollout;
+    await recoverRollout(path, { signal });
+    this.#usageBefore = await usageOf(path, { codexHome: this.#codexHome, signal });
+    this.#sizeBefore = compressed ? await endOfLastLine(path, signal) : (await stat(path)).size;
     // codex brings a compressed rollout back as a plain file when it resumes the thread.
-    this.#rollout = rollout.path.replace(/\.zst$/, "");
+    this.#rollout = path.replace(/\.zst$/, "");
   }
 
-  async #hold(threadId: string): Promise<void> {
-    this.#lock = await lockThread(this.#codexHome, threadId, { waitMs: LOCK_WAIT_MS });
+  async #hold(threadId: string, signal?: AbortSignal): Promise<void> {
+    this.#lock = await lockThread(this.#codexHome, threadId, { waitMs: LOCK_WAIT_MS, signal });
     this.#threadId = threadId;
   }
 }
 
-const usageOf = async (rollout: string, codexHome: string) => (await readThreadUsage(rollout, { codexHome })).total;
+const usageOf = async (...args: Parameters<typeof readThreadUsage>) => (await readThreadUsage(...args)).total;
 
-async function endOfLastLine(rollout: string): Promise<number> {
-  for await (const { offset, length } of readRollout(rollout, { direction: "backward" })) return offset + length + 1;
+async function endOfLastLine(rollout: string, signal: AbortSignal): Promise<number> {
+  const lines = readRollout(rollout, { direction: "backward", signal });
+  for await (const { offset, length } of lines) return offset + length + 1;
   return 0;
 }

@@ -1,9 +1,12 @@
-import { rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { since, testedCodexes } from "@plexum/codex-versions";
 import type { Mutation } from "@plexum/plugin-sdk";
 import { findRollout } from "@plexum/rollout";
 import { answer, codeModeScript, say, shell } from "@plexum/scripted-model";
+import { lockThread } from "@plexum/session-store";
 import { describe, expect, test } from "vitest";
 import { eventually, Harness, turn, user } from "./harness.ts";
 
@@ -105,7 +108,51 @@ describe.each(testedCodexes())("consuming tool results on codex $version", (code
     expect(order).toEqual(["turn", "mutation"]);
     expect(report).toMatchObject({ touched: 1 });
   });
+
+  test("a turn waits for the mutation that is under way", async () => {
+    await using harness = await Harness.create({
+      codex,
+      script: [answer([shell(`echo ${SECRET}`, { callId: "call_a" })]), say("ok"), say("next")],
+    });
+    const plugin = await harness.plugin();
+    await turn(plugin, harness.request("look"));
+    const rollout = await rolloutOf(harness);
+    const letGo = await mutateElsewhere(rollout);
+    const order: string[] = [];
+    const mutating = plugin.mutate(consume(harness, [heavy("call_a")])).finally(() => order.push("mutation"));
+    const threadId = await readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
+    await eventually("the mutation has the thread", async () => {
+      const lock = await lockThread(harness.home.path, threadId).catch(() => "held" as const);
+      if (lock === "held") return true;
+      await lock[Symbol.asyncDispose]();
+      return false;
+    });
+    const running = turn(plugin, harness.request("go on")).finally(() => order.push("turn"));
+    // Long enough to be refused, if it were to be.
+    await Promise.race([running, mutating, new Promise((resolve) => setTimeout(resolve, 1500))]);
+    expect(order).toEqual([]);
+    await letGo();
+    expect(await mutating).toMatchObject({ touched: 1 });
+    expect((await running).text).toBe("next");
+    expect(harness.model.lastRequest.outputsOf("call_a")).toEqual(["...(tool called)"]);
+  });
+
+  test("a workspace that is not there has everything missing, and is not made", async () => {
+    await using harness = await Harness.create({ codex });
+    const plugin = await harness.plugin();
+    expect(await plugin.mutate(consume(harness, [light("call_a")]))).toMatchObject({ touched: 0, missing: ["call_a"] });
+    expect(existsSync(harness.workspace)).toBe(false);
+  });
 });
+
+/** Has a rollout locked as a mutation on another machine would: this one's waits for it. Gives what lets go of it. */
+async function mutateElsewhere(rollout: string): Promise<() => Promise<void>> {
+  const key = createHash("sha256").update(basename(rollout)).digest("hex").slice(0, 16);
+  const lock = join(dirname(rollout), `.plexum-${key}.lock`);
+  const holder = { pid: 1, started: "", host: "elsewhere", boot: "", namespace: "", nonce: "a" };
+  await writeFile(lock, JSON.stringify(holder));
+  return () => rm(lock);
+}
 
 const withCodeMode = testedCodexes().filter(since("0.144.0"));
 
@@ -151,7 +198,6 @@ test.each(withCodeMode)(
 );
 
 async function rolloutOf(harness: Harness): Promise<string> {
-  const { readFile } = await import("node:fs/promises");
   const threadId = await readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
   const found = await findRollout(threadId, { codexHome: harness.home.path });
   return found?.path as string;

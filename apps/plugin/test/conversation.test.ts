@@ -134,7 +134,29 @@ describe.each(testedCodexes())("a conversation on codex $version", (codex) => {
     await appendFile(join(harness.workspace, THREAD_FILE), "garbage");
     expect((await turn(plugin, harness.request("hi again"))).text).toBe("two");
     expect((await readdir(harness.workspace)).some((name) => name.startsWith(`${THREAD_FILE}.damaged-`))).toBe(true);
-    expect(harness.warnings().join()).toContain("was set aside");
+    expect(harness.warnings().join()).toContain("is set aside");
+  });
+
+  test("a damaged thread file is not forgotten by a mutation, nor by a turn that fails too early", async () => {
+    await using harness = await Harness.create({ codex, script: [say("noted"), say("it was 71")] });
+    await turn(await harness.plugin(), harness.request("the number is 71"));
+    const path = join(harness.workspace, THREAD_FILE);
+    await appendFile(path, "garbage");
+    const history = harness.request([user("the number is 71"), assistant("noted"), user("which number?")]);
+
+    await harness.configure({ binary: codex.path, extra_args: ["-c", 'model_provider="nowhere"'] });
+    const failing = await harness.plugin();
+    const mutations = [{ block_id: "call_a", op: "consume-light" }];
+    const { agent } = history;
+    expect(await failing.mutate({ ...agent, mutations })).toMatchObject({ missing: ["call_a"] });
+    expect((await turn(failing, history)).end.stop_reason).toBe("error");
+    expect(await readFile(path, "utf8")).toMatch(/garbage$/);
+
+    await harness.configure({ binary: codex.path });
+    expect((await turn(await harness.plugin(), { ...history, stream_id: "again" })).text).toBe("it was 71");
+    expect(harness.model.lastRequest.prompt).toContain("User: the number is 71\n\nAssistant: noted");
+    expect(await readFile(path, "utf8")).toMatch(/^[0-9a-f-]{36}$/);
+    expect((await readdir(harness.workspace)).filter((name) => name.includes(".damaged-"))).toHaveLength(1);
   });
 
   test("a thread that never got a record does not replace a good one", async () => {

@@ -1,9 +1,14 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { readFile, rename } from "node:fs/promises";
+import { join } from "node:path";
 import { testedCodexes } from "@plexum/codex-versions";
+import type { ConnectedPlugin, ProviderEvent } from "@plexum/plugin-sdk";
 import { newestCodex } from "@plexum/real-codex";
+import { findRollout } from "@plexum/rollout";
 import { answer, say, shell } from "@plexum/scripted-model";
+import { lockThread } from "@plexum/session-store";
 import { describe, expect, test } from "vitest";
 import { eventually, Harness, turn } from "./harness.ts";
 
@@ -130,19 +135,72 @@ describe.each(testedCodexes())("the end of a turn on codex $version", (codex) =>
   });
 
   test("a second turn on the workspace is refused, from this plugin and from another; the first is untouched", async () => {
-    await using harness = await Harness.create({ codex, script: [answer([shell("sleep 1.5")]), say("done")] });
+    await using harness = await Harness.create({ codex, script: [answer([shell("sleep 5")]), say("done")] });
     const [plugin, other] = [await harness.plugin(), await harness.plugin()];
     const first = turn(plugin, harness.request("start"));
     await eventually("the first has started", () => harness.model.requests.length > 0);
-    for (const second of [plugin, other]) {
-      await expect(turn(second, harness.request("me too"))).rejects.toMatchObject({ data: { code: "busy" } });
-    }
+    const refused = [plugin, other].map((second) =>
+      expect(turn(second, harness.request("me too"))).rejects.toMatchObject({ data: { code: "busy" } }),
+    );
+    await Promise.all(refused);
     expect(await first).toMatchObject({ text: "done", end: { stop_reason: "end_turn" } });
     expect(harness.model.requests).toHaveLength(2);
     harness.model.play([say("now you")]);
     expect((await turn(other, harness.request("me too"))).text).toBe("now you");
   });
+
+  test("a turn that is cancelled while it waits for its thread ends at once", async () => {
+    await using harness = await Harness.create({ codex, script: [say("noted"), say("here")] });
+    const plugin = await harness.plugin();
+    await turn(plugin, harness.request("start"));
+    const lock = await lockThread(harness.home.path, await threadOf(harness));
+    const cancel = new AbortController();
+    const ending = turn(plugin, harness.request("wait"), { signal: cancel.signal });
+    await Promise.race([ending, new Promise((resolve) => setTimeout(resolve, 300))]);
+    const cancelledAt = performance.now();
+    cancel.abort(new Error("changed my mind"));
+    await expect(ending).rejects.toMatchObject({ rpcCode: -32000, message: "changed my mind", data: {} });
+    expect(performance.now() - cancelledAt).toBeLessThan(2000);
+    await lock[Symbol.asyncDispose]();
+    expect((await turn(plugin, harness.request("and now?"))).text).toBe("here");
+  });
+
+  test("the rollout is moved away while the turn runs: the turn goes on to its end", async () => {
+    await using harness = await Harness.create({
+      codex,
+      script: [answer([shell("echo a", { callId: "call_a" })]), say("done")],
+    });
+    const plugin = await harness.plugin();
+    const seen = await withoutRollout(harness, plugin, () => {});
+    expect(seen.text).toBe("done");
+    expect(seen).toMatchObject({ error: undefined, end: { stop_reason: "end_turn" } });
+    await plugin.close();
+    expect(await plugin.closed).toEqual({ exitCode: 0, signal: null });
+  });
+
+  test("the rollout is moved away, and the host cancels: the turn is cancelled, and did not fail", async () => {
+    await using harness = await Harness.create({
+      codex,
+      script: [answer([shell("echo a", { callId: "call_a" })]), { kind: "hang" }],
+    });
+    const cancel = new AbortController();
+    const seen = await withoutRollout(harness, await harness.plugin(), () => cancel.abort(), cancel.signal);
+    expect(seen).toMatchObject({ error: undefined, end: { stop_reason: "cancelled" } });
+  });
 });
+
+const threadOf = (harness: Harness) => readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
+
+/** A turn whose rollout is moved away as soon as its first call is told. */
+async function withoutRollout(harness: Harness, plugin: ConnectedPlugin, then: () => void, signal?: AbortSignal) {
+  const onEvent = async ({ type }: ProviderEvent) => {
+    if (type !== "tool_call_start") return;
+    const rollout = await findRollout(await threadOf(harness), { codexHome: harness.home.path });
+    await rename(rollout?.path as string, join(harness.folder, "moved.jsonl"));
+    then();
+  };
+  return await turn(plugin, harness.request("look"), { onEvent, ...(signal === undefined ? {} : { signal }) });
+}
 
 test("a plugin that ends leaves no process behind", async () => {
   await using harness = await Harness.create({ codex: newestCodex, script: [say("hi")] });

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { since, testedCodexes } from "@plexum/codex-versions";
@@ -17,8 +18,11 @@ const TOOLS: Tool[] = ["lookup", "fail", "wait"].map((name) => ({
   input_schema: { type: "object", properties: { key: { type: "string" } } },
 }));
 
-const withTools = (harness: Harness, prompt: string): StreamRequest =>
-  harness.request(prompt, { request: { messages: [user(prompt)], tools: TOOLS } });
+const withTools = (harness: Harness, prompt: string, agent_id = "alice"): StreamRequest =>
+  harness.request(prompt, {
+    agent: { agent_id, workspace: harness.workspace },
+    request: { messages: [user(prompt)], tools: TOOLS },
+  });
 
 /** A host with three tools: one answers, one fails, one never answers. */
 function host() {
@@ -164,6 +168,49 @@ test("registered globally by the script that npm installs, where no node is on t
   expect(tools.calls).toHaveLength(1);
   const unregister = [PLUGIN, "mcp-unregister", "--agent-id", "alice"];
   expect((await promisify(execFile)(process.execPath, unregister, { env })).stdout).toBe("removed\n");
+});
+
+/** Starts the real codex, but for `codex mcp`: there it runs `first`, the first time that it is asked. */
+async function codexThatOnce(first: string, harness: Harness): Promise<string> {
+  const [path, isAsked] = [join(harness.folder, "codex"), join(harness.folder, "asked")];
+  const script = `if [ "$1" = mcp ] && [ ! -e "${isAsked}" ]; then touch "${isAsked}"; ${first}; fi`;
+  await writeFile(path, `#!/bin/sh\n${script}\nexec "${newestCodex.path}" "$@"\n`, { mode: 0o755 });
+  return path;
+}
+
+test("a registration that fails costs that turn its tools, and no other", async () => {
+  await using harness = await Harness.create({
+    codex: newestCodex,
+    script: [
+      say("without"),
+      answer([functionCall("lookup", { key: "a" }, { namespace: "mcp__plexum_host_rita", callId: "call_a" })]),
+      say("with"),
+    ],
+  });
+  const binary = await codexThatOnce("echo 'no space left' >&2; exit 1", harness);
+  await harness.configure({ binary, mcp_registration: "global" });
+  const tools = host();
+  const plugin = await harness.plugin(tools);
+  expect((await turn(plugin, withTools(harness, "go", "rita"))).text).toBe("without");
+  expect(harness.warnings().join()).toContain("no space left");
+  expect((await turn(plugin, withTools(harness, "go on", "rita"))).text).toBe("with");
+  expect(tools.calls).toHaveLength(1);
+});
+
+test("a turn that is cancelled while its tools are registered ends at once", async () => {
+  await using harness = await Harness.create({ codex: newestCodex, script: [say("here")] });
+  const binary = await codexThatOnce("exec sleep 20", harness);
+  await harness.configure({ binary, mcp_registration: "global" });
+  const plugin = await harness.plugin(host());
+  const cancel = new AbortController();
+  const ending = turn(plugin, withTools(harness, "go", "carl"), { signal: cancel.signal });
+  await eventually("codex is asked", () => existsSync(join(harness.folder, "asked")));
+  const cancelledAt = performance.now();
+  cancel.abort(new Error("changed my mind"));
+  await expect(ending).rejects.toMatchObject({ rpcCode: -32000, message: "changed my mind", data: {} });
+  expect(performance.now() - cancelledAt).toBeLessThan(5000);
+  expect(harness.warnings()).toEqual([]);
+  expect((await turn(plugin, withTools(harness, "go", "carl"))).text).toBe("here");
 });
 
 describe.each(testedCodexes().filter(since("0.144.0")))("the host's tools in code mode of codex $version", (codex) => {

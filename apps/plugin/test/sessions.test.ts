@@ -120,3 +120,11 @@ test.each([
   await using harness = await Harness.create({ codex: newestCodex });
   expect(await sessions(harness, ...args)).toEqual({ stdout: "", stderr: expect.stringContaining(said), exitCode: 1 });
 });
+
+test("a reader that has seen enough ends the sessions command without a word", async () => {
+  await using harness = await Harness.create({ codex: newestCodex });
+  // The reader is gone before anything is printed.
+  const pipeline = '{ "$0" "$1" sessions; echo "exit code $?" >&2; } | true';
+  const { stderr } = await promisify(execFile)("sh", ["-c", pipeline, process.execPath, PLUGIN], { env: harness.env });
+  expect(stderr).toBe("exit code 0\n");
+});

@@ -51,7 +51,8 @@ const FAILURES: readonly Failure[] = [
   },
   {
     code: "rate_limited",
-    pattern: /429 Too Many Requests|usage limit|rate limit|quota/i,
+    // Not each quota: a disk has one too.
+    pattern: /429 Too Many Requests|usage limit|rate limit|current quota|Quota exceeded\. Check|insufficient_quota/i,
     advice: "The account's limit is reached: wait until it is renewed, or choose another model or plan.",
   },
   {
@@ -61,8 +62,9 @@ const FAILURES: readonly Failure[] = [
   },
   {
     code: "model_refused",
+    // On one line, since stderr has lines about models before the reason. That their metadata is not found is no refusal.
     pattern:
-      /model .*(does not exist|not supported|not found|do not have access|not available)|model_not_found|The '.*' model/is,
+      /model (?!metadata ).*(does not exist|not supported|not found|do not have access|not available)|model_not_found|The '.*' model/i,
     advice:
       "The account may not use this model, or it does not exist: choose another. A ChatGPT login works best with none named.",
   },

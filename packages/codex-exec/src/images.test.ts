@@ -3,6 +3,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { temporaryFolder } from "../test/temporary-folder.ts";
+import { CodexExecError } from "./errors.ts";
 import { stageImages } from "./images.ts";
 
 test("no images, no folder", async () => {
@@ -45,4 +46,16 @@ test("a missing file and a folder are refused, and nothing is left", async () =>
     });
   }
   expect(await readdir(folder.path)).toEqual([]);
+});
+
+test("a temp folder that is missing is named", async () => {
+  await using folder = await temporaryFolder();
+  const missing = join(folder.path, "none");
+  vi.stubEnv("TMPDIR", missing);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+  const error = await stageImages([{ bytes: Buffer.from("x") }]).catch((thrown: unknown) => thrown);
+  expect(CodexExecError.isInstance(error)).toBe(true);
+  expect(error).toMatchObject({ code: "image_unreadable", message: expect.stringContaining(missing) });
 });

@@ -21,7 +21,7 @@ export interface StagedImages extends AsyncDisposable {
  */
 export async function stageImages(images: readonly PromptImage[]): Promise<StagedImages> {
   if (images.length === 0) return { paths: [], [Symbol.asyncDispose]: async () => {} };
-  const folder = await mkdtemp(join(tmpdir(), IMAGE_FOLDER));
+  const folder = await mkdtemp(join(tmpdir(), IMAGE_FOLDER)).catch(unstageable);
   // If it stays behind among the temporary folders, that is no reason to fail a turn.
   const remove = () => rm(folder, { recursive: true, force: true }).catch(() => {});
   try {
@@ -29,8 +29,17 @@ export async function stageImages(images: readonly PromptImage[]): Promise<Stage
     return { paths, [Symbol.asyncDispose]: remove };
   } catch (error) {
     await remove();
-    throw error;
+    return unstageable(error);
   }
+}
+
+function unstageable(cause: unknown): never {
+  if (CodexExecError.isInstance(cause)) throw cause;
+  throw new CodexExecError(
+    "image_unreadable",
+    `The images can't be put into the temp folder ${tmpdir()} (${(cause as Error).message}): name one in TMPDIR that this user can write to, with room in it.`,
+    { cause },
+  );
 }
 
 async function stage(image: PromptImage, base: string): Promise<string> {

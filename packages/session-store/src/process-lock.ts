@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { SessionStoreError } from "./errors.ts";
 
 export interface LockOptions {
-  /** How long to wait for someone else to let go, in milliseconds. Default 0: refused at once. */
+  /** How long to wait for someone else to let go, in milliseconds; may be Infinity. Default 0: refused at once. */
   readonly waitMs?: number;
   /** Ends the waiting: its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
@@ -45,7 +45,10 @@ export async function takeLock(path: string, what: string, options: LockOptions 
     if (lock === "moved" && moves++ < MAX_MOVES) continue;
     if (typeof lock === "object") return lock;
     if (performance.now() >= deadline) {
-      throw new SessionStoreError("busy", `${what} is in use by another turn: wait for it to end, then try again.`);
+      throw new SessionStoreError(
+        "busy",
+        `${what} is in use by another turn or mutation: wait for that to end, then try again.`,
+      );
     }
     await delay(POLL_MS, undefined, { signal }).catch(() => {});
   }

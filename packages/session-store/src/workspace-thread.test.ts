@@ -1,7 +1,9 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readdir, readFile, stat, symlink, truncate, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { lstat, mkdir, readdir, readFile, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { setTimeout as delay, setImmediate as nextTick } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { temporaryFolder } from "../test/temporary-folder.ts";
 import { SessionStoreError } from "./errors.ts";
@@ -51,16 +53,42 @@ describe("what is no id is set aside, once, with a warning", () => {
     await using folder = await temporaryFolder();
     const thread = new WorkspaceThread(folder.path);
     await make(thread.path);
-    const { threadId, warning } = await thread.load();
-    expect(threadId).toBeUndefined();
-    const [aside, ...more] = await readdir(folder.path);
-    expect(more).toEqual([]);
-    expect(aside).toMatch(/^\.plexum-codex-session\.damaged-/);
-    expect(warning).toContain(aside);
-    expect(await thread.load()).toEqual({ threadId: undefined });
+    // Told each time, until there is an id to take its place: whoever hears of it may not be the one who goes on.
+    const before = await lstat(thread.path);
+    for (const _time of [1, 2]) {
+      const { threadId, warning } = await thread.load();
+      expect(threadId).toBeUndefined();
+      expect(warning).toContain(`${thread.path}.damaged-`);
+    }
+    expect(await readdir(folder.path)).toEqual([basename(thread.path)]);
     await thread.save(ID);
     expect(await thread.load()).toEqual({ threadId: ID });
+    await thread.save(OTHER);
+    const [saved, aside, ...more] = (await readdir(folder.path)).sort();
+    expect([saved, ...more]).toEqual([basename(thread.path)]);
+    expect(aside).toMatch(/^\.plexum-codex-session\.damaged-/);
+    expect((await lstat(join(folder.path, aside as string))).ino).toBe(before.ino);
   });
+});
+
+test("what is no id keeps its place until the id is there: a crash never leaves the workspace without either", async () => {
+  await using folder = await temporaryFolder();
+  const thread = new WorkspaceThread(folder.path);
+  for (let round = 0; round < 20; round++) {
+    await writeFile(thread.path, "damaged");
+    let isSaved = false;
+    const saving = thread.save(ID).finally(() => {
+      isSaved = true;
+    });
+    while (!isSaved) {
+      expect(existsSync(thread.path)).toBe(true);
+      await nextTick();
+    }
+    await saving;
+    // What is set aside is named by the time.
+    await delay(5);
+  }
+  expect(await readdir(folder.path)).toHaveLength(21);
 });
 
 test("a link is followed to be read, and replaced when saved: never written through", async () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
+import { link, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SessionStoreError } from "./errors.ts";
 import { checkedThreadId, isThreadId } from "./thread-id.ts";
@@ -17,7 +17,7 @@ const NO_FILE = new Set(["EISDIR", "ELOOP", "ESPIPE", "ENXIO"]);
 export interface LoadedThread {
   /** Undefined if the workspace has no thread yet, or no longer. */
   readonly threadId: string | undefined;
-  /** What a person should know: the file was damaged and where it is now. */
+  /** What a person should know: the file is damaged, so that a thread is lost. Told until another is saved. */
   readonly warning?: string;
 }
 
@@ -30,33 +30,30 @@ export class WorkspaceThread {
   }
 
   /**
-   * Reads the thread's id. Whatever else stands in the file's place is set aside, so that it is neither used nor lost.
+   * Reads the thread's id. Changes nothing: whatever else stands in the file's place stays there until another id is saved.
    * @throws SessionStoreError `io`.
    */
   async load(): Promise<LoadedThread> {
-    const text = await this.#read();
-    if (text === undefined) return { threadId: undefined };
-    const threadId = text.trim();
-    if (isThreadId(threadId)) return { threadId: threadId.toLowerCase() };
-    const aside = `${this.path}.damaged-${new Date().toISOString().replaceAll(":", "")}`;
-    await rename(this.path, aside).catch((error) => {
-      throw this.#error("set aside", error);
-    });
+    const threadId = await this.#read();
+    if (threadId === undefined || isThreadId(threadId)) return { threadId: threadId?.toLowerCase() };
     return {
       threadId: undefined,
-      warning: `${this.path} held no thread id and was set aside as ${aside}; the next turn begins a new thread`,
+      warning: `${this.path} holds no thread id; once a new thread is saved there, it is set aside as ${this.path}.damaged-<time>`,
     };
   }
 
   /**
-   * Replaces the file in one step, readable by its owner alone.
+   * Replaces the file in one step, readable by its owner alone. What stood in its place and was no id is set aside, so that
+   * it is not lost.
    * @throws SessionStoreError `invalid_thread_id` or `io`.
    */
   async save(threadId: string): Promise<void> {
     const content = checkedThreadId(threadId);
     const fresh = join(dirname(this.path), `${FILE_NAME}.${randomUUID()}.new`);
+    const before = await this.#read();
     try {
       await writeDurably(fresh, content);
+      if (before !== undefined && !isThreadId(before)) await this.#setAside();
       await rename(fresh, this.path);
     } catch (error) {
       await rm(fresh, { force: true }).catch(() => {});
@@ -71,13 +68,22 @@ export class WorkspaceThread {
     });
   }
 
-  /** What the file holds, cut off far behind an id; undefined if there is none, "" if it is no file to read from. */
+  /**
+   * By a second name, so that the first is never without a file: after a crash there it would look as if there had never
+   * been a thread. What can have one name only, such as a folder, is renamed.
+   */
+  async #setAside(): Promise<void> {
+    const aside = `${this.path}.damaged-${new Date().toISOString().replaceAll(":", "")}`;
+    await link(this.path, aside).catch(() => rename(this.path, aside));
+  }
+
+  /** What the file holds, trimmed, cut off far behind an id; undefined if there is none, "" if it is no file to read from. */
   async #read(): Promise<string | undefined> {
     try {
       // Does not wait for a writer if it is a pipe.
       await using file = await open(this.path, constants.O_RDONLY | constants.O_NONBLOCK);
       const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_BYTES), 0, MAX_BYTES, 0);
-      return buffer.toString("utf8", 0, bytesRead);
+      return buffer.toString("utf8", 0, bytesRead).trim();
     } catch (error) {
       const { code = "" } = error as NodeJS.ErrnoException;
       if (code === "ENOENT") return undefined;

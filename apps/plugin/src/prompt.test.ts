@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { promptOf } from "./prompt.ts";
+
+const imagesOf = (image: { path?: string; data_base64?: string; url?: string; media_type?: string }) =>
+  promptOf([
+    {
+      role: "user",
+      content: [
+        { type: "text", text: "look" },
+        { type: "image", ...image },
+      ],
+    },
+  ]).images;
+
+const bytes = Buffer.from("picture");
+const data_base64 = bytes.toString("base64");
+
+test.each([
+  ["a file", { path: "/a.png" }, { path: "/a.png" }],
+  ["inline", { data_base64, media_type: "image/gif" }, { bytes, mediaType: "image/gif" }],
+  ["a file's address", { url: "file:///a%20b.png" }, { path: "/a b.png" }],
+  [
+    "an address with the data in it",
+    { url: `data:image/gif;base64,${data_base64}` },
+    { bytes, mediaType: "image/gif" },
+  ],
+  ["inline, with an empty path", { path: "", data_base64 }, { bytes }],
+  ["a file's address, with all else empty", { path: "", data_base64: "", url: "file:///a.png" }, { path: "/a.png" }],
+])("an image is taken: %s", (_name, image, taken) => {
+  expect(imagesOf(image)).toEqual([taken]);
+});
+
+test.each([
+  ["on the web", { url: "https://example.org/a.png" }],
+  ["nowhere", { path: "" }],
+])("an image is left out, with a warning: %s", (_name, image) => {
+  const content = [
+    { type: "text" as const, text: "look" },
+    { type: "image" as const, ...image },
+  ];
+  const { images, warnings } = promptOf([{ role: "user", content }]);
+  expect(images).toEqual([]);
+  expect(warnings).toHaveLength(1);
+});

@@ -1,0 +1,45 @@
+import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ProviderEvent } from "@plexum/plugin-sdk";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { ToolCallEvents } from "./tool-call-events.ts";
+
+const line = (payload: object) => `${JSON.stringify({ timestamp: "", type: "response_item", payload })}\n`;
+const call = line({ type: "function_call", call_id: "call_a", name: "read", arguments: "{}" });
+const output = line({ type: "function_call_output", call_id: "call_a", output: "found" });
+
+/** Follows a rollout that has a call in it, until the call is told. */
+async function following() {
+  const folder = await mkdtemp(join(tmpdir(), "tool-call-events-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const rollout = join(folder, "rollout.jsonl");
+  await writeFile(rollout, call);
+  const told: ProviderEvent[] = [];
+  const warnings: string[] = [];
+  const calls = new ToolCallEvents(
+    async (event) => void told.push(event),
+    (_level, message) => warnings.push(message),
+    new Map(),
+  );
+  calls.follow(rollout, 0);
+  await vi.waitFor(() => expect(told).toHaveLength(3));
+  return { calls, rollout, told, warnings };
+}
+
+test("what codex has written by the end is told", async () => {
+  const { calls, rollout, told, warnings } = await following();
+  await writeFile(rollout, output, { flag: "a" });
+  await calls[Symbol.asyncDispose]();
+  expect(told.at(-1)).toMatchObject({ type: "tool_result", tool_result: { content: "found", is_error: false } });
+  expect(warnings).toEqual([]);
+});
+
+test("a rollout that is moved away is not waited for, and its end is a warning", async () => {
+  const { calls, rollout, told, warnings } = await following();
+  await rename(rollout, `${rollout}.archived`);
+  await calls.catchUp();
+  await calls[Symbol.asyncDispose]();
+  expect(told.at(-1)).toMatchObject({ type: "tool_result", tool_result: { content: "aborted", is_error: true } });
+  expect(warnings).toEqual([expect.stringContaining(rollout)]);
+});

@@ -1,0 +1,46 @@
+import { newestCodex } from "@plexum/real-codex";
+import { answer, say, shell } from "@plexum/scripted-model";
+import { WorkspaceThread } from "@plexum/session-store";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { defaultConfig } from "../src/config.ts";
+import { HostTools } from "../src/host-tools.ts";
+import { runTurn } from "../src/run-turn.ts";
+import { Harness } from "./harness.ts";
+
+test("a turn that can't be told to its end leaves nothing running in the plugin", async () => {
+  await using harness = await Harness.create({
+    codex: newestCodex,
+    script: [answer([shell("echo a", { callId: "call_a" })]), say("done")],
+  });
+  const { env, home, workspace } = harness;
+  const config = { ...defaultConfig(), binary: newestCodex.path };
+  const host = { log() {}, callTool: () => Promise.reject(), readAgentState: () => Promise.reject() };
+  const [begun, ended] = [vi.spyOn(globalThis, "setInterval"), vi.spyOn(globalThis, "clearInterval")];
+  onTestFinished(() => {
+    vi.restoreAllMocks();
+  });
+  const told: string[] = [];
+  const turn = runTurn({
+    request: harness.request("look"),
+    config,
+    env,
+    codexHome: home.path,
+    store: new WorkspaceThread(workspace),
+    tools: new HostTools(host, config, env),
+    threadId: undefined,
+    text: "look",
+    images: [],
+    signal: new AbortController().signal,
+    log() {},
+    async emit({ type }) {
+      told.push(type);
+      if (type === "text_delta") throw new Error("it can't be told");
+    },
+  });
+  await expect(turn).rejects.toThrow("it can't be told");
+  expect(told).toContain("tool_result");
+  expect(begun).toHaveBeenCalled();
+  expect(ended.mock.calls.map(([timer]) => timer)).toEqual(
+    expect.arrayContaining(begun.mock.results.map(({ value }) => value)),
+  );
+});
