@@ -92,7 +92,7 @@ export class TurnThread implements AsyncDisposable {
     const rollout = await findRollout(threadId, { codexHome: this.#codexHome, signal });
     if (rollout === undefined) return;
     const { path, compressed } = rollout;
-    await recoverRollout(path, { signal });
+    await recoverRollout(path, { codexHome: this.#codexHome, signal });
     this.#usageBefore = await usageOf(path, { codexHome: this.#codexHome, signal });
     this.#sizeBefore = compressed ? await endOfLastLine(path, signal) : (await stat(path)).size;
     // codex brings a compressed rollout back as a plain file when it resumes the thread.

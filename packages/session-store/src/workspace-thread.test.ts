@@ -146,6 +146,10 @@ test("a reader sees whole ids only while another process saves, and is killed at
     await once(writer, "exit");
   }
   expect([ID, OTHER]).toContain((await thread.load()).threadId);
+  // As if it had been killed in the middle: the next save leaves nothing of it.
+  await writeFile(`${thread.path}.new`, "half");
+  await thread.save(ID);
+  expect(await readdir(folder.path)).toEqual([basename(thread.path)]);
 });
 
 test("an id is a UUID and nothing but", () => {

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { link, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -44,17 +43,20 @@ export class WorkspaceThread {
 
   /**
    * Replaces the file in one step, readable by its owner alone. What stood in its place and was no id is set aside, so that
-   * it is not lost.
+   * it is not lost. One call at a time: hold the workspace's lock.
    * @throws SessionStoreError `invalid_thread_id` or `io`.
    */
   async save(threadId: string): Promise<void> {
     const content = checkedThreadId(threadId);
-    const fresh = join(dirname(this.path), `${FILE_NAME}.${randomUUID()}.new`);
+    const fresh = `${this.path}.new`;
     const before = await this.#read();
     try {
+      // What a process left that was killed here.
+      await rm(fresh, { force: true });
       await writeDurably(fresh, content);
       if (before !== undefined && !isThreadId(before)) await this.#setAside();
       await rename(fresh, this.path);
+      await syncFolder(dirname(this.path));
     } catch (error) {
       await rm(fresh, { force: true }).catch(() => {});
       throw this.#error("write", error);
@@ -101,6 +103,12 @@ export class WorkspaceThread {
       },
     );
   }
+}
+
+/** The name is on the disk too then. Not every system can. */
+async function syncFolder(path: string): Promise<void> {
+  await using folder = await open(path, "r").catch(() => undefined);
+  await folder?.sync().catch(() => {});
 }
 
 async function writeDurably(path: string, content: string): Promise<void> {
