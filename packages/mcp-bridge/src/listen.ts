@@ -4,6 +4,7 @@ import { connect, type Server } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { McpBridgeError } from "./errors.ts";
+import { directoryFault } from "./private-directory.ts";
 import { checkSocketPath, isNamedPipe } from "./socket-path.ts";
 
 /**
@@ -52,15 +53,13 @@ async function ensurePrivateDirectory(directory: string): Promise<void> {
       cause,
     });
   });
-  const stat = await lstat(directory);
-  const fault = !stat.isDirectory()
-    ? "is not a directory: move it away"
-    : stat.uid !== process.getuid?.()
-      ? `belongs to user ${stat.uid}: remove it, or choose another socket path`
-      : (stat.mode & 0o077) !== 0
-        ? `is open to other users: run \`chmod 700\` on it, or choose another socket path`
-        : undefined;
-  if (fault) throw new McpBridgeError("socket-directory-unsafe", `The socket's directory ${directory} ${fault}`);
+  const fault = directoryFault(await lstat(directory));
+  if (fault) {
+    throw new McpBridgeError(
+      "socket-directory-unsafe",
+      `The socket's directory ${directory} ${fault}: make it a directory of your own with mode 700 (\`chmod 700\`), or choose another socket path`,
+    );
+  }
 }
 
 /** Throws unless nothing stands at the path, or a socket of ours that nobody listens on. */
@@ -118,7 +117,8 @@ function socketInUse(path: string, cause?: unknown): McpBridgeError {
 
 export function isListening(path: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const probe = connect(path);
+    // Not the path alone: one that is a number is taken for a port.
+    const probe = connect({ path });
     probe.once("connect", () => {
       probe.destroy();
       resolve(true);
