@@ -138,7 +138,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     setTools(newTools) {
       const before = tools;
       tools = toolbox(newTools);
-      if (JSON.stringify(before.offered) === JSON.stringify(tools.offered)) return;
+      if (before.json === tools.json) return;
       for (const client of clients) client.toolsChanged();
     },
     close: () => (closing ??= close()),

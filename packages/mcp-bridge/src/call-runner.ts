@@ -14,7 +14,7 @@ export const DEFAULT_MAX_CALL_MS = 60 * 60_000;
 
 const resultSchema = z.looseObject({ content: z.array(z.looseObject({ type: z.string() })) });
 
-/** Runs calls at the host within the limits; whatever becomes of one, its result is something the model can read. */
+/** Runs calls at the host within the limits. Whatever becomes of one, it has a result: the host's, or what went wrong. */
 export class CallRunner {
   readonly #callTool: CallTool;
   readonly #limits: Required<CallLimits>;

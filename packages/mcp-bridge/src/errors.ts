@@ -1,5 +1,5 @@
 export type McpBridgeErrorCode =
-  /** A tool without a usable name, two tools with one name, a schema that is no object's. */
+  /** A tool without a usable name, two tools with one name, a schema that is no object's, what JSON can't hold. */
   | "invalid-tools"
   /** A value that no environment variable, command line or socket address can hold. */
   | "invalid-value"
