@@ -205,6 +205,22 @@ describe("a long call", () => {
     expect(reports).toBeGreaterThan(1);
   });
 
+  test.each([Infinity, 30 * 24 * 60 * 60_000])(
+    "may take as long as a timer can count, where it may take %d ms",
+    async (ms) => {
+      const callTool: CallTool = () => delay(50, textResult("done"));
+      await using host = await bridge(callTool, { callTimeoutMs: ms, maxCallMs: ms });
+      await using relay = await connectByRelay(host);
+      expect(await relay.client.callTool({ name: "work" })).toEqual(textResult("done"));
+    },
+  );
+
+  test.each([0, -1, Number.NaN])("can't have %d ms", async (ms) => {
+    for (const limits of [{ callTimeoutMs: ms }, { maxCallMs: ms }]) {
+      await expect(bridge(async () => textResult(""), limits)).rejects.toMatchObject({ code: "invalid-value" });
+    }
+  });
+
   test("is cancelled by its client", async () => {
     const { callTool, started, aborted } = unansweredCall();
     await using host = await bridge(callTool);
@@ -353,6 +369,16 @@ describe("a client is turned away", () => {
       reason: "all 1 connections are taken",
     });
     expect(await silent).toMatchObject({ reason: "no greeting came" });
+  });
+
+  test("but not when it may take its time", async () => {
+    await using host = await bridge(async () => textResult(""), { greetingTimeoutMs: Infinity });
+    const socket = connect(host.socketPath);
+    await delay(50);
+    socket.write(greetingLine("alice", host.token));
+    const [answer] = await once(socket, "data");
+    socket.destroy();
+    expect(JSON.parse(answer)).toMatchObject({ accepted: true });
   });
 
   test("without a warning when it only looks whether someone listens", async () => {
