@@ -1,7 +1,7 @@
 import { splitLines } from "@plexum/jsonl";
 import { describe, expect, test } from "vitest";
 import { collect, connectHere, manifest, pluginWith, serveHere, streamRequest } from "../test-support.ts";
-import { type Host, type Plugin, type ProviderEvent, RpcError } from "./index.ts";
+import { type Host, type LogEntry, type Plugin, type ProviderEvent, RpcError } from "./index.ts";
 
 /** A plugin that is spoken to line by line, as a host that is not ours would. */
 function speakTo(plugin: Plugin) {
@@ -153,6 +153,23 @@ describe("stream", () => {
       { type: "error", error: { code: "crashed", message: "codex crashed" } },
       end("error"),
     ]);
+  });
+
+  test.each([
+    ["an error", new Error("no more room")],
+    ["what its host answered", new RpcError(-32601, "this host has no method")],
+  ])("%s after message_end goes to the log, and the request succeeds", async (_what, error) => {
+    const log: LogEntry[] = [];
+    const plugin = pluginWith({
+      async stream(_request, { emit }) {
+        for (const event of [START, end("end_turn")]) emit(event);
+        throw error;
+      },
+    });
+    const { connected } = await connectHere(plugin, { onLog: (entry) => log.push(entry) });
+    expect(await collect(connected.stream(streamRequest))).toEqual([START, end("end_turn")]);
+    await connected.close();
+    expect(log).toMatchObject([{ level: "error", message: expect.stringContaining(error.message) }]);
   });
 
   test.each<[string, ProviderEvent[], string[]]>([
