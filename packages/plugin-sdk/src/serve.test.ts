@@ -1,7 +1,8 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { splitLines } from "@plexum/jsonl";
 import { describe, expect, test } from "vitest";
 import { collect, connectHere, manifest, pluginWith, serveHere, streamRequest } from "../test-support.ts";
-import { type Host, type LogEntry, type Plugin, type ProviderEvent, RpcError } from "./index.ts";
+import { type Host, type LogEntry, type Plugin, type ProviderEvent, RpcError, serve } from "./index.ts";
 
 /** A plugin that is spoken to line by line, as a host that is not ours would. */
 function speakTo(plugin: Plugin) {
@@ -365,6 +366,22 @@ describe("shutdown", () => {
     expect(await refused.promise).toMatchObject({ message: "the plugin is shutting down" });
     expect(await stream).toEqual([START, end("cancelled")]);
     await served;
+  });
+
+  test("waits for a handler as long as a timer can count, where it may take for ever", async () => {
+    const plugin = pluginWith({
+      async stream(_request, { signal }) {
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        await delay(50);
+      },
+    });
+    const { connected, served } = await connectHere(plugin, {}, { shutdownTimeoutMs: Infinity });
+    const stream = collect(connected.stream(streamRequest));
+    await connected.listTools();
+    void connected.close();
+    expect(await stream).toEqual([START, end("cancelled")]);
+    await served;
+    await expect(serve(plugin, { shutdownTimeoutMs: Number.NaN })).rejects.toThrow(RangeError);
   });
 
   test("gives up on a handler that does not end", async () => {
