@@ -115,7 +115,7 @@ export class PluginSession {
   }
 
   async #callTool(manifest: Manifest, params: unknown, context: CallContext): Promise<CallToolResult> {
-    const { name, arguments: args = {}, _meta } = checkedParams(callToolParamsSchema, params);
+    const { name, arguments: args, _meta } = checkedParams(callToolParamsSchema, params);
     if (!manifest.contracts.tools?.some((tool) => tool.name === name)) {
       throw invalidParams(`params.name: this plugin has no tool ${JSON.stringify(name)}`);
     }
