@@ -7,7 +7,7 @@ import { socketDirectories } from "./socket-path.ts";
 /** The socket of a bridge that was killed: nobody listens on it. */
 export interface SocketLeftover {
   readonly path: string;
-  /** False if a bridge has come there meanwhile: then it stays. */
+  /** False if a bridge has come there meanwhile, and it stays; or if it is gone already. */
   remove(): Promise<boolean>;
 }
 
@@ -60,8 +60,11 @@ async function removeBesideBridges(path: string): Promise<boolean> {
 
 async function removeIfDead(path: string): Promise<boolean> {
   if (!(await isDead(path))) return false;
-  await unlink(path).catch(ignoreMissing);
-  return true;
+  return await unlink(path).then(
+    () => true,
+    // Its bridge was there still, and has removed it meanwhile.
+    (error) => ignoreMissing(error) ?? false,
+  );
 }
 
 async function isDead(path: string): Promise<boolean> {
