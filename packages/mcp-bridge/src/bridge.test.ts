@@ -4,7 +4,7 @@ import { readdir } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { ProgressNotificationSchema, ToolListChangedNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
+import { ToolListChangedNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { connectByRelay } from "../test/relay-client.ts";
@@ -15,6 +15,12 @@ import type { CallTool, ToolCall, ToolResult } from "./tool-call.ts";
 
 const anything = z.looseObject({});
 const textResult = (text: string): ToolResult => ({ content: [{ type: "text", text }] });
+
+function circle(): ToolResult {
+  const structuredContent: Record<string, unknown> = {};
+  structuredContent.itself = structuredContent;
+  return { content: [], structuredContent };
+}
 
 /** A bridge in a folder of its own, with the tool `work`. */
 async function bridge(callTool: CallTool, options: Partial<BridgeOptions> = {}) {
@@ -139,6 +145,8 @@ describe("a call", () => {
       "not a number",
     ],
     ["answers nonsense", async () => "hi" as never, "The host's answer to work is not a tool result"],
+    ["answers with a BigInt", async () => ({ content: [], structuredContent: { n: 1n } }), "can't be written as JSON"],
+    ["answers in a circle", async () => circle(), "can't be written as JSON"],
   ])("whose host %s fails with a text for the model", async (_, callTool, text) => {
     await using host = await bridge(callTool);
     await using relay = await connectByRelay(host);
@@ -164,10 +172,12 @@ describe("a long call", () => {
     await using relay = await connectByRelay(host);
     await relay.client.callTool({ name: "work" }, undefined, { onprogress: (report) => received.push(report) });
     expect(received).toEqual(reports);
-    relay.client.setNotificationHandler(ProgressNotificationSchema, () => {
-      throw new Error("no one asked");
-    });
+    // What no one asked for would come here.
+    let unasked = 0;
+    relay.client.removeNotificationHandler("notifications/progress");
+    relay.client.fallbackNotificationHandler = async () => void unasked++;
     await relay.client.callTool({ name: "work" });
+    expect(unasked).toBe(0);
   });
 
   test("is stopped when its host is silent for too long", async () => {
@@ -193,6 +203,22 @@ describe("a long call", () => {
     const text = "The tool work was still running after 2.5 s and was stopped";
     expect(await relay.client.callTool({ name: "work" })).toEqual({ ...textResult(text), isError: true });
     expect(reports).toBeGreaterThan(1);
+  });
+
+  test.each([Infinity, 30 * 24 * 60 * 60_000])(
+    "may take as long as a timer can count, where it may take %d ms",
+    async (ms) => {
+      const callTool: CallTool = () => delay(50, textResult("done"));
+      await using host = await bridge(callTool, { callTimeoutMs: ms, maxCallMs: ms });
+      await using relay = await connectByRelay(host);
+      expect(await relay.client.callTool({ name: "work" })).toEqual(textResult("done"));
+    },
+  );
+
+  test.each([0, -1, Number.NaN])("can't have %d ms", async (ms) => {
+    for (const limits of [{ callTimeoutMs: ms }, { maxCallMs: ms }]) {
+      await expect(bridge(async () => textResult(""), limits)).rejects.toMatchObject({ code: "invalid-value" });
+    }
   });
 
   test("is cancelled by its client", async () => {
@@ -343,6 +369,16 @@ describe("a client is turned away", () => {
       reason: "all 1 connections are taken",
     });
     expect(await silent).toMatchObject({ reason: "no greeting came" });
+  });
+
+  test("but not when it may take its time", async () => {
+    await using host = await bridge(async () => textResult(""), { greetingTimeoutMs: Infinity });
+    const socket = connect(host.socketPath);
+    await delay(50);
+    socket.write(greetingLine("alice", host.token));
+    const [answer] = await once(socket, "data");
+    socket.destroy();
+    expect(JSON.parse(answer)).toMatchObject({ accepted: true });
   });
 
   test("without a warning when it only looks whether someone listens", async () => {

@@ -54,7 +54,7 @@ export interface Bridge extends AsyncDisposable {
 /**
  * Makes a host's tools an MCP server that local programs reach through a relay (`@plexum/mcp-bridge/relay`).
  *
- * @throws McpBridgeError `invalid-tools`, `invalid-value`, or with a `socket-…` code.
+ * @throws McpBridgeError `invalid-tools`, `invalid-value`, or with a `socket-…` code; what the file system throws otherwise.
  */
 export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   const {
@@ -138,7 +138,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     setTools(newTools) {
       const before = tools;
       tools = toolbox(newTools);
-      if (JSON.stringify(before.offered) === JSON.stringify(tools.offered)) return;
+      if (before.json === tools.json) return;
       for (const client of clients) client.toolsChanged();
     },
     close: () => (closing ??= close()),

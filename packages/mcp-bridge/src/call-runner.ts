@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { McpBridgeError } from "./errors.ts";
+import { MAX_TIMER_MS } from "./max-timer.ts";
 import { type CallTool, errorResult, type ToolCall, type ToolResult } from "./tool-call.ts";
 
 export interface CallLimits {
@@ -12,19 +14,34 @@ export interface CallLimits {
 
 export const DEFAULT_MAX_CALL_MS = 60 * 60_000;
 
+/**
+ * A time limit as a timer can keep it: whole milliseconds, of longer ones, `Infinity` too, 24.8 days.
+ * @throws McpBridgeError `invalid-value` unless it is more than 0.
+ */
+export function timeLimit(name: string, ms: number): number {
+  if (!(ms > 0))
+    throw new McpBridgeError("invalid-value", `${name} must be a positive number of milliseconds, not ${ms}`);
+  return Math.min(Math.ceil(ms), MAX_TIMER_MS);
+}
+
 const resultSchema = z.looseObject({ content: z.array(z.looseObject({ type: z.string() })) });
 
-/** Runs calls at the host within the limits; whatever becomes of one, its result is something the model can read. */
+/** Runs calls at the host within the limits. Whatever becomes of one, it has a result: the host's, or what went wrong. */
 export class CallRunner {
   readonly #callTool: CallTool;
   readonly #limits: Required<CallLimits>;
   #running = 0;
   readonly #waiting: (() => void)[] = [];
 
+  /** @throws McpBridgeError `invalid-value` for a time that is none. */
   constructor(callTool: CallTool, limits: CallLimits) {
     this.#callTool = callTool;
     const { callTimeoutMs = 5 * 60_000, maxCallMs = DEFAULT_MAX_CALL_MS, maxConcurrentCalls = 32 } = limits;
-    this.#limits = { callTimeoutMs, maxCallMs, maxConcurrentCalls };
+    this.#limits = {
+      callTimeoutMs: timeLimit("callTimeoutMs", callTimeoutMs),
+      maxCallMs: timeLimit("maxCallMs", maxCallMs),
+      maxConcurrentCalls,
+    };
   }
 
   /** Never rejects. The signal of `call` is the client's. */

@@ -96,8 +96,17 @@ describe("the overrides", () => {
     expect(Object.values(codexEnvironment(bridge.token))).toEqual(["s3cret"]);
   });
 
-  test("refuse a NUL", () => {
-    expect(() => codexOverrides(server("a\0"))).toThrow(expect.objectContaining({ code: "invalid-value" }));
+  test("refuse a NUL, and a time that is none", () => {
+    const invalid = expect.objectContaining({ code: "invalid-value" });
+    expect(() => codexOverrides(server("a\0"))).toThrow(invalid);
+    expect(() => codexOverrides(server("a"), { maxCallMs: Number.NaN })).toThrow(invalid);
+    expect(() => codexOverrides(server("a"), { startupTimeoutMs: 0 })).toThrow(invalid);
+  });
+
+  test("have a number for any time", () => {
+    const overrides = codexOverrides(server("a"), { maxCallMs: Infinity, startupTimeoutMs: Infinity });
+    expect(overrides).toContain("mcp_servers.plexum-host-a.startup_timeout_sec=2147483.647");
+    expect(overrides).toContain("mcp_servers.plexum-host-a.tool_timeout_sec=2147513.647");
   });
 });
 
@@ -207,4 +216,12 @@ test("a codex that can't be run, or fails, is named", async () => {
     code: "registration-failed",
     message: expect.stringContaining("config.toml"),
   });
+});
+
+test.each(["hello", "{}", '[{"name":7}]'])("a codex that answers with %s is named", async (answer) => {
+  const how = { codex: process.execPath, codexArgs: ["-p", JSON.stringify(answer)], timeoutMs: Infinity };
+  const failed = { code: "registration-failed", message: expect.stringMatching(/`codex mcp (get|list) .*` failed/) };
+  await expect(registerGlobally(server("a"), how)).rejects.toMatchObject(failed);
+  await expect(unregisterGlobally("a", how)).rejects.toMatchObject(failed);
+  await expect(globalRegistrations(how)).rejects.toMatchObject(failed);
 });

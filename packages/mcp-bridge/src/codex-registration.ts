@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
-import { DEFAULT_MAX_CALL_MS } from "./call-runner.ts";
+import { DEFAULT_MAX_CALL_MS, timeLimit } from "./call-runner.ts";
 import { McpBridgeError } from "./errors.ts";
 import { isListening } from "./listen.ts";
 import { RELAY_AGENT_ID, RELAY_SOCKET, RELAY_TOKEN } from "./relay-environment.ts";
@@ -40,7 +40,7 @@ const CALL_MARGIN_MS = 30_000;
  * The arguments (`-c`, `key=value`, …) by which one run of codex gets this server. The bridge's token is not among them:
  * start codex with `codexEnvironment(token)` in its environment.
  *
- * @throws McpBridgeError `invalid-value` if a value holds a NUL.
+ * @throws McpBridgeError `invalid-value` if a value holds a NUL, or a time is none.
  */
 export function codexOverrides(server: CodexServer, options: CodexOverrideOptions = {}): string[] {
   const {
@@ -57,8 +57,8 @@ export function codexOverrides(server: CodexServer, options: CodexOverrideOption
     default_tools_approval_mode: "approve",
     // Otherwise codex runs one call after the other, save those of tools that say they only read.
     supports_parallel_tool_calls: true,
-    startup_timeout_sec: startupTimeoutMs / 1000,
-    tool_timeout_sec: (maxCallMs + CALL_MARGIN_MS) / 1000,
+    startup_timeout_sec: timeLimit("startupTimeoutMs", startupTimeoutMs) / 1000,
+    tool_timeout_sec: (timeLimit("maxCallMs", maxCallMs) + CALL_MARGIN_MS) / 1000,
   };
   const name = codexServerName(server.agentId);
   const overrides = Object.entries(settings).map(([key, value]) => [`mcp_servers.${name}.${key}`, value]);
@@ -118,6 +118,7 @@ export interface CodexCommand {
   readonly env?: NodeJS.ProcessEnv;
   /** How long one `codex mcp` command may take, in milliseconds. Default 30 seconds. */
   readonly timeoutMs?: number;
+  /** Ends a command that runs; what asked for it then throws the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
@@ -178,7 +179,7 @@ const listSchema = z.array(
  * @throws McpBridgeError `registration-failed`.
  */
 export async function globalRegistrations(codex: CodexCommand): Promise<GlobalRegistration[]> {
-  const servers = listSchema.parse(JSON.parse(await run(codex, ["mcp", "list", "--json"])));
+  const servers = await ask(listSchema, codex, ["mcp", "list", "--json"]);
   return servers
     .filter(({ name }) => name.startsWith(SERVER_PREFIX))
     .map(({ name, transport: { command = "", args = [], env } }) => ({
@@ -206,29 +207,48 @@ const registeredSchema = z.object({
 /** How codex would start the server of this name; undefined if it knows none. */
 async function registered(name: string, codex: CodexCommand) {
   try {
-    const json = await run(codex, ["mcp", "get", name, "--json"]);
-    return registeredSchema.parse(JSON.parse(json)).transport;
+    return (await ask(registeredSchema, codex, ["mcp", "get", name, "--json"])).transport;
   } catch (error) {
     if (McpBridgeError.isInstance(error) && error.message.includes("No MCP server named")) return undefined;
     throw error;
   }
 }
 
-function run(
+/** @throws McpBridgeError `registration-failed`, or the signal's reason. */
+async function ask<T>(schema: z.ZodType<T>, codex: CodexCommand, args: string[]): Promise<T> {
+  const answer = await run(codex, args);
+  try {
+    return schema.parse(JSON.parse(answer));
+  } catch (cause) {
+    const fault = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
+    throw failed(args, `its answer is not what it was in the versions known here: ${fault}`, cause);
+  }
+}
+
+/** @throws as `ask` does. */
+async function run(
   { codex, codexArgs = [], env, timeoutMs = 30_000, signal }: CodexCommand,
   args: string[],
 ): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const options = { env, signal, timeout: timeoutMs, windowsHide: true };
-    const child = execFile(codex, [...codexArgs, ...args], options, (cause, stdout, stderr) => {
-      if (!cause) return resolve(stdout);
-      if (signal?.aborted) return reject(signal.reason);
-      const said = stderr.slice(0, 2000).trim();
-      const message = `\`codex ${args.slice(0, 3).join(" ")}\` failed: ${said || cause.message}`;
-      reject(new McpBridgeError("registration-failed", message, { cause }));
+  const options = { env, signal, timeout: timeLimit("timeoutMs", timeoutMs), windowsHide: true };
+  let said = "";
+  try {
+    return await new Promise((resolve, reject) => {
+      const child = execFile(codex, [...codexArgs, ...args], options, (error, stdout, stderr) => {
+        said = stderr.slice(0, 2000).trim();
+        if (error) reject(error);
+        else resolve(stdout);
+      });
+      child.stdin?.end();
     });
-    child.stdin?.end();
-  });
+  } catch (cause) {
+    if (signal?.aborted) throw signal.reason;
+    throw failed(args, said || (cause as Error).message, cause);
+  }
+}
+
+function failed(args: readonly string[], why: string, cause: unknown): McpBridgeError {
+  return new McpBridgeError("registration-failed", `\`codex ${args.slice(0, 3).join(" ")}\` failed: ${why}`, { cause });
 }
 
 let lastRegistration: Promise<unknown> = Promise.resolve();

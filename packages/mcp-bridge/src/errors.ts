@@ -1,7 +1,7 @@
 export type McpBridgeErrorCode =
-  /** A tool without a usable name, two tools with one name, a schema that is no object's. */
+  /** A tool without a usable name, two tools with one name, a schema that is no object's, what JSON can't hold. */
   | "invalid-tools"
-  /** A value that no environment variable, command line or socket address can hold. */
+  /** A value that no environment variable, command line or socket address can hold; a time limit of nothing. */
   | "invalid-value"
   | "socket-path-too-long"
   /** The socket's directory is not ours alone. */
@@ -14,7 +14,7 @@ export type McpBridgeErrorCode =
 
 const BRAND = Symbol.for("@plexum/mcp-bridge/error");
 
-/** What every function of this package throws; `message` says what to do. */
+/** What this package throws of its own accord; `message` says what to do. What the file system throws, it passes on. */
 export class McpBridgeError extends Error {
   readonly code: McpBridgeErrorCode;
 

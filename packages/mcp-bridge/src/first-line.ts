@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { MAX_TIMER_MS } from "./max-timer.ts";
 
 const MAX_LINE_BYTES = 64 * 1024;
 
@@ -29,7 +30,7 @@ export function firstLine(socket: Socket, timeoutMs: number): Promise<string | u
       const rest = received.subarray(newline + 1);
       if (rest.length > 0) socket.unshift(rest);
     };
-    const timer = setTimeout(onGone, timeoutMs);
+    const timer = setTimeout(onGone, Math.min(timeoutMs, MAX_TIMER_MS));
     socket.on("data", onData);
     socket.on("close", onGone);
     socket.on("end", onGone);

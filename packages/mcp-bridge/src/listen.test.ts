@@ -1,12 +1,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, chown, lstat, mkdir, readdir, readFile, rename, symlink, utimes, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:net";
-import { dirname, join } from "node:path";
+import { connect, createServer, type Server } from "node:net";
+import { basename, dirname, join } from "node:path";
+import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
-import { describe, expect, test } from "vitest";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../test/temporary-folder.ts";
-import { listenPrivately } from "./listen.ts";
+import { claimPrefix, listenPrivately } from "./listen.ts";
 import { bridgeSocketPath } from "./socket-path.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -38,6 +41,20 @@ async function leaveStaleSocket(path: string): Promise<void> {
   await once(server, "listening");
   await rename(`${path}.old`, path);
   server.close();
+}
+
+/** Another process that tries for each path it is told, and answers what came of it. */
+function contender() {
+  const script = fileURLToPath(new URL("../test/contender.ts", import.meta.url));
+  const child = spawn(process.execPath, [script], { stdio: ["pipe", "pipe", "inherit"] });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  return {
+    async tell(words: string): Promise<string | undefined> {
+      child.stdin.write(`${words}\n`);
+      return (await lines.next()).value;
+    },
+  };
 }
 
 describe("the socket", () => {
@@ -100,13 +117,40 @@ describe("the socket", () => {
     expect(await readdir(folder.path)).toEqual([]);
   });
 
-  test("is there again after a bridge was killed while it took its place", async () => {
+  test("of several processes one wins, time and again, whatever killed ones have left", async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "a.sock");
-    await writeFile(`${path}.lock`, "");
-    await utimes(`${path}.lock`, 0, 0);
-    await using _ = await listen(path);
-    expect(await readdir(folder.path)).toEqual(["a.sock"]);
+    const left = join(folder.path, `${claimPrefix(path)}000000`);
+    await leaveStaleSocket(left);
+    const contenders = Array.from({ length: 4 }, contender);
+    const tell = (words: string) => Promise.all(contenders.map((contender) => contender.tell(words)));
+    for (let round = 0; round < 50; round++) {
+      await leaveStaleSocket(path);
+      const outcomes = await tell(path);
+      expect(outcomes.sort()).toEqual(["listening", ...Array(3).fill("socket-in-use")]);
+      expect(await text(connect(path))).toBe("hello");
+      await tell("");
+    }
+    expect(await readdir(folder.path)).toEqual([basename(left)]);
+  });
+
+  test("goes to one that was first to claim it, however long that takes", async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "a.sock");
+    const claim = join(folder.path, `${claimPrefix(path)}ffffff`);
+    // As of a bridge that was stopped between its look at the path and the move.
+    const stopped = createServer((socket) => socket.destroy()).listen(claim);
+    await once(stopped, "listening");
+    await utimes(claim, 0, 0);
+    let isOver = false;
+    const second = listen(path).finally(() => {
+      isOver = true;
+    });
+    await delay(300);
+    expect(isOver).toBe(false);
+    await rename(claim, path);
+    await expect(second).rejects.toMatchObject({ code: "socket-in-use" });
+    stopped.close();
   });
 
   test("is not removed once it is another's", async () => {

@@ -1,9 +1,10 @@
-import { randomBytes } from "node:crypto";
-import { chmod, lstat, mkdir, open, rename, unlink } from "node:fs/promises";
+import { createHash, randomBytes } from "node:crypto";
+import { chmod, lstat, mkdir, readdir, rename, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { McpBridgeError } from "./errors.ts";
+import { directoryFault } from "./private-directory.ts";
 import { checkSocketPath, isNamedPipe } from "./socket-path.ts";
 
 /**
@@ -21,23 +22,16 @@ export async function listenPrivately(server: Server, path: string): Promise<() 
     await listen(server, path);
     return async () => {};
   }
-  const directory = dirname(path);
-  await ensurePrivateDirectory(directory);
-  // Bound under a name of its own and moved into place: closing a server removes the name it was bound to, which by
-  // then may be another bridge's socket.
-  const bound = join(directory, `.${randomBytes(3).toString("hex")}`);
-  checkSocketPath(bound);
-  await listen(server, bound);
+  await ensurePrivateDirectory(dirname(path));
   try {
-    await chmod(bound, 0o600);
-    const own = await identityOf(bound);
-    await oneAtATime(path, async () => {
+    return await oneAtATime(server, path, async (claim) => {
       await checkReplaceable(path);
-      await rename(bound, path);
+      const own = await identityOf(claim);
+      await rename(claim, path);
+      return async () => {
+        if ((await identityOf(path)) === own) await unlink(path).catch(ignoreMissing);
+      };
     });
-    return async () => {
-      if ((await identityOf(path)) === own) await unlink(path).catch(ignoreMissing);
-    };
   } catch (error) {
     server.close();
     throw error;
@@ -52,15 +46,13 @@ async function ensurePrivateDirectory(directory: string): Promise<void> {
       cause,
     });
   });
-  const stat = await lstat(directory);
-  const fault = !stat.isDirectory()
-    ? "is not a directory: move it away"
-    : stat.uid !== process.getuid?.()
-      ? `belongs to user ${stat.uid}: remove it, or choose another socket path`
-      : (stat.mode & 0o077) !== 0
-        ? `is open to other users: run \`chmod 700\` on it, or choose another socket path`
-        : undefined;
-  if (fault) throw new McpBridgeError("socket-directory-unsafe", `The socket's directory ${directory} ${fault}`);
+  const fault = directoryFault(await lstat(directory));
+  if (fault) {
+    throw new McpBridgeError(
+      "socket-directory-unsafe",
+      `The socket's directory ${directory} ${fault}: make it a directory of your own with mode 700 (\`chmod 700\`), or choose another socket path`,
+    );
+  }
 }
 
 /** Throws unless nothing stands at the path, or a socket of ours that nobody listens on. */
@@ -77,29 +69,70 @@ async function checkReplaceable(path: string): Promise<void> {
   if (await isListening(path)) throw socketInUse(path);
 }
 
-/** No one holds the lock for longer, unless it was killed meanwhile. */
-export const LOCK_MS = 5000;
+/** How long one waits for others that want the same path. */
+const WAIT_MS = 10_000;
 
-/** Between a look at the path and the move, no other bridge may do the same. */
-export async function oneAtATime(path: string, task: () => Promise<void>): Promise<void> {
-  const lock = `${path}.lock`;
-  for (const end = Date.now() + 2 * LOCK_MS; ; ) {
-    try {
-      await (await open(lock, "wx", 0o600)).close();
-      break;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      if (Date.now() > end) throw socketInUse(path, error);
-      const held = await lstat(lock).catch(ignoreMissing);
-      if (held && Date.now() - held.mtimeMs > LOCK_MS) await unlink(lock).catch(ignoreMissing);
-      else await delay(10);
-    }
-  }
+/**
+ * Has the server listen beside the path, and runs the task while nobody else runs one for this path: between a look at what
+ * stands there and the change of it, no other bridge comes. The task is given the server's socket, to be moved or left.
+ *
+ * Who wants a path lays claim to it: gives its socket, on which it listens by then, a name that says so. Then it looks for
+ * the claims of others, and runs its task only if nobody listens on any. Never do two: of two, the one that claimed later
+ * looks after both claims, and finds the other's, or that its task is done.
+ *
+ * No clock decides whether a claim still counts, and nobody's is taken away. The kernel knows: it refuses a connection to
+ * that of a process that was killed, and keeps that of one that was only stopped, until it goes on.
+ *
+ * @throws McpBridgeError `socket-in-use` if others claim the path for longer than 10 seconds.
+ */
+export async function oneAtATime<T>(server: Server, path: string, task: (claim: string) => Promise<T>): Promise<T> {
+  const directory = dirname(path);
+  const id = randomBytes(3).toString("hex");
+  const claim = join(directory, claimPrefix(path) + id);
+  checkSocketPath(claim);
+  // Bound under a name that it does not keep: closing a server removes the name it was bound to, which must not be the
+  // path, where another bridge's socket may be by then.
+  const bound = join(directory, `.${id}`);
+  await listen(server, bound);
+  await chmod(bound, 0o600);
+  const end = Date.now() + WAIT_MS;
+  const wait = async () => {
+    if (Date.now() > end) throw socketInUse(path);
+    await delay(10);
+  };
   try {
-    await task();
+    for (;;) {
+      while ((await othersClaiming(path, claim)).length > 0) await wait();
+      await rename(bound, claim);
+      let others = await othersClaiming(path, claim);
+      // Of those that have claimed at once, the first by name stays, and the others give way to it.
+      while (others.length > 0 && others.every((other) => claim < other)) {
+        await wait();
+        others = await othersClaiming(path, claim);
+      }
+      if (others.length === 0) return await task(claim);
+      await rename(claim, bound);
+    }
   } finally {
-    await unlink(lock).catch(ignoreMissing);
+    await rename(claim, bound).catch(ignoreMissing);
   }
+}
+
+/** What the names begin with of the sockets whose bridges want this path: a dot, and 6 digits for the path. */
+export function claimPrefix(path: string): string {
+  return `.${createHash("sha256").update(basename(path)).digest("hex").slice(0, 6)}`;
+}
+
+/** The claims to a path on which somebody listens, but for one's own. */
+async function othersClaiming(path: string, own: string): Promise<string[]> {
+  const prefix = claimPrefix(path);
+  const others: string[] = [];
+  for (const name of await readdir(dirname(path))) {
+    const claim = join(dirname(path), name);
+    const isClaim = name.startsWith(prefix) && name.length > prefix.length;
+    if (isClaim && claim !== own && (await isListening(claim))) others.push(claim);
+  }
+  return others;
 }
 
 /** What tells one socket file from another at the same path: a number alone is soon given out again. */
@@ -118,7 +151,8 @@ function socketInUse(path: string, cause?: unknown): McpBridgeError {
 
 export function isListening(path: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const probe = connect(path);
+    // Not the path alone: one that is a number is taken for a port.
+    const probe = connect({ path });
     probe.once("connect", () => {
       probe.destroy();
       resolve(true);

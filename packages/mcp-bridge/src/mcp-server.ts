@@ -5,7 +5,7 @@ import { ErrorCode, type JSONRPCMessage, McpError, type Result } from "@modelcon
 import { z } from "zod";
 import { fitResult } from "./fit-result.ts";
 import type { JsonSocket } from "./json-socket.ts";
-import type { ToolProgress, ToolResult } from "./tool-call.ts";
+import { errorResult, type ToolProgress, type ToolResult } from "./tool-call.ts";
 
 export interface McpHandlers {
   readonly serverInfo: { readonly name: string; readonly version: string };
@@ -90,15 +90,26 @@ function transport(connection: JsonSocket, { onFault, maxResultBytes }: McpHandl
         },
         closed: () => transport.onclose?.(),
       }),
-    send(message) {
-      const line = JSON.stringify(message);
-      // A large result is written out once, unless it proves too large.
-      const isLarge = "result" in message && Buffer.byteLength(line) > maxResultBytes && "content" in message.result;
-      if (!isLarge) return connection.write(line);
-      const result = fitResult(message.result as unknown as ToolResult, maxResultBytes);
-      return connection.write(JSON.stringify({ ...message, result }));
-    },
+    send: (message) => connection.write(lineOf(message, maxResultBytes)),
     close: async () => connection.close(),
   };
   return transport;
+}
+
+function lineOf(message: JSONRPCMessage, maxResultBytes: number): string {
+  let line: string;
+  try {
+    line = JSON.stringify(message);
+  } catch (error) {
+    if (!("result" in message)) throw error;
+    // Unanswered, the client would wait until its own time limit.
+    const result = errorResult(
+      `The host's answer can't be written as JSON: ${error instanceof Error ? error.message : error}`,
+    );
+    return JSON.stringify({ ...message, result });
+  }
+  // A large result is written out once, unless it proves too large.
+  const isLarge = "result" in message && Buffer.byteLength(line) > maxResultBytes && "content" in message.result;
+  if (!isLarge) return line;
+  return JSON.stringify({ ...message, result: fitResult(message.result as unknown as ToolResult, maxResultBytes) });
 }

@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { chmod, chown, mkdir } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
+import { PassThrough, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
@@ -10,7 +12,9 @@ import { temporaryFolder } from "../test/temporary-folder.ts";
 import { startBridge } from "./bridge.ts";
 import { firstLine } from "./first-line.ts";
 import { answerLine } from "./handshake.ts";
+import { runRelay } from "./run-relay.ts";
 
+const isRoot = process.getuid?.() === 0;
 const TOKEN = "s3cret";
 
 function start(env: Record<string, string>, args: string[] = []) {
@@ -209,6 +213,52 @@ describe("the relay serves an empty list itself", () => {
     await expectEmptyServer(relay(path), "what listens there is no MCP bridge");
     server.close();
   });
+
+  test("when others can get at the socket's directory", async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "a.sock");
+    const greetings: unknown[] = [];
+    await using _ = await serverAt(path, (_socket, greeting) => greetings.push(greeting));
+    for (const mode of [0o710, 0o701]) {
+      await chmod(folder.path, mode);
+      await expectEmptyServer(relay(path), `What stands at ${path} may be another user's (its directory is open to`);
+    }
+    expect(greetings).toEqual([]);
+  });
+
+  test("when the socket or its directory is another user's", async () => {
+    // Only root can give a file away; anyone else finds root's at /.
+    if (!isRoot) return await expectEmptyServer(relay("/a.sock"), "its directory belongs to user 0");
+    await using folder = await temporaryFolder();
+    const directory = join(folder.path, "sockets");
+    await mkdir(directory, { mode: 0o700 });
+    const path = join(directory, "a.sock");
+    const greetings: unknown[] = [];
+    await using _ = await serverAt(path, (_socket, greeting) => greetings.push(greeting));
+    await chown(path, 65534, 65534);
+    await expectEmptyServer(relay(path), "it belongs to user 65534");
+    await chown(directory, 65534, 65534);
+    await expectEmptyServer(relay(path), "its directory belongs to user 65534");
+    expect(greetings).toEqual([]);
+  });
+
+  test.each(["", "1234", "a\0b"])("where no socket can be: %j", async (socketPath) => {
+    const stdout = new PassThrough();
+    const said = text(stdout);
+    const warnings: string[] = [];
+    await runRelay({
+      socketPath,
+      agentId: "alice",
+      token: TOKEN,
+      stdin: Readable.from([request(1, "tools/list")]),
+      stdout,
+      connectTimeoutMs: 0,
+      onWarning: (message) => warnings.push(message),
+    });
+    stdout.end();
+    expect(JSON.parse(await said)).toEqual({ jsonrpc: "2.0", id: 1, result: { tools: [] } });
+    expect(warnings).toHaveLength(1);
+  });
 });
 
 describe("the command", () => {
@@ -242,7 +292,7 @@ describe("the command", () => {
     expect(await stderr).toContain(message);
   });
 
-  test("loads nothing but this package's own few files and node:net", async () => {
+  test("loads nothing but this package's own few files, node:net and what Node has loaded by itself", async () => {
     const script = `const loaded = [];
       require("node:module").registerHooks({ resolve(specifier, context, next) {
         const resolved = next(specifier, context);
@@ -253,8 +303,9 @@ describe("the command", () => {
     const url = new URL("relay.ts", import.meta.url);
     const child = spawn(process.execPath, ["-e", script, url.href], { stdio: ["ignore", "pipe", "inherit"] });
     const loaded: string[] = JSON.parse(await text(child.stdout));
-    expect(new Set(loaded.filter((name) => !name.startsWith(new URL(".", url).href)))).toEqual(new Set(["node:net"]));
-    expect(new Set(loaded).size).toBeLessThan(10);
+    const others = loaded.filter((name) => !name.startsWith(new URL(".", url).href));
+    expect(new Set(others)).toEqual(new Set(["node:fs", "node:net", "node:path"]));
+    expect(new Set(loaded).size - new Set(others).size).toBeLessThan(10);
   });
 });
 

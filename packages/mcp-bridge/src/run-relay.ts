@@ -1,9 +1,13 @@
-// Loaded each time a program starts the relay, before anything else can happen: nothing but node:net may be imported.
+// Loaded each time a program starts the relay, before anything else can happen: nothing may be imported but node:net, and
+// what Node has loaded by itself.
+import { lstatSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { dirname } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { serveNoTools } from "./empty-server.ts";
 import { firstLine } from "./first-line.ts";
 import { greetingLine, parseAnswer } from "./handshake.ts";
+import { directoryFault } from "./private-directory.ts";
 
 export interface RelayOptions {
   readonly socketPath: string;
@@ -44,8 +48,8 @@ async function reachBridge(
   onWarning: (message: string) => void,
 ): Promise<Socket | undefined> {
   const socket = await connectWithin(socketPath, connectTimeoutMs, signal);
-  if (!socket) {
-    onWarning(`No MCP bridge is listening on ${socketPath}: there are no tools`);
+  if (typeof socket === "string") {
+    onWarning(`${socket}: there are no tools`);
     return undefined;
   }
   socket.on("error", () => {}); // "close" follows
@@ -60,19 +64,41 @@ async function reachBridge(
 
 const RETRY_MS = 25;
 
-async function connectWithin(path: string, timeoutMs: number, signal?: AbortSignal): Promise<Socket | undefined> {
+/** A connection, or why there is none. */
+async function connectWithin(path: string, timeoutMs: number, signal?: AbortSignal): Promise<Socket | string> {
   // Not performance.now(), nor an AbortController: each makes node load more before the first byte is through.
   const end = Date.now() + timeoutMs;
   for (;;) {
-    const socket = await connected(path);
-    if (socket || signal?.aborted || Date.now() + RETRY_MS > end) return socket;
+    const place = lookAt(path);
+    if (typeof place === "object") return `What stands at ${path} may be another user's (${place.fault})`;
+    const socket = place === "ours" ? await connected(path) : undefined;
+    if (socket) return socket;
+    if (signal?.aborted || Date.now() + RETRY_MS > end) return `No MCP bridge is listening on ${path}`;
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
+}
+
+/**
+ * Whether only this user can have put there what stands at the path. When the directory in the temp folder is gone, any
+ * user may make it again and listen in it: to be given the token, and to serve tools of their own.
+ */
+function lookAt(path: string): "missing" | "ours" | { readonly fault: string } {
+  // Windows has no such ids; there the token alone guards the pipe.
+  if (process.getuid === undefined) return "ours";
+  try {
+    const fault = directoryFault(lstatSync(dirname(path)));
+    if (fault !== undefined) return { fault: `its directory ${fault}` };
+    const { uid } = lstatSync(path);
+    return uid === process.getuid() ? "ours" : { fault: `it belongs to user ${uid}` };
+  } catch {
+    return "missing";
   }
 }
 
 function connected(path: string): Promise<Socket | undefined> {
   return new Promise((resolve) => {
-    const socket = connect(path);
+    // Not the path alone: one that is empty, or a number, is taken for a port.
+    const socket = connect({ path });
     socket.once("connect", () => resolve(socket));
     socket.once("error", () => resolve(undefined));
   });

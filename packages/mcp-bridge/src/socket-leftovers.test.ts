@@ -61,7 +61,7 @@ describe("a killed bridge's", () => {
   test("socket is found and removed", async () => {
     await kill(await holder("hold"));
     const [found, ...others] = await leftovers();
-    expect(found).toMatchObject({ path: bridgeSocketPath("alice"), kind: "socket" });
+    expect(found?.path).toBe(bridgeSocketPath("alice"));
     expect(others).toEqual([]);
     expect(await found?.remove()).toBe(true);
     expect(await readdir(sockets)).toEqual([]);
@@ -77,14 +77,13 @@ describe("a killed bridge's", () => {
   });
 
   test.each([
-    ["socket that was not yet in its place", /^\.[0-9a-f]{6}$/, "socket"],
-    ["lock", /\.lock$/, "lock"],
-  ])("%s is found once it can't be one that starts", async (_name, name, kind) => {
+    ["socket that was not yet in its place", /^\.[0-9a-f]{6}$/],
+    ["claim to a place", /^\.[0-9a-f]{12}$/],
+  ])("%s is found once it can't be one that starts", async (_name, name) => {
     const left = await killedAtStart(name);
     expect((await leftovers()).map(({ path }) => path)).not.toContain(left);
     await minuteAgo(left);
     const found = (await leftovers()).find(({ path }) => path === left);
-    expect(found).toMatchObject({ kind });
     expect(await found?.remove()).toBe(true);
     expect((await leftovers()).map(({ path }) => path)).not.toContain(left);
   });

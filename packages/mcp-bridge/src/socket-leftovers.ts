@@ -1,24 +1,22 @@
 import { lstat, readdir, unlink } from "node:fs/promises";
+import { createServer } from "node:net";
 import { join } from "node:path";
-import { ignoreMissing, isListening, LOCK_MS, oneAtATime } from "./listen.ts";
+import { ignoreMissing, isListening, oneAtATime } from "./listen.ts";
 import { socketDirectories } from "./socket-path.ts";
 
-/** What a bridge left that was killed. */
+/** The socket of a bridge that was killed: nobody listens on it. */
 export interface SocketLeftover {
   readonly path: string;
-  /** `socket`: nobody listens on it. `lock`: kept other bridges from the path beside it. */
-  readonly kind: "socket" | "lock";
-  /** False if a bridge has come there meanwhile: then it stays. */
+  /** False if a bridge has come there meanwhile, and it stays; or if it is gone already. */
   remove(): Promise<boolean>;
 }
 
 const SOCKET = /^[0-9a-f]{24}\.sock$/;
-const LOCK = /^[0-9a-f]{24}\.sock\.lock$/;
-/** A socket between being bound and being moved to its path. */
-const BOUND = /^\.[0-9a-f]{6}$/;
+/** A socket that was not yet moved to its path, without or with a claim to it. */
+const BOUND = /^\.([0-9a-f]{6}){1,2}$/;
 
-/** Far longer than a bridge takes from one to the other, so that what is this old was left by one that was killed. */
-const STARTING_MS = 12 * LOCK_MS;
+/** While it is bound and not yet listened on, that of a bridge that starts looks the same: far less than this. */
+const STARTING_MS = 60_000;
 
 /**
  * The sockets of this user's bridges on which nobody listens any more, in the directories that `bridgeSocketPath` may
@@ -43,30 +41,30 @@ export async function socketLeftovers(): Promise<SocketLeftover[]> {
 }
 
 async function leftoverAt(path: string, name: string): Promise<SocketLeftover | undefined> {
-  if (SOCKET.test(name) && (await isDead(path))) {
-    return { path, kind: "socket", remove: () => removeBesideBridges(path) };
-  }
-  if (BOUND.test(name) && (await isOld(path)) && (await isDead(path))) {
-    // Its name is never used again.
-    return { path, kind: "socket", remove: () => removeIf(path, isDead) };
-  }
-  if (LOCK.test(name) && (await isOld(path))) return { path, kind: "lock", remove: () => removeIf(path, isOld) };
+  if (SOCKET.test(name) && (await isDead(path))) return { path, remove: () => removeBesideBridges(path) };
+  // Its name is never used again.
+  if (BOUND.test(name) && (await isOld(path)) && (await isDead(path)))
+    return { path, remove: () => removeIfDead(path) };
   return undefined;
 }
 
-/** Bridges look at the path and take it under the same lock, so none can come between the look and the removal. */
+/** As a bridge looks at the path and takes it: so none can come between the look and the removal. */
 async function removeBesideBridges(path: string): Promise<boolean> {
-  let removed = false;
-  await oneAtATime(path, async () => {
-    removed = await removeIf(path, isDead);
-  });
-  return removed;
+  const server = createServer((socket) => socket.destroy());
+  try {
+    return await oneAtATime(server, path, () => removeIfDead(path));
+  } finally {
+    server.close();
+  }
 }
 
-async function removeIf(path: string, isLeftover: (path: string) => Promise<boolean>): Promise<boolean> {
-  if (!(await isLeftover(path))) return false;
-  await unlink(path).catch(ignoreMissing);
-  return true;
+async function removeIfDead(path: string): Promise<boolean> {
+  if (!(await isDead(path))) return false;
+  return await unlink(path).then(
+    () => true,
+    // Its bridge was there still, and has removed it meanwhile.
+    (error) => ignoreMissing(error) ?? false,
+  );
 }
 
 async function isDead(path: string): Promise<boolean> {
@@ -76,5 +74,5 @@ async function isDead(path: string): Promise<boolean> {
 
 async function isOld(path: string): Promise<boolean> {
   const found = await lstat(path).catch(ignoreMissing);
-  return found !== undefined && found.uid === process.getuid?.() && Date.now() - found.mtimeMs > STARTING_MS;
+  return found !== undefined && Date.now() - found.mtimeMs > STARTING_MS;
 }

@@ -39,7 +39,12 @@ describe("a list of tools", () => {
     expect(() => toolbox([{ name: "a" }, { name: "a" }])).toThrow(
       expect.objectContaining({ code: "invalid-tools", message: 'Two tools are called "a"' }),
     );
-    const wrong = [{ name: 7 }, { name: "a", inputSchema: { type: "string" } }, { name: "a", description: null }];
+    const wrong = [
+      { name: 7 },
+      { name: "a", inputSchema: { type: "string" } },
+      { name: "a", description: null },
+      { name: "a", inputSchema: { default: 1n } },
+    ];
     for (const tool of wrong) {
       expect(() => toolbox([tool as never])).toThrow(expect.objectContaining({ code: "invalid-tools" }));
     }

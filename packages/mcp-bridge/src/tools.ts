@@ -16,6 +16,8 @@ export interface BridgeTool {
 export interface Toolbox {
   /** What `tools/list` answers. */
   readonly offered: readonly Record<string, unknown>[];
+  /** The same as JSON: two boxes that offer the same have the same. */
+  readonly json: string;
   /** The name a client uses → the host's name. */
   readonly hostNames: ReadonlyMap<string, string>;
 }
@@ -28,7 +30,7 @@ const toolsSchema = z.array(
   }),
 );
 
-/** @throws McpBridgeError `invalid-tools` if two tools have one name, or one is not what MCP can describe. */
+/** @throws McpBridgeError `invalid-tools` if two tools have one name, or one is not what MCP or JSON can describe. */
 export function toolbox(tools: readonly BridgeTool[]): Toolbox {
   const parsed = toolsSchema.safeParse(tools);
   if (!parsed.success) {
@@ -44,7 +46,17 @@ export function toolbox(tools: readonly BridgeTool[]): Toolbox {
     hostNames.set(name, tool.name);
     return { ...tool, name };
   });
-  return { offered, hostNames };
+  return { offered, json: toJson(offered), hostNames };
+}
+
+function toJson(offered: readonly Record<string, unknown>[]): string {
+  try {
+    return JSON.stringify(offered);
+  } catch (cause) {
+    throw new McpBridgeError("invalid-tools", `The tools can't be written as JSON: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
 }
 
 /** MCP's own rule for tool names. */

@@ -93,6 +93,21 @@ describe("a plugin in its own process", () => {
     await expect(stream).rejects.toMatchObject({ code: "closed" });
   });
 
+  test("may take as long as a timer can count, where it may take for ever", async () => {
+    const times = { handshakeTimeoutMs: Infinity, closeTimeoutMs: Infinity, termTimeoutMs: 2 ** 31 };
+    const slow = child("close: () => new Promise((resolve) => setTimeout(resolve, 50))");
+    const plugin = await connectPlugin({ ...slow, ...times });
+    await plugin.close();
+    expect(await plugin.closed).toEqual({ exitCode: 0, signal: null });
+  });
+
+  test.each(["handshakeTimeoutMs", "closeTimeoutMs", "termTimeoutMs"])(
+    "is not even started for a %s of none",
+    async (name) => {
+      await expect(connectPlugin({ command: "/no/such/plugin", [name]: -1 })).rejects.toThrow(RangeError);
+    },
+  );
+
   test("that crashes fails what waits for it", async () => {
     const plugin = await connectPlugin(child("callTool: () => process.kill(process.pid, 'SIGKILL')"));
     await expect(plugin.callTool({ name: "shout" })).rejects.toMatchObject({ code: "closed" });

@@ -4,6 +4,7 @@ import { messageOf, PluginSdkError, RpcError } from "./error.ts";
 import { type HostHandlers, HostSession } from "./host-session.ts";
 import { type CallOptions, Peer } from "./json-rpc/peer.ts";
 import { type PluginCommand, type PluginExit, type PluginProcess, startPlugin } from "./plugin-process.ts";
+import { timeLimit } from "./time-limit.ts";
 import {
   type CallToolResult,
   callToolResultSchema,
@@ -76,11 +77,13 @@ export interface ConnectedPlugin extends AsyncDisposable {
  * Starts a plugin, or takes one by its streams, and completes the handshake.
  *
  * @throws RpcError if the plugin refuses, with its reason; PluginSdkError `start_failed` if it can't be started, ends, or
- * does not answer in time.
+ * does not answer in time; RangeError for a time that is none.
  */
 export async function connectPlugin(options: ConnectOptions): Promise<ConnectedPlugin> {
-  const { clientInfo = { name: "plexum-plugin-sdk", version: "0" }, handshakeTimeoutMs = 30_000 } = options;
+  const { clientInfo = { name: "plexum-plugin-sdk", version: "0" } } = options;
   const { maxMessageBytes, maxBufferedBytes = 64 * 1024 * 1024 } = options;
+  // Before there is a process to leave behind.
+  const handshakeTimeoutMs = timeLimit("handshakeTimeoutMs", options.handshakeTimeoutMs ?? 30_000);
   options.signal?.throwIfAborted();
   const child = "command" in options ? await startPlugin(options) : undefined;
   const { input, output } = child ?? (options as PluginStreams);

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import { splitLines } from "@plexum/jsonl";
 import { messageOf, PluginSdkError } from "./error.ts";
+import { timeLimit } from "./time-limit.ts";
 
 export interface PluginCommand {
   /** The plugin's executable. */
@@ -40,9 +41,11 @@ const MAX_STDERR_LINE_BYTES = 1024 * 1024;
 /** How long the output of a process that has ended is still read. */
 const LAST_OUTPUT_MS = 1000;
 
-/** @throws PluginSdkError `start_failed` if there is no such executable or it can't be run. */
+/** @throws PluginSdkError `start_failed` if there is no such executable or it can't be run; RangeError for a time that is none. */
 export async function startPlugin(options: PluginCommand): Promise<PluginProcess> {
-  const { command, args = [], env, cwd, onStderr, closeTimeoutMs = 15_000, termTimeoutMs = 5_000 } = options;
+  const { command, args = [], env, cwd, onStderr } = options;
+  const closeTimeoutMs = timeLimit("closeTimeoutMs", options.closeTimeoutMs ?? 15_000);
+  const termTimeoutMs = timeLimit("termTimeoutMs", options.termTimeoutMs ?? 5_000);
   const child = spawn(command, args, {
     env: env ?? process.env,
     cwd,

@@ -103,12 +103,11 @@ export class PluginSession {
     if (this.#streamIds.has(stream_id)) throw invalidParams(`params.stream_id: ${JSON.stringify(stream_id)} is in use`);
     this.#streamIds.add(stream_id);
     try {
-      await runStream(stream, request, context.signal, (seq, event) =>
-        this.#peer().notify(plexum.event, { stream_id, seq, event }),
-      );
-    } catch (error) {
-      if (RpcError.isInstance(error)) throw error;
-      this.#log("error", `the stream's handler failed after message_end: ${messageOf(error)}`, { stream_id });
+      await runStream(stream, request, context.signal, {
+        send: (seq, event) => this.#peer().notify(plexum.event, { stream_id, seq, event }),
+        failedLate: (error) =>
+          this.#log("error", `the stream's handler failed after message_end: ${messageOf(error)}`, { stream_id }),
+      });
     } finally {
       this.#streamIds.delete(stream_id);
     }
@@ -116,7 +115,7 @@ export class PluginSession {
   }
 
   async #callTool(manifest: Manifest, params: unknown, context: CallContext): Promise<CallToolResult> {
-    const { name, arguments: args = {}, _meta } = checkedParams(callToolParamsSchema, params);
+    const { name, arguments: args, _meta } = checkedParams(callToolParamsSchema, params);
     if (!manifest.contracts.tools?.some((tool) => tool.name === name)) {
       throw invalidParams(`params.name: this plugin has no tool ${JSON.stringify(name)}`);
     }

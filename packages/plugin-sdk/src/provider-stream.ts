@@ -2,7 +2,12 @@ import { codeOf, messageOf, PluginSdkError, RPC_CODES, RpcError } from "./error.
 import type { Plugin } from "./plugin.ts";
 import type { ProviderEvent, StreamRequest, Usage } from "./wire.ts";
 
-type Send = (seq: number, event: ProviderEvent) => Promise<void>;
+/** Where a stream's events go, and what can't be told by one. */
+export interface StreamSink {
+  send(seq: number, event: ProviderEvent): Promise<void>;
+  /** The handler failed after `message_end`. The turn's outcome is out by then: nothing of it changes for the host. */
+  failedLate(error: unknown): void;
+}
 
 const NO_USAGE: Usage = { input_tokens: 0, output_tokens: 0, cache_read_tokens: 0, thinking_tokens: 0 };
 
@@ -16,18 +21,18 @@ export async function runStream(
   stream: NonNullable<Plugin["stream"]>,
   request: StreamRequest,
   signal: AbortSignal,
-  send: Send,
+  sink: StreamSink,
 ): Promise<void> {
-  const events = new EventOrder(send);
+  const events = new EventOrder(sink);
   try {
     await stream(request, { signal, emit: (event) => events.emit(event) });
     if (!events.hasStarted) events.emit({ type: "message_start" });
     if (!events.hasEnded) events.emit(messageEnd(signal.aborted ? "cancelled" : "end_turn"));
   } catch (error) {
     if (!events.hasStarted) throw startFailure(error);
-    // The turn's outcome is out already: what went wrong behind it changes nothing for the host, but is not hidden.
-    if (events.hasEnded) throw error;
-    if (signal.aborted && isAbort(error, signal)) {
+    if (events.hasEnded) {
+      sink.failedLate(error);
+    } else if (signal.aborted && isAbort(error, signal)) {
       events.emit(messageEnd("cancelled"));
     } else {
       events.emit({ type: "error", error: { code: codeOf(error) ?? "internal", message: messageOf(error) } });
@@ -41,12 +46,12 @@ export async function runStream(
 class EventOrder {
   hasStarted = false;
   hasEnded = false;
-  readonly #send: Send;
+  readonly #sink: StreamSink;
   #nextSeq = 0;
   #isClosed = false;
 
-  constructor(send: Send) {
-    this.#send = send;
+  constructor(sink: StreamSink) {
+    this.#sink = sink;
   }
 
   emit(event: ProviderEvent): Promise<void> {
@@ -55,7 +60,7 @@ class EventOrder {
     if (!this.hasStarted && event.type !== "message_start") throw outOfOrder(event, "before message_start");
     if (this.hasStarted && event.type === "message_start") throw outOfOrder(event, "a second time");
     // First the sending, which may throw, then the bookkeeping: an event that can't be sent leaves no gap.
-    const room = this.#send(this.#nextSeq, event);
+    const room = this.#sink.send(this.#nextSeq, event);
     this.#nextSeq += 1;
     this.hasStarted = true;
     this.hasEnded = event.type === "message_end";

@@ -1,7 +1,8 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { splitLines } from "@plexum/jsonl";
 import { describe, expect, test } from "vitest";
 import { collect, connectHere, manifest, pluginWith, serveHere, streamRequest } from "../test-support.ts";
-import { type Host, type Plugin, type ProviderEvent, RpcError } from "./index.ts";
+import { type Host, type LogEntry, type Plugin, type ProviderEvent, RpcError, serve } from "./index.ts";
 
 /** A plugin that is spoken to line by line, as a host that is not ours would. */
 function speakTo(plugin: Plugin) {
@@ -153,6 +154,23 @@ describe("stream", () => {
       { type: "error", error: { code: "crashed", message: "codex crashed" } },
       end("error"),
     ]);
+  });
+
+  test.each([
+    ["an error", new Error("no more room")],
+    ["what its host answered", new RpcError(-32601, "this host has no method")],
+  ])("%s after message_end goes to the log, and the request succeeds", async (_what, error) => {
+    const log: LogEntry[] = [];
+    const plugin = pluginWith({
+      async stream(_request, { emit }) {
+        for (const event of [START, end("end_turn")]) emit(event);
+        throw error;
+      },
+    });
+    const { connected } = await connectHere(plugin, { onLog: (entry) => log.push(entry) });
+    expect(await collect(connected.stream(streamRequest))).toEqual([START, end("end_turn")]);
+    await connected.close();
+    expect(log).toMatchObject([{ level: "error", message: expect.stringContaining(error.message) }]);
   });
 
   test.each<[string, ProviderEvent[], string[]]>([
@@ -348,6 +366,22 @@ describe("shutdown", () => {
     expect(await refused.promise).toMatchObject({ message: "the plugin is shutting down" });
     expect(await stream).toEqual([START, end("cancelled")]);
     await served;
+  });
+
+  test("waits for a handler as long as a timer can count, where it may take for ever", async () => {
+    const plugin = pluginWith({
+      async stream(_request, { signal }) {
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        await delay(50);
+      },
+    });
+    const { connected, served } = await connectHere(plugin, {}, { shutdownTimeoutMs: Infinity });
+    const stream = collect(connected.stream(streamRequest));
+    await connected.listTools();
+    void connected.close();
+    expect(await stream).toEqual([START, end("cancelled")]);
+    await served;
+    await expect(serve(plugin, { shutdownTimeoutMs: Number.NaN })).rejects.toThrow(RangeError);
   });
 
   test("gives up on a handler that does not end", async () => {

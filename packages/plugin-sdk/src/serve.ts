@@ -4,6 +4,7 @@ import { Peer } from "./json-rpc/peer.ts";
 import type { Plugin } from "./plugin.ts";
 import { PluginSession } from "./plugin-session.ts";
 import { guardStdout } from "./stdout-guard.ts";
+import { timeLimit } from "./time-limit.ts";
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 const SHUTDOWN = "the plugin is shutting down";
@@ -25,10 +26,12 @@ export interface ServeOptions {
  * Runs a plugin until its host is gone: end of input, SIGTERM, or SIGINT. Running streams are cancelled then, and
  * waited for; `plugin.close()` comes last. Call it before anything writes to stdout.
  *
- * @throws PluginSdkError `shutdown_timeout` if handlers go on for longer than `shutdownTimeoutMs`.
+ * @throws PluginSdkError `shutdown_timeout` if handlers go on for longer than `shutdownTimeoutMs`; RangeError if that is no
+ * time.
  */
 export async function serve(plugin: Plugin, options: ServeOptions = {}): Promise<void> {
-  const { input = process.stdin, output = guardStdout(), maxMessageBytes, shutdownTimeoutMs = 10_000 } = options;
+  const shutdownTimeoutMs = timeLimit("shutdownTimeoutMs", options.shutdownTimeoutMs ?? 10_000);
+  const { input = process.stdin, output = guardStdout(), maxMessageBytes } = options;
   const session: PluginSession = new PluginSession(plugin, () => peer);
   const peer: Peer = new Peer({
     input,

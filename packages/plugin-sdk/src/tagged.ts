@@ -8,10 +8,13 @@ type Tagged = z.ZodMiniObject<{ type: z.ZodMiniLiteral<string> }>;
  */
 export function tagged<const Members extends readonly Tagged[]>(members: Members) {
   const byType = new Map<unknown, Tagged>(members.map((member) => [[...member.shape.type.def.values][0], member]));
-  const schema = z.looseObject({ type: z.string() }).check((context) => {
-    const member = byType.get(context.value.type);
-    const result = member?.safeParse(context.value);
-    for (const issue of result?.error?.issues ?? []) context.issues.push({ ...issue, input: context.value } as never);
-  });
+  const schema = z.pipe(
+    z.looseObject({ type: z.string() }),
+    z.transform((value, context) => {
+      const result = byType.get(value.type)?.safeParse(value);
+      for (const issue of result?.error?.issues ?? []) context.issues.push({ ...issue, input: value } as never);
+      return result?.data ?? value;
+    }),
+  );
   return schema as unknown as z.ZodMiniType<z.infer<Members[number]>>;
 }

@@ -1,7 +1,16 @@
 import { describe, expect, test } from "vitest";
+import type * as z from "zod/mini";
 import { streamRequest } from "../test-support.ts";
 import { check } from "./check.ts";
-import { blockSchema, providerEventSchema, streamRequestSchema } from "./wire.ts";
+import {
+  blockSchema,
+  callToolParamsSchema,
+  callToolResultSchema,
+  initializeParamsSchema,
+  mutateRequestSchema,
+  providerEventSchema,
+  streamRequestSchema,
+} from "./wire.ts";
 
 const requestWith = (...content: unknown[]) => ({
   ...streamRequest,
@@ -18,6 +27,98 @@ describe("schemas", () => {
     const event = { type: "mood", mood: "good" };
     expect(providerEventSchema.parse(event)).toEqual(event);
     expect(blockSchema.safeParse({ type: "constructor" }).success).toBe(true);
+  });
+
+  test.each<[string, z.ZodMiniType, object, object]>([
+    [
+      "request",
+      streamRequestSchema,
+      {
+        stream_id: "s",
+        model_id: "",
+        agent: { agent_id: "a", workspace: "/" },
+        request: {
+          messages: [
+            { role: "assistant", content: null },
+            {
+              role: "user",
+              content: [
+                { type: "image", url: null, data_base64: "aGk=", path: "", media_type: null },
+                { type: "tool_result", tool_use_id: "c", content: "", is_error: null },
+                { type: "thinking", text: "", signature: null },
+                { type: "hologram", depth: null },
+              ],
+            },
+          ],
+          tools: [{ name: "now", description: null, input_schema: null }, { name: "then" }],
+        },
+      },
+      {
+        stream_id: "s",
+        model_id: "",
+        agent: { agent_id: "a", workspace: "/" },
+        request: {
+          messages: [
+            { role: "assistant", content: [] },
+            {
+              role: "user",
+              content: [
+                { type: "image", data_base64: "aGk=" },
+                { type: "tool_result", tool_use_id: "c", content: "" },
+                { type: "thinking", text: "" },
+                { type: "hologram", depth: null },
+              ],
+            },
+          ],
+          tools: [
+            { name: "now", input_schema: {} },
+            { name: "then", input_schema: {} },
+          ],
+        },
+      },
+    ],
+    [
+      "request of nothing",
+      streamRequestSchema,
+      { ...streamRequest, request: { messages: null } },
+      { ...streamRequest, request: { messages: [] } },
+    ],
+    [
+      "mutation",
+      mutateRequestSchema,
+      { agent_id: "a", workspace: "/", mutations: null },
+      { agent_id: "a", workspace: "/", mutations: [] },
+    ],
+    ["call of a tool", callToolParamsSchema, { name: "x", arguments: null, _meta: null }, { name: "x", arguments: {} }],
+    [
+      "call by an operator",
+      callToolParamsSchema,
+      { name: "x", _meta: { agent_id: null } },
+      { name: "x", arguments: {}, _meta: {} },
+    ],
+    [
+      "result of a tool",
+      callToolResultSchema,
+      { content: null, structuredContent: null, isError: null },
+      { content: [] },
+    ],
+    [
+      "handshake",
+      initializeParamsSchema,
+      { protocolVersion: "2025-06-18", clientInfo: null },
+      { protocolVersion: "2025-06-18" },
+    ],
+  ])("read Go's null as absence: in a %s", (_what, schema, sent, read) => {
+    expect(schema.parse(sent)).toEqual(read);
+  });
+
+  test("still name what is neither", () => {
+    const request = { messages: "all", tools: [{ name: "x", input_schema: [] }], system: 7 };
+    expect(check(streamRequestSchema, { ...streamRequest, request }, "params")).toEqual({
+      ok: false,
+      faults:
+        "params.request.messages: expected array; params.request.tools[0].input_schema: expected record; params.request.system: expected string",
+    });
   });
 
   test.each([

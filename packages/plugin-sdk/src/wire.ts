@@ -3,8 +3,10 @@
  * private. What is publicly visible of it is marked "known"; everything else is "chosen" here, and when it turns out
  * otherwise, this file is the one to correct.
  *
- * The schemas only check, they never change a value: an unknown key, block, event or operation comes through as it was
- * sent. They are built with `zod/mini`: bundled, it adds 2 to 3 ms to a plugin's start, where `zod` adds 30.
+ * An unknown key, block, event or operation comes through the schemas as it was sent. All that they change is what stands
+ * for nothing: Plexum is written in Go, which writes `null` for a list, map or pointer that was never set. It is read as if
+ * the key were not there. They are built with `zod/mini`: bundled, it adds 2 to 3 ms to a plugin's start, where `zod` adds
+ * 30.
  */
 import * as z from "zod/mini";
 import { tagged } from "./tagged.ts";
@@ -12,8 +14,33 @@ import { tagged } from "./tagged.ts";
 /** Loose at run time, so that unknown keys survive; exact in the types, so that a mistyped key is found. */
 const object = z.looseObject as unknown as typeof z.object;
 
+/** What may be left out, or be `null`. */
+const optional = <T extends z.ZodMiniType>(schema: T) =>
+  z.optional(
+    z.pipe(
+      z.nullable(schema),
+      z.transform((value): z.output<T> | undefined => value ?? undefined),
+    ),
+  );
+
+// Made once, as each schema costs a plugin's start.
+const optionalText = optional(z.string());
+const optionalFlag = optional(z.boolean());
+
+/** What may be left out or `null`, and is empty then. */
+const list = <T extends z.ZodMiniType>(member: T) =>
+  z.pipe(
+    z.nullish(z.array(member)),
+    z.transform((value): z.output<T>[] => value ?? []),
+  );
+
 const count = z.number().check(z.nonnegative());
 const anyObject = z.record(z.string(), z.unknown());
+/** As `list`. */
+const map = z.pipe(
+  z.nullish(anyObject),
+  z.transform((value) => value ?? {}),
+);
 
 /** MCP's, all of them known. */
 export const mcp = {
@@ -52,25 +79,25 @@ export const PLUGIN_CAPABILITY = "plexum/plugin";
 /** A tool as MCP lists it, and as the manifest does. */
 const mcpToolSchema = object({
   name: z.string(),
-  description: z.optional(z.string()),
+  description: optionalText,
   inputSchema: anyObject,
 });
 export type McpTool = z.infer<typeof mcpToolSchema>;
 
-export const listToolsResultSchema = object({ tools: z.array(mcpToolSchema) });
+export const listToolsResultSchema = object({ tools: list(mcpToolSchema) });
 
 /** Who called is in `_meta.agent_id` (known): absent when an operator calls. */
 export const callToolParamsSchema = object({
   name: z.string(),
-  arguments: z.optional(anyObject),
-  _meta: z.optional(object({ agent_id: z.optional(z.string()) })),
+  arguments: map,
+  _meta: optional(object({ agent_id: optionalText })),
 });
 
 /** A tool's own failure is a result with `isError: true` (known). Content of every kind passes through. */
 export const callToolResultSchema = object({
-  content: z.array(object({ type: z.string() })),
-  structuredContent: z.optional(anyObject),
-  isError: z.optional(z.boolean()),
+  content: list(object({ type: z.string() })),
+  structuredContent: optional(anyObject),
+  isError: optionalFlag,
 });
 /** One piece of a tool's result, MCP's: text, image, audio, a resource, or what a later version adds. */
 export type ToolContent = { type: string; [key: string]: unknown };
@@ -90,8 +117,8 @@ export const manifestSchema = object({
   /** A bare file name beside the manifest. */
   executable: z.string(),
   contracts: object({
-    provider: z.optional(object({ models: z.array(z.string()) })),
-    tools: z.optional(z.array(mcpToolSchema)),
+    provider: optional(object({ models: z.array(z.string()) })),
+    tools: optional(z.array(mcpToolSchema)),
   }),
 });
 export type Manifest = z.infer<typeof manifestSchema>;
@@ -100,7 +127,7 @@ export type Manifest = z.infer<typeof manifestSchema>;
 
 const implementation = object({ name: z.string(), version: z.string() });
 
-export const initializeParamsSchema = object({ protocolVersion: z.string(), clientInfo: z.optional(implementation) });
+export const initializeParamsSchema = object({ protocolVersion: z.string(), clientInfo: optional(implementation) });
 
 export const initializeResultSchema = object({
   protocolVersion: z.string(),
@@ -122,7 +149,7 @@ export const setLevelParamsSchema = object({ level: z.enum(LOG_LEVELS) });
 
 export const logParamsSchema = object({
   level: z.enum(LOG_LEVELS),
-  logger: z.optional(z.string()),
+  logger: optionalText,
   data: z.unknown(),
 });
 
@@ -130,13 +157,13 @@ export const logParamsSchema = object({
 
 const requestId = z.union([z.string(), z.number()]);
 
-export const cancelledParamsSchema = object({ requestId, reason: z.optional(z.string()) });
+export const cancelledParamsSchema = object({ requestId, reason: optionalText });
 
 /** How far a call has come. `progress` grows with each report. */
 const progressSchema = object({
   progress: z.number(),
-  total: z.optional(z.number()),
-  message: z.optional(z.string()),
+  total: optional(z.number()),
+  message: optionalText,
 });
 export type Progress = z.infer<typeof progressSchema>;
 export const progressParamsSchema = z.extend(progressSchema, { progressToken: requestId });
@@ -144,21 +171,28 @@ export const progressParamsSchema = z.extend(progressSchema, { progressToken: re
 // --- Conversation: names known from Plexum's Go types, keys chosen ---
 
 const textBlock = object({ type: z.literal("text"), text: z.string() });
+/** Which of an image's texts is set says what it is, and Go writes `""` for one that was not. */
+const imageText = optional(
+  z.pipe(
+    z.string(),
+    z.transform((text) => text || undefined),
+  ),
+);
 const imageBlock = object({
   type: z.literal("image"),
-  url: z.optional(z.string()),
-  data_base64: z.optional(z.string()),
-  path: z.optional(z.string()),
-  media_type: z.optional(z.string()),
+  url: imageText,
+  data_base64: imageText,
+  path: imageText,
+  media_type: imageText,
 });
 const toolUseBlock = object({ type: z.literal("tool_use"), id: z.string(), name: z.string(), input: z.unknown() });
 const toolResultBlock = object({
   type: z.literal("tool_result"),
   tool_use_id: z.string(),
   content: z.unknown(),
-  is_error: z.optional(z.boolean()),
+  is_error: optionalFlag,
 });
-const thinkingBlock = object({ type: z.literal("thinking"), text: z.string(), signature: z.optional(z.string()) });
+const thinkingBlock = object({ type: z.literal("thinking"), text: z.string(), signature: optionalText });
 
 /** A block of an unknown type is kept as it came, so a `switch` over `type` needs a `default`. */
 export const blockSchema = tagged([textBlock, imageBlock, toolUseBlock, toolResultBlock, thinkingBlock]);
@@ -166,15 +200,15 @@ export type Block = z.infer<typeof blockSchema>;
 
 export const messageSchema = object({
   role: z.enum(["user", "assistant", "system", "tool"]),
-  content: z.array(blockSchema),
+  content: list(blockSchema),
 });
 export type Message = z.infer<typeof messageSchema>;
 
 /** A tool that a request offers to the model. */
 const toolSchema = object({
   name: z.string(),
-  description: z.optional(z.string()),
-  input_schema: anyObject,
+  description: optionalText,
+  input_schema: map,
 });
 export type Tool = z.infer<typeof toolSchema>;
 
@@ -186,8 +220,8 @@ export const streamRequestSchema = object({
   model_id: z.string(),
   agent: object({ agent_id: z.string(), workspace: z.string(), session_id: z.nullish(z.string()) }),
   request: object({
-    messages: z.array(messageSchema),
-    /** Plexum is written in Go, which writes `null` for a list or text that was never set. */
+    messages: list(messageSchema),
+    /** Here `null` is left as it came: a host in TypeScript may write it, too. */
     tools: z.nullish(z.array(toolSchema)),
     system: z.nullish(z.string()),
   }),
@@ -212,7 +246,7 @@ export const providerEventSchema = tagged([
   object({ type: z.literal("text_delta"), text: z.string() }),
   object({
     type: z.literal("tool_call_start"),
-    tool_call: object({ id: z.string(), name: z.string(), namespace: z.optional(z.string()) }),
+    tool_call: object({ id: z.string(), name: z.string(), namespace: optionalText }),
   }),
   /** `arguments` is the next piece of the arguments' JSON text. */
   object({ type: z.literal("tool_call_delta"), tool_call: object({ id: z.string(), arguments: z.string() }) }),
@@ -250,15 +284,15 @@ export type Mutation = z.infer<typeof mutationSchema>;
 export const mutateRequestSchema = object({
   agent_id: z.string(),
   workspace: z.string(),
-  mutations: z.array(mutationSchema),
+  mutations: list(mutationSchema),
 });
 export type MutateRequest = z.infer<typeof mutateRequestSchema>;
 
 export const mutateReportSchema = object({
   requested: count,
   touched: count,
-  missing: z.array(z.string()),
-  skipped: z.array(object({ block_id: z.string(), reason: z.string() })),
+  missing: list(z.string()),
+  skipped: list(object({ block_id: z.string(), reason: z.string() })),
 });
 export type MutateReport = z.infer<typeof mutateReportSchema>;
 
@@ -269,9 +303,9 @@ export const hostToolCallSchema = object({
   agent_id: z.string(),
   stream_id: z.string(),
   /** The call's id as the stream's events name it, where the model's side gave one. */
-  call_id: z.optional(z.string()),
+  call_id: optionalText,
   name: z.string(),
-  arguments: anyObject,
+  arguments: map,
 });
 export type HostToolCall = z.infer<typeof hostToolCallSchema>;
 

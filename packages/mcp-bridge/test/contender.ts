@@ -1,0 +1,25 @@
+/* Tries to listen at each path that comes in on stdin, and says what came of it. Lets go of it at the next line. */
+import { createServer } from "node:net";
+import { createInterface } from "node:readline";
+import { listenPrivately } from "../src/listen.ts";
+
+let letGo: (() => Promise<void>) | undefined;
+for await (const path of createInterface(process.stdin)) {
+  await letGo?.();
+  letGo = undefined;
+  let outcome = "idle";
+  if (path !== "") {
+    const server = createServer((socket) => socket.on("error", () => {}).end("hello"));
+    try {
+      const removeSocket = await listenPrivately(server, path);
+      letGo = async () => {
+        await removeSocket();
+        server.close();
+      };
+      outcome = "listening";
+    } catch (error) {
+      outcome = String((error as { code?: unknown }).code ?? error);
+    }
+  }
+  process.stdout.write(`${outcome}\n`);
+}
