@@ -216,7 +216,7 @@ describe("a long call", () => {
   );
 
   test.each([0, -1, Number.NaN])("can't have %d ms", async (ms) => {
-    for (const limits of [{ callTimeoutMs: ms }, { maxCallMs: ms }]) {
+    for (const limits of [{ callTimeoutMs: ms }, { maxCallMs: ms }, { greetingTimeoutMs: ms }]) {
       await expect(bridge(async () => textResult(""), limits)).rejects.toMatchObject({ code: "invalid-value" });
     }
   });

@@ -1,6 +1,6 @@
 import { createServer, type Socket } from "node:net";
 import { randomToken, reasonToRefuse } from "./admission.ts";
-import { type CallLimits, CallRunner } from "./call-runner.ts";
+import { type CallLimits, CallRunner, timeLimit } from "./call-runner.ts";
 import { firstLine } from "./first-line.ts";
 import { answerLine } from "./handshake.ts";
 import { JsonSocket } from "./json-socket.ts";
@@ -66,8 +66,8 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     maxClients = 64,
     maxMessageBytes = 64 * 1024 * 1024,
     maxResultBytes = 15 * 1024 * 1024,
-    greetingTimeoutMs = 5000,
   } = options;
+  const greetingTimeoutMs = timeLimit("greetingTimeoutMs", options.greetingTimeoutMs ?? 5000);
   // What can't be written as UTF-8 would come back from the relay as something else.
   const agentId = options.agentId.toWellFormed();
   let tools = toolbox(options.tools);

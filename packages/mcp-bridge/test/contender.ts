@@ -23,3 +23,4 @@ for await (const path of createInterface(process.stdin)) {
   }
   process.stdout.write(`${outcome}\n`);
 }
+await letGo?.();
