@@ -215,8 +215,9 @@ describe("a long call", () => {
     },
   );
 
-  test.each([0, -1, Number.NaN])("can't have %d ms", async (ms) => {
-    for (const limits of [{ callTimeoutMs: ms }, { maxCallMs: ms }, { greetingTimeoutMs: ms }]) {
+  test.each([0, -1, Number.NaN])("can't have %d ms, nor so many calls at once", async (number) => {
+    const names = ["callTimeoutMs", "maxCallMs", "greetingTimeoutMs", "maxConcurrentCalls"];
+    for (const limits of names.map((name) => ({ [name]: number }))) {
       await expect(bridge(async () => textResult(""), limits)).rejects.toMatchObject({ code: "invalid-value" });
     }
   });

@@ -33,10 +33,12 @@ export class CallRunner {
   #running = 0;
   readonly #waiting: (() => void)[] = [];
 
-  /** @throws McpBridgeError `invalid-value` for a time that is none. */
+  /** @throws McpBridgeError `invalid-value` for a time that is none, or if no call may run. */
   constructor(callTool: CallTool, limits: CallLimits) {
     this.#callTool = callTool;
     const { callTimeoutMs = 5 * 60_000, maxCallMs = DEFAULT_MAX_CALL_MS, maxConcurrentCalls = 32 } = limits;
+    if (!(maxConcurrentCalls >= 1))
+      throw new McpBridgeError("invalid-value", `maxConcurrentCalls must be at least 1, not ${maxConcurrentCalls}`);
     this.#limits = {
       callTimeoutMs: timeLimit("callTimeoutMs", callTimeoutMs),
       maxCallMs: timeLimit("maxCallMs", maxCallMs),

@@ -45,7 +45,7 @@ function answer(line: string): object | undefined {
   if (request?.id === undefined || request.method === undefined) return undefined;
   const result = resultOf(request.method, request.params);
   if (result) return { jsonrpc: "2.0", id: request.id, result };
-  const message = `There is no method ${request.method}: no MCP bridge could be reached`;
+  const message = `There is no method ${JSON.stringify(request.method)}: no MCP bridge could be reached`;
   return { jsonrpc: "2.0", id: request.id, error: { code: -32601, message } };
 }
 

@@ -177,15 +177,17 @@ describe("the relay serves an empty list itself", () => {
     request(2, "ping"),
     request(3, "tools/call", { name: "now" }),
     "this is not JSON\n",
+    `${JSON.stringify({ jsonrpc: "2.0", id: 4, method: { toString: 0 } })}\n`,
   ].join("");
 
   async function expectEmptyServer(started: ReturnType<typeof relay>, warning: string) {
-    const [first, tools, pong, call, invalid] = await converse(started.child, lines, 5);
+    const [first, tools, pong, call, invalid, odd] = await converse(started.child, lines, 6);
     expect(first).toMatchObject({ id: 0, result: { protocolVersion: "2025-03-26", capabilities: { tools: {} } } });
     expect(tools).toEqual({ jsonrpc: "2.0", id: 1, result: { tools: [] } });
     expect(pong).toEqual({ jsonrpc: "2.0", id: 2, result: {} });
     expect(call).toMatchObject({ id: 3, error: { code: -32601 } });
     expect(invalid).toMatchObject({ id: null, error: { code: -32700 } });
+    expect(odd).toMatchObject({ id: 4, error: { code: -32601 } });
     started.child.stdin.end();
     expect(await started.exited).toEqual({ code: 0, signal: null });
     expect(await started.stderr).toContain(warning);
