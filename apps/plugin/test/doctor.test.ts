@@ -130,6 +130,18 @@ const callsTheTool: Script = (request): Reply => {
   return say(/\b[0-9a-f]{8}\b/.exec(JSON.stringify(output))?.[0] ?? "no word");
 };
 
+test("a turn that is ended by Ctrl-C leaves nothing either", async () => {
+  await using harness = await Harness.create({ codex: newestCodex, script: callsTheTool });
+  const child = spawn(process.execPath, [PLUGIN, "doctor", "--turn"], { env: harness.env, stdio: "ignore" });
+  const ended = once(child, "exit");
+  const workspaces = async () => (await readdir(folder)).filter((name) => name.startsWith("plexum-doctor"));
+  await eventually("the turn begins", async () => (await workspaces()).length === 1, 30_000);
+  child.kill("SIGINT");
+  expect(await ended).toEqual([130, null]);
+  expect(await workspaces()).toEqual([]);
+  expect((await filesOf(harness.home.path)).filter((name) => name.includes("plexum-thread-locks/"))).toEqual([]);
+});
+
 test("a turn in which the model does not call the tool proves half of it", async () => {
   await using harness = await Harness.create({ codex: newestCodex, script: [say("no, thank you")] });
   expect((await doctor(harness, ["--turn"])).get("turn")).toMatchObject({

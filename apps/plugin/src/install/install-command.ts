@@ -72,10 +72,12 @@ export async function uninstallCommand(argv: readonly string[], env: NodeJS.Proc
     const registrations = await removeRegistrations(dirname(launcherPath(profile)), config, env);
     const changes = await uninstallPlugin({ profile, name: PLUGIN_NAME });
     print(`${PLUGIN_NAME} is out of ${profile}\n\n${table(profile, changes)}\n`);
-    await rm(cacheFolder(), { recursive: true, force: true }).catch(() => {});
+    await removeCache().catch(() => {});
     for (const line of registrations) print(`${line}\n`);
   });
 }
+
+const removeCache = async () => rm(cacheFolder(), { recursive: true, force: true });
 
 /** It sets the profile by itself, and takes every subcommand. */
 const launcherPath = (profile: string) => join(profile, "plugins", PLUGIN_NAME, EXECUTABLE_NAME);
