@@ -30,7 +30,7 @@ describe("on the PATH", () => {
     });
     await expect(locateCodex("codex", onPath(b, a))).rejects.toMatchObject({
       code: "binary_not_executable",
-      message: expect.stringContaining(join(b, "codex")),
+      message: expect.stringContaining(join(a, "codex")),
     });
   });
 
@@ -60,6 +60,16 @@ describe("on the PATH", () => {
       });
     }
   });
+});
+
+test("a folder by the name is passed over on the PATH, and so is no name", async () => {
+  await using folder = await temporaryFolder();
+  await mkdir(join(folder.path, "codex"));
+  for (const name of ["codex", ""])
+    await expect(locateCodex(name, onPath(folder.path))).rejects.toMatchObject({
+      code: "binary_not_found",
+      message: expect.stringContaining(`"${name}" is not in any folder`),
+    });
 });
 
 describe("a path", () => {

@@ -40,7 +40,7 @@ async function onPath(name: string, env: NodeJS.ProcessEnv): Promise<string> {
     for (const candidate of withExtensions(join(folder, name), env)) {
       const problem = await whyNotRunnable(candidate);
       if (problem === undefined) return candidate;
-      if (problem !== "missing" && problem !== "out of reach") unusable ??= candidate;
+      if (problem === "not executable") unusable ??= candidate;
     }
   }
   if (unusable !== undefined) return unusable;
