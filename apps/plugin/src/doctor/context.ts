@@ -11,6 +11,7 @@ export class Context {
   readonly env: NodeJS.ProcessEnv;
   #loaded: Promise<LoadedConfig> | undefined;
   #codex: Promise<CodexProbe> | undefined;
+  #installation: Promise<Installation> | undefined;
   #installedManifest: Promise<Manifest> | undefined;
 
   constructor(env: NodeJS.ProcessEnv) {
@@ -33,7 +34,8 @@ export class Context {
 
   /** @throws if what is there can't be read. */
   installation(): Promise<Installation> {
-    return readInstallation(profileRoot(this.env), PLUGIN_NAME);
+    this.#installation ??= readInstallation(profileRoot(this.env), PLUGIN_NAME);
+    return this.#installation;
   }
 
   /** What the installed plugin says of itself. @throws if it doesn't start. */
