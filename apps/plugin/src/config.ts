@@ -64,10 +64,11 @@ class ConfigError extends Error {
   readonly code = "config_invalid";
 }
 
-function configPath(env: NodeJS.ProcessEnv): string {
-  const profile = env.PLEXUM_PROFILE_ROOT || join(homedir(), ".plexum");
-  return join(profile, "plugins", PLUGIN_NAME, "config.json");
-}
+/** Where a profile has the plugin. */
+export const pluginFolder = (profile: string): string => join(profile, "plugins", PLUGIN_NAME);
+
+const configPath = (env: NodeJS.ProcessEnv): string =>
+  join(pluginFolder(env.PLEXUM_PROFILE_ROOT || join(homedir(), ".plexum")), "config.json");
 
 /**
  * Reads the config. A missing file is an empty one; an unknown key is a warning.

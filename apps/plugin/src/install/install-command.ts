@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Change, installPlugin, profileRoot, uninstallPlugin } from "@plexum/profile";
 import { cacheFolder } from "@plexum/session-store/cache-folder";
-import { loadConfig } from "../config.ts";
+import { loadConfig, pluginFolder } from "../config.ts";
 import { manifestFor } from "../manifest.ts";
 import { EXECUTABLE_NAME, PLUGIN_NAME, VERSION } from "../name.ts";
 import { withProfile } from "../profile-flag.ts";
@@ -69,7 +69,7 @@ export async function uninstallCommand(argv: readonly string[], env: NodeJS.Proc
       () => undefined,
     );
     // First: the plugin that is gone can't be asked to do it again.
-    const registrations = await removeRegistrations(dirname(launcherPath(profile)), config, env);
+    const registrations = await removeRegistrations(pluginFolder(profile), config, env);
     const changes = await uninstallPlugin({ profile, name: PLUGIN_NAME });
     print(`${PLUGIN_NAME} is out of ${profile}\n\n${table(profile, changes)}\n`);
     await removeCache().catch(() => {});
@@ -80,7 +80,7 @@ export async function uninstallCommand(argv: readonly string[], env: NodeJS.Proc
 const removeCache = async () => rm(cacheFolder(), { recursive: true, force: true });
 
 /** It sets the profile by itself, and takes every subcommand. */
-const launcherPath = (profile: string) => join(profile, "plugins", PLUGIN_NAME, EXECUTABLE_NAME);
+const launcherPath = (profile: string) => join(pluginFolder(profile), EXECUTABLE_NAME);
 
 /** For a person to copy. */
 const shellWord = (text: string) => (/^[\w./:\\-]+$/.test(text) ? text : JSON.stringify(text));
