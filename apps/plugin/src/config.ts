@@ -40,7 +40,7 @@ export interface Config {
   readonly supportedModels: readonly string[];
   /** Model name → value of `--model`. */
   readonly modelArgs: Readonly<Record<string, string>>;
-  /** A turn's time limit. Undefined: codex-exec's own default, an hour. */
+  /** A turn's time limit. Undefined: the default of a turn, an hour. */
   readonly timeoutMs: number | undefined;
   /** How codex learns of the host's tools: for each run alone, or from its own config, where every agent's codex sees them. */
   readonly mcpRegistration: "run" | "global";

@@ -1,4 +1,4 @@
-import type { TurnResult } from "@plexum/codex-exec";
+import type { TurnResult } from "@plexum/codex-turn";
 import type {
   CallToolResult,
   Host,

@@ -1,5 +1,6 @@
-import { type PromptImage, startTurn, type Turn, type TurnResult } from "@plexum/codex-exec";
+import { startTurn } from "@plexum/codex-exec";
 import type { Usage as ThreadUsage } from "@plexum/codex-jsonl";
+import type { PromptImage, Turn, TurnResult } from "@plexum/codex-turn";
 import type { StreamContext, StreamRequest, Usage } from "@plexum/plugin-sdk";
 import type { WorkspaceThread } from "@plexum/session-store";
 import type { Config } from "./config.ts";

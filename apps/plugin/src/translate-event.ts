@@ -1,4 +1,4 @@
-import type { ParsedEvent } from "@plexum/codex-jsonl";
+import type { TurnEvent } from "@plexum/codex-turn";
 import type { LogLevel, ProviderEvent } from "@plexum/plugin-sdk";
 
 /** What one of codex's events is to the host: events of the turn, or a line for the log. */
@@ -11,7 +11,7 @@ export type Translation =
  * An `error` event is no event of the turn: codex also tells of retries that way, and when the turn does fail, the turn's
  * result says so once, with its reason.
  */
-export function translateEvent(event: ParsedEvent): Translation {
+export function translateEvent(event: TurnEvent): Translation {
   switch (event.type) {
     case "item.completed":
       if (event.item.type === "agent_message") return { events: [{ type: "text_delta", text: event.item.text }] };

@@ -49,8 +49,6 @@ export const mcp = {
   ping: "ping",
   setLevel: "logging/setLevel",
   log: "notifications/message",
-  cancelled: "notifications/cancelled",
-  progress: "notifications/progress",
   listTools: "tools/list",
   callTool: "tools/call",
 } as const;
@@ -152,21 +150,6 @@ export const logParamsSchema = object({
   logger: optionalText,
   data: z.unknown(),
 });
-
-// --- Cancel and progress: MCP's, known ---
-
-const requestId = z.union([z.string(), z.number()]);
-
-export const cancelledParamsSchema = object({ requestId, reason: optionalText });
-
-/** How far a call has come. `progress` grows with each report. */
-const progressSchema = object({
-  progress: z.number(),
-  total: optional(z.number()),
-  message: optionalText,
-});
-export type Progress = z.infer<typeof progressSchema>;
-export const progressParamsSchema = z.extend(progressSchema, { progressToken: requestId });
 
 // --- Conversation: names known from Plexum's Go types, keys chosen ---
 
