@@ -110,6 +110,16 @@ export function codexEnvironment(token: string): Record<string, string> {
   return { [RELAY_TOKEN]: token };
 }
 
+/**
+ * What codex's environment must hold beside `env` to reach a bridge by HTTP where a proxy is set: codex (0.135 to 0.169)
+ * sends even what goes to 127.0.0.1 to `HTTP_PROXY`, the token with it, unless `NO_PROXY` names the address. Of
+ * `NO_PROXY` and `no_proxy` it reads the first.
+ */
+export function codexNoProxy(env: { readonly [name: string]: string | undefined }): Record<string, string> {
+  const exempt = (env.NO_PROXY || env.no_proxy || "").split(",").filter((host) => host.trim() !== "");
+  return { NO_PROXY: [...exempt, "127.0.0.1"].join(",") };
+}
+
 /** Of the names that are their own sanitised form, those that can't be taken for a name with a hash. */
 const PLAIN_ID = /^(?!(.*-)?[0-9a-f]{10}$)[A-Za-z0-9]+(-[A-Za-z0-9]+)*$/;
 const SERVER_PREFIX = "plexum-host-";

@@ -7,6 +7,7 @@ export {
   type CodexServer,
   codexEnvironment,
   codexNamespace,
+  codexNoProxy,
   codexOverrides,
   codexServerName,
   codexThreadConfig,
