@@ -21,7 +21,9 @@ export const DEFAULT_GRACE: EndGrace = { interruptMs: 1000, terminateMs: 300 };
 export class ProcessFamily {
   readonly #marker: string;
   /** Members seen earlier, by identity: a command that cleared its environment is known by its family alone, while that lasts. */
-  readonly #known = new Set<string>();
+  #known: ReadonlySet<string> = new Set();
+  /** Lives on while the others are ended. */
+  #spared: number | undefined;
 
   constructor(marker: string) {
     this.#marker = marker;
@@ -30,8 +32,9 @@ export class ProcessFamily {
   /** The members alive now. Each look also remembers them. */
   look(): RunningProcess[] {
     const family = familyOf(listProcesses(this.#marker), this.#known);
-    for (const member of family) this.#known.add(identity(member));
-    return family;
+    // Those that have ended are forgotten: the family of a process that is kept for days must not grow.
+    this.#known = new Set(family.map(identity));
+    return this.#spared === undefined ? family : family.filter(({ pid }) => pid !== this.#spared);
   }
 
   /** Ends what is left after the CLI itself is gone: SIGTERM, the grace time, then SIGKILL. Returns how many there were. */
@@ -42,6 +45,16 @@ export class ProcessFamily {
     await this.#untilGone(terminateMs);
     await this.#kill();
     return rest.length;
+  }
+
+  /** Ends every member but one, which lives on, as `endRest` does. */
+  async endOthers(pid: number, terminateMs: number = DEFAULT_GRACE.terminateMs): Promise<number> {
+    this.#spared = pid;
+    try {
+      return await this.endRest(terminateMs);
+    } finally {
+      this.#spared = undefined;
+    }
   }
 
   /** Ends the whole family when nobody holds its CLI as a child: SIGINT to the eldest, then as `endRest`. */

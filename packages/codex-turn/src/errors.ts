@@ -9,6 +9,7 @@ export type CodexTurnErrorCode =
   | "image_unreadable"
   | "workspace_unusable"
   | "spawn_failed"
+  | "app_server_unavailable"
   // What codex itself says.
   | "not_signed_in"
   | "rate_limited"

@@ -11,13 +11,14 @@ export interface CheckedPrompt {
 
 /**
  * The prompt as it can be sent.
+ * @param options `mayBeEmpty`: there is something else to send, such as an image.
  * @throws CodexTurnError `prompt_empty` for nothing but white space, which codex refuses; `prompt_too_long`.
  */
-export function checkPrompt(prompt: string): CheckedPrompt {
+export function checkPrompt(prompt: string, options: { readonly mayBeEmpty?: boolean } = {}): CheckedPrompt {
   const text = prompt.replaceAll("\0", "");
   // A lone surrogate can't be written as UTF-8; codex would refuse the whole prompt.
   const wellFormed = text.toWellFormed();
-  if (wellFormed.trim() === "") {
+  if (wellFormed.trim() === "" && options.mayBeEmpty !== true) {
     throw new CodexTurnError(
       "prompt_empty",
       "The prompt is empty or only white space, which codex refuses: send some text.",
