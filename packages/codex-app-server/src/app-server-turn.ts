@@ -1,6 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type EndGrace, EventQueue } from "@plexum/cli-turn";
-import { CodexTurnError, classifyFailure, type Turn, type TurnEvent, type TurnResult } from "@plexum/codex-turn";
+import {
+  CodexTurnError,
+  classifyFailure,
+  type SandboxMode,
+  type Turn,
+  type TurnEvent,
+  type TurnResult,
+} from "@plexum/codex-turn";
 import { JsonRpcError, RpcError } from "@plexum/json-rpc";
 import type { AppServer, ThreadListener } from "./app-server.ts";
 import type { Lease } from "./server-pool.ts";
@@ -17,7 +24,6 @@ import {
   readNotification,
   readStartedTurn,
   resumeThreadParams,
-  type SandboxMode,
   startThreadParams,
   startTurnParams,
   type ThreadParams,

@@ -6,6 +6,7 @@ import {
   checkPrompt,
   locateCodex,
   type PromptImage,
+  type SandboxMode,
   stageImages,
   type Turn,
 } from "@plexum/codex-turn";
@@ -13,7 +14,6 @@ import type { AppServerOptions } from "./app-server.ts";
 import { AppServerTurn } from "./app-server-turn.ts";
 import { absoluteRoots, translateArgs } from "./extra-args.ts";
 import { ServerPool, type ServerPoolOptions } from "./server-pool.ts";
-import type { SandboxMode } from "./wire.ts";
 
 export interface AppServerTurnOptions {
   /** What the user says, at most 1 048 576 code points. May be empty if there are images. */
@@ -72,13 +72,6 @@ export interface TurnProcess {
 /** Gives the first argument for `codex exec` that app-server has nothing for; undefined if it has something for all. */
 export const untranslatableArgument = (args: readonly string[]): string | undefined =>
   translateArgs(args).untranslatable;
-
-/** Gives what arguments for `codex exec` say about sandbox and approvals; undefined if they say nothing. */
-export function permissionsIn(args: readonly string[]): { sandbox?: SandboxMode; approvalPolicy?: string } | undefined {
-  const { sandbox, approvalPolicy } = translateArgs(args);
-  if (sandbox === undefined && approvalPolicy === undefined) return undefined;
-  return { ...(sandbox === undefined ? {} : { sandbox }), ...(approvalPolicy === undefined ? {} : { approvalPolicy }) };
-}
 
 /** Runs turns on kept `codex app-server` processes. Dispose of it to end them all. */
 export class AppServerTurns implements AsyncDisposable {

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { SandboxMode } from "./wire.ts";
+import { isSandboxMode, type SandboxMode, splitArgument } from "@plexum/codex-turn";
 
 /** What arguments that were meant for `codex exec` are to an app-server. */
 export interface TranslatedArgs {
@@ -15,8 +15,6 @@ export interface TranslatedArgs {
 
 /** Flags that change nothing about a turn on an app-server. */
 const WITHOUT_EFFECT = new Set(["--skip-git-repo-check", "--json"]);
-
-const SANDBOXES: ReadonlySet<string> = new Set<SandboxMode>(["danger-full-access", "workspace-write", "read-only"]);
 
 /** Translates arguments for `codex exec`. Never throws: what can't be translated is named in the result. */
 export function translateArgs(args: readonly string[]): TranslatedArgs {
@@ -34,7 +32,7 @@ export function translateArgs(args: readonly string[]): TranslatedArgs {
   });
 
   for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
-    const [flag, inline] = split(arg);
+    const [flag, inline] = splitArgument(arg);
     const value = () => inline ?? rest.shift();
     if (WITHOUT_EFFECT.has(flag)) continue;
     switch (flag) {
@@ -44,7 +42,7 @@ export function translateArgs(args: readonly string[]): TranslatedArgs {
         if (setting === undefined) return stopAt(arg);
         const chosen = settingOf(setting);
         // Given to each thread, where it also holds for one that was used with another sandbox before.
-        if (chosen.key === "sandbox_mode" && SANDBOXES.has(chosen.text)) sandbox = chosen.text as SandboxMode;
+        if (chosen.key === "sandbox_mode" && isSandboxMode(chosen.text)) sandbox = chosen.text;
         else if (chosen.key === "approval_policy" && /^[a-z-]+$/.test(chosen.text)) approvalPolicy = chosen.text;
         else processArgs.push("-c", setting);
         break;
@@ -69,8 +67,8 @@ export function translateArgs(args: readonly string[]): TranslatedArgs {
       case "-s":
       case "--sandbox": {
         const mode = value();
-        if (mode === undefined || !SANDBOXES.has(mode)) return stopAt(arg);
-        sandbox = mode as SandboxMode;
+        if (mode === undefined || !isSandboxMode(mode)) return stopAt(arg);
+        sandbox = mode;
         break;
       }
       case "--full-auto":
@@ -92,15 +90,6 @@ export function translateArgs(args: readonly string[]): TranslatedArgs {
     }
   }
   return { processArgs, sandbox, approvalPolicy, writableRoots, untranslatable: undefined };
-}
-
-/** `--flag=value`, `-fvalue` and `-f=value` in two parts. */
-function split(arg: string): [flag: string, value: string | undefined] {
-  const [, long, longValue] = /^(--[^=]+)=(.*)$/s.exec(arg) ?? [];
-  if (long !== undefined) return [long, longValue];
-  const [, short, shortValue] = /^(-[a-zA-Z])=?(.+)$/s.exec(arg) ?? [];
-  if (short !== undefined && !arg.startsWith("--")) return [short, shortValue];
-  return [arg, undefined];
 }
 
 /** `key=value` of a `-c`: the value as TOML's strings have it, or as it stands. */

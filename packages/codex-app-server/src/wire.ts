@@ -3,7 +3,7 @@
  * in 0.135.0, 0.147.0, 0.150.0 and 0.169.0 unless a comment names a version. Keys that are not named here are passed on.
  */
 import type { CodexItem, UnknownEvent, Usage } from "@plexum/codex-jsonl";
-import type { DeltaEvent } from "@plexum/codex-turn";
+import type { DeltaEvent, SandboxMode } from "@plexum/codex-turn";
 
 export const METHODS = {
   initialize: "initialize",
@@ -44,8 +44,6 @@ function isSince(version: string, minor: number): boolean {
 }
 
 // --- Threads ---
-
-export type SandboxMode = "danger-full-access" | "workspace-write" | "read-only";
 
 export interface ThreadParams {
   readonly cwd: string;

@@ -6,6 +6,7 @@ import {
   checkPrompt,
   locateCodex,
   type PromptImage,
+  type SandboxMode,
   stageImages,
   type Turn,
   type TurnResult,
@@ -24,6 +25,10 @@ export interface StartTurnOptions {
   readonly binary?: string;
   /** The value of `--model`. Default: codex's own choice. */
   readonly model?: string | undefined;
+  /** The reasoning effort, in codex's words. Default: what the config says. */
+  readonly effort?: string | undefined;
+  /** What the model's commands may do. Default `danger-full-access`. An argument for it in `extraArgs` wins. */
+  readonly sandbox?: SandboxMode;
   readonly images?: readonly PromptImage[];
   /** More arguments for `codex exec`; a function is given the version of the codex that was found. */
   readonly extraArgs?: readonly string[] | ((version: string) => readonly string[]);

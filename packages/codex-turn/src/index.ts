@@ -3,6 +3,7 @@ export { CodexTurnError, type CodexTurnErrorCode, type CodexTurnErrorOptions } f
 export { type ImageLeftover, imageLeftovers } from "./image-leftovers.ts";
 export { type PromptImage, type StagedImages, stageImages } from "./images.ts";
 export { asCodexError, locateCodex } from "./locate.ts";
+export { isSandboxMode, type PermissionArgs, permissionsIn, type SandboxMode, splitArgument } from "./permissions.ts";
 export {
   assertSupported,
   type CodexProbe,

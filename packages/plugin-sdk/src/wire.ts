@@ -226,7 +226,14 @@ export type Usage = z.infer<typeof usageSchema>;
  */
 export const providerEventSchema = tagged([
   object({ type: z.literal("message_start") }),
-  object({ type: z.literal("text_delta"), text: z.string() }),
+  object({
+    type: z.literal("text_delta"),
+    text: z.string(),
+    /** Which of the turn's messages the text belongs to: another one begins where it changes. */
+    message_id: optionalText,
+    /** What the message is to the turn, where the model says so: `commentary` on the way, or the `final_answer`. */
+    phase: optionalText,
+  }),
   object({
     type: z.literal("tool_call_start"),
     tool_call: object({ id: z.string(), name: z.string(), namespace: optionalText }),
