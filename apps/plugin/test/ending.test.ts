@@ -10,7 +10,7 @@ import { findRollout } from "@plexum/rollout";
 import { answer, say, shell } from "@plexum/scripted-model";
 import { lockThread } from "@plexum/session-store";
 import { describe, expect, test } from "vitest";
-import { eventually, Harness, turn } from "./harness.ts";
+import { byEachTransport, eventually, Harness, turn } from "./harness.ts";
 
 /**
  * A command that nothing would end by itself: a process in the foreground, one in the background in a session of its own,
@@ -33,7 +33,7 @@ function sleepers(seconds: number): number[] {
   }
 }
 
-describe.each(testedCodexes())("the end of a turn on codex $version", (codex) => {
+describe.each(byEachTransport(testedCodexes()))("the end of a turn on codex $version by $transport", (codex) => {
   async function running(config: Record<string, unknown> = {}) {
     const seconds = nextSeconds++;
     const harness = await Harness.create({

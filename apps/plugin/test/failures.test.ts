@@ -4,11 +4,11 @@ import { testedCodexes, unsupportedCodex } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
 import { httpError, type Reply, say } from "@plexum/scripted-model";
 import { describe, expect, test } from "vitest";
-import { Harness, turn } from "./harness.ts";
+import { byEachTransport, Harness, turn } from "./harness.ts";
 
 const serverError = (message: string, code: string) => ({ error: { message, code } });
 
-describe.each(testedCodexes())("a turn that fails on codex $version", (codex) => {
+describe.each(byEachTransport(testedCodexes()))("a turn that fails on codex $version by $transport", (codex) => {
   test.each<[name: string, code: string, advice: string, reply: Reply]>([
     [
       "not signed in",

@@ -18,6 +18,7 @@ import {
   type LoadedThread,
   METHODS,
   type Notification,
+  oversizedEvent,
   readConfig,
   readDefaultModel,
   readLoadedThread,
@@ -247,6 +248,10 @@ export class AppServerTurn implements Turn {
         this.#take(readNotification(method, params), method);
         const mustWait = this.#canWait && this.#unreadBytes >= this.#options.maxUnreadBytes && !this.#queue.isEmpty;
         if (mustWait) this.#lease.server.pause(true);
+      },
+      onOversized: (head, length) => {
+        this.#watch?.heard();
+        this.#queue.push(oversizedEvent(head, length));
       },
       onDeclined: (method) =>
         this.#options.onWarning(`codex asked for ${method}, which nobody here can grant: it was declined`),

@@ -20,6 +20,9 @@ import {
   unloadsThreads,
 } from "./wire.ts";
 
+/** The longest line of codex's stdout that is read, as in a turn by `codex exec`. */
+const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
+
 /** How long codex may take to answer a request, in milliseconds. It leaves some unanswered (0.135.0 to 0.169.0). */
 const REQUEST_TIMEOUT_MS = 60_000;
 
@@ -46,6 +49,8 @@ export interface AppServerOptions {
 export interface ThreadListener {
   /** @param bytes The length of the notification's line. */
   onNotification(method: string, params: unknown, bytes: number): void;
+  /** A line was too long to be read. */
+  onOversized(head: Uint8Array, length: number): void;
   /** codex asked its client for something, and got the answer of somebody who has no one to ask. */
   onDeclined(method: string): void;
 }
@@ -78,10 +83,13 @@ export class AppServer {
       input: child.stdout,
       output: child.stdin,
       dialect: "plain",
-      maxMessageBytes: 256 * 1024 * 1024,
+      maxMessageBytes: MAX_MESSAGE_BYTES,
       onRequest: async (method) => this.#answer(method),
       onNotification: (method, params, bytes) => this.#notify(method, params, bytes),
-      onFault: (error) => options.onStderr(`codex app-server wrote what can't be read: ${error.message}`),
+      onFault: (error, line) => {
+        if (line.kind === "oversized") this.#listener?.onOversized(line.head, line.length);
+        else options.onStderr(`codex app-server wrote what can't be read: ${error.message}`);
+      },
     });
     this.exited = new Promise((resolve) => {
       child.once("exit", (exitCode, signal) => {

@@ -2,7 +2,7 @@
  * Everything of `codex app-server` that stands on the wire: method names, shapes, and what differs between versions. Seen
  * in 0.135.0, 0.147.0, 0.150.0 and 0.169.0 unless a comment names a version. Keys that are not named here are passed on.
  */
-import type { CodexItem, UnknownEvent, Usage } from "@plexum/codex-jsonl";
+import type { CodexItem, OversizedLine, UnknownEvent, Usage } from "@plexum/codex-jsonl";
 import type { DeltaEvent, SandboxMode } from "@plexum/codex-turn";
 
 export const METHODS = {
@@ -222,6 +222,13 @@ export function readNotification(method: string, params: unknown): Notification 
     default:
       return other(method, params);
   }
+}
+
+/** What can be said of a line that is too long to be read. */
+export function oversizedEvent(head: Uint8Array, length: number): OversizedLine {
+  const excerpt = new TextDecoder().decode(head.subarray(0, 1024), { stream: true });
+  const eventType = /"method"\s*:\s*"([^"\\]*)"/.exec(excerpt)?.[1];
+  return { type: "oversized", ...(eventType === undefined ? {} : { eventType }), offset: 0, length, excerpt };
 }
 
 /** Notifications that say nothing a turn's reader could want, and come in every turn. */

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from "node:stream";
-import { LineSplitter } from "@plexum/jsonl";
+import { LineSplitter, type SplitLine } from "@plexum/jsonl";
 import { codeOf, JsonRpcError, messageOf, RPC_CODES, RpcError } from "./errors.ts";
 import { LineWriter } from "./line-writer.ts";
 import {
@@ -45,7 +45,7 @@ export interface PeerOptions {
   /** @param bytes The length of the notification's line. */
   onNotification?(method: string, params: unknown, bytes: number): void;
   /** The other side sent something that can't be answered. It is stepped over. */
-  onFault?(error: RpcError): void;
+  onFault?(error: RpcError, line: SplitLine): void;
   /** The longest line taken, in bytes. Default 64 MiB. */
   readonly maxMessageBytes?: number | undefined;
   /** Default `mcp`. */
@@ -100,10 +100,10 @@ export class Peer {
 
     const splitter = new LineSplitter({ maxLineBytes: maxMessageBytes });
     input.on("data", (chunk: Uint8Array) => {
-      for (const line of splitter.write(chunk)) this.#receive(readMessage(line, dialect), line.length);
+      for (const line of splitter.write(chunk)) this.#receive(readMessage(line, dialect), line);
     });
     input.on("end", () => {
-      for (const line of splitter.finish()) this.#receive(readMessage(line, dialect), line.length);
+      for (const line of splitter.finish()) this.#receive(readMessage(line, dialect), line);
       this.#end("it closed its end");
     });
     input.on("error", (error) => this.#end(error.message));
@@ -173,23 +173,23 @@ export class Peer {
     return this.#writer.write(this.#isMcp ? { jsonrpc: "2.0", ...message } : message);
   }
 
-  #receive(message: Incoming, bytes: number): void {
+  #receive(message: Incoming, line: SplitLine): void {
     switch (message.kind) {
       case "request":
         this.#startHandling(message.id, message.method, message.params);
         break;
       case "notification":
-        this.#receiveNotification(message.method, message.params, bytes);
+        this.#receiveNotification(message.method, message.params, line.length);
         break;
       case "response":
         this.#pending.get(message.id)?.resolve(message.result);
         break;
       case "failure":
-        if (message.id === null) this.#options.onFault?.(message.error);
+        if (message.id === null) this.#options.onFault?.(message.error, line);
         else this.#pending.get(message.id)?.reject(message.error);
         break;
       case "invalid":
-        this.#options.onFault?.(message.error);
+        this.#options.onFault?.(message.error, line);
         // Without an id MCP wants an answer all the same; in the plain dialect it would be one more line of garbage.
         if (this.#isMcp || message.id !== null) this.#answerError(message.id, message.error);
         break;
