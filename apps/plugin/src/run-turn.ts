@@ -6,6 +6,7 @@ import type { Config } from "./config.ts";
 import type { HostTools } from "./host-tools.ts";
 import type { Log } from "./log.ts";
 import { modelChoice } from "./model-choice.ts";
+import { SystemPrompt } from "./system-prompt.ts";
 import { ToolCallEvents } from "./tool-call-events.ts";
 import { EventTranslator } from "./translate-event.ts";
 import type { Transports } from "./transports.ts";
@@ -37,22 +38,34 @@ export interface TurnEnd {
 export async function runTurn(options: RunTurnOptions): Promise<TurnEnd> {
   const { request, config, codexHome, store, tools, transports, log, threadId, text, emit, signal } = options;
   await using thread = await TurnThread.open(codexHome, store, threadId, signal);
+  const { workspace } = request.agent;
+  const system = await SystemPrompt.of(workspace, request.request.system, thread);
   // Disposed of behind the turn, in whatever way that ends: codex has recorded all it will by then.
   await using calls = new ToolCallEvents(emit, log, tools.nestedCalls);
   await using running = await transports.start({
     text,
     images: options.images,
-    workspace: request.agent.workspace,
+    workspace,
     threadId,
     choice: modelChoice(request.model_id, config),
-    context: undefined,
+    context: system.context,
     signal,
     log,
     offer: (transport) => tools.offer(request, transport, log, signal),
   });
   const { turn } = running;
   await options.onStarted?.();
-  await relay(turn, thread, calls, options);
+  // codex exec has no way to give it (0.135.0 to 0.169.0).
+  const onThread = async (id: string) => {
+    if (running.transport === "exec") return;
+    await system.prompt.started(id).catch((error: Error) => {
+      log(
+        "warning",
+        `the next turn may repeat the system prompt: what this one gives can't be noted (${error.message})`,
+      );
+    });
+  };
+  await relay(turn, thread, calls, options, onThread);
   const result = await turn.result;
   await thread.keep();
   if (thread.rollout !== undefined) calls.follow(thread.rollout, thread.sizeBefore);
@@ -75,10 +88,14 @@ async function relay(
   thread: TurnThread,
   calls: ToolCallEvents,
   { emit, log }: RunTurnOptions,
+  onThread: (id: string) => Promise<void>,
 ): Promise<void> {
   const translator = new EventTranslator();
   for await (const event of turn.events) {
-    if (event.type === "thread.started") await thread.started(event.thread_id);
+    if (event.type === "thread.started") {
+      await thread.started(event.thread_id);
+      await onThread(event.thread_id);
+    }
     await thread.keep();
     if (thread.rollout !== undefined) calls.follow(thread.rollout, thread.sizeBefore);
     const translation = translator.translate(event);

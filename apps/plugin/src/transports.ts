@@ -95,7 +95,7 @@ export class Transports implements AsyncDisposable {
       env: { ...this.#env, ...codexNoProxy(this.#env) },
       ...(stallMs === undefined ? {} : { stallMs }),
       onProcess: ({ pid, version, isKept }) =>
-        log("info", isKept ? "codex goes on" : "codex started", {
+        log("info", isKept ? "turn on a kept codex" : "codex started", {
           transport: "app-server",
           pid,
           version,

@@ -202,15 +202,15 @@ async function withoutRollout(harness: Harness, plugin: ConnectedPlugin, then: (
   return await turn(plugin, harness.request("look"), { onEvent, ...(signal === undefined ? {} : { signal }) });
 }
 
-test("a plugin that ends leaves no process behind", async () => {
-  await using harness = await Harness.create({ codex: newestCodex, script: [say("hi")] });
+test.each(byEachTransport([newestCodex]))("a plugin that ends leaves no process behind: $transport", async (codex) => {
+  await using harness = await Harness.create({ codex, script: [say("hi")] });
   const plugin = await harness.plugin();
   await turn(plugin, harness.request("hi"));
-  const guards = () => descendantsOf(plugin.pid as number);
-  expect(guards()).toHaveLength(1);
-  const [guard] = guards();
+  // The guard, and the kept app-server.
+  const left = descendantsOf(plugin.pid as number);
+  expect(left).toHaveLength(codex.transport === "exec" ? 1 : 2);
   await plugin.close();
-  await eventually("the guard is gone", () => !isAlive(guard as number), 2000);
+  await eventually("they are gone", () => !left.some(isAlive), 2000);
 });
 
 test("stdout carries protocol lines only, whatever codex prints", async () => {

@@ -139,7 +139,7 @@ describe("the config", () => {
     expect(await modelFor("")).toBe("gpt-5");
     expect(await modelFor("fast")).toBe("gpt-5.5");
     expect(await modelFor("gpt-9-unheard-of")).toBe("gpt-9-unheard-of");
-    const started = harness.logs.filter(({ message }) => message === "codex started");
+    const started = harness.logs.filter(({ message }) => /^(codex started|turn on a kept codex)$/.test(message));
     expect(started.map(({ fields }) => fields.prompt_length)).toEqual([2, 2, 2]);
     expect(JSON.stringify(harness.logs)).not.toContain('"hi"');
   });
