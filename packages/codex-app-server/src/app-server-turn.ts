@@ -49,6 +49,7 @@ export interface ThreadWish {
   readonly sandbox: SandboxMode;
   readonly approvalPolicy: string;
   readonly writableRoots: readonly string[];
+  readonly isEphemeral: boolean;
   readonly config: Readonly<Record<string, unknown>>;
 }
 

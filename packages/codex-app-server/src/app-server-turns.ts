@@ -93,10 +93,12 @@ export class AppServerTurns implements AsyncDisposable {
     if (!(timeoutMs > 0)) throw new RangeError(`timeoutMs must be a positive number of milliseconds, not ${timeoutMs}`);
     const { extraArgs = [], config = {} } = options;
     const translated = translateArgs(extraArgs);
-    if (translated.untranslatable !== undefined) {
+    const untranslatable =
+      translated.isEphemeral && options.threadId !== undefined ? "--ephemeral" : translated.untranslatable;
+    if (untranslatable !== undefined) {
       throw new CodexTurnError(
         "app_server_unavailable",
-        `codex app-server has nothing for the argument ${translated.untranslatable}: leave it out, or run the turn with codex exec.`,
+        `codex app-server has nothing for the argument ${untranslatable}: leave it out, or run the turn with codex exec.`,
       );
     }
     const prompt = checkPrompt(options.prompt, { mayBeEmpty: images.length > 0 });
@@ -141,6 +143,7 @@ export class AppServerTurns implements AsyncDisposable {
           effort: options.effort,
           sandbox: translated.sandbox ?? options.sandbox ?? "danger-full-access",
           approvalPolicy: translated.approvalPolicy ?? "never",
+          isEphemeral: translated.isEphemeral,
           writableRoots: absoluteRoots(translated.writableRoots, workspace),
           config: typeof config === "function" ? config(version) : config,
         },

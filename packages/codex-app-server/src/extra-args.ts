@@ -9,6 +9,8 @@ export interface TranslatedArgs {
   readonly approvalPolicy: string | undefined;
   /** What the sandbox may write to besides the workspace, as given. */
   readonly writableRoots: readonly string[];
+  /** Whether a new thread is not to be recorded. */
+  readonly isEphemeral: boolean;
   /** The first argument that an app-server has nothing for. */
   readonly untranslatable: string | undefined;
 }
@@ -22,12 +24,14 @@ export function translateArgs(args: readonly string[]): TranslatedArgs {
   const writableRoots: string[] = [];
   let sandbox: SandboxMode | undefined;
   let approvalPolicy: string | undefined;
+  let isEphemeral = false;
   const rest = [...args];
   const stopAt = (untranslatable: string): TranslatedArgs => ({
     processArgs,
     sandbox,
     approvalPolicy,
     writableRoots,
+    isEphemeral,
     untranslatable,
   });
 
@@ -71,6 +75,9 @@ export function translateArgs(args: readonly string[]): TranslatedArgs {
         sandbox = mode;
         break;
       }
+      case "--ephemeral":
+        isEphemeral = true;
+        break;
       case "--full-auto":
         sandbox = "workspace-write";
         break;
@@ -89,7 +96,7 @@ export function translateArgs(args: readonly string[]): TranslatedArgs {
         return stopAt(arg);
     }
   }
-  return { processArgs, sandbox, approvalPolicy, writableRoots, untranslatable: undefined };
+  return { processArgs, sandbox, approvalPolicy, writableRoots, isEphemeral, untranslatable: undefined };
 }
 
 /** `key=value` of a `-c`: the value as TOML's strings have it, or as it stands. */

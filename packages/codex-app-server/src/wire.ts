@@ -51,6 +51,8 @@ export interface ThreadParams {
   readonly sandbox: SandboxMode | undefined;
   readonly approvalPolicy: string;
   readonly writableRoots: readonly string[];
+  /** Not recorded; a new thread only. */
+  readonly isEphemeral: boolean;
   /** Keys of config.toml, dotted or nested; merged with the file's, for this load of the thread only. */
   readonly config: Readonly<Record<string, unknown>>;
 }
@@ -65,7 +67,10 @@ const loadParams = ({ cwd, model, sandbox, approvalPolicy, writableRoots, config
   config,
 });
 
-export const startThreadParams = loadParams;
+export const startThreadParams = (params: ThreadParams) => ({
+  ...loadParams(params),
+  ...(params.isEphemeral ? { ephemeral: true } : {}),
+});
 
 export const resumeThreadParams = (threadId: string, params: ThreadParams) => ({
   threadId,
