@@ -127,7 +127,12 @@ export class AppServerTurns implements AsyncDisposable {
         this.#pool.acquire(start, { isFresh, before: () => endLeftovers(workspace, grace) }),
       );
       const { pid, command } = lease.server;
-      options.onProcess?.({ pid, version, command, isKept: lease.isKept });
+      try {
+        options.onProcess?.({ pid, version, command, isKept: lease.isKept });
+      } catch (error) {
+        await lease.release({ isClean: true });
+        throw error;
+      }
       return lease;
     };
     const staged = await stageImages(images);

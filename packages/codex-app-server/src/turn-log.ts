@@ -14,6 +14,7 @@ export class TurnLog {
   #threadUsage: Usage | null = null;
   #lastMessage: string | undefined;
   #lastError: WireError | undefined;
+  #hasFailed = false;
   #mayHaveLeftProcesses = false;
   #hasOtherThreads = false;
 
@@ -33,6 +34,11 @@ export class TurnLog {
   /** Whether a command or a call is running, of which nothing need be heard until it ends. */
   get isWorking(): boolean {
     return [...this.#open.values()].some(({ type }) => isWork(type));
+  }
+
+  /** Whether codex reported an error after which it does not try again. */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
   }
 
   get mayHaveLeftProcesses(): boolean {
@@ -74,6 +80,7 @@ export class TurnLog {
         break;
       case "error":
         this.#lastError = notification.error;
+        this.#hasFailed = !notification.willRetry;
         this.#emit({ type: "error", message: wordsOf(notification.error) });
         break;
       case "warning":
