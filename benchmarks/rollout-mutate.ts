@@ -10,8 +10,8 @@ import { mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { type Files, nodeFiles } from "@plexum/jsonl-edit";
 import { mutateRollout } from "@plexum/rollout";
-import { type Files, nodeFiles } from "../packages/rollout/src/files.ts";
 import { mutateWith } from "../packages/rollout/src/mutate-rollout.ts";
 
 const [mode, childPath = "", childId = ""] = process.argv.slice(2);

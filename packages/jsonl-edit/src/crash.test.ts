@@ -1,25 +1,26 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { nodeFiles } from "./files.ts";
-import { consumeHeavy, type MutationReport, mutateRollout, RolloutError, recoverRollout } from "./index.ts";
-import { mutateWith } from "./mutate-rollout.ts";
-import { recoverWith } from "./recover-rollout.ts";
-import { sidecar } from "./sidecar.ts";
+import { type EditReport, JsonlEditError, recoverJsonl } from "./index.ts";
+import { type SidecarKind, Sidecars } from "./sidecar.ts";
 import { Fault, faultyFiles } from "./testing/faulty-files.ts";
-import { sampleCalls, sampleRollout } from "./testing/sample-rollout.ts";
+import { anyRewrite, editResults, type SampleResult, sampleResults, sampleSession } from "./testing/sample-session.ts";
 import { temporaryFolder } from "./testing/temporary-folder.ts";
 
-const calls = sampleCalls(6, 3_000);
-const old = Buffer.from(sampleRollout(calls, 300));
-const inPlace = calls.map((call) => consumeHeavy(call.callId));
-const growing = [{ callId: "call_2", output: "longer ".repeat(2_000) }, consumeHeavy("call_4")];
+const edit = (path: string, results: readonly SampleResult[], files?: ReturnType<typeof faultyFiles>) =>
+  editResults(path, results, { ...anyRewrite, files });
+const sidecar = (path: string, kind: SidecarKind) => new Sidecars(path).path(kind);
+const short = (id: string): SampleResult => ({ id, result: "...(consumed)" });
+
+const results = sampleResults(6, 3_000);
+const old = Buffer.from(sampleSession(results, 300));
+const inPlace = results.map(({ id }) => short(id));
+const growing = [{ id: "id_2", result: "longer ".repeat(2_000) }, short("id_4")];
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeAll(async () => {
@@ -29,7 +30,7 @@ afterAll(() => folder[Symbol.asyncDispose]());
 
 let count = 0;
 const fresh = async () => {
-  const path = join(folder.path, `case-${count++}`, "rollout.jsonl");
+  const path = join(folder.path, `case-${count++}`, "session.jsonl");
   await cp(await seed(), path);
   return path;
 };
@@ -54,16 +55,16 @@ async function dieFor(path: string): Promise<void> {
 describe.each([
   ["in place", inPlace, "in-place"],
   ["with a line that grows", growing, "rewritten"],
-])("a mutation %s", (_name, edits, mode) => {
+])("an edit %s", (_name, edits, mode) => {
   it("is whole or not at all, whichever operation is the last", async () => {
     const done = await fresh();
-    expect(await mutateRollout(done, edits)).toMatchObject({ mode });
+    expect(await edit(done, edits)).toMatchObject({ mode });
     const after = await readFile(done);
     const outcomes = new Set<string>();
     for (let at = 1, isOver = false; !isOver; at++) {
       const path = await fresh();
       const files = faultyFiles(at);
-      isOver = await mutateWith(files, path, edits).then(
+      isOver = await edit(path, edits, files).then(
         () => true,
         (error) => {
           if (!(error instanceof Fault)) throw error;
@@ -71,13 +72,13 @@ describe.each([
         },
       );
       await dieFor(path);
-      outcomes.add(await recoverRollout(path));
+      outcomes.add(await recoverJsonl(path));
       const content = await readFile(path);
       expect(content.equals(old) || content.equals(after), `operation ${at}`).toBe(true);
-      expect(await mutateRollout(path, edits)).toMatchObject({ skipped: [], missing: [] });
+      expect(await edit(path, edits)).toMatchObject({ skipped: [], missing: [] });
       expect((await readFile(path)).equals(after), `operation ${at}, done again`).toBe(true);
       expect((await readdir(dirname(path))).filter((name) => !/draft|-[0-9a-f]{8}-/.test(name))).toEqual([
-        "rollout.jsonl",
+        "session.jsonl",
       ]);
       expect(at).toBeLessThan(200);
     }
@@ -89,16 +90,16 @@ describe.each([
     "is whole or not at all, and %s a typed error, whichever operation it strikes",
     async (code) => {
       const done = await fresh();
-      await mutateRollout(done, edits);
+      await edit(done, edits);
       const after = await readFile(done);
       for (let at = 1, isOver = false; !isOver; at++) {
         const path = await fresh();
         const error = Object.assign(new Error(code), { code });
-        const outcome = await mutateWith(faultyFiles(at, error), path, edits).catch((caught: unknown) => caught);
-        if (outcome instanceof Error) expect(RolloutError.isInstance(outcome), `${at}: ${outcome.stack}`).toBe(true);
-        else isOver = (outcome as MutationReport).mode === mode && at > 20;
+        const outcome = await edit(path, edits, faultyFiles(at, error)).catch((caught: unknown) => caught);
+        if (outcome instanceof Error) expect(JsonlEditError.isInstance(outcome), `${at}: ${outcome.stack}`).toBe(true);
+        else isOver = (outcome as EditReport<string>).mode === mode && at > 20;
         await dieFor(path);
-        await recoverRollout(path);
+        await recoverJsonl(path);
         const content = await readFile(path);
         expect(content.equals(old) || content.equals(after), `operation ${at}`).toBe(true);
         expect(at).toBeLessThan(200);
@@ -108,11 +109,11 @@ describe.each([
 });
 
 describe("recovery", () => {
-  /** A mutation that crashed when its journal was whole and the file half written. */
+  /** An edit that crashed when its journal was whole and the file half written. */
   const crashed = async () => {
     for (let at = 1; at < 200; at++) {
       const path = await fresh();
-      await mutateWith(faultyFiles(at), path, inPlace).catch(() => {});
+      await edit(path, inPlace, faultyFiles(at)).catch(() => {});
       await dieFor(path);
       if (!(await readFile(path)).equals(old)) return path;
     }
@@ -121,16 +122,16 @@ describe("recovery", () => {
 
   it("can itself be interrupted anywhere", async () => {
     const done = await fresh();
-    await mutateRollout(done, inPlace);
+    await edit(done, inPlace);
     const after = await readFile(done);
     for (let at = 1, isOver = false; !isOver && at < 100; at++) {
       const path = await crashed();
-      isOver = await recoverWith(faultyFiles(at), path).then(
+      isOver = await recoverJsonl(path, { files: faultyFiles(at) }).then(
         () => true,
         () => false,
       );
       await dieFor(path);
-      await recoverRollout(path);
+      await recoverJsonl(path);
       expect((await readFile(path)).equals(after), `operation ${at}`).toBe(true);
     }
   });
@@ -138,17 +139,17 @@ describe("recovery", () => {
   it("leaves what was appended meanwhile", async () => {
     const path = await crashed();
     await writeFile(path, "appended\n", { flag: "a" });
-    expect(await recoverRollout(path)).toBe("replayed");
+    expect(await recoverJsonl(path)).toBe("replayed");
     expect((await readFile(path, "utf8")).endsWith("\nappended\n")).toBe(true);
   });
 
   it("writes nothing to a file that is another one by now", async () => {
     const path = await crashed();
-    const other = Buffer.from(sampleRollout(sampleCalls(6, 2_999), 300));
+    const other = Buffer.from(sampleSession(sampleResults(6, 2_999), 300));
     await writeFile(path, other);
-    expect(await recoverRollout(path)).toBe("dropped");
+    expect(await recoverJsonl(path)).toBe("dropped");
     expect((await readFile(path)).equals(other)).toBe(true);
-    expect(await recoverRollout(path)).toBe("clean");
+    expect(await recoverJsonl(path)).toBe("clean");
   });
 
   it("writes nothing where the old text was changed by someone else", async () => {
@@ -156,25 +157,24 @@ describe("recovery", () => {
     const changed = Buffer.from(old);
     changed.write("S", changed.indexOf("secret"));
     await writeFile(path, changed);
-    expect(await recoverRollout(path)).toBe("dropped");
+    expect(await recoverJsonl(path)).toBe("dropped");
     expect((await readFile(path)).equals(changed)).toBe(true);
   });
 
-  it("finds what was left where the rollout stood before codex archived it", async () => {
-    const name = "rollout-2026-01-02T03-04-05-019b7c9d-dd0d-7000-8000-000000000000.jsonl";
+  it("finds what was left where the file stood before it was moved", async () => {
     for (let at = 1, isTorn = false; !isTorn && at < 200; at++) {
-      const home = join(folder.path, `archived-${at}`);
-      const path = join(home, "sessions", "2026", "01", "02", name);
+      const path = join(folder.path, `moved-${at}`, "here", "session.jsonl");
+      const moved = join(folder.path, `moved-${at}`, "there", "session.jsonl");
       await cp(await seed(), path);
-      await mutateWith(faultyFiles(at), path, inPlace).catch(() => {});
+      await edit(path, inPlace, faultyFiles(at)).catch(() => {});
+      await dieFor(path);
       isTorn = !(await readFile(path)).equals(old);
-      await mkdir(join(home, "archived_sessions"));
-      await rename(path, join(home, "archived_sessions", name));
-      expect(await recoverRollout(path)).toBe("clean");
-      const recovery = await recoverRollout(join(home, "archived_sessions", name));
+      await mkdir(dirname(moved));
+      await rename(path, moved);
+      expect(await recoverJsonl(path)).toBe("clean");
+      const recovery = await recoverJsonl(moved, { formerFolders: [dirname(path)] });
       if (isTorn) expect(recovery).toBe("replayed");
-      const content = await readFile(join(home, "archived_sessions", name));
-      expect(content.includes("secret")).toBe(recovery !== "replayed");
+      expect((await readFile(moved)).includes("secret")).toBe(recovery !== "replayed");
     }
   });
 
@@ -196,7 +196,7 @@ describe("recovery", () => {
       const text = `${JSON.stringify({ ...JSON.parse(body), lines: [one] })}\n`;
       const sum = createHash("sha256").update(text).digest("hex").slice(0, 32);
       await writeFile(sidecar(path, "redo"), text + sum);
-      expect(await recoverRollout(path)).toBe("dropped");
+      expect(await recoverJsonl(path)).toBe("dropped");
       expect((await readFile(path)).equals(before)).toBe(true);
     }
   });
@@ -207,80 +207,24 @@ describe("recovery", () => {
     await writeFile(path, old);
     for (const length of [0, 1, journal.length - 1, journal.length >> 1]) {
       await writeFile(sidecar(path, "redo"), journal.subarray(0, length));
-      expect(await recoverRollout(path)).toBe("dropped");
+      expect(await recoverJsonl(path)).toBe("dropped");
       expect((await readFile(path)).equals(old)).toBe(true);
     }
   });
 });
 
-describe("a compressed rollout", () => {
-  it("is there as it was, or plain and mutated, after a crash at any operation", async () => {
-    for (let at = 1, isOver = false; !isOver && at < 200; at++) {
-      const plain = join(folder.path, `packed-${at}`, "rollout.jsonl");
-      await cp(await seed(), plain);
-      await writeFile(`${plain}.zst`, zstdCompressSync(old));
-      await rm(plain);
-      isOver = await mutateWith(faultyFiles(at), `${plain}.zst`, inPlace).then(
-        () => true,
-        () => false,
-      );
-      await dieFor(plain);
-      expect(await mutateRollout(`${plain}.zst`, inPlace), `operation ${at}`).toMatchObject({
-        skipped: [],
-        missing: [],
-      });
-      const content = await readFile(plain);
-      expect(content.length).toBe(old.length);
-      expect(content.includes("secret")).toBe(false);
-    }
-  });
-});
-
-describe("a compressed rollout that codex brings back meanwhile", () => {
-  it("keeps what codex wrote to it", async () => {
-    const plain = await fresh();
-    const packed = `${plain}.zst`;
-    await writeFile(packed, zstdCompressSync(old));
-    await rm(plain);
-    const codexs = Buffer.concat([old, Buffer.from("a line of the turn that runs\n")]);
-    const files = {
-      ...nodeFiles,
-      // The last look at the compressed file was before this.
-      copyOwner: async (...args: Parameters<typeof nodeFiles.copyOwner>) => {
-        await writeFile(plain, codexs);
-        return nodeFiles.copyOwner(...args);
-      },
-    };
-    await expect(mutateWith(files, packed, inPlace)).rejects.toMatchObject({ code: "replaced", path: plain });
-    expect((await readFile(plain)).equals(codexs)).toBe(true);
-    await rm(packed);
-    expect(await readdir(dirname(plain))).toEqual([basename(plain)]);
-  });
-
-  it("is mutated as the plain file that it has become when the lock is free", async () => {
-    const plain = await fresh();
-    const packed = `${plain}.zst`;
-    await writeFile(packed, zstdCompressSync(old));
-    await rm(plain);
-    expect(await Promise.all([mutateRollout(packed, inPlace), mutateRollout(packed, inPlace)])).toMatchObject([
-      { mode: "in-place" },
-      { mode: "unchanged", skipped: [] },
-    ]);
-  });
-});
-
 describe("SIGKILL", () => {
-  const child = fileURLToPath(new URL("testing/mutating-child.ts", import.meta.url));
+  const child = fileURLToPath(new URL("testing/editing-child.ts", import.meta.url));
   const KILLS = 300;
 
   it(`leaves the old or the new file, ${KILLS} times at random`, { timeout: 120_000 }, async () => {
-    const ids = calls.map((call) => call.callId);
+    const ids = results.map(({ id }) => id);
     const states: Buffer[] = [old];
     const scratch = await fresh();
-    for (const output of ["...(consumed)", "...(tool called)", "...(consumed)"]) {
-      await mutateRollout(
+    for (const result of ["...(consumed)", "...(tool called)", "...(consumed)"]) {
+      await edit(
         scratch,
-        ids.map((callId) => ({ callId, output })),
+        ids.map((id) => ({ id, result })),
       );
       states.push(await readFile(scratch));
     }
@@ -291,26 +235,22 @@ describe("SIGKILL", () => {
     const worker = async (kills: number) => {
       const path = await fresh();
       for (let kill = 0; kill < kills; kill++) {
-        const running: ChildProcess = spawn(
-          process.execPath,
-          ["--disable-warning=ExperimentalWarning", child, path, ids.join(",")],
-          {
-            stdio: ["ignore", "pipe", "inherit"],
-            env,
-          },
-        );
+        const running: ChildProcess = spawn(process.execPath, [child, path, ids.join(",")], {
+          stdio: ["ignore", "pipe", "inherit"],
+          env,
+        });
         const ended = once(running, "exit");
         if (running.stdout) await once(running.stdout, "data");
         await delay(Math.random() * 25);
         running.kill("SIGKILL");
         await ended;
-        recoveries[await recoverRollout(path)]++;
+        recoveries[await recoverJsonl(path)]++;
         const content = await readFile(path);
         expect(states.some((state) => state.equals(content))).toBe(true);
       }
     };
     await Promise.all([worker(KILLS / 2), worker(KILLS / 2)]);
-    // The kills did strike mutations.
+    // The kills did strike edits.
     expect(recoveries.replayed + recoveries.dropped).toBeGreaterThan(0);
   });
 });

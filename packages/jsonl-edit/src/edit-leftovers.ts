@@ -1,135 +1,151 @@
-import { dirname, join } from "node:path";
-import { setImmediate } from "node:timers/promises";
-import { defaultCodexHome } from "./codex-home.ts";
-import { asRolloutError } from "./errors.ts";
-import { nodeFiles } from "./files.ts";
-import { daysBackward, type FindRolloutOptions, list } from "./find-rollout.ts";
-import { acquireLock, BELIEVED_MS, isHeld } from "./mutation-lock.ts";
-import { type Recovery, recoverRollout } from "./recover-rollout.ts";
-import { sidecarKey } from "./sidecar.ts";
+import { basename, dirname, join } from "node:path";
+import { acquireLock, isAbandonedDraft, isDraft, isHeld } from "./edit-lock.ts";
+import { asJsonlEditError } from "./errors.ts";
+import { type Files, nodeFiles } from "./files.ts";
+import { readJournal } from "./journal.ts";
+import type { LockJsonlOptions } from "./lock-options.ts";
+import { type Recovery, recoverJsonl, removeDeadLock } from "./recover-jsonl.ts";
+import { processWarning, setAside } from "./set-aside.ts";
+import { DEFAULT_SIDECAR_PREFIX, sidecarKey } from "./sidecar.ts";
 
-/** What a mutation left that was killed, or lost its machine. */
-export interface MutationLeftover {
-  /** Undefined if the rollout is gone: then there is nothing to finish. */
-  readonly rollout: string | undefined;
-  readonly files: readonly string[];
+/** What an edit left that was killed, or lost its machine. */
+export interface EditLeftover {
+  /** The edited file. Undefined if it is gone: then there is nothing to finish. */
+  readonly file: string | undefined;
+  /** The files that were left. */
+  readonly leftovers: readonly string[];
   /**
-   * Finishes or drops the mutation, as `recoverRollout` does, and removes the files.
-   * @throws RolloutError `busy` if somebody works on the rollout by now; `not-permitted` and the like.
+   * Finishes or drops the edit, as `recoverJsonl` does, and removes the files.
+   * @throws JsonlEditError `busy` if somebody edits the file by now; `not-permitted` and the like.
    */
-  mend(): Promise<Recovery>;
+  repair(): Promise<Recovery>;
 }
 
-const SIDECAR = /^\.plexum-([0-9a-f]{16})\.(redo|new|lock)(-[0-9a-f-]+|-unreadable)*(-draft)?$/;
+export interface EditLeftoversOptions extends Omit<LockJsonlOptions, "waitMs" | "formerFolders"> {
+  /** For the name of a file, the name that its sidecars are named after; undefined for a file that is not edited. Default: of each file its own. */
+  readonly editedName?: ((name: string) => string | undefined) | undefined;
+  /** Recovers a file. Default: `recoverJsonl` with these options. */
+  readonly recover?: ((file: string) => Promise<Recovery>) | undefined;
+}
 
 /**
- * What interrupted mutations left in a codex home. Recovery happens by itself when a thread is used again; this is for the
- * threads that nobody uses. What a running mutation has there is not among it. Reads directories, and of the files found locks only.
+ * Finds what interrupted edits left in some folders. Recovery happens by itself when a file is edited again; this is for the files that
+ * nobody edits. What a running edit has there is not among it. Lists the folders, and of the files found reads locks only.
  *
- * @throws RolloutError `not-permitted` or `io` if a directory can't be listed.
+ * @param folders Gives the folders, and again for a repair. A folder between which and another files are moved may come twice, before
+ * and after the other.
+ * @throws JsonlEditError `not-permitted` or `io` if a folder can't be listed.
  */
-export async function mutationLeftovers(options: FindRolloutOptions = {}): Promise<MutationLeftover[]> {
-  const { codexHome = defaultCodexHome(), signal } = options;
-  const { sidecars, rollouts } = await scan(codexHome, signal);
-  const leftovers: MutationLeftover[] = [];
-  for (const [key, found] of sidecars) {
-    const files = await abandoned(found);
-    if (files.length === 0) continue;
-    const rollout = rollouts.get(key);
-    leftovers.push({ rollout, files, mend: () => mend(codexHome, key, rollout, files) });
+export async function editLeftovers(
+  folders: () => Iterable<string>,
+  options: EditLeftoversOptions = {},
+): Promise<EditLeftover[]> {
+  const { files = nodeFiles } = options;
+  const { sidecars, edited } = await scan(folders, options);
+  const found: EditLeftover[] = [];
+  for (const [key, paths] of sidecars) {
+    const leftovers = await abandoned(files, paths);
+    if (leftovers.length === 0) continue;
+    const file = edited.get(key);
+    found.push({ file, leftovers, repair: () => repair(folders, options, key, file, leftovers) });
   }
-  return leftovers;
+  return found;
 }
 
 interface Scan {
   /** By the key that their names share. */
   readonly sidecars: ReadonlyMap<string, readonly string[]>;
-  /** Of those keys: the rollout they are named after. */
-  readonly rollouts: ReadonlyMap<string, string>;
+  /** Of those keys: the file they are named after. */
+  readonly edited: ReadonlyMap<string, string>;
 }
 
-async function scan(codexHome: string, signal?: AbortSignal): Promise<Scan> {
+async function scan(folders: () => Iterable<string>, options: EditLeftoversOptions): Promise<Scan> {
+  const { files = nodeFiles, sidecarPrefix = DEFAULT_SIDECAR_PREFIX, editedName = (name) => name, signal } = options;
   const sidecars = new Map<string, Set<string>>();
-  const names: [folder: string, name: string][] = [];
-  for (const folder of folders(codexHome)) {
-    // A listing is some microseconds of not letting others run.
-    await setImmediate();
+  const names: [folder: string, name: string, editedName: string][] = [];
+  for (const folder of folders()) {
     signal?.throwIfAborted();
-    for (const name of list(folder)) {
-      const key = SIDECAR.exec(name)?.[1];
+    for (const name of await list(files, folder)) {
+      const key = keyIn(name, sidecarPrefix);
       if (key !== undefined) sidecars.set(key, (sidecars.get(key) ?? new Set()).add(join(folder, name)));
-      else if (/\.jsonl(\.zst)?$/.test(name)) names.push([folder, name]);
+      const base = key === undefined ? editedName(name) : undefined;
+      if (base !== undefined) names.push([folder, name, base]);
     }
   }
-  const rollouts = new Map<string, string>();
+  const edited = new Map<string, string>();
   if (sidecars.size > 0)
-    for (const [folder, name] of names) {
-      const key = sidecarKey(name);
-      if (sidecars.has(key)) rollouts.set(key, join(folder, name));
+    for (const [folder, name, base] of names) {
+      const key = sidecarKey(base);
+      if (sidecars.has(key)) edited.set(key, join(folder, name));
     }
-  return { sidecars: new Map([...sidecars].map(([key, paths]) => [key, [...paths]])), rollouts };
+  return { sidecars: new Map([...sidecars].map(([key, paths]) => [key, [...paths]])), edited };
 }
 
-/** The archive is looked at before and after the rest: codex may be moving a rollout to or from there. */
-function* folders(codexHome: string): Generator<string, void, undefined> {
-  const archive = join(codexHome, "archived_sessions");
-  const sessions = join(codexHome, "sessions");
-  yield archive;
-  for (const day of daysBackward(sessions)) yield join(sessions, day);
-  yield archive;
+async function list(files: Files, folder: string): Promise<string[]> {
+  try {
+    return await files.list(folder);
+  } catch (error) {
+    throw asJsonlEditError(error, folder, "list");
+  }
 }
 
-const isLock = (path: string) => /\.lock[^/]*$/.test(path);
-const isDraft = (path: string) => path.endsWith("-draft");
+const SIDECAR = /^([0-9a-f]{16})\.(redo|new|lock)(-[0-9a-f-]+|-unreadable)*(-draft)?$/;
+
+const keyIn = (name: string, prefix: string): string | undefined =>
+  name.startsWith(prefix) ? SIDECAR.exec(name.slice(prefix.length))?.[1] : undefined;
+
+const isLock = (path: string) => basename(path).includes(".lock");
 
 /** None if a process that lives holds one of the locks: then the rest is its own. */
-async function abandoned(found: readonly string[]): Promise<string[]> {
+async function abandoned(files: Files, paths: readonly string[]): Promise<string[]> {
   const isInUse = async () => {
-    for (const path of found) if (isLock(path) && !isDraft(path) && (await isHeld(nodeFiles, path))) return true;
+    for (const path of paths) if (isLock(path) && !isDraft(path) && (await isHeld(files, path))) return true;
     return false;
   };
   if (await isInUse()) return [];
-  const files: string[] = [];
-  for (const path of found) {
-    const stat = await nodeFiles.stat(path);
-    // A draft is there for less than a moment, by whomever.
-    const isOwned = isDraft(path) && stat !== undefined && Date.now() - Number(stat.mtimeMs) < BELIEVED_MS;
-    if (stat !== undefined && !isOwned) files.push(path);
+  const left: string[] = [];
+  for (const path of paths) {
+    if ((await files.lstat(path)) === undefined) continue;
+    if (!isDraft(path) || (await isAbandonedDraft(files, path))) left.push(path);
   }
-  // What was there when the directory was listed may belong to a mutation that has begun since.
-  return (await isInUse()) ? [] : files;
+  // What was there when the directory was listed may belong to an edit that has begun since.
+  return (await isInUse()) ? [] : left;
 }
 
-async function mend(
-  codexHome: string,
+async function repair(
+  folders: () => Iterable<string>,
+  options: EditLeftoversOptions,
   key: string,
-  rollout: string | undefined,
-  files: readonly string[],
+  file: string | undefined,
+  leftovers: readonly string[],
 ): Promise<Recovery> {
+  const { files = nodeFiles, onWarning: warn = processWarning } = options;
+  const recover = options.recover ?? ((path) => recoverJsonl(path, options));
   try {
-    const recovery = rollout === undefined ? await drop(codexHome, key, files) : await recoverRollout(rollout);
-    for (const path of files.filter(isLock)) {
-      if ((await nodeFiles.stat(path)) === undefined) continue;
-      if (isDraft(path)) await nodeFiles.unlink(path);
-      // Who gets it takes it from its holder that is gone, and giving it back removes it.
-      else await (await acquireLock(nodeFiles, path, { waitMs: 0 }))[Symbol.asyncDispose]();
-    }
+    // It may have come back: somebody had moved it out of the way.
+    const current = file ?? (await scan(folders, options)).edited.get(key);
+    const recovery = current === undefined ? await drop(options, key, leftovers) : await recover(current);
+    for (const path of leftovers.filter(isLock)) await removeDeadLock(files, path, warn);
     return recovery;
   } catch (error) {
-    throw asRolloutError(error, files[0] ?? codexHome, "clean up after a mutation,");
+    throw asJsonlEditError(error, leftovers[0] ?? "", "clean up after an edit,");
   }
 }
 
-/** Of a rollout that is gone there is nothing to finish. */
-async function drop(codexHome: string, key: string, files: readonly string[]): Promise<Recovery> {
-  const content = files.filter((path) => !isLock(path));
+/** Of a file that is gone there is nothing to finish. */
+async function drop(options: EditLeftoversOptions, key: string, leftovers: readonly string[]): Promise<Recovery> {
+  const { files = nodeFiles, onWarning: warn = processWarning, sidecarPrefix = DEFAULT_SIDECAR_PREFIX } = options;
+  const content = leftovers.filter((path) => !isLock(path));
   const [first] = content;
   if (first === undefined) return "clean";
-  // It may have come back: somebody had moved it out of the way.
-  const { rollouts } = await scan(codexHome);
-  const rollout = rollouts.get(key);
-  if (rollout !== undefined) return recoverRollout(rollout);
-  await using _lock = await acquireLock(nodeFiles, join(dirname(first), `.plexum-${key}.lock`), { waitMs: 0 });
-  for (const path of content) await nodeFiles.unlink(path);
+  const lock = join(dirname(first), `${sidecarPrefix}${key}.lock`);
+  await using _lock = await acquireLock(files, lock, { waitMs: 0, warn });
+  for (const path of content) {
+    const isOurs = path.endsWith(".redo")
+      ? (await readJournal(files, path)) !== "foreign"
+      : (await files.lstat(path))?.isFile();
+    if (isOurs) await files.unlink(path);
+    else await setAside(files, path, "a file of an edit", warn);
+  }
   return "dropped";
 }

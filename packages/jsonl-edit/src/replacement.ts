@@ -6,8 +6,8 @@ export interface Replacement {
   readonly span: Span;
   /** The new value as JSON text. */
   readonly value: string;
-  /** The calls whose edit it is: more than one where a script joined their results in one text. */
-  readonly callIds: readonly string[];
+  /** The ids whose edit it is: more than one where they share a value. */
+  readonly ids: readonly string[];
 }
 
 /** A line that something is to be replaced in. */
@@ -26,39 +26,46 @@ export interface Patch {
   readonly value: string;
 }
 
-export interface FittedLine {
-  /** False if the line is too short for one of its new values. */
-  readonly fits: boolean;
-  /** What to write over the line, if it fits. */
-  readonly patches: Patch[];
-  /** The whole new line: of the old length if it fits. */
-  readonly line: Buffer;
-  /** By how much shorter the values are. */
+/** A line of which a byte is to change. */
+export interface LineChange {
+  readonly offset: number;
+  /** The line as it stands, without its newline. */
+  readonly bytes: Buffer;
+  /** The ids whose edit it is. */
+  readonly ids: readonly string[];
+  /** True if the line is too short for one of its new values. */
+  readonly grows: boolean;
+  /** By how much shorter its values get, in bytes of JSON: negative if they get longer. */
   readonly bytesFreed: number;
+  /** What to write over the line. Where it grows, a patch may be shorter than its value. */
+  readonly patches: readonly Patch[];
 }
 
 const SPACE = 0x20;
 
 /** The bytes of a patch: JSON allows whitespace behind any value, so that nothing behind it has to move. */
 export function patchBytes(patch: Pick<Patch, "length" | "value">): Buffer {
-  const bytes = Buffer.alloc(patch.length, SPACE);
+  const bytes = Buffer.alloc(Math.max(patch.length, Buffer.byteLength(patch.value)), SPACE);
   bytes.write(patch.value, "utf8");
   return bytes;
 }
 
 /**
- * Lays replacements over a line. Room for a new value is the old one with the spaces behind it, which are there where
- * a longer value was replaced before.
+ * Lays the replacements over a line. Room for a new value is the old one with the spaces behind it, which are there where a
+ * longer value was replaced before. Of two replacements of the same value the later counts.
  *
- * @param offset Of the line in the file.
+ * @returns Undefined if no byte is to change.
+ * @throws TypeError if two replacements overlap.
  */
-export function fitLine(line: Buffer, offset: number, replacements: readonly Replacement[]): FittedLine {
+export function fitLine({ bytes: line, offset, replacements }: PlannedLine): LineChange | undefined {
   const patches: Patch[] = [];
   let bytesFreed = 0;
-  let fits = true;
-  const pieces: Buffer[] = [];
-  let copied = 0;
-  for (const { span, value } of [...replacements].sort((a, b) => a.span.start - b.span.start)) {
+  let grows = false;
+  let fitted = 0;
+  for (const { span, value } of inOrder(replacements)) {
+    if (span.start < fitted || span.end > line.length)
+      throw new TypeError(`two replacements overlap in the line at byte ${offset}, at its byte ${span.start}`);
+    fitted = span.end;
     const bytes = Buffer.from(value);
     const old = line.subarray(span.start, span.end);
     if (old.equals(bytes)) continue;
@@ -66,10 +73,28 @@ export function fitLine(line: Buffer, offset: number, replacements: readonly Rep
     while (line[roomEnd] === SPACE) roomEnd++;
     const length = roomEnd - span.start;
     bytesFreed += old.length - bytes.length;
-    fits &&= bytes.length <= length;
+    grows ||= bytes.length > length;
     patches.push({ offset: offset + span.start, length, value });
-    pieces.push(line.subarray(copied, span.start), bytes.length <= length ? patchBytes({ length, value }) : bytes);
-    copied = roomEnd;
   }
-  return { fits, patches, line: Buffer.concat([...pieces, line.subarray(copied)]), bytesFreed };
+  if (patches.length === 0) return undefined;
+  const ids = [...new Set(replacements.flatMap((replacement) => replacement.ids))];
+  return { offset, bytes: line, ids, grows, bytesFreed, patches };
+}
+
+/** By their place in the line, each place once. */
+function inOrder(replacements: readonly Replacement[]): Replacement[] {
+  const byPlace = new Map(replacements.map((one) => [`${one.span.start}-${one.span.end}`, one]));
+  return [...byPlace.values()].sort((a, b) => a.span.start - b.span.start);
+}
+
+/** The whole new line: of the old length, unless it grows. */
+export function newLine({ bytes, offset, patches }: LineChange): Buffer {
+  const pieces: Buffer[] = [];
+  let copied = 0;
+  for (const patch of patches) {
+    const start = patch.offset - offset;
+    pieces.push(bytes.subarray(copied, start), patchBytes(patch));
+    copied = start + patch.length;
+  }
+  return Buffer.concat([...pieces, bytes.subarray(copied)]);
 }

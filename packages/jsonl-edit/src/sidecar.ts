@@ -1,33 +1,33 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
-import { parseRolloutName } from "./rollout-name.ts";
 
-/**
- * The files that a mutation puts beside a rollout while it lasts.
- *
- * Their names don't look like a rollout's, don't hold a thread id (codex searches names for one, and not only exactly) and
- * don't end in `.tmp` (codex deletes such files under `sessions`).
- */
-export function sidecar(path: string, kind: "lock" | "redo" | "new", folder = dirname(path)): string {
-  return join(folder, `.plexum-${sidecarKey(basename(path))}.${kind}`);
+export interface SidecarNames {
+  /** Begins the names of the files beside the edited one. All who edit a file must agree on it. Default `.jsonl-edit-`. */
+  readonly sidecarPrefix?: string | undefined;
+  /** Other folders in which the file may have stood when an edit of it was interrupted. Default: none. */
+  readonly formerFolders?: readonly string[] | undefined;
 }
 
-/** What the names of these files share, by the name of the rollout. */
-export function sidecarKey(name: string): string {
-  return createHash("sha256")
-    .update(name.replace(/\.zst$/, ""))
-    .digest("hex")
-    .slice(0, 16);
+export type SidecarKind = "lock" | "redo" | "new";
+
+export const DEFAULT_SIDECAR_PREFIX = ".jsonl-edit-";
+
+/** The files that an edit puts beside the edited one while it lasts. */
+export class Sidecars {
+  readonly #name: string;
+  /** The folder that the file stands in, then those where it may have stood. */
+  readonly folders: readonly string[];
+
+  constructor(path: string, { sidecarPrefix = DEFAULT_SIDECAR_PREFIX, formerFolders = [] }: SidecarNames = {}) {
+    this.#name = sidecarPrefix + sidecarKey(basename(path));
+    const here = dirname(path);
+    this.folders = [here, ...formerFolders.filter((folder) => folder !== here)];
+  }
+
+  path(kind: SidecarKind, folder = this.folders[0] ?? ""): string {
+    return join(folder, `${this.#name}.${kind}`);
+  }
 }
 
-/**
- * Where a rollout may have stood when a crash left something beside it: where it stands, or, as codex moves it when it is
- * archived and brought back, in the other place.
- */
-export function foldersOf(path: string, codexHome: string | undefined): string[] {
-  const here = dirname(path);
-  const day = parseRolloutName(basename(path))?.day;
-  if (codexHome === undefined || day === undefined) return [here];
-  const places = [join(codexHome, "archived_sessions"), join(codexHome, "sessions", day)];
-  return [here, ...places.filter((place) => place !== here)];
-}
+/** What the names of a file's sidecars share, by the name of the file. */
+export const sidecarKey = (name: string): string => createHash("sha256").update(name).digest("hex").slice(0, 16);

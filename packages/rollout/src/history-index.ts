@@ -4,7 +4,6 @@ import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
 import { sqliteHome } from "./codex-home.ts";
 import { RolloutError } from "./errors.ts";
-import type { LockOptions } from "./mutation-lock.ts";
 
 const TABLES = ["thread_items", "thread_turns", "thread_realtime_items", "thread_history_projection_state"];
 const PAUSE_MS = 20;
@@ -18,7 +17,7 @@ const PAUSE_MS = 20;
 export async function forgetHistoryIndex(
   codexHome: string,
   ids: readonly string[],
-  { waitMs, signal }: LockOptions,
+  { waitMs, signal }: { readonly waitMs: number; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
   const path = join(sqliteHome(codexHome), "thread_history_1.sqlite");
   if (!existsSync(path)) return;
