@@ -64,7 +64,9 @@ export function fitLine({ bytes: line, offset, replacements }: PlannedLine): Lin
   let fitted = 0;
   for (const { span, value } of inOrder(replacements)) {
     if (span.start < fitted || span.end > line.length)
-      throw new TypeError(`two replacements overlap in the line at byte ${offset}, at its byte ${span.start}`);
+      throw new TypeError(
+        `the replacement at byte ${span.start} of the line at byte ${offset} overlaps another, or the end of the line`,
+      );
     fitted = span.end;
     const bytes = Buffer.from(value);
     const old = line.subarray(span.start, span.end);
