@@ -67,6 +67,7 @@ describe.each([
       );
       await dieFor(path);
       outcomes.add(await recoverRollout(path));
+      expect((await readdir(dirname(path))).filter((name) => /\.(lock|redo|new)$/.test(name))).toEqual([]);
       const content = await readFile(path);
       expect(content.equals(old) || content.equals(after), `operation ${at}`).toBe(true);
       expect(await mutateRollout(path, edits)).toMatchObject({ skipped: [], missing: [] });
