@@ -52,7 +52,7 @@ export interface EditReport<Reason extends string = never> {
   readonly dryRun: boolean;
 }
 
-export const DEFAULT_MAX_LINE_BYTES = 64 * 1024 * 1024;
+const DEFAULT_MAX_LINE_BYTES = 64 * 1024 * 1024;
 
 /**
  * Changes values in the lines of a file that name some ids, in place: not a byte moves, nothing else changes, and a crash leaves all of

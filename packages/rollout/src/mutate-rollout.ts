@@ -9,7 +9,7 @@ import type { MutationReport } from "./mutation-report.ts";
 export interface MutateRolloutOptions {
   /**
    * Edit the copies too that codex keeps for its own display: its `thread/read` and its desktop app show the new text then, once
-   * they derive it anew. The model never sees them. Default false.
+   * they derive it again. The model never sees them. Default false.
    */
   readonly scrubDisplayCopies?: boolean;
   /** Only report. Default false. */

@@ -15,7 +15,7 @@ export interface MutationLeftover {
    * Finishes or drops the mutation, as `recoverRollout` does, and removes the files.
    * @throws RolloutError `busy` if somebody works on the rollout by now; `not-permitted` and the like.
    */
-  mend(): Promise<Recovery>;
+  repair(): Promise<Recovery>;
 }
 
 /**
@@ -37,7 +37,7 @@ export async function mutationLeftovers(options: FindRolloutOptions = {}): Promi
   return found.map(({ file, leftovers, repair }) => ({
     rollout: file,
     files: leftovers,
-    mend: () =>
+    repair: () =>
       repair().catch((error) => {
         throw asRolloutError(error, leftovers[0] ?? codexHome, "clean up after a mutation,");
       }),

@@ -13,7 +13,7 @@ export interface NestedCall {
   readonly recordLine: PlannedLine;
 }
 
-/** Gives a line of the file with what is planned for it: read anew, unless the plan has it. */
+/** Gives a line of the file with what is planned for it: read from the file, unless the plan has it. */
 export type LineAt = (place: { readonly offset: number; readonly length: number }) => Promise<PlannedLine>;
 
 type Nested = ScriptTurn["nested"][number];

@@ -1,10 +1,4 @@
-import {
-  type Files,
-  nodeFiles,
-  type Recovery,
-  recoverJsonl,
-  recoverBeforeReading as recoverJsonlBeforeReading,
-} from "@plexum/jsonl-edit";
+import { type Recovery, recoverJsonl, recoverBeforeReading as recoverJsonlBeforeReading } from "@plexum/jsonl-edit";
 import { codexHomeOf, resolvedPath } from "./codex-home.ts";
 import { asRolloutError } from "./errors.ts";
 import { existing } from "./find-rollout.ts";
@@ -31,13 +25,9 @@ export interface RecoverOptions {
  * finished can't be written.
  */
 export async function recoverRollout(path: string, options: RecoverOptions = {}): Promise<Recovery> {
-  return recoverWith(nodeFiles, path, options);
-}
-
-export async function recoverWith(files: Files, path: string, options: RecoverOptions = {}): Promise<Recovery> {
   try {
     const { plain, ...where } = placeOf(path, options);
-    return await recoverJsonl(plain, { ...options, ...where, files });
+    return await recoverJsonl(plain, { ...options, ...where });
   } catch (error) {
     throw asRolloutError(error, path, "recover");
   }
