@@ -12,12 +12,12 @@ export type { Span } from "./json-scan.ts";
 export { type JsonMember, JsonValue } from "./json-value.ts";
 export { lockJsonl } from "./lock-jsonl.ts";
 export type { LockJsonlOptions } from "./lock-options.ts";
-export type {
-  EditOptions,
-  EditOutcome,
-  JsonlEditor,
-  LockedJsonl,
-  RewriteGuard,
+export {
+  type EditOptions,
+  type EditOutcome,
+  type JsonlEditor,
+  type LockedJsonl,
+  type RewriteGuard,
   SearchableFile,
 } from "./locked-jsonl.ts";
 export { Pauses } from "./pauses.ts";

@@ -2,22 +2,22 @@ import type { BigIntStats } from "node:fs";
 import { patchInPlace, putInPlace, writeGrown } from "./apply-edit.ts";
 import { EditPlan, idsOf } from "./edit-plan.ts";
 import { JsonlEditError } from "./errors.ts";
-import type { Files, OpenFile } from "./files.ts";
+import type { Files, OpenFile, ReadableFile } from "./files.ts";
 import { documentSpan } from "./json-scan.ts";
 import { Pauses } from "./pauses.ts";
 import { type LineChange, newLine } from "./replacement.ts";
 import { type FoundLine, idsInLine, type SearchLimits, searchBackward } from "./search-backward.ts";
 import type { Sidecars } from "./sidecar.ts";
 
-/** An open file, to plan an edit of. */
+/** An open file to search in, such as to plan an edit of it. */
 export class SearchableFile {
   readonly path: string;
   /** To read at a place. */
-  readonly file: OpenFile;
+  readonly file: ReadableFile;
   /** In bytes, when it was opened. */
   readonly size: number;
 
-  constructor(path: string, file: OpenFile, size: number) {
+  constructor(path: string, file: ReadableFile, size: number) {
     this.path = path;
     this.file = file;
     this.size = size;

@@ -5,6 +5,8 @@ import { Pauses } from "./pauses.ts";
 export interface SearchLimits {
   /** A line longer than this is not read. */
   readonly maxLineBytes: number;
+  /** How much of the file is searched, from its end. In bytes; default all of it. */
+  readonly maxBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -40,6 +42,7 @@ export async function* searchBackward(
 ): AsyncGenerator<FoundLine, void, undefined> {
   const matchers = new Matchers(ids);
   const { longest } = matchers.current;
+  const floor = Math.max(0, end - (limits.maxBytes ?? end));
   const read: Read = (buffer, from, to) => readInto(file, path, buffer, from, to);
   /** A chunk reaches a little over its end, so that an id across the border is found. */
   const load = async (buffer: Buffer, high: number, size: number) => {
@@ -53,15 +56,15 @@ export async function* searchBackward(
   let high = end;
   let next: ReturnType<typeof load> | undefined;
   try {
-    for (let size = FIRST_CHUNK_BYTES; high > 0 && ids.size > 0; ) {
+    for (let size = FIRST_CHUNK_BYTES; high > floor && ids.size > 0; ) {
       limits.signal?.throwIfAborted();
       current ??= room();
       const chunk = await (next ?? load(current, high, size));
       next = undefined;
-      if (chunk.low > 0 && size < CHUNK_BYTES) {
+      if (chunk.low > floor && size < CHUNK_BYTES) {
         size = CHUNK_BYTES;
         current = undefined;
-      } else if (chunk.low > 0) {
+      } else if (chunk.low > floor) {
         // While this chunk is searched the next one is read.
         [current, spare] = [spare ?? room(), current];
         next = load(current, chunk.low, size);
