@@ -190,6 +190,19 @@ describe("another file of the home", () => {
   });
 });
 
+it.each([".coordination.lock", `${PARENT}.lock`])(
+  "a line does not grow where a pipe under the name of codex's %s says nothing of who has the thread open",
+  async (name) => {
+    await using home = await homeWithParent();
+    const locks = join(home.codexHome, "thread-writer-locks");
+    await mkdir(locks);
+    execFileSync("mkfifo", [join(locks, name)]);
+    const report = await mutateRollout(home.path, longer);
+    expect(report).toMatchObject({ mode: "unchanged", skipped: [{ reason: "writer-active" }] });
+    expect(await mutateRollout(home.path, light)).toMatchObject({ mode: "in-place" });
+  },
+);
+
 describe("codex's index", () => {
   const open = async (home: string) => {
     const database = new DatabaseSync(join(home, "thread_history_1.sqlite"));
