@@ -1,6 +1,7 @@
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { readFile, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { since, testedCodexes } from "@plexum/codex-versions";
 import type { Mutation } from "@plexum/plugin-sdk";
@@ -162,6 +163,21 @@ describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex
     expect(JSON.stringify(harness.model.lastRequest.input).match(new RegExp(SECRET, "g"))).toHaveLength(1);
   });
 
+  test("the next turn removes the lock that a killed mutation left", async () => {
+    await using harness = await Harness.create({
+      codex,
+      script: [answer([shell("echo a", { callId: "call_a" })]), say("ok"), say("next")],
+    });
+    const plugin = await harness.plugin();
+    await turn(plugin, harness.request("look"));
+    const folder = dirname(await rolloutOf(harness));
+    dieLocking(await rolloutOf(harness));
+    const locks = async () => (await readdir(folder)).filter((name) => name.startsWith(".plexum-"));
+    expect(await locks()).toEqual([expect.stringMatching(/\.lock$/)]);
+    expect((await turn(plugin, harness.request("go on"))).text).toBe("next");
+    expect(await locks()).toEqual([]);
+  });
+
   test("a workspace that is not there has everything missing, and is not made", async () => {
     await using harness = await Harness.create({ codex });
     const plugin = await harness.plugin();
@@ -178,6 +194,15 @@ async function killCodex(harness: Harness, running: Promise<unknown>, callId: st
   });
   process.kill(harness.logs.find(({ message }) => message === "codex started")?.fields.pid as number, "SIGKILL");
   await running;
+}
+
+/** Has a process killed that holds a rollout's lock. */
+function dieLocking(rollout: string): void {
+  const script = `import { lockJsonl } from ${JSON.stringify(import.meta.resolve("../../../packages/jsonl-edit/src/index.ts"))};
+await lockJsonl(${JSON.stringify(rollout)}, { sidecarPrefix: ".plexum-" });
+process.kill(process.pid, "SIGKILL");`;
+  const { signal } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { stdio: "inherit" });
+  expect(signal).toBe("SIGKILL");
 }
 
 /** Has a rollout locked as a mutation on another machine would: this one's waits for it. Gives what lets go of it. */
