@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -63,12 +64,24 @@ export async function scriptedCodex(scenario: Scenario, keep: { keepAliveMs?: nu
   const pids: number[] = [];
   const warnings: string[] = [];
 
-  const start = (options: Partial<AppServerTurnOptions> & { play?: Scenario } = {}) =>
+  /** The same for the same scenario: a process is kept for turns with the same environment. */
+  const fileOf = async (played: Scenario) => {
+    const json = JSON.stringify(played);
+    const path = join(folder.path, createHash("sha256").update(json).digest("hex"));
+    await writeFile(path, json);
+    return path;
+  };
+  const start = async (options: Partial<AppServerTurnOptions> & { play?: Scenario } = {}) =>
     turns.startTurn({
       prompt: "go",
       workspace,
       binary,
-      env: { ...process.env, ROLLOUT: rollout, REQUESTS: requests, SCENARIO: JSON.stringify(options.play ?? scenario) },
+      env: {
+        ...process.env,
+        ROLLOUT: rollout,
+        REQUESTS: requests,
+        SCENARIO: await fileOf(options.play ?? scenario),
+      },
       onProcess: ({ pid }) => void pids.push(pid),
       onWarning: (message) => void warnings.push(message),
       ...options,
