@@ -50,7 +50,7 @@ const EXIT_MS = 3000;
 /** How often an interrupt is asked for again that came before the turn had started, in milliseconds. */
 const INTERRUPT_AGAIN_MS = 5;
 
-export interface ThreadWish {
+interface ThreadWish {
   /** Undefined: a new one. */
   readonly id: string | undefined;
   readonly cwd: string;

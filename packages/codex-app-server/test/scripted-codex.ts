@@ -22,7 +22,7 @@ export type Action =
 /** What the program does at each request, by method, in place of what codex does. */
 export type Scenario = Record<string, readonly Action[]>;
 
-export const PROGRAM = fileURLToPath(new URL("./scripted-app-server.ts", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("./scripted-app-server.ts", import.meta.url));
 
 export const thread = { threadId: "thread-1" };
 export const started: readonly Action[] = [
