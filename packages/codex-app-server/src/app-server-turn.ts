@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type EndGrace, EventQueue } from "@plexum/cli-turn";
+import type { OversizedLine } from "@plexum/codex-jsonl";
 import {
   CodexTurnError,
   classifyFailure,
@@ -15,6 +16,7 @@ import { SilenceWatch } from "./silence-watch.ts";
 import { TurnLog } from "./turn-log.ts";
 import {
   effortConfig,
+  endsTurnOf,
   type LoadedThread,
   METHODS,
   mayStartProcesses,
@@ -286,7 +288,7 @@ export class AppServerTurn implements Turn {
       },
       onOversized: (head, length) => {
         this.#watch?.heard();
-        this.#queue.push(oversizedEvent(head, length));
+        this.#takeOversized(oversizedEvent(head, length));
       },
       onDeclined: (method) =>
         this.#options.onWarning(`codex asked for ${method}, which nobody here can grant: it was declined`),
@@ -317,6 +319,16 @@ export class AppServerTurn implements Turn {
     const { status, error } = notification;
     if (status === "completed" || status === "interrupted") this.#over.resolve({ kind: status });
     else this.#over.resolve({ kind: "failed", error: this.#log.failure(error) });
+  }
+
+  /** A notification that is too long to be read still says what it is. The end of a turn repeats its messages (0.169.0). */
+  #takeOversized(line: OversizedLine): void {
+    this.#log.oversized(line);
+    const isOver = this.#isAsked && this.#thread !== undefined && endsTurnOf(this.#thread.id, line);
+    if (!isOver) return;
+    this.#over.resolve(
+      this.#log.hasFailed ? { kind: "failed", error: this.#log.failure(undefined) } : { kind: "completed" },
+    );
   }
 
   // --- The end ---

@@ -1,6 +1,14 @@
-import type { CodexItem, Usage } from "@plexum/codex-jsonl";
+import type { CodexItem, OversizedLine, Usage } from "@plexum/codex-jsonl";
 import { type CodexTurnError, classifyFailure, TextDeltas, type TurnEvent } from "@plexum/codex-turn";
-import { isSilent, isWork, mayStartProcesses, type Notification, startsThreads, type WireError } from "./wire.ts";
+import {
+  isSilent,
+  isWork,
+  itemIdIn,
+  mayStartProcesses,
+  type Notification,
+  startsThreads,
+  type WireError,
+} from "./wire.ts";
 
 /** What a turn's notifications say: passed on as events, and remembered as far as its end depends on it. */
 export class TurnLog {
@@ -93,6 +101,13 @@ export class TurnLog {
         this.#emit(notification.event);
         break;
     }
+  }
+
+  /** Passes on what can be said of a notification that is too long to be read, and that its item is complete. */
+  oversized(line: OversizedLine): void {
+    const id = itemIdIn(line);
+    if (line.eventType === "item/completed" && id !== undefined) this.#open.delete(id);
+    this.#emit(line);
   }
 
   /** Passes on a message that codex recorded and did not report. */

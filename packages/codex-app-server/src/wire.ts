@@ -236,6 +236,14 @@ export function oversizedEvent(head: Uint8Array, length: number): OversizedLine 
   return { type: "oversized", ...(eventType === undefined ? {} : { eventType }), offset: 0, length, excerpt };
 }
 
+/** The item that such a line is about: codex writes its type and its id before anything that can be long. */
+export const itemIdIn = ({ excerpt }: OversizedLine): string | undefined =>
+  /"item"\s*:\s*\{\s*"type"\s*:\s*"[^"\\]*"\s*,\s*"id"\s*:\s*"([^"\\]*)"/.exec(excerpt)?.[1];
+
+/** Whether such a line is the end of a turn of this thread. Its status stands behind the items, out of sight. */
+export const endsTurnOf = (threadId: string, { eventType, excerpt }: OversizedLine): boolean =>
+  eventType === "turn/completed" && excerpt.includes(JSON.stringify(threadId));
+
 /** Notifications that say nothing a turn's reader could want, and come in every turn. */
 const SILENT = new Set([
   "thread/started",
