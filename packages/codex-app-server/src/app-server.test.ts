@@ -105,6 +105,16 @@ test("a kept process that no longer answers is replaced, and ended", async () =>
   expect(isAlive(kept)).toBe(false);
 });
 
+test("a turn that waits for the process that is started ahead can be cancelled", async () => {
+  const slow = [{ sleepMs: 1000 }, { answer: { userAgent: "plexum/0.153.0" } }];
+  await using codex = await scriptedCodex({ initialize: slow }, "0.153.0");
+  expect((await codex.run()).result.status).toBe("completed");
+  const cancelled = codex.start({ signal: AbortSignal.timeout(50) });
+  await expect(cancelled).rejects.toMatchObject({ name: "TimeoutError" });
+  expect(codex.turns.idleCount).toBe(0);
+  expect((await codex.run()).result.status).toBe("completed");
+});
+
 test.each<[name: string, end: Scenario["turn/start"]]>([
   ["ends", [{ exit: 3 }]],
   ["ends its stdout, and stays", [{ closeStdout: true }]],

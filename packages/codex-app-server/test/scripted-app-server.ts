@@ -48,7 +48,7 @@ async function play(actions: readonly Action[], id: number | undefined): Promise
 }
 
 if (process.argv.includes("--version")) {
-  process.stdout.write("codex-cli 0.169.0\n");
+  process.stdout.write(`codex-cli ${process.env.VERSION}\n`);
 } else {
   for await (const line of createInterface({ input: process.stdin })) {
     const { id, method } = JSON.parse(line) as { id?: number; method: string };

@@ -48,19 +48,23 @@ export interface ScriptedTurn {
   readonly text: string;
 }
 
-/** Turns on a scripted program. */
-export async function scriptedCodex(scenario: Scenario, keep: { keepAliveMs?: number; maxKept?: number } = {}) {
+/**
+ * Turns on a scripted program.
+ *
+ * @param version Which codex it says that it is: before 0.154 the process is ended after each turn, and the next one started.
+ */
+export async function scriptedCodex(scenario: Scenario, version = "0.169.0") {
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(await temporaryFolder());
   const binary = join(folder.path, "codex");
-  await writeFile(binary, `#!/bin/sh\nexec '${process.execPath}' '${PROGRAM}' "$@"\n`);
+  await writeFile(binary, `#!/bin/sh\nVERSION=${version} exec '${process.execPath}' '${PROGRAM}' "$@"\n`);
   await chmod(binary, 0o755);
   const workspace = join(folder.path, "workspace");
   await mkdir(workspace);
   const rollout = join(folder.path, "rollout.jsonl");
   await writeFile(rollout, "");
   const requests = join(folder.path, "requests.jsonl");
-  const turns = stack.use(new AppServerTurns({ keepAliveMs: 60_000, maxKept: 2, codexHome: folder.path, ...keep }));
+  const turns = stack.use(new AppServerTurns({ keepAliveMs: 60_000, maxKept: 2, codexHome: folder.path }));
   const pids: number[] = [];
   const warnings: string[] = [];
 
