@@ -2,7 +2,7 @@
  * What a plugin that keeps codex holds over many turns. Aims: memory, file descriptors and the time of a turn stay flat; no
  * process outlives its keep-alive, a cancellation or the limit; no turn fails.
  *
- * `node benchmarks/kept-process.ts [turns] [expiries] [cancellations] [turns on ten workspaces at once]`
+ * `node benchmarks/kept-process.ts [turns] [expiries] [cancellations] [turns on ten workspaces at once] [kills]`
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -15,7 +15,7 @@ import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { answer, ScriptedModel, say, shell } from "@plexum/scripted-model";
 import { median, milliseconds } from "./figures.ts";
 
-const [TURNS = 500, EXPIRIES = 300, CANCELLATIONS = 200, AT_ONCE = 100] = process.argv.slice(2).map(Number);
+const [TURNS = 500, EXPIRIES = 300, CANCELLATIONS = 200, AT_ONCE = 100, KILLS = 50] = process.argv.slice(2).map(Number);
 
 /** After so many turns the workspace begins a new thread: a longer one takes longer, whoever runs it. */
 const THREAD_TURNS = 50;
@@ -54,6 +54,10 @@ const appServersOf = (pid: number) =>
 
 const runs = (command: string) =>
   readdirSync("/proc").some((pid) => read(`/proc/${pid}/cmdline`) === `${command.replaceAll(" ", "\0")}\0`);
+
+/** The processes that a plugin started, and that still have its environment. */
+const processesUnder = (folder: string) =>
+  readdirSync("/proc").filter((pid) => read(`/proc/${pid}/environ`).includes(`PLEXUM_PROFILE_ROOT=${folder}\0`));
 
 interface Bench extends AsyncDisposable {
   readonly plugin: ConnectedPlugin;
@@ -247,6 +251,34 @@ if (AT_ONCE > 0) {
       "kept in the end": appServersOf(bench.pid).length,
     },
   });
+}
+
+if (KILLS > 0) {
+  const random = randomFrom(20_260_102);
+  const took: Record<string, number[]> = { idle: [], "in its first turn": [], "in its second turn": [] };
+  for (let i = 0; i < KILLS; i++) {
+    const kind = Object.keys(took)[i % 3] as string;
+    const command = `setsid sleep ${SECONDS} & env -i sleep ${SECONDS} & sleep ${SECONDS}`;
+    await using bench = await setUp({}, ({ prompt }) => (prompt === "first" ? say("done") : answer([shell(command)])));
+    if (kind !== "in its first turn") await bench.turn("killed", "first");
+    const ending = kind === "idle" ? undefined : bench.turn("killed", "second").catch(() => {});
+    await delay(random() * 600);
+    process.kill(bench.pid, "SIGKILL");
+    const start = performance.now();
+    while (processesUnder(bench.folder).length > 0 || runs(`sleep ${SECONDS}`)) {
+      if (performance.now() - start > 10_000) throw new Error(`something outlives a plugin that was killed ${kind}`);
+      await delay(10);
+    }
+    took[kind]?.push(performance.now() - start);
+    await ending;
+  }
+  const row = (times: number[]) => ({
+    kills: times.length,
+    "nothing left after, median": milliseconds(median(times)),
+    "at most": milliseconds(Math.max(0, ...times)),
+    aim: "≤ 3000 ms",
+  });
+  console.table(Object.fromEntries(Object.entries(took).map(([kind, times]) => [`killed ${kind}`, row(times)])));
 }
 
 /** Numbers from 0 to 1, the same ones for the same seed. */
