@@ -347,7 +347,7 @@ const HARMLESS = new Set(["userMessage", "agentMessage", "reasoning", "plan", "c
 export const mayStartProcesses = (itemType: string): boolean => !HARMLESS.has(itemType);
 
 /** Whether the item is work that goes on until it is completed, however long nothing is heard of it. */
-export const isWork = mayStartProcesses;
+export const isWork = (itemType: string): boolean => mayStartProcesses(itemType);
 
 /** Whether the item starts threads of its own in this process. */
 export const startsThreads = (itemType: string): boolean =>
