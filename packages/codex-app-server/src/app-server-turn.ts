@@ -337,7 +337,7 @@ export class AppServerTurn implements Turn {
 
   #failureOf(error: unknown): CodexTurnError {
     if (CodexTurnError.isInstance(error)) return error;
-    if (RpcError.isInstance(error)) return classifyFailure(error.message);
+    if (RpcError.isInstance(error)) return classifyFailure(error.message, { hasStarted: this.#isAsked });
     return new CodexTurnError("crashed", `codex app-server did not answer: ${(error as Error).message}.`, {
       cause: error,
       detail: this.#lease.server.stderrTail,

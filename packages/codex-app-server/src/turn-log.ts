@@ -1,6 +1,14 @@
 import type { CodexItem, Usage } from "@plexum/codex-jsonl";
-import { type CodexTurnError, classifyFailure, TextDeltas, type TurnEvent } from "@plexum/codex-turn";
-import { isSilent, isWork, mayStartProcesses, type Notification, startsThreads, type WireError } from "./wire.ts";
+import { type CodexTurnError, classifyErrorInfo, TextDeltas, type TurnEvent } from "@plexum/codex-turn";
+import {
+  isSilent,
+  isWork,
+  mayStartProcesses,
+  type Notification,
+  startsThreads,
+  statusOfError,
+  type WireError,
+} from "./wire.ts";
 
 /** What a turn's notifications say: passed on as events, and remembered as far as its end depends on it. */
 export class TurnLog {
@@ -14,6 +22,8 @@ export class TurnLog {
   #threadUsage: Usage | null = null;
   #lastMessage: string | undefined;
   #lastError: WireError | undefined;
+  /** Up to 0.150 the error that ends a turn names no status, and the retries before it do. */
+  #lastRetryStatus: number | undefined;
   #mayHaveLeftProcesses = false;
   #hasOtherThreads = false;
 
@@ -74,6 +84,7 @@ export class TurnLog {
         break;
       case "error":
         this.#lastError = notification.error;
+        if (notification.willRetry) this.#lastRetryStatus = statusOfError(notification.error) ?? this.#lastRetryStatus;
         this.#emit({ type: "error", message: wordsOf(notification.error) });
         break;
       case "warning":
@@ -106,7 +117,8 @@ export class TurnLog {
 
   /** The typed failure of a turn that failed. */
   failure(error: WireError | undefined): CodexTurnError {
-    return classifyFailure(wordsOf(error ?? this.#lastError));
+    const last = error ?? this.#lastError;
+    return classifyErrorInfo({ message: "", ...last, lastRetryStatus: this.#lastRetryStatus });
   }
 
   #started({ itemId, itemType, item, value }: Notification & { kind: "item-started" | "item-completed" }): void {
