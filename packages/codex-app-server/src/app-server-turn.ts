@@ -3,6 +3,7 @@ import { type EndGrace, EventQueue } from "@plexum/cli-turn";
 import {
   CodexTurnError,
   classifyFailure,
+  classifyResumeFailure,
   type SandboxMode,
   type Turn,
   type TurnEvent,
@@ -220,7 +221,11 @@ export class AppServerTurn implements Turn {
       thread.id === undefined
         ? await ask(METHODS.startThread, startThreadParams(params))
         : await this.#resume(ask, resumeThreadParams(thread.id, params));
-    return readLoadedThread(loaded);
+    const { id, path } = readLoadedThread(loaded);
+    // 0.135.0 loads a file under the id that stands in it, whatever its name says.
+    if (thread.id !== undefined && id !== thread.id.toLowerCase())
+      throw classifyResumeFailure(`the session file ${path ?? ""} belongs to thread ${id}, not ${thread.id}`);
+    return { id, path };
   }
 
   async #resume(ask: (method: string, params: object) => Promise<unknown>, params: object): Promise<unknown> {
@@ -229,7 +234,9 @@ export class AppServerTurn implements Turn {
         return await ask(METHODS.resumeThread, params);
       } catch (error) {
         // It was unloaded a moment ago, and that is not quite done.
-        if (!RpcError.isInstance(error) || !/is closing/.test(error.message) || tries === 200) throw error;
+        if (!RpcError.isInstance(error)) throw error;
+        if (!/is closing/.test(error.message)) throw classifyResumeFailure(error.message);
+        if (tries === 200) throw error;
         await delay(INTERRUPT_AGAIN_MS);
       }
     }

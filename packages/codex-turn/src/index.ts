@@ -1,5 +1,6 @@
 export { classifyErrorInfo, type ErrorInfo } from "./classify-error-info.ts";
 export { type ClassifyOptions, classifyFailure } from "./classify-failure.ts";
+export { classifyResumeFailure } from "./classify-resume-failure.ts";
 export { CodexTurnError, type CodexTurnErrorCode, type CodexTurnErrorOptions } from "./errors.ts";
 export { type ImageLeftover, imageLeftovers } from "./image-leftovers.ts";
 export { type PromptImage, type StagedImages, stageImages } from "./images.ts";
