@@ -9,6 +9,7 @@ export { isSandboxMode, type PermissionArgs, permissionsIn, type SandboxMode, sp
 export {
   assertSupported,
   type CodexProbe,
+  type LoginState,
   NEWEST_TESTED_VERSION,
   OLDEST_SUPPORTED_VERSION,
   type ProbeOptions,
