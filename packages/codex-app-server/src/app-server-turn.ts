@@ -4,6 +4,7 @@ import type { OversizedLine } from "@plexum/codex-jsonl";
 import {
   CodexTurnError,
   classifyFailure,
+  classifyResumeFailure,
   type SandboxMode,
   type Turn,
   type TurnEvent,
@@ -256,7 +257,11 @@ export class AppServerTurn implements Turn {
       thread.id === undefined
         ? await ask(METHODS.startThread, startThreadParams(params))
         : await this.#resume(ask, resumeThreadParams(thread.id, params));
-    return readLoadedThread(loaded);
+    const { id, path } = readLoadedThread(loaded);
+    // 0.135.0 loads a file under the id that stands in it, whatever its name says.
+    if (thread.id !== undefined && id !== thread.id.toLowerCase())
+      throw classifyResumeFailure(`the session file ${path ?? ""} belongs to thread ${id}, not ${thread.id}`);
+    return { id, path };
   }
 
   async #resume(ask: (method: string, params: object) => Promise<unknown>, params: object): Promise<unknown> {
@@ -265,7 +270,9 @@ export class AppServerTurn implements Turn {
         return await ask(METHODS.resumeThread, params);
       } catch (error) {
         // It was unloaded a moment ago, and that is not quite done.
-        if (!RpcError.isInstance(error) || !/is closing/.test(error.message) || tries === 200) throw error;
+        if (!RpcError.isInstance(error)) throw error;
+        if (!/is closing/.test(error.message)) throw classifyResumeFailure(error.message);
+        if (tries === 200) throw error;
         await delay(INTERRUPT_AGAIN_MS);
       }
     }
@@ -400,7 +407,7 @@ export class AppServerTurn implements Turn {
 
   #failureOf(error: unknown): CodexTurnError {
     if (CodexTurnError.isInstance(error)) return error;
-    if (RpcError.isInstance(error)) return classifyFailure(error.message);
+    if (RpcError.isInstance(error)) return classifyFailure(error.message, { hasStarted: this.#isAsked });
     this.#isDoubtful = true;
     if (JsonRpcError.isInstance(error) && error.code === "timed_out") return unanswered(error);
     return new CodexTurnError("crashed", `codex app-server did not answer: ${(error as Error).message}.`, {

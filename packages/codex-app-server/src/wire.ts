@@ -275,6 +275,13 @@ function readError(error: Record<string, unknown>): WireError {
   };
 }
 
+/** The HTTP status that the error names, if it is one of an HTTP answer. */
+export function statusOfError({ codexErrorInfo }: WireError): number | undefined {
+  const [value] = Object.values(keysOf(codexErrorInfo));
+  const { httpStatusCode } = keysOf(value);
+  return typeof httpStatusCode === "number" ? httpStatusCode : undefined;
+}
+
 function readUsage(total: Record<string, unknown>): Usage | undefined {
   const { inputTokens, outputTokens } = total;
   if (typeof inputTokens !== "number" || typeof outputTokens !== "number") return undefined;
