@@ -245,7 +245,7 @@ export class AppServerTurn implements Turn {
     };
     const loaded =
       thread.id === undefined
-        ? await ask(METHODS.startThread, startThreadParams(params))
+        ? await ask(METHODS.startThread, startThreadParams(params, server.version))
         : await this.#resume(ask, resumeThreadParams(thread.id, params));
     return readLoadedThread(loaded);
   }

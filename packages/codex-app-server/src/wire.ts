@@ -67,10 +67,16 @@ const loadParams = ({ cwd, model, sandbox, approvalPolicy, writableRoots, config
   config,
 });
 
-export const startThreadParams = (params: ThreadParams) => ({
+export const startThreadParams = (params: ThreadParams, version: string) => ({
   ...loadParams(params),
-  ...(params.isEphemeral ? { ephemeral: true } : {}),
+  ...(params.isEphemeral ? { ephemeral: true } : recordedAs(version)),
 });
+
+/**
+ * From 0.148 to 0.150 app-server records a new thread in the older form unless it is asked for the newer one, as `codex exec`
+ * records it. In the older form the commands of code mode's scripts stand nowhere.
+ */
+const recordedAs = (version: string) => (isSince(version, 148) ? { historyMode: "paginated" } : {});
 
 export const resumeThreadParams = (threadId: string, params: ThreadParams) => ({
   threadId,
