@@ -33,6 +33,7 @@ export const TEST_FILES: Readonly<Record<string, TestFile>> = {
   "apps/plugin/test/kept-threads.test.ts": { area: "sessions", since: "0.136.0" },
   "apps/plugin/test/limits.test.ts": { area: "turns" },
   "apps/plugin/test/sessions.test.ts": { area: "sessions" },
+  "apps/plugin/test/streaming.test.ts": { area: "turns", codeMode: "in code mode" },
   "packages/codex-commands/src/resume-session.test.ts": { area: "sessions" },
   "packages/codex-commands/src/session-commands.test.ts": { area: "sessions" },
   "packages/codex-turn/src/locate.test.ts": { area: "finding codex" },
