@@ -23,6 +23,7 @@ import {
   type Notification,
   oversizedEvent,
   readConfig,
+  readConfigParams,
   readDefaultModel,
   readLoadedThread,
   readNotification,
@@ -231,9 +232,10 @@ export class AppServerTurn implements Turn {
     const limits = { signal: this.#start.signal, timeoutMs: Math.min(this.#options.stallMs, MAX_TIMER_MS) };
     const ask = (method: string, params: object) => server.request(method, params, limits);
 
-    const config = readConfig(await ask(METHODS.readConfig, { cwd: thread.cwd }));
+    const config = readConfig(await ask(METHODS.readConfig, readConfigParams(thread.cwd)));
     const model = thread.model ?? config.model ?? readDefaultModel(await ask(METHODS.listModels, {}));
-    const isDecided = config.decidedFolders.some((folder) => isWithin(thread.cwd, folder));
+    // A decision about a folder that this one merely stands in does not count, save that of a repository.
+    const isDecided = config.loadsProject || config.decidedFolders.includes(thread.cwd);
     const params: ThreadParams = {
       ...thread,
       model,
@@ -400,9 +402,6 @@ export class AppServerTurn implements Turn {
     });
   }
 }
-
-/** Whether a folder is another one, or stands in it. */
-const isWithin = (folder: string, outer: string) => folder === outer || folder.startsWith(outer.replace(/\/?$/, "/"));
 
 const timedOut = (afterMs: number) =>
   new CodexTurnError(

@@ -103,16 +103,29 @@ export const readThreadStatus = (result: unknown): string | undefined =>
 
 // --- The config ---
 
+export const readConfigParams = (cwd: string) => ({ cwd, includeLayers: true });
+
 export interface CodexConfig {
   readonly model: string | undefined;
   /** The folders for which the person decided whether they trust what stands in them. */
   readonly decidedFolders: readonly string[];
+  /** Whether codex takes what stands in the `.codex` of this folder, or of its repository: the person trusts it. */
+  readonly loadsProject: boolean;
 }
 
 export function readConfig(result: unknown): CodexConfig {
-  const { model, projects } = keysOf(keysOf(result).config);
-  return { model: textOf(model), decidedFolders: Object.keys(keysOf(projects)) };
+  const { config, layers } = keysOf(result);
+  const { model, projects } = keysOf(config);
+  return {
+    model: textOf(model),
+    decidedFolders: Object.keys(keysOf(projects)),
+    loadsProject: Array.isArray(layers) && layers.map(keysOf).some(isTrustedProject),
+  };
 }
+
+/** The layers of a folder that nobody trusts are listed too, with the reason why they are not taken. */
+const isTrustedProject = ({ name, disabledReason }: Record<string, unknown>): boolean =>
+  keysOf(name).type === "project" && typeof disabledReason !== "string";
 
 /**
  * Without it app-server takes a folder nobody decided about for trusted, loads the config that stands in it, and writes
