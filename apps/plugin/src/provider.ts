@@ -16,7 +16,7 @@ import { HostTools } from "./host-tools.ts";
 import type { Log } from "./log.ts";
 import { whyThreadIsLost } from "./lost-thread.ts";
 import { mutateThread } from "./mutate-thread.ts";
-import { promptOf } from "./prompt.ts";
+import { checkExecText, promptOf } from "./prompt.ts";
 import { type RunTurnOptions, runTurn, type TurnEnd } from "./run-turn.ts";
 import { callSessionTool } from "./session-tools.ts";
 import { Transports } from "./transports.ts";
@@ -54,6 +54,7 @@ export class Provider implements AsyncDisposable {
     const { messages } = request.request;
     const log = this.#logFor(workspace);
     const prompt = promptOf(messages);
+    if (this.#config.transport === "exec") checkExecText(prompt.text);
     for (const warning of prompt.warnings) log("warning", warning);
 
     await using _lock = await lockWorkspace(workspace, { waitMs: WORKSPACE_WAIT_MS, signal });

@@ -24,6 +24,7 @@ import {
   type Notification,
   oversizedEvent,
   readConfig,
+  readConfigParams,
   readDefaultModel,
   readLoadedThread,
   readNotification,
@@ -240,10 +241,11 @@ export class AppServerTurn implements Turn {
       server.request(method, params, { signal, timeoutMs });
 
     const answerMs = this.#lease.isKept ? Math.min(limitMs, KEPT_ANSWER_MS) : limitMs;
-    const config = readConfig(await ask(METHODS.readConfig, { cwd: thread.cwd }, answerMs));
+    const config = readConfig(await ask(METHODS.readConfig, readConfigParams(thread.cwd), answerMs));
     this.#hasAnswered = true;
     const model = thread.model ?? config.model ?? readDefaultModel(await ask(METHODS.listModels, {}));
-    const isDecided = config.decidedFolders.some((folder) => isWithin(thread.cwd, folder));
+    // A decision about a folder that this one merely stands in does not count, save that of a repository.
+    const isDecided = config.loadsProject || config.decidedFolders.includes(thread.cwd);
     const params: ThreadParams = {
       ...thread,
       model,
@@ -255,7 +257,7 @@ export class AppServerTurn implements Turn {
     };
     const loaded =
       thread.id === undefined
-        ? await ask(METHODS.startThread, startThreadParams(params))
+        ? await ask(METHODS.startThread, startThreadParams(params, server.version))
         : await this.#resume(ask, resumeThreadParams(thread.id, params));
     const { id, path } = readLoadedThread(loaded);
     // 0.135.0 loads a file under the id that stands in it, whatever its name says.
@@ -416,9 +418,6 @@ export class AppServerTurn implements Turn {
     });
   }
 }
-
-/** Whether a folder is another one, or stands in it. */
-const isWithin = (folder: string, outer: string) => folder === outer || folder.startsWith(outer.replace(/\/?$/, "/"));
 
 const timedOut = (afterMs: number) =>
   new CodexTurnError(
