@@ -317,7 +317,7 @@ function readUsage(total: Record<string, unknown>): Usage | undefined {
 // --- Items: app-server's words for what `codex exec --json` writes in snake case ---
 
 /** Undefined for an item that `codex exec` has no word for. Its other keys stay on it. */
-export function readItem(value: Record<string, unknown>): CodexItem | undefined {
+function readItem(value: Record<string, unknown>): CodexItem | undefined {
   const id = textOf(value.id) ?? "";
   switch (value.type) {
     case "agentMessage":
