@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { since, testedCodexes } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
 import { findRollout } from "@plexum/rollout";
-import { answer, httpError, say, shell } from "@plexum/scripted-model";
+import { answer, functionCall, httpError, say, shell } from "@plexum/scripted-model";
 import { describe, expect, test } from "vitest";
 import { assistant, eventually, Harness, turn, user } from "./harness.ts";
 import { appServersOf, isAlive, processesOf, processesUnder } from "./processes.ts";
@@ -268,6 +268,40 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     expect(harness.model.lastRequest.prompt).toContain("to: first");
     await says(harness, plugin, "third");
     expect(await threadOf(harness)).not.toBe(threadId);
+  });
+
+  test("silence for stall_ms ends a turn, and the next one works; a command or a host's tool may take longer", async () => {
+    await using harness = await Harness.create({
+      codex,
+      config: { stall_ms: 4000 },
+      script: (request) => {
+        if (request.prompt === "hang") return { kind: "hang" };
+        if (request.continuesTurn || request.prompt === "and now?") return say("done");
+        if (request.prompt === "command") return answer([shell("sleep 6")]);
+        const namespace = request.toolNames.find((name) => name.endsWith(".look"))?.replace(/\.look$/, "") ?? "none";
+        return answer([functionCall("look", {}, { namespace })]);
+      },
+    });
+    const plugin = await harness.plugin({
+      async callTool() {
+        await delay(6000);
+        return { content: [{ type: "text", text: "seen" }] };
+      },
+    });
+    const run = (prompt: string, workspace = prompt) => {
+      const agent = { agent_id: workspace, workspace: join(harness.folder, workspace) };
+      const tools = [{ name: "look", input_schema: { type: "object" } }];
+      return turn(plugin, harness.request(prompt, { agent, request: { messages: [user(prompt)], tools } }));
+    };
+    const [hang, command, call] = await Promise.all(["hang", "command", "call"].map((prompt) => run(prompt)));
+    expect(hang).toMatchObject({
+      error: { code: "stalled", message: expect.stringContaining("codex says that the thread is active") },
+      end: { stop_reason: "error" },
+    });
+    expect(command).toMatchObject({ text: "done", error: undefined });
+    expect(call).toMatchObject({ text: "done", error: undefined });
+    expect(await run("and now?", "hang")).toMatchObject({ text: "done", error: undefined });
+    expect(harness.model.lastRequest.userTexts).toContain("hang");
   });
 
   test("the plugin is killed at some moment, idle or busy: within 3 s no process of its is left", async () => {
