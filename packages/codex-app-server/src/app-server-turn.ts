@@ -4,6 +4,7 @@ import type { OversizedLine } from "@plexum/codex-jsonl";
 import {
   CodexTurnError,
   classifyFailure,
+  classifyResumeFailure,
   type SandboxMode,
   type Turn,
   type TurnEvent,
@@ -23,6 +24,7 @@ import {
   type Notification,
   oversizedEvent,
   readConfig,
+  readConfigParams,
   readDefaultModel,
   readLoadedThread,
   readNotification,
@@ -239,10 +241,11 @@ export class AppServerTurn implements Turn {
       server.request(method, params, { signal, timeoutMs });
 
     const answerMs = this.#lease.isKept ? Math.min(limitMs, KEPT_ANSWER_MS) : limitMs;
-    const config = readConfig(await ask(METHODS.readConfig, { cwd: thread.cwd }, answerMs));
+    const config = readConfig(await ask(METHODS.readConfig, readConfigParams(thread.cwd), answerMs));
     this.#hasAnswered = true;
     const model = thread.model ?? config.model ?? readDefaultModel(await ask(METHODS.listModels, {}));
-    const isDecided = config.decidedFolders.some((folder) => isWithin(thread.cwd, folder));
+    // A decision about a folder that this one merely stands in does not count, save that of a repository.
+    const isDecided = config.loadsProject || config.decidedFolders.includes(thread.cwd);
     const params: ThreadParams = {
       ...thread,
       model,
@@ -254,9 +257,13 @@ export class AppServerTurn implements Turn {
     };
     const loaded =
       thread.id === undefined
-        ? await ask(METHODS.startThread, startThreadParams(params))
+        ? await ask(METHODS.startThread, startThreadParams(params, server.version))
         : await this.#resume(ask, resumeThreadParams(thread.id, params));
-    return readLoadedThread(loaded);
+    const { id, path } = readLoadedThread(loaded);
+    // 0.135.0 loads a file under the id that stands in it, whatever its name says.
+    if (thread.id !== undefined && id !== thread.id.toLowerCase())
+      throw classifyResumeFailure(`the session file ${path ?? ""} belongs to thread ${id}, not ${thread.id}`);
+    return { id, path };
   }
 
   async #resume(ask: (method: string, params: object) => Promise<unknown>, params: object): Promise<unknown> {
@@ -265,7 +272,9 @@ export class AppServerTurn implements Turn {
         return await ask(METHODS.resumeThread, params);
       } catch (error) {
         // It was unloaded a moment ago, and that is not quite done.
-        if (!RpcError.isInstance(error) || !/is closing/.test(error.message) || tries === 200) throw error;
+        if (!RpcError.isInstance(error)) throw error;
+        if (!/is closing/.test(error.message)) throw classifyResumeFailure(error.message);
+        if (tries === 200) throw error;
         await delay(INTERRUPT_AGAIN_MS);
       }
     }
@@ -400,7 +409,7 @@ export class AppServerTurn implements Turn {
 
   #failureOf(error: unknown): CodexTurnError {
     if (CodexTurnError.isInstance(error)) return error;
-    if (RpcError.isInstance(error)) return classifyFailure(error.message);
+    if (RpcError.isInstance(error)) return classifyFailure(error.message, { hasStarted: this.#isAsked });
     this.#isDoubtful = true;
     if (JsonRpcError.isInstance(error) && error.code === "timed_out") return unanswered(error);
     return new CodexTurnError("crashed", `codex app-server did not answer: ${(error as Error).message}.`, {
@@ -409,9 +418,6 @@ export class AppServerTurn implements Turn {
     });
   }
 }
-
-/** Whether a folder is another one, or stands in it. */
-const isWithin = (folder: string, outer: string) => folder === outer || folder.startsWith(outer.replace(/\/?$/, "/"));
 
 const timedOut = (afterMs: number) =>
   new CodexTurnError(

@@ -36,6 +36,8 @@ export const TEST_FILES: Readonly<Record<string, TestFile>> = {
   "apps/plugin/test/limits.test.ts": { area: "turns" },
   "apps/plugin/test/sessions.test.ts": { area: "sessions" },
   "packages/codex-app-server/src/server-pool.test.ts": { area: "endings" },
+  "apps/plugin/test/streaming.test.ts": { area: "turns", codeMode: "in code mode" },
+  "apps/plugin/test/turn-settings.test.ts": { area: "turns" },
   "packages/codex-commands/src/resume-session.test.ts": { area: "sessions" },
   "packages/codex-commands/src/session-commands.test.ts": { area: "sessions" },
   "packages/codex-turn/src/locate.test.ts": { area: "finding codex" },
