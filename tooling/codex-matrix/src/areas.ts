@@ -28,6 +28,7 @@ export const TEST_FILES: Readonly<Record<string, TestFile>> = {
   "apps/plugin/test/cancellation.test.ts": { area: "endings" },
   "apps/plugin/test/consume.test.ts": { area: "consuming", codeMode: "consuming in code mode" },
   "apps/plugin/test/conversation.test.ts": { area: "turns" },
+  "apps/plugin/test/damaged-threads.test.ts": { area: "failures" },
   "apps/plugin/test/ending.test.ts": { area: "endings" },
   "apps/plugin/test/failures.test.ts": { area: "failures" },
   "apps/plugin/test/host-tools.test.ts": { area: "host tools", codeMode: "in code mode" },
