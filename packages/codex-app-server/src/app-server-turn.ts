@@ -4,6 +4,7 @@ import type { OversizedLine } from "@plexum/codex-jsonl";
 import {
   CodexTurnError,
   classifyFailure,
+  classifyResumeFailure,
   type SandboxMode,
   type Turn,
   type TurnEvent,
@@ -44,13 +45,16 @@ const UNLOAD_TIMEOUT_MS = 2000;
 /** setTimeout takes no more (about 24.8 days). */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** How long a kept process may take to answer before another one takes its place, in milliseconds: it takes 1 to 5. */
+const KEPT_ANSWER_MS = 5000;
+
 /** How long codex may take to exit after its stdout has ended, in milliseconds. */
 const EXIT_MS = 3000;
 
 /** How often an interrupt is asked for again that came before the turn had started, in milliseconds. */
 const INTERRUPT_AGAIN_MS = 5;
 
-export interface ThreadWish {
+interface ThreadWish {
   /** Undefined: a new one. */
   readonly id: string | undefined;
   readonly cwd: string;
@@ -109,6 +113,8 @@ export class AppServerTurn implements Turn {
   #unreadBytes = 0;
   #canWait = true;
   #isPaused = false;
+  /** Whether the process has answered anything in this turn. */
+  #hasAnswered = false;
   /** Whether the process may be in another state than it should be. */
   #isDoubtful = false;
   #watch: SilenceWatch | undefined;
@@ -180,9 +186,9 @@ export class AppServerTurn implements Turn {
     try {
       this.#thread = await this.#load();
     } catch (error) {
-      // A kept process can have ended without anybody noticing. Nothing was asked of it but to load the thread.
-      const isGone = this.#lease.isKept && JsonRpcError.isInstance(error) && error.code === "closed";
-      if (!isGone || this.#ending !== undefined) throw error;
+      // A kept process can have ended, or got stuck, without anybody noticing. It was asked for nothing but to load the thread.
+      const isGone = JsonRpcError.isInstance(error) && (error.code === "closed" || !this.#hasAnswered);
+      if (!isGone || !this.#lease.isKept || this.#ending !== undefined) throw error;
       // Its end is not this turn's.
       this.#lease.server.setListener(undefined);
       await this.#lease.release({ isClean: false });
@@ -229,10 +235,14 @@ export class AppServerTurn implements Turn {
     const { thread } = this.#options;
     server.setListener(this.#listener());
     // A required MCP server may take minutes to start: loading is given as long as silence is.
-    const limits = { signal: this.#start.signal, timeoutMs: Math.min(this.#options.stallMs, MAX_TIMER_MS) };
-    const ask = (method: string, params: object) => server.request(method, params, limits);
+    const { signal } = this.#start;
+    const limitMs = Math.min(this.#options.stallMs, MAX_TIMER_MS);
+    const ask = (method: string, params: object, timeoutMs = limitMs) =>
+      server.request(method, params, { signal, timeoutMs });
 
-    const config = readConfig(await ask(METHODS.readConfig, readConfigParams(thread.cwd)));
+    const answerMs = this.#lease.isKept ? Math.min(limitMs, KEPT_ANSWER_MS) : limitMs;
+    const config = readConfig(await ask(METHODS.readConfig, readConfigParams(thread.cwd), answerMs));
+    this.#hasAnswered = true;
     const model = thread.model ?? config.model ?? readDefaultModel(await ask(METHODS.listModels, {}));
     // A decision about a folder that this one merely stands in does not count, save that of a repository.
     const isDecided = config.loadsProject || config.decidedFolders.includes(thread.cwd);
@@ -249,7 +259,11 @@ export class AppServerTurn implements Turn {
       thread.id === undefined
         ? await ask(METHODS.startThread, startThreadParams(params, server.version))
         : await this.#resume(ask, resumeThreadParams(thread.id, params));
-    return readLoadedThread(loaded);
+    const { id, path } = readLoadedThread(loaded);
+    // 0.135.0 loads a file under the id that stands in it, whatever its name says.
+    if (thread.id !== undefined && id !== thread.id.toLowerCase())
+      throw classifyResumeFailure(`the session file ${path ?? ""} belongs to thread ${id}, not ${thread.id}`);
+    return { id, path };
   }
 
   async #resume(ask: (method: string, params: object) => Promise<unknown>, params: object): Promise<unknown> {
@@ -258,7 +272,9 @@ export class AppServerTurn implements Turn {
         return await ask(METHODS.resumeThread, params);
       } catch (error) {
         // It was unloaded a moment ago, and that is not quite done.
-        if (!RpcError.isInstance(error) || !/is closing/.test(error.message) || tries === 200) throw error;
+        if (!RpcError.isInstance(error)) throw error;
+        if (!/is closing/.test(error.message)) throw classifyResumeFailure(error.message);
+        if (tries === 200) throw error;
         await delay(INTERRUPT_AGAIN_MS);
       }
     }
@@ -393,7 +409,7 @@ export class AppServerTurn implements Turn {
 
   #failureOf(error: unknown): CodexTurnError {
     if (CodexTurnError.isInstance(error)) return error;
-    if (RpcError.isInstance(error)) return classifyFailure(error.message);
+    if (RpcError.isInstance(error)) return classifyFailure(error.message, { hasStarted: this.#isAsked });
     this.#isDoubtful = true;
     if (JsonRpcError.isInstance(error) && error.code === "timed_out") return unanswered(error);
     return new CodexTurnError("crashed", `codex app-server did not answer: ${(error as Error).message}.`, {

@@ -104,7 +104,7 @@ export class AppServerTurns implements AsyncDisposable {
     const prompt = checkPrompt(options.prompt, { mayBeEmpty: images.length > 0 });
     signal?.throwIfAborted();
     const program = await locateCodex(binary, env);
-    const version = await assertSupported(program, env);
+    const version = await assertSupported(program, env, signal);
     const workspace = await asCodexError(makeWorkspace(options.workspace));
     signal?.throwIfAborted();
     if (prompt.removedNuls > 0)

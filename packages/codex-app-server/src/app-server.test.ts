@@ -16,8 +16,8 @@ test.concurrent.each<[name: string, said: string | RegExp, initialize: Scenario[
   ["answers late", "initialize got no answer within 1500 ms", [{ sleepMs: 3000 }, { answer: {} }]],
   ["answers garbage", "initialize got no answer within 1500 ms", [{ write: '{"id":0,\n[]\n\xff\xfe\n"x"\n' }]],
   ["answers with an error", "not today", [{ error: "not today" }]],
-  ["ends", /connection to the other side/, [{ exit: 2 }]],
-  ["ends its stdout, and stays", /connection to the other side/, [{ closeStdout: true }]],
+  ["ends", "it ended with exit code 2", [{ exit: 2 }]],
+  ["ends its stdout, and stays", /connection to the other side|it ended with exit code 0/, [{ closeStdout: true }]],
 ])("a codex that %s when it is to start is unavailable, and is ended", async (_name, said, initialize) => {
   await using codex = await scriptedCodex({ initialize: initialize ?? [] });
   await expect(codex.start({ initializeTimeoutMs: 1500 })).rejects.toMatchObject({
@@ -93,6 +93,26 @@ test("a kept process that ends as it is asked for the next turn is replaced, and
   process.kill(kept, "SIGKILL");
   expect(await second).toMatchObject({ text: "first", result: { status: "completed" } });
   expect(codex.pids).toEqual([kept, kept, expect.not.toSatisfy((pid) => pid === kept)]);
+});
+
+test("a kept process that no longer answers is replaced, and ended", async () => {
+  await using codex = await scriptedCodex({ "turn/start": [...started, says("hello"), completed] });
+  await codex.run();
+  const [kept] = codex.pids as [number];
+  process.kill(kept, "SIGSTOP");
+  expect(await codex.run()).toMatchObject({ text: "hello", result: { status: "completed" } });
+  expect(codex.pids.at(-1)).not.toBe(kept);
+  expect(isAlive(kept)).toBe(false);
+});
+
+test("a turn that waits for the process that is started ahead can be cancelled", async () => {
+  const slow = [{ sleepMs: 1000 }, { answer: { userAgent: "plexum/0.153.0" } }];
+  await using codex = await scriptedCodex({ initialize: slow }, "0.153.0");
+  expect((await codex.run()).result.status).toBe("completed");
+  const cancelled = codex.start({ signal: AbortSignal.timeout(50) });
+  await expect(cancelled).rejects.toMatchObject({ name: "TimeoutError" });
+  expect(codex.turns.idleCount).toBe(0);
+  expect((await codex.run()).result.status).toBe("completed");
 });
 
 test.each<[name: string, end: Scenario["turn/start"]]>([

@@ -8,7 +8,7 @@ import {
   spawnMarked,
 } from "@plexum/cli-turn";
 import { CodexTurnError } from "@plexum/codex-turn";
-import { Peer, RPC_CODES, RpcError } from "@plexum/json-rpc";
+import { JsonRpcError, Peer, RPC_CODES, RpcError } from "@plexum/json-rpc";
 import {
   answerFor,
   EPHEMERAL_LOGIN,
@@ -152,12 +152,18 @@ export class AppServer {
       if (apiKey) await server.request(METHODS.login, loginParams(apiKey), { signal, timeoutMs });
       return server;
     } catch (error) {
+      // How it ended says more than that its pipes are closed.
+      const isClosed = JsonRpcError.isInstance(error) && error.code === "closed";
+      const exit = isClosed
+        ? await Promise.race([server.exited, delay(DRAIN_MS, undefined, { ref: false })])
+        : undefined;
       await server.end({ isHasty: true });
       signal?.throwIfAborted();
       const said = server.stderrTail.trim().slice(-1000);
+      const why = exit === undefined ? (error as Error).message : wordsOf(exit);
       throw new CodexTurnError(
         "app_server_unavailable",
-        `codex app-server did not start: ${(error as Error).message}.${said === "" ? "" : ` It said: ${said}`}`,
+        `codex app-server did not start: ${why}.${said === "" ? "" : ` It said: ${said}`}`,
         { cause: error, detail: said },
       );
     }
@@ -279,3 +285,6 @@ export class AppServer {
     return answer;
   }
 }
+
+const wordsOf = ({ exitCode, signal }: ServerExit): string =>
+  signal === null ? `it ended with exit code ${exitCode}` : `it was ended by ${signal}`;

@@ -2,12 +2,14 @@ import { readFileSync } from "node:fs";
 import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { MARKER_VARIABLE } from "@plexum/cli-turn";
+import { DEFAULT_GRACE, MARKER_VARIABLE } from "@plexum/cli-turn";
+import { locateCodex } from "@plexum/codex-turn";
 import { codex150, testedCodexes } from "@plexum/codex-versions";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { ScriptedModel, say } from "@plexum/scripted-model";
 import { eventually, temporaryFolder } from "@plexum/test-support";
 import { describe, expect, test } from "vitest";
+import { AppServer } from "./app-server.ts";
 import { type AppServerTurnOptions, AppServerTurns } from "./index.ts";
 
 const isAlive = (pid: number) => {
@@ -95,6 +97,34 @@ describe.each(testedCodexes(codex150))("kept processes of codex $version", (code
     expect(new Set(pool.seen.map(({ pid }) => pid)).size).toBe(3);
     expect(pool.seen.slice(0, 2).some(({ pid }) => isAlive(pid))).toBe(false);
   });
+
+  test("200 requests at once: each is answered with its own result or refused, and the process goes on", async () => {
+    await using pool = await setUp(codex.path);
+    await using server = await startServer(pool.home.env, pool.folder);
+    const read = (n: number) =>
+      server.request("thread/read", { threadId: `00000000-0000-7000-8000-${100_000_000_000 + n}` });
+    const answers = await Promise.allSettled(Array.from({ length: 200 }, (_, n) => read(n)));
+    for (const [n, answer] of answers.entries()) {
+      const { message, rpcCode } = (answer as PromiseRejectedResult).reason;
+      if (rpcCode === -32001) expect(message).toContain("overloaded");
+      else expect(message).toContain(String(100_000_000_000 + n));
+    }
+    await expect(server.request("config/read", { cwd: pool.folder })).resolves.toHaveProperty("config");
+  });
+
+  async function startServer(env: NodeJS.ProcessEnv, workspace: string) {
+    const server = await AppServer.start({
+      program: await locateCodex(codex.path, env),
+      version: codex.version,
+      args: [],
+      workspace,
+      env,
+      initializeTimeoutMs: 15_000,
+      grace: DEFAULT_GRACE,
+      onStderr: () => {},
+    });
+    return { request: server.request.bind(server), [Symbol.asyncDispose]: () => server.end() };
+  }
 
   test("half a surrogate pair in the prompt", async () => {
     await using pool = await setUp(codex.path);

@@ -63,8 +63,7 @@ export class ServerPool implements AsyncDisposable {
     options: { readonly isFresh: boolean; readonly before: () => Promise<void> },
   ): Promise<Lease> {
     const fingerprint = await this.#fingerprint(start);
-    await this.#startingAhead.get(start.workspace);
-    start.signal?.throwIfAborted();
+    await orAborted(this.#startingAhead.get(start.workspace), start.signal);
     const kept = this.#take(start.workspace);
     if (kept?.server.isAlive && kept.fingerprint === fingerprint && !options.isFresh) {
       kept.server.keepRunning(true);
@@ -225,6 +224,19 @@ const START_AGAIN_MS = 100;
 
 /** setTimeout takes no more (about 24.8 days). */
 const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Waits for a promise, but not longer than until the signal aborts. Throws the signal's reason then. */
+async function orAborted(promise: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
 
 /** Changes with each write to a file and each replacement of it; "" if there is none. */
 async function identity(path: string): Promise<string> {

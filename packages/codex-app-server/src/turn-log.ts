@@ -1,5 +1,5 @@
 import type { CodexItem, OversizedLine, Usage } from "@plexum/codex-jsonl";
-import { type CodexTurnError, classifyFailure, TextDeltas, type TurnEvent } from "@plexum/codex-turn";
+import { type CodexTurnError, classifyErrorInfo, TextDeltas, type TurnEvent } from "@plexum/codex-turn";
 import {
   isSilent,
   isWork,
@@ -7,6 +7,7 @@ import {
   mayStartProcesses,
   type Notification,
   startsThreads,
+  statusOfError,
   type WireError,
 } from "./wire.ts";
 
@@ -23,6 +24,8 @@ export class TurnLog {
   #lastMessage: string | undefined;
   #lastError: WireError | undefined;
   #hasFailed = false;
+  /** Up to 0.150 the error that ends a turn names no status, and the retries before it do. */
+  #lastRetryStatus: number | undefined;
   #mayHaveLeftProcesses = false;
   #hasOtherThreads = false;
 
@@ -89,6 +92,7 @@ export class TurnLog {
       case "error":
         this.#lastError = notification.error;
         this.#hasFailed = !notification.willRetry;
+        if (notification.willRetry) this.#lastRetryStatus = statusOfError(notification.error) ?? this.#lastRetryStatus;
         this.#emit({ type: "error", message: wordsOf(notification.error) });
         break;
       case "warning":
@@ -128,7 +132,8 @@ export class TurnLog {
 
   /** The typed failure of a turn that failed. */
   failure(error: WireError | undefined): CodexTurnError {
-    return classifyFailure(wordsOf(error ?? this.#lastError));
+    const last = error ?? this.#lastError;
+    return classifyErrorInfo({ message: "", ...last, lastRetryStatus: this.#lastRetryStatus });
   }
 
   #started({ itemId, itemType, item, value }: Notification & { kind: "item-started" | "item-completed" }): void {

@@ -294,6 +294,13 @@ function readError(error: Record<string, unknown>): WireError {
   };
 }
 
+/** The HTTP status that the error names, if it is one of an HTTP answer. */
+export function statusOfError({ codexErrorInfo }: WireError): number | undefined {
+  const [value] = Object.values(keysOf(codexErrorInfo));
+  const { httpStatusCode } = keysOf(value);
+  return typeof httpStatusCode === "number" ? httpStatusCode : undefined;
+}
+
 function readUsage(total: Record<string, unknown>): Usage | undefined {
   const { inputTokens, outputTokens } = total;
   if (typeof inputTokens !== "number" || typeof outputTokens !== "number") return undefined;
@@ -310,7 +317,7 @@ function readUsage(total: Record<string, unknown>): Usage | undefined {
 // --- Items: app-server's words for what `codex exec --json` writes in snake case ---
 
 /** Undefined for an item that `codex exec` has no word for. Its other keys stay on it. */
-export function readItem(value: Record<string, unknown>): CodexItem | undefined {
+function readItem(value: Record<string, unknown>): CodexItem | undefined {
   const id = textOf(value.id) ?? "";
   switch (value.type) {
     case "agentMessage":
@@ -366,7 +373,7 @@ const HARMLESS = new Set(["userMessage", "agentMessage", "reasoning", "plan", "c
 export const mayStartProcesses = (itemType: string): boolean => !HARMLESS.has(itemType);
 
 /** Whether the item is work that goes on until it is completed, however long nothing is heard of it. */
-export const isWork = mayStartProcesses;
+export const isWork = (itemType: string): boolean => mayStartProcesses(itemType);
 
 /** Whether the item starts threads of its own in this process. */
 export const startsThreads = (itemType: string): boolean =>

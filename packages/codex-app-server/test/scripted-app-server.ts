@@ -1,13 +1,16 @@
-import { appendFileSync, closeSync } from "node:fs";
+import { appendFileSync, closeSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Action, Scenario } from "./scripted-codex.ts";
 
 /*
  * A program in place of codex, for what the real one can't be made to do: losing its answers and notifications. It
- * answers each request as the scenario in its environment says, and otherwise as codex 0.169.0 does when all goes well.
+ * answers each request as the scenario says that its environment names, and otherwise as codex 0.169.0 does when all goes
+ * well.
  */
-const scenario: Scenario = JSON.parse(process.env.SCENARIO ?? "{}");
+const scenario: Scenario = JSON.parse(
+  process.env.SCENARIO === undefined ? "{}" : readFileSync(process.env.SCENARIO, "utf8"),
+);
 const send = (message: object) => process.stdout.write(`${JSON.stringify(message)}\n`);
 
 const THREAD = { threadId: "thread-1" };
@@ -45,7 +48,7 @@ async function play(actions: readonly Action[], id: number | undefined): Promise
 }
 
 if (process.argv.includes("--version")) {
-  process.stdout.write("codex-cli 0.169.0\n");
+  process.stdout.write(`codex-cli ${process.env.VERSION}\n`);
 } else {
   for await (const line of createInterface({ input: process.stdin })) {
     const { id, method } = JSON.parse(line) as { id?: number; method: string };

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,7 +22,7 @@ export type Action =
 /** What the program does at each request, by method, in place of what codex does. */
 export type Scenario = Record<string, readonly Action[]>;
 
-export const PROGRAM = fileURLToPath(new URL("./scripted-app-server.ts", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("./scripted-app-server.ts", import.meta.url));
 
 export const thread = { threadId: "thread-1" };
 export const started: readonly Action[] = [
@@ -47,28 +48,44 @@ export interface ScriptedTurn {
   readonly text: string;
 }
 
-/** Turns on a scripted program. */
-export async function scriptedCodex(scenario: Scenario, keep: { keepAliveMs?: number; maxKept?: number } = {}) {
+/**
+ * Turns on a scripted program.
+ *
+ * @param version Which codex it says that it is: before 0.154 the process is ended after each turn, and the next one started.
+ */
+export async function scriptedCodex(scenario: Scenario, version = "0.169.0") {
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(await temporaryFolder());
   const binary = join(folder.path, "codex");
-  await writeFile(binary, `#!/bin/sh\nexec '${process.execPath}' '${PROGRAM}' "$@"\n`);
+  await writeFile(binary, `#!/bin/sh\nVERSION=${version} exec '${process.execPath}' '${PROGRAM}' "$@"\n`);
   await chmod(binary, 0o755);
   const workspace = join(folder.path, "workspace");
   await mkdir(workspace);
   const rollout = join(folder.path, "rollout.jsonl");
   await writeFile(rollout, "");
   const requests = join(folder.path, "requests.jsonl");
-  const turns = stack.use(new AppServerTurns({ keepAliveMs: 60_000, maxKept: 2, codexHome: folder.path, ...keep }));
+  const turns = stack.use(new AppServerTurns({ keepAliveMs: 60_000, maxKept: 2, codexHome: folder.path }));
   const pids: number[] = [];
   const warnings: string[] = [];
 
-  const start = (options: Partial<AppServerTurnOptions> & { play?: Scenario } = {}) =>
+  /** The same for the same scenario: a process is kept for turns with the same environment. */
+  const fileOf = async (played: Scenario) => {
+    const json = JSON.stringify(played);
+    const path = join(folder.path, createHash("sha256").update(json).digest("hex"));
+    await writeFile(path, json);
+    return path;
+  };
+  const start = async (options: Partial<AppServerTurnOptions> & { play?: Scenario } = {}) =>
     turns.startTurn({
       prompt: "go",
       workspace,
       binary,
-      env: { ...process.env, ROLLOUT: rollout, REQUESTS: requests, SCENARIO: JSON.stringify(options.play ?? scenario) },
+      env: {
+        ...process.env,
+        ROLLOUT: rollout,
+        REQUESTS: requests,
+        SCENARIO: await fileOf(options.play ?? scenario),
+      },
       onProcess: ({ pid }) => void pids.push(pid),
       onWarning: (message) => void warnings.push(message),
       ...options,

@@ -1,5 +1,7 @@
+import type { EditPlan } from "@plexum/jsonl-edit";
+
 /**
- * - `no-output`: the call has no output (it was aborted, or is still running). Its arguments were edited, if that was asked for.
+ * - `no-output`: the call has no output (it was aborted, or is still running). A call whose arguments were edited is not skipped for it.
  * - `other-thread`: the lines stand in another thread's file, or a fork of this thread shows them too. See `allowOtherThreads`.
  * - `line-too-long`: a line that may be the call's is longer than `maxLineBytes`.
  * - `writer-active`: the new text is longer than the old line allows, and codex has the thread open, or that can't be told on this system.
@@ -44,3 +46,6 @@ export interface MutationReport {
   /** True if nothing was written because only a report was asked for. */
   readonly dryRun: boolean;
 }
+
+/** What is to be done in one file. */
+export type MutationPlan = EditPlan<SkipReason>;

@@ -1,4 +1,17 @@
-import { appendFile, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import {
+  appendFile,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
@@ -324,6 +337,26 @@ describe("the index", () => {
     const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
     expect(await modeOf(cache)).toBe(0o700);
     expect(await modeOf(join(cache, indexOf(cache, await readdir(cache))))).toBe(0o600);
+  });
+
+  test.each<[what: string, make: (path: string) => Promise<unknown>]>([
+    ["a pipe", async (path) => execFileSync("mkfifo", [path])],
+    ["a folder that is not empty", (path) => mkdir(join(path, "inside"), { recursive: true })],
+    ["an endless device", (path) => symlink("/dev/zero", path)],
+    ["3 GB", (path) => writeFile(path, "").then(() => truncate(path, 3e9))],
+    ["a text", (path) => writeFile(path, "not an index\n{}\t{")],
+  ])("is written again where %s stands in its place", async (_what, make) => {
+    await using folder = await temporaryFolder();
+    await many(folder.path, 3);
+    const list = lister(folder.path);
+    const first = await list();
+    const cache = join(folder.path, "cache");
+    const index = join(cache, indexOf(cache, await readdir(cache)));
+    await rm(index);
+    await make(index);
+    expect(await list()).toEqual(first);
+    expect((await lstat(index)).isFile()).toBe(true);
+    expect(await readFile(index, "utf8")).toContain(threadId(2));
   });
 
   test("loses what a process left that was killed while it wrote", async () => {

@@ -1,14 +1,19 @@
-import { RolloutError } from "./errors.ts";
-import type { ReadableFile } from "./open-rollout.ts";
+import { type ReadableFile, readInto } from "./files.ts";
+import { IdMatcher } from "./id-matcher.ts";
+import { Pauses } from "./pauses.ts";
 
 export interface SearchLimits {
   /** A line longer than this is not read. */
   readonly maxLineBytes: number;
+  /** How much of the file is searched, from its end. In bytes; default all of it. */
+  readonly maxBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A line that contains one of the ids as a JSON string, wherever in the line. */
 export interface FoundLine {
   readonly offset: number;
+  /** Without the newline. */
   readonly length: number;
   /** Undefined if the line is longer than allowed. */
   readonly bytes: Buffer | undefined;
@@ -19,52 +24,47 @@ export interface FoundLine {
 const FIRST_CHUNK_BYTES = 64 * 1024;
 const CHUNK_BYTES = 1024 * 1024;
 const NEWLINE = 0x0a;
-/** A common beginning must be this long to be rare enough in a rollout: `"call_` is. */
-const PREFIX_BYTES = 6;
+
+type Read = (buffer: Buffer, from: number, to: number) => Promise<Buffer>;
 
 /**
- * The lines of a file that hold one of some byte strings, from the last to the first. No line is parsed, and only those found are
- * put together; what stands before the line that the caller stops at is not read.
+ * The lines of a file that name one of some ids, from the last to the first. No line is parsed, and only those found are put
+ * together; what stands before the line that the caller stops at is not read.
  *
- * The caller may take needles out of the set while iterating: the search ends when none is left.
+ * The caller may take ids out of the set while iterating: the search ends when none is left.
  */
 export async function* searchBackward(
   file: ReadableFile,
   path: string,
   end: number,
-  needles: Set<string>,
+  ids: Set<string>,
   limits: SearchLimits,
 ): AsyncGenerator<FoundLine, void, undefined> {
-  const longest = Math.max(1, ...[...needles].map((needle) => Buffer.byteLength(needle)));
-  const read = async (buffer: Buffer, from: number, to: number): Promise<Buffer> => {
-    for (let filled = 0; filled < to - from; ) {
-      const { bytesRead } = await file.read(buffer, filled, to - from - filled, from + filled);
-      if (bytesRead === 0)
-        throw new RolloutError("replaced", path, `${path} was shortened while it was being searched`);
-      filled += bytesRead;
-    }
-    return buffer.subarray(0, to - from);
-  };
-  /** A chunk reaches a little over its end, so that a needle across the border is found. */
+  const matchers = new Matchers(ids);
+  const { longest } = matchers.current;
+  const floor = Math.max(0, end - (limits.maxBytes ?? end));
+  const read: Read = (buffer, from, to) => readInto(file, path, buffer, from, to);
+  /** A chunk reaches a little over its end, so that an id across the border is found. */
   const load = async (buffer: Buffer, high: number, size: number) => {
     const low = Math.max(0, high - size);
     return { low, bytes: await read(buffer, low, Math.min(end, high + longest - 1)) };
   };
   const room = () => Buffer.allocUnsafe(CHUNK_BYTES + longest);
+  const pauses = new Pauses();
   let current: Buffer | undefined = Buffer.allocUnsafe(FIRST_CHUNK_BYTES + longest);
   let spare: Buffer | undefined;
   let high = end;
   let next: ReturnType<typeof load> | undefined;
   try {
-    for (let size = FIRST_CHUNK_BYTES; high > 0 && needles.size > 0; ) {
+    for (let size = FIRST_CHUNK_BYTES; high > floor && ids.size > 0; ) {
       limits.signal?.throwIfAborted();
       current ??= room();
       const chunk = await (next ?? load(current, high, size));
       next = undefined;
-      if (chunk.low > 0 && size < CHUNK_BYTES) {
+      if (chunk.low > floor && size < CHUNK_BYTES) {
         size = CHUNK_BYTES;
         current = undefined;
-      } else if (chunk.low > 0) {
+      } else if (chunk.low > floor) {
         // While this chunk is searched the next one is read.
         [current, spare] = [spare ?? room(), current];
         next = load(current, chunk.low, size);
@@ -72,9 +72,11 @@ export async function* searchBackward(
         next.catch(() => {});
       }
       let limit = high;
-      for (const [at, needle] of matches(chunk.bytes, high - chunk.low, needles)) {
-        if (chunk.low + at >= limit || !needles.has(needle)) continue;
+      for (const { at, id } of matchers.current.find(chunk.bytes, high - chunk.low)) {
+        if (chunk.low + at >= limit || !ids.has(id)) continue;
         const line = await lineAround(read, chunk, chunk.low + at, end, limits.maxLineBytes);
+        await pauses.pause();
+        limits.signal?.throwIfAborted();
         yield line;
         limit = line.offset;
       }
@@ -90,39 +92,49 @@ export async function* searchBackward(
   }
 }
 
-/** Where needles begin in a chunk before `before`, the last first. */
-function matches(bytes: Buffer, before: number, needles: ReadonlySet<string>): [at: number, needle: string][] {
-  const found: [number, string][] = [];
-  for (const group of groupsOf(needles)) {
-    const [first = ""] = group;
-    const wanted = group.length === 1 ? first : first.slice(0, PREFIX_BYTES);
-    for (
-      let at = bytes.indexOf(wanted, 0, "utf8");
-      at !== -1 && at < before;
-      at = bytes.indexOf(wanted, at + 1, "utf8")
-    ) {
-      const needle = group.length === 1 ? first : group.find((one) => startsAt(bytes, at, one));
-      if (needle !== undefined) found.push([at, needle]);
-    }
+/** A matcher of the ids that are left: made again each time that half of them are done, so that the last few cost no more than few do. */
+class Matchers {
+  readonly #ids: ReadonlySet<string>;
+  #matcher: IdMatcher;
+  #size: number;
+
+  constructor(ids: ReadonlySet<string>) {
+    this.#ids = ids;
+    this.#matcher = new IdMatcher(ids);
+    this.#size = ids.size;
   }
-  return found.sort((a, b) => b[0] - a[0]);
+
+  get current(): IdMatcher {
+    if (this.#ids.size <= this.#size / 2) {
+      this.#matcher = new IdMatcher(this.#ids);
+      this.#size = this.#ids.size;
+    }
+    return this.#matcher;
+  }
 }
 
-/** Needles with a common beginning are searched for in one go: a hundred calls cost what one does. */
-function groupsOf(needles: ReadonlySet<string>): string[][] {
-  const groups = Map.groupBy(needles, (needle) => needle.slice(0, PREFIX_BYTES));
-  return [...groups.values()].flatMap((group) =>
-    group.length > 3 && group.every(isAscii) ? [group] : group.map((needle) => [needle]),
-  );
+/** The ids that a line contains which is too long to be read at once. */
+export async function idsInLine(
+  file: ReadableFile,
+  path: string,
+  line: Pick<FoundLine, "offset" | "length">,
+  ids: Iterable<string>,
+  signal?: AbortSignal,
+): Promise<Set<string>> {
+  const matcher = new IdMatcher(ids);
+  const found = new Set<string>();
+  const end = line.offset + line.length;
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES + matcher.longest);
+  for (let offset = line.offset; offset < end; offset += CHUNK_BYTES) {
+    signal?.throwIfAborted();
+    const bytes = await readInto(file, path, buffer, offset, Math.min(end, offset + CHUNK_BYTES + matcher.longest));
+    for (const { id } of matcher.find(bytes, CHUNK_BYTES)) found.add(id);
+  }
+  return found;
 }
-
-const isAscii = (text: string) => /^[ -~]*$/.test(text);
-
-const startsAt = (bytes: Buffer, at: number, needle: string) =>
-  bytes.length >= at + needle.length && bytes.toString("latin1", at, at + needle.length) === needle;
 
 async function lineAround(
-  read: (buffer: Buffer, from: number, to: number) => Promise<Buffer>,
+  read: Read,
   chunk: { low: number; bytes: Buffer },
   at: number,
   fileEnd: number,

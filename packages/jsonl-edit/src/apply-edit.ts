@@ -1,34 +1,27 @@
 import type { BigIntStats } from "node:fs";
 import { dirname } from "node:path";
-import { isErrno, RolloutError } from "./errors.ts";
+import { isErrno, JsonlEditError } from "./errors.ts";
 import { type Files, type OpenFile, sameFile } from "./files.ts";
-import { type PatchedLine, writeJournal, writePatches } from "./journal.ts";
-import { sidecar } from "./sidecar.ts";
-
-/** A line that is to be written anew, longer than it was. */
-export interface GrownLine {
-  readonly offset: number;
-  readonly oldLength: number;
-  readonly bytes: Buffer;
-}
+import { writeJournal, writePatches } from "./journal.ts";
+import { type LineChange, newLine } from "./replacement.ts";
 
 /**
- * Writes over a rollout in place: journal first, so that after a crash all of it is done or nothing.
+ * Writes over a file in place: journal first, so that after a crash all of it is done or nothing.
  *
- * @param planned The file that the patches were made for. @throws RolloutError `replaced` if another stands at the path by now.
+ * @param planned The file that the changes were planned for. @throws JsonlEditError `replaced` if another stands at the path by now.
  */
 export async function patchInPlace(
   files: Files,
   path: string,
+  journal: string,
   planned: BigIntStats,
-  lines: readonly PatchedLine[],
+  changes: readonly LineChange[],
 ): Promise<void> {
   const file = await files.open(path, "r+");
   try {
     if (!sameFile(await file.stat(), planned)) throw replaced(path);
-    const journal = sidecar(path, "redo");
-    await writeJournal(files, journal, lines, path);
-    for (const line of lines) await writePatches(file, line.patches);
+    await writeJournal(files, journal, changes, path);
+    for (const { patches } of changes) await writePatches(file, patches);
     await file.sync();
     await files.unlink(journal);
   } finally {
@@ -36,20 +29,16 @@ export async function patchInPlace(
   }
 }
 
-/**
- * Writes a rollout anew beside the old one, with some lines grown and everything else as it was, up to the old one's end.
- *
- * @returns The new file's path. It is not in its place yet.
- */
+/** Writes a file again beside the old one, with some lines changed and everything else as it was, up to the old one's end. */
 export async function writeGrown(
   files: Files,
   path: string,
+  staged: string,
   source: OpenFile,
   size: number,
-  lines: readonly GrownLine[],
-): Promise<string> {
-  const staged = sidecar(path, "new");
-  const file = await files.open(staged, "w", 0o600);
+  changes: readonly LineChange[],
+): Promise<void> {
+  const file = await files.open(staged, "wx", 0o600);
   try {
     const buffer = Buffer.allocUnsafe(1024 * 1024);
     let written = 0;
@@ -66,10 +55,10 @@ export async function writeGrown(
       }
     };
     let copied = 0;
-    for (const line of [...lines].sort((a, b) => a.offset - b.offset)) {
-      await copy(copied, line.offset);
-      await put(line.bytes);
-      copied = line.offset + line.oldLength;
+    for (const change of [...changes].sort((a, b) => a.offset - b.offset)) {
+      await copy(copied, change.offset);
+      await put(newLine(change));
+      copied = change.offset + change.bytes.length;
     }
     await copy(copied, size);
     await file.sync();
@@ -79,16 +68,15 @@ export async function writeGrown(
   } finally {
     await file.close();
   }
-  return staged;
 }
 
 /**
  * Puts a new file in its place, unless the one it was made from has changed meanwhile: then nothing is done.
  *
- * @param path The file it was made from. @param target Its place: that file's, or one where no file must be, since codex may have
- * put one there meanwhile that it writes to.
+ * @param path The file it was made from. @param target Its place: that file's, or one where no file must be, since somebody may have
+ * put one there meanwhile that they write to.
  * @param old The file it was made from, as it was then.
- * @throws RolloutError `replaced`
+ * @throws JsonlEditError `replaced`
  */
 export async function putInPlace(
   files: Files,
@@ -112,4 +100,4 @@ export async function putInPlace(
 }
 
 const replaced = (path: string) =>
-  new RolloutError("replaced", path, `${path} was changed by someone else while it was being mutated; try again`);
+  new JsonlEditError("replaced", path, `${path} was changed by someone else while it was being edited; try again`);

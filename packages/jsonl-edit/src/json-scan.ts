@@ -9,7 +9,7 @@ export interface Span {
   readonly end: number;
 }
 
-export interface Member {
+interface Member {
   /** Decoded. */
   readonly key: string;
   readonly value: Span;
@@ -57,17 +57,13 @@ export function elementsOf(bytes: Uint8Array, array: Span): Span[] {
 }
 
 /** The string at a span; undefined if something else stands there. */
-export function stringAt(bytes: Uint8Array, span: Span | undefined): string | undefined {
-  if (span === undefined || bytes[span.start] !== QUOTE) return undefined;
+export function stringAt(bytes: Uint8Array, span: Span): string | undefined {
+  if (bytes[span.start] !== QUOTE) return undefined;
   return JSON.parse(textAt(bytes, span)) as string;
 }
 
 export const textAt = (bytes: Uint8Array, span: Span): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset + span.start, span.end - span.start).toString("utf8");
-
-/** The member that counts where a key is there twice, for codex as for `JSON.parse`: the last. */
-export const lastMember = (members: readonly Member[], key: string): Span | undefined =>
-  members.findLast((member) => member.key === key)?.value;
 
 function fail(at: number): never {
   throw new SyntaxError(`not JSON at byte ${at}`);

@@ -34,7 +34,9 @@ export function faultyFiles(at: number, error?: NodeJS.ErrnoException): Files & 
     },
     open: (path, flags, mode) => pass(async () => wrap(await nodeFiles.open(path, flags, mode))),
     stat: (path) => pass(() => nodeFiles.stat(path)),
-    readSmall: (path) => pass(() => nodeFiles.readSmall(path)),
+    lstat: (path) => pass(() => nodeFiles.lstat(path)),
+    readSmall: (path, maxBytes) => pass(() => nodeFiles.readSmall(path, maxBytes)),
+    list: (path) => pass(() => nodeFiles.list(path)),
     writeSmall: (path, bytes) =>
       pass(
         () => nodeFiles.writeSmall(path, bytes),
