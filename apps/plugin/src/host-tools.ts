@@ -16,6 +16,7 @@ import type { Host, StreamRequest } from "@plexum/plugin-sdk";
 import { codexCommand } from "./codex-command.ts";
 import type { Config } from "./config.ts";
 import type { Log } from "./log.ts";
+import { offerableTools } from "./offerable-tools.ts";
 
 /** For how many calls made inside scripts the script is remembered, the latest kept. */
 const MAX_NESTED_CALLS = 10_000;
@@ -128,9 +129,11 @@ export class HostTools implements AsyncDisposable {
   #toolServer(request: StreamRequest, log: Log, turnSignal: AbortSignal): ToolServerOptions {
     const { agent, stream_id, request: conversation } = request;
     const { agent_id } = agent;
+    const { tools, warnings } = offerableTools(conversation.tools ?? []);
+    for (const warning of warnings) log("warning", warning);
     return {
       agentId: agent_id,
-      tools: (conversation.tools ?? []).map(({ name, description, input_schema }) => ({
+      tools: tools.map(({ name, description, input_schema }) => ({
         name,
         ...(description === undefined ? {} : { description }),
         inputSchema: input_schema,

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { codex150, since, testedCodexes } from "@plexum/codex-versions";
+import { since, testedCodexes } from "@plexum/codex-versions";
 import type { HostToolCall, StreamRequest } from "@plexum/plugin-sdk";
 import { newestCodex } from "@plexum/real-codex";
 import { answer, functionCall, httpError, type ModelRequest, type Reply, say, shell } from "@plexum/scripted-model";
@@ -130,7 +130,7 @@ const TRUST: [
 ];
 
 // Up to 0.150 codex exec itself trusts any folder that it runs in, and writes that down.
-const thatAsk = byEachTransport(testedCodexes(codex150)).filter(
+const thatAsk = byEachTransport(testedCodexes()).filter(
   (codex) => codex.transport === "app-server" || since("0.151.0")(codex),
 );
 
@@ -166,7 +166,7 @@ test.each(thatAsk)(
   },
 );
 
-describe.each(testedCodexes(codex150))("the host's system prompt on codex $version", (codex) => {
+describe.each(testedCodexes())("the host's system prompt on codex $version", (codex) => {
   const onAppServer = { ...codex, transport: "app-server" as const };
 
   const withSystem = (harness: Harness, system: string | undefined, prompt = "hi"): StreamRequest =>

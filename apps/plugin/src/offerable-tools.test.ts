@@ -1,0 +1,49 @@
+import type { Tool } from "@plexum/plugin-sdk";
+import { expect, test } from "vitest";
+import { offerableTools } from "./offerable-tools.ts";
+
+const withSchema = (input_schema: unknown) => ({ name: "look", input_schema }) as Tool;
+
+test.each<[unknown, unknown]>([
+  [undefined, { type: "object" }],
+  [null, { type: "object" }],
+  [true, { type: "object" }],
+  [{}, { type: "object" }],
+  [
+    { type: null, title: "t" },
+    { type: "object", title: "t" },
+  ],
+  [
+    { type: ["null", "object"], properties: { a: {} } },
+    { type: "object", properties: { a: {} } },
+  ],
+  [
+    { type: "object", required: ["a"] },
+    { type: "object", required: ["a"] },
+  ],
+])("a schema %j may be an object's", (schema, offered) => {
+  expect(offerableTools([withSchema(schema)])).toEqual({
+    tools: [{ name: "look", input_schema: offered }],
+    warnings: [],
+  });
+});
+
+test.each([false, "object", [], { type: "array" }, { type: ["string", "null"] }, { type: 1 }, { type: [] }])(
+  "a schema %j leaves its tool out",
+  (schema) => {
+    expect(offerableTools([withSchema(schema)])).toEqual({
+      tools: [],
+      warnings: ['the tool "look" is not offered: its input_schema is not that of an object'],
+    });
+  },
+);
+
+test("of tools with one name the first is kept", () => {
+  const tools = ["a", "b", "a", "a"].map((name, index) => ({ name, description: String(index), input_schema: {} }));
+  const { tools: kept, warnings } = offerableTools(tools);
+  expect(kept.map(({ name, description }) => [name, description])).toEqual([
+    ["a", "0"],
+    ["b", "1"],
+  ]);
+  expect(warnings).toHaveLength(2);
+});

@@ -1,0 +1,34 @@
+import type { Tool } from "@plexum/plugin-sdk";
+
+export interface OfferableTools {
+  readonly tools: readonly (Tool & { readonly input_schema: { readonly [keyword: string]: unknown } })[];
+  /** A sentence for each tool that is left out. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Sorts out what MCP can't describe, so that one tool does not take all others with it: of tools with one name the first is
+ * kept; a schema is made that of an object where it may be one.
+ */
+export function offerableTools(tools: readonly Tool[]): OfferableTools {
+  const kept = new Map<string, OfferableTools["tools"][number]>();
+  const warnings: string[] = [];
+  for (const tool of tools) {
+    const { name } = tool;
+    const schema = objectSchema(tool.input_schema);
+    const leftOut = (reason: string) => warnings.push(`the tool ${JSON.stringify(name)} is not offered: ${reason}`);
+    if (kept.has(name)) leftOut("there is another one of this name before it");
+    else if (schema === undefined) leftOut("its input_schema is not that of an object");
+    else kept.set(name, { ...tool, input_schema: schema });
+  }
+  return { tools: [...kept.values()], warnings };
+}
+
+/** Undefined if the schema allows no object. */
+function objectSchema(schema: unknown): Record<string, unknown> | undefined {
+  if (schema === undefined || schema === null || schema === true) return { type: "object" };
+  if (typeof schema !== "object" || Array.isArray(schema)) return undefined;
+  const { type = null } = schema as Record<string, unknown>;
+  const mayBeObject = type === null || type === "object" || (Array.isArray(type) && type.includes("object"));
+  return mayBeObject ? { ...schema, type: "object" } : undefined;
+}
