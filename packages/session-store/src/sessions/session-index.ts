@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/p
 import { join, resolve } from "node:path";
 
 /** Changes with the shape of what is kept: an index of another version is not read. */
-const HEADER = "plexum-codex sessions 1";
+const HEADER = "plexum-codex sessions 2";
 
 const UNFINISHED_MS = 60_000;
 
