@@ -79,11 +79,13 @@ function findByName(
     const found = search(folder);
     if (found !== undefined) return found;
   }
-  for (const root of [sessions, archive])
-    for (const { folder, names } of foldersBelow(root)) {
-      const found = usual.includes(folder) ? undefined : search(folder, names);
-      if (found !== undefined) return found;
-    }
+  const failures: unknown[] = [];
+  for (const { folder, names } of rolloutFilesBelow(codexHome, (error) => failures.push(error))) {
+    const found = usual.includes(folder) ? undefined : search(folder, names);
+    if (found !== undefined) return found;
+  }
+  // The rollout may stand there.
+  if (failures.length > 0) throw failures[0];
   return undefined;
 }
 
@@ -117,17 +119,41 @@ const numbered = (folder: string, pattern: RegExp) =>
 /** `sessions/YYYY/MM/DD` */
 const MAX_DEPTH = 4;
 
-/** A folder and those in it, newest first, with the names in each. People put archives and copies beside codex's own days. */
-export function* foldersBelow(
+/**
+ * The folders of a codex home in which rollouts stand, with the names of what may be one, whoever put it there: those of
+ * `sessions` first, then the archive's, each newest first.
+ *
+ * @param failed Takes the error of a directory that can't be listed, and the search goes on without it. Default: throws it.
+ * @throws RolloutError `not-permitted` or `io`.
+ */
+export function* rolloutFilesBelow(
+  codexHome: string,
+  failed: (error: unknown) => void = rethrow,
+): Generator<{ readonly folder: string; readonly names: string[] }, void, undefined> {
+  for (const root of ROOTS) yield* foldersBelow(join(codexHome, root), 1, failed);
+}
+
+function rethrow(error: unknown): never {
+  throw error;
+}
+
+/** People put archives and copies beside codex's own days. */
+function* foldersBelow(
   folder: string,
-  depth = 1,
+  depth: number,
+  failed: (error: unknown) => void,
 ): Generator<{ folder: string; names: string[] }, void, undefined> {
-  const names = list(folder);
-  yield { folder, names };
+  let names: string[] = [];
+  try {
+    names = list(folder);
+  } catch (error) {
+    failed(error);
+  }
+  yield { folder, names: names.filter((name) => !name.startsWith(".") && /\.jsonl(?:\.zst)?$/.test(name)) };
   if (depth === MAX_DEPTH) return;
   // A name with a dot is a file, or one that a mutation or a system hides.
   for (const name of names.filter((one) => !one.includes(".")).sort((a, b) => (a < b ? 1 : -1)))
-    yield* foldersBelow(join(folder, name), depth + 1);
+    yield* foldersBelow(join(folder, name), depth + 1, failed);
 }
 
 /** The names in a directory; none if there is no such directory. Synchronous: of a day's directory it takes some microseconds. */

@@ -1,6 +1,7 @@
 export { type CallEdit, consumeHeavy, consumeLight } from "./call-edit.ts";
 export { RolloutError, type RolloutErrorCode } from "./errors.ts";
-export { type FindRolloutOptions, type FoundRollout, findRollout } from "./find-rollout.ts";
+export { type FindRolloutOptions, type FoundRollout, findRollout, rolloutFilesBelow } from "./find-rollout.ts";
+export { threadIdInFirstLine } from "./first-line.ts";
 export { type FollowRolloutOptions, followRollout } from "./follow-rollout.ts";
 export { type HistorySegment, historyChain } from "./history-chain.ts";
 export { type MutateRolloutOptions, mutateRollout } from "./mutate-rollout.ts";
