@@ -28,7 +28,7 @@ export function reasonToRefuse(line: string, expected: { agentId: string; token:
 }
 
 /** Takes the same time wherever the two differ; hashed first, so that their lengths don't show either. */
-function isSameSecret(a: string, b: string): boolean {
+export function isSameSecret(a: string, b: string): boolean {
   return timingSafeEqual(sha256(a), sha256(b));
 }
 

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { DEFAULT_MAX_CALL_MS, timeLimit } from "./call-runner.ts";
 import { McpBridgeError } from "./errors.ts";
+import type { HttpBridge } from "./http-endpoint.ts";
 import { isListening } from "./listen.ts";
 import { RELAY_AGENT_ID, RELAY_SOCKET, RELAY_TOKEN } from "./relay-environment.ts";
 import type { CallIdentity } from "./tool-call.ts";
@@ -17,6 +18,9 @@ export interface CodexServer {
   readonly command: string;
   readonly args: readonly string[];
 }
+
+/** How codex reaches a bridge by HTTP. */
+export type CodexHttpServer = Pick<HttpBridge, "agentId" | "url" | "headers">;
 
 export interface CodexOverrideOptions {
   /** The server is in codex's own config already (`registerGlobally`): give only what that can't hold. Default false. */
@@ -42,16 +46,41 @@ const CALL_MARGIN_MS = 30_000;
  *
  * @throws McpBridgeError `invalid-value` if a value holds a NUL, or a time is none.
  */
-export function codexOverrides(server: CodexServer, options: CodexOverrideOptions = {}): string[] {
-  const {
-    isRegistered = false,
-    maxCallMs = DEFAULT_MAX_CALL_MS,
-    startupTimeoutMs = 30_000,
-    directTools = false,
-  } = options;
-  const settings = {
-    ...(isRegistered ? {} : { command: server.command, args: server.args, env: relayEnvironment(server) }),
-    env_vars: [RELAY_TOKEN],
+export function codexOverrides(server: CodexServer | CodexHttpServer, options: CodexOverrideOptions = {}): string[] {
+  const { isRegistered = false, ...others } = options;
+  const access =
+    "url" in server
+      ? { url: server.url, bearer_token_env_var: RELAY_TOKEN }
+      : { ...(isRegistered ? {} : relaySettings(server)), env_vars: [RELAY_TOKEN] };
+  return Object.entries(settings(server.agentId, access, others)).flatMap(([key, value]) => [
+    "-c",
+    `${key}=${toml(value)}`,
+  ]);
+}
+
+/**
+ * The same as values for the `config` of `thread/start` and `thread/resume` of `codex app-server`. They hold the token, and
+ * codex needs nothing in its environment. It forgets them with the thread: give them each time it is loaded.
+ *
+ * @throws McpBridgeError `invalid-value` if a value holds a NUL, or a time is none.
+ */
+export function codexThreadConfig(
+  server: (CodexServer & { readonly token: string }) | CodexHttpServer,
+  options: Omit<CodexOverrideOptions, "isRegistered"> = {},
+): Record<string, unknown> {
+  if ("url" in server) return settings(server.agentId, { url: server.url, http_headers: server.headers }, options);
+  const { env, ...relay } = relaySettings(server);
+  return settings(server.agentId, { ...relay, env: { ...env, ...codexEnvironment(server.token) } }, options);
+}
+
+function settings(
+  agentId: string,
+  access: Record<string, unknown>,
+  { maxCallMs = DEFAULT_MAX_CALL_MS, startupTimeoutMs = 30_000, directTools = false }: CodexOverrideOptions,
+): Record<string, unknown> {
+  const name = codexServerName(agentId);
+  const server = {
+    ...access,
     // Since 0.147 codex waits one second for a server that isn't required, and asks the model without its tools.
     required: true,
     default_tools_approval_mode: "approve",
@@ -60,10 +89,15 @@ export function codexOverrides(server: CodexServer, options: CodexOverrideOption
     startup_timeout_sec: timeLimit("startupTimeoutMs", startupTimeoutMs) / 1000,
     tool_timeout_sec: (timeLimit("maxCallMs", maxCallMs) + CALL_MARGIN_MS) / 1000,
   };
-  const name = codexServerName(server.agentId);
-  const overrides = Object.entries(settings).map(([key, value]) => [`mcp_servers.${name}.${key}`, value]);
-  if (directTools) overrides.push(["features.code_mode.direct_only_tool_namespaces", [codexNamespace(name)]]);
-  return overrides.flatMap(([key, value]) => ["-c", `${key}=${toml(value)}`]);
+  return {
+    // Key by key: a table would replace what the user's config has under this name.
+    ...Object.fromEntries(Object.entries(server).map(([key, value]) => [`mcp_servers.${name}.${key}`, value])),
+    ...(directTools ? { "features.code_mode.direct_only_tool_namespaces": [codexNamespace(name)] } : {}),
+  };
+}
+
+function relaySettings(server: CodexServer) {
+  return { command: server.command, args: server.args, env: relayEnvironment(server) };
 }
 
 /** Under which namespace the model finds a server's tools. */
@@ -74,6 +108,16 @@ export function codexNamespace(serverName: string): string {
 /** What codex's environment must hold for the relay to be let in. */
 export function codexEnvironment(token: string): Record<string, string> {
   return { [RELAY_TOKEN]: token };
+}
+
+/**
+ * What codex's environment must hold beside `env` to reach a bridge by HTTP where a proxy is set: codex (0.135 to 0.169)
+ * sends even what goes to 127.0.0.1 to `HTTP_PROXY`, the token with it, unless `NO_PROXY` names the address. Of
+ * `NO_PROXY` and `no_proxy` it reads the first.
+ */
+export function codexNoProxy(env: { readonly [name: string]: string | undefined }): Record<string, string> {
+  const exempt = (env.NO_PROXY || env.no_proxy || "").split(",").filter((host) => host.trim() !== "");
+  return { NO_PROXY: [...exempt, "127.0.0.1"].join(",") };
 }
 
 /** Of the names that are their own sanitised form, those that can't be taken for a name with a hash. */

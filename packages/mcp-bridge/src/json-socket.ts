@@ -1,8 +1,10 @@
 import type { Socket } from "node:net";
 import { LineSplitter } from "@plexum/jsonl";
+import type { McpConnection } from "./mcp-connection.ts";
 
 /** JSON over a socket, one value a line. */
-export class JsonSocket {
+export class JsonSocket implements McpConnection {
+  readonly canPush = true;
   readonly #socket: Socket;
   readonly #maxMessageBytes: number;
 

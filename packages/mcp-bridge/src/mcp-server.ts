@@ -1,10 +1,16 @@
 // The only file that touches MCP's SDK: another SDK, or its next major version, is a change here.
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
-import { ErrorCode, type JSONRPCMessage, McpError, type Result } from "@modelcontextprotocol/sdk/types.js";
+import {
+  ErrorCode,
+  type JSONRPCMessage,
+  McpError,
+  type Result,
+  SUPPORTED_PROTOCOL_VERSIONS,
+} from "@modelcontextprotocol/sdk/types.js";
 import { z } from "zod";
 import { fitResult } from "./fit-result.ts";
-import type { JsonSocket } from "./json-socket.ts";
+import type { McpConnection } from "./mcp-connection.ts";
 import { errorResult, type ToolProgress, type ToolResult } from "./tool-call.ts";
 
 export interface McpHandlers {
@@ -37,23 +43,37 @@ const callParams = z.looseObject({
   _meta: z.looseObject({ progressToken: z.union([z.string(), z.number()]).optional() }).nullish(),
 });
 
+const cancellation = z.looseObject({
+  method: z.literal("notifications/cancelled"),
+  params: z.looseObject({ requestId: z.union([z.string(), z.number()]), reason: z.string().optional() }),
+});
+
+/** Whether the server can speak this version of MCP. */
+export function isKnownProtocolVersion(version: string): boolean {
+  return SUPPORTED_PROTOCOL_VERSIONS.includes(version);
+}
+
 /** Serves one connected client until its connection closes. */
-export async function serveMcp(connection: JsonSocket, handlers: McpHandlers): Promise<McpClient> {
-  const server = new Server(handlers.serverInfo, { capabilities: { tools: { listChanged: true } } });
+export async function serveMcp(connection: McpConnection, handlers: McpHandlers): Promise<McpClient> {
+  const server = new Server(handlers.serverInfo, { capabilities: { tools: { listChanged: connection.canPush } } });
   let isReady = false;
   server.oninitialized = () => {
     isReady = true;
   };
   server.onclose = handlers.onClosed;
+  /** By request: the SDK passes over the cancellation of one whose id is 0 or empty (1.32). */
+  const running = new Map<string | number, AbortController>();
   // Requests that the SDK has no handler for come here as they are. A registered tools/call handler would check each
   // result against the content kinds the SDK knows, and pass on a copy of that.
-  server.fallbackRequestHandler = async ({ method, params }, { signal }) => {
+  server.fallbackRequestHandler = async ({ method, params }, { signal: sdkSignal, requestId }) => {
     if (method === "tools/list") return { tools: handlers.listTools() };
     if (method !== "tools/call") throw new McpError(ErrorCode.MethodNotFound, `There is no method ${method}`);
     const parsed = callParams.safeParse(params);
     if (!parsed.success) throw new McpError(ErrorCode.InvalidParams, z.prettifyError(parsed.error));
     const { name, arguments: args, _meta: meta } = parsed.data;
     const progressToken = meta?.progressToken;
+    const cancel = new AbortController();
+    const signal = AbortSignal.any([sdkSignal, cancel.signal]);
     const result = handlers.callTool({
       name,
       arguments: args ?? {},
@@ -61,22 +81,35 @@ export async function serveMcp(connection: JsonSocket, handlers: McpHandlers): P
       signal,
       reportProgress(progress) {
         if (progressToken === undefined || signal.aborted) return;
-        const sent = server.notification({ method: "notifications/progress", params: { progressToken, ...progress } });
+        const sent = server.notification(
+          { method: "notifications/progress", params: { progressToken, ...progress } },
+          { relatedRequestId: requestId },
+        );
         sent.catch(() => {}); // the client has gone
       },
     });
     if (!result) throw new McpError(ErrorCode.InvalidParams, `There is no tool ${JSON.stringify(name)}`);
-    return (await result) as Result;
+    running.set(requestId, cancel);
+    try {
+      return (await result) as Result;
+    } finally {
+      running.delete(requestId);
+    }
   };
-  await server.connect(transport(connection, handlers));
+  const toClient = transport(connection, handlers);
+  toClient.onmessage = (message) => {
+    const cancelled = cancellation.safeParse(message).data?.params;
+    if (cancelled) running.get(cancelled.requestId)?.abort(cancelled.reason);
+  };
+  await server.connect(toClient); // which keeps the handler, beside its own
   return {
     toolsChanged() {
-      if (isReady) server.sendToolListChanged().catch(() => {});
+      if (isReady && connection.canPush) server.sendToolListChanged().catch(() => {});
     },
   };
 }
 
-function transport(connection: JsonSocket, { onFault, maxResultBytes }: McpHandlers): Transport {
+function transport(connection: McpConnection, { onFault, maxResultBytes }: McpHandlers): Transport {
   const transport: Transport = {
     start: async () =>
       connection.read({
@@ -86,11 +119,16 @@ function transport(connection: JsonSocket, { onFault, maxResultBytes }: McpHandl
           // Which request it was can't be told, and JSON-RPC wants an answer all the same.
           connection.write(
             JSON.stringify({ jsonrpc: "2.0", id: null, error: { code: ErrorCode.ParseError, message } }),
+            { isAnswer: true },
           );
         },
         closed: () => transport.onclose?.(),
       }),
-    send: (message) => connection.write(lineOf(message, maxResultBytes)),
+    send(message, options) {
+      const isAnswer = !("method" in message);
+      const requestId = isAnswer ? message.id : options?.relatedRequestId;
+      return connection.write(lineOf(message, maxResultBytes), { requestId, isAnswer });
+    },
     close: async () => connection.close(),
   };
   return transport;

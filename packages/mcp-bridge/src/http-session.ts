@@ -1,0 +1,64 @@
+import type { HttpReply } from "./http-reply.ts";
+import type { McpConnection, MessageSubject } from "./mcp-connection.ts";
+
+type RequestId = string | number;
+
+/** A client's session over HTTP: what comes in by many requests is one connection to the MCP server. */
+export class HttpSession implements McpConnection {
+  /** No request of the client's is kept open for messages that belong to none. */
+  readonly canPush = false;
+  readonly #replies = new Map<RequestId, HttpReply>();
+  #on: Parameters<McpConnection["read"]>[0] | undefined;
+
+  get isIdle(): boolean {
+    return this.#replies.size === 0;
+  }
+
+  read(on: Parameters<McpConnection["read"]>[0]): void {
+    this.#on = on;
+  }
+
+  isRunning(id: RequestId): boolean {
+    return this.#replies.has(id);
+  }
+
+  /** Passes on a request, which will be answered by `reply`. */
+  request(message: { readonly id: RequestId }, reply: HttpReply): void {
+    this.#replies.set(message.id, reply);
+    this.#on?.value(message);
+  }
+
+  /** Passes on a message that wants no answer. */
+  notify(message: object): void {
+    this.#on?.value(message);
+    const { method, params } = message as { method?: unknown; params?: { requestId?: RequestId } | null };
+    if (method === "notifications/cancelled" && params?.requestId !== undefined) this.#endUnanswered(params.requestId);
+  }
+
+  /** Cancels a request whose client waits for it no longer. */
+  abandon(id: RequestId): void {
+    if (!this.isRunning(id)) return;
+    const params = { requestId: id, reason: "The client closed the connection" };
+    this.notify({ jsonrpc: "2.0", method: "notifications/cancelled", params });
+  }
+
+  async write(json: string, { requestId, isAnswer }: MessageSubject): Promise<void> {
+    const reply = requestId === undefined ? undefined : this.#replies.get(requestId);
+    if (reply === undefined || requestId === undefined) return;
+    if (!isAnswer) return await reply.report(json);
+    this.#replies.delete(requestId);
+    await reply.answer(json);
+  }
+
+  close(): void {
+    for (const id of this.#replies.keys()) this.#endUnanswered(id);
+    this.#on?.closed();
+    this.#on = undefined;
+  }
+
+  #endUnanswered(id: RequestId): void {
+    const reply = this.#replies.get(id);
+    this.#replies.delete(id);
+    reply?.endUnanswered();
+  }
+}

@@ -1,0 +1,23 @@
+/** A two-way stream of JSON-RPC messages to one client. */
+export interface McpConnection {
+  /** Whether messages reach the client that belong to none of its requests. */
+  readonly canPush: boolean;
+  /** Emits each message until the connection closes. Call it once. */
+  read(on: {
+    value(value: unknown): void;
+    /** Something came in that is no message. */
+    fault(message: string): void;
+    closed(): void;
+  }): void;
+  /** Sends one message. Resolves when the kernel has the bytes, or the connection is gone. */
+  write(json: string, about: MessageSubject): Promise<void>;
+  close(): void;
+}
+
+/** What a message to the client belongs to. */
+export interface MessageSubject {
+  /** The request that it answers or reports on; undefined for a message that belongs to none. */
+  readonly requestId?: string | number;
+  /** True for the request's result or error: nothing follows it. */
+  readonly isAnswer: boolean;
+}

@@ -1,0 +1,82 @@
+import { type CallLimits, CallRunner } from "./call-runner.ts";
+import type { McpConnection } from "./mcp-connection.ts";
+import { type McpClient, type McpHandlers, serveMcp } from "./mcp-server.ts";
+import type { CallIdentity, CallTool } from "./tool-call.ts";
+import { type BridgeTool, type Toolbox, toolbox } from "./tools.ts";
+
+export interface ToolServerOptions extends CallLimits {
+  /** Whose tools these are. Any text, the empty one too. */
+  readonly agentId: string;
+  readonly tools: readonly BridgeTool[];
+  readonly callTool: CallTool;
+  /** Finds, in what a client sends beside a call, the ids of its own records. Default: none are known. */
+  readonly identifyCall?: (meta: { readonly [key: string]: unknown }) => CallIdentity;
+  /** Gets a sentence when a client is turned away or sends what can't be read. */
+  readonly onWarning?: (message: string) => void;
+  /** How MCP clients see this server. */
+  readonly serverInfo?: { readonly name: string; readonly version: string };
+  /**
+   * The longest result, in bytes of JSON. A longer one has the middle of its texts left out. Default 15 MiB: of a longer
+   * line than 16 MiB codex 0.169 takes no notice, and goes on waiting for the answer.
+   */
+  readonly maxResultBytes?: number;
+}
+
+/** One agent's tools for any number of MCP clients, however they are connected. */
+export class ToolServer {
+  readonly agentId: string;
+  readonly #identifyCall: (meta: { readonly [key: string]: unknown }) => CallIdentity;
+  readonly #onWarning: (message: string) => void;
+  readonly #serverInfo: { readonly name: string; readonly version: string };
+  readonly #maxResultBytes: number;
+  readonly #runner: CallRunner;
+  readonly #clients = new Set<McpClient>();
+  #tools: Toolbox;
+
+  /** @throws McpBridgeError `invalid-tools` or `invalid-value`. */
+  constructor(options: ToolServerOptions) {
+    // What can't be written as UTF-8 would come back from a client as something else.
+    this.agentId = options.agentId.toWellFormed();
+    this.#identifyCall = options.identifyCall ?? (() => ({}));
+    this.#onWarning = options.onWarning ?? (() => {});
+    this.#serverInfo = options.serverInfo ?? { name: "plexum-mcp-bridge", version: "1" };
+    this.#maxResultBytes = options.maxResultBytes ?? 15 * 1024 * 1024;
+    this.#tools = toolbox(options.tools);
+    this.#runner = new CallRunner(options.callTool, options);
+  }
+
+  /** @throws McpBridgeError `invalid-tools`; the tools offered before stay. */
+  setTools(tools: readonly BridgeTool[]): void {
+    const before = this.#tools;
+    this.#tools = toolbox(tools);
+    if (before.json === this.#tools.json) return;
+    for (const client of this.#clients) client.toolsChanged();
+  }
+
+  /** Serves a client until its connection closes, which aborts its calls. */
+  async connect(connection: McpConnection): Promise<void> {
+    let client: McpClient | undefined;
+    let isClosed = false;
+    const handlers: McpHandlers = {
+      serverInfo: this.#serverInfo,
+      maxResultBytes: this.#maxResultBytes,
+      listTools: () => this.#tools.offered,
+      callTool: ({ name, meta, ...request }) => {
+        const hostName = this.#tools.hostNames.get(name);
+        if (hostName === undefined) return undefined;
+        return this.#runner.run({ ...this.#identifyCall(meta), ...request, name: hostName, meta });
+      },
+      onFault: (message) => this.warn(`A client of agent ${JSON.stringify(this.agentId)}: ${message}`),
+      onClosed: () => {
+        isClosed = true;
+        if (client) this.#clients.delete(client);
+      },
+    };
+    client = await serveMcp(connection, handlers);
+    if (!isClosed) this.#clients.add(client);
+  }
+
+  warn(message: string): void {
+    this.#onWarning(message);
+  }
+}
