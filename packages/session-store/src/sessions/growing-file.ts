@@ -1,5 +1,5 @@
-import { open } from "node:fs/promises";
 import { join } from "node:path";
+import { openRegularFile } from "../regular-file.ts";
 import { guardAt } from "./growth-guard.ts";
 import { linesOf } from "./rollout-bytes.ts";
 
@@ -29,7 +29,7 @@ export async function readGrowing<Entry>(
   signal?: AbortSignal,
 ): Promise<{ stored: GrowingFile<Entry>; entries: Readonly<Record<string, Entry>> } | undefined> {
   const path = join(codexHome, name);
-  const handle = await open(path).catch((error: NodeJS.ErrnoException) => {
+  const handle = await openRegularFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
     throw error;
   });

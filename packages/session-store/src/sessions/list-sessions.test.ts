@@ -324,6 +324,22 @@ describe("names", () => {
   });
 });
 
+test.each(["history.jsonl", "session_index.jsonl"])(
+  "a pipe or a folder in the place of %s is a warning",
+  async (name) => {
+    await using folder = await temporaryFolder();
+    await many(folder.path, 2);
+    for (const make of [(path: string) => execFileSync("mkfifo", [path]), mkdir]) {
+      const path = join(folder.path, name);
+      await make(path);
+      const { sessions, warnings } = await lister(folder.path)();
+      expect(sessions).toHaveLength(2);
+      expect(warnings).toEqual([expect.stringContaining(path)]);
+      await rm(path, { recursive: true });
+    }
+  },
+);
+
 describe("the index", () => {
   const indexOf = (codexHome: string, names: string[]) =>
     names.find((name) => name.endsWith(".index")) ?? expect.fail(`no index in ${codexHome}`);

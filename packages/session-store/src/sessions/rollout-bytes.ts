@@ -25,6 +25,8 @@ export interface RolloutLine {
 export const USUAL_LINE_BYTES = 8 * 1024 * 1024;
 /** A message with many images. */
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
+/** As `rollout` allows. A few kilobytes can unpack to more than can be read in an hour. */
+const MAX_UNPACKED_BYTES = 4 * 1024 ** 3;
 
 /** The lines of a rollout in order, decompressed if it is compressed; offsets are those of the plain file. */
 export async function* linesOf(path: string, range: Range = {}): AsyncGenerator<RolloutLine, void, undefined> {
@@ -73,6 +75,7 @@ async function* bytesOf(path: string, range: Range): AsyncGenerator<Buffer, void
     for await (const chunk of plain as AsyncIterable<Buffer>) {
       const wanted = chunk.subarray(Math.max(0, start - offset), Math.max(0, end - offset));
       offset += chunk.length;
+      if (offset > MAX_UNPACKED_BYTES) throw new Error(`it unpacks to more than ${MAX_UNPACKED_BYTES} bytes`);
       if (wanted.length > 0) yield wanted;
       if (offset >= end) break;
     }
