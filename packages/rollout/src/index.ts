@@ -11,6 +11,7 @@ export { type ReadRolloutOptions, readRollout } from "./read-rollout.ts";
 export { readThreadCalls, type ThreadCall, type ThreadCalls } from "./read-thread-calls.ts";
 export { type PairedToolCall, type ReadToolCallsOptions, readToolCalls } from "./read-tool-calls.ts";
 export { type RecoverOptions, type Recovery, recoverRollout } from "./recover-rollout.ts";
+export { type RestoreReport, type RestoreRolloutOptions, restoreRollout } from "./restore-rollout.ts";
 export type { DamageReason, RolloutEntry } from "./rollout-entry.ts";
 export type {
   Compacted,

@@ -18,6 +18,11 @@ export interface MutateRolloutOptions {
   readonly allowOtherThreads?: boolean;
   /** For model providers that use a call id again in the same thread: edit every call of that id, which reads the whole file. Default false. */
   readonly repeatedIds?: boolean;
+  /**
+   * Keep the old values in this folder, for `restoreRollout`: for 30 days, and of all mutations together at most 100 MB. It is made if
+   * it is not there. Text that is longer than its line allows is skipped then. Default: none are kept.
+   */
+  readonly undoFolder?: string;
   /** By `exec-<uuid>`: the id of the outer response item (`ctc_…`), as `_meta.itemId` tells an MCP server. Where it is missing, the order of the lines tells. */
   readonly nestedCalls?: ReadonlyMap<string, string>;
   /** Where forks and parents are looked for. Default: the home that the file stands in, by its path as given, else by where links lead. */
