@@ -26,6 +26,7 @@ export type {
   TurnContext,
 } from "./rollout-line.ts";
 export { parseRolloutName, type RolloutName } from "./rollout-name.ts";
+export { type CallRules, selectCalls } from "./select-calls.ts";
 export { readThreadUsage, type ThreadUsage } from "./thread-usage.ts";
 export type { ToolCall, ToolCallKind, ToolOutput } from "./tool-call.ts";
 export { type ToolCallEvent, ToolCallPairer } from "./tool-call-pairer.ts";

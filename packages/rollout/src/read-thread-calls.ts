@@ -1,3 +1,4 @@
+import { isConsumedOutput } from "./call-edit.ts";
 import { type ReadRolloutOptions, readRollout } from "./read-rollout.ts";
 import { asText, type ToolCall } from "./tool-call.ts";
 import { ToolCallPairer } from "./tool-call-pairer.ts";
@@ -19,6 +20,8 @@ export interface ThreadCall extends Pick<ToolCall, "callId" | "name" | "kind"> {
   readonly state: "in-context" | "compacted" | "taken-back";
   /** It was made in the thread that this one was made from, and codex copied its lines. */
   readonly isInherited: boolean;
+  /** Its output was consumed, light or heavy. Not told of a nested call. */
+  readonly isConsumed: boolean;
 }
 
 export interface ThreadCalls {
@@ -45,34 +48,43 @@ export async function readThreadCalls(
 ): Promise<ThreadCalls> {
   const turns = new TurnTracker(options.threadId);
   const pairer = new ToolCallPairer();
-  const seen = new Map<ToolCall, { turn: TrackedTurn | undefined; at: number; size: Size }>();
+  const seen = new Map<ToolCall, Seen>();
   for await (const entry of readRollout(path, options)) {
     if (entry.kind !== "line") continue;
     const { line } = entry;
     const at = turns.write(line);
     for (const event of pairer.write(entry)) {
       if (event.type === "call-started")
-        seen.set(event.call, { turn: turns.current, at, size: sizeOf(event.call.arguments) });
+        seen.set(event.call, { turn: turns.current, at, size: sizeOf(event.call.arguments), isConsumed: false });
       const call = event.type === "call-output" ? seen.get(event.call) : undefined;
-      if (call && line.type === "response_item")
-        call.size = sum(call.size, sizeOf(line.payload.output ?? line.payload.tools));
+      if (call === undefined || line.type !== "response_item" || event.type !== "call-output") continue;
+      call.size = sum(call.size, sizeOf(line.payload.output ?? line.payload.tools));
+      call.isConsumed ||= isConsumedOutput(event.output.output);
     }
   }
-  const calls = Array.from(seen, ([{ callId, name, kind }, { turn, at, size }]): ThreadCall => {
+  const calls = Array.from(seen, ([{ callId, name, kind }, { turn, at, size, isConsumed }]): ThreadCall => {
     // What a nested call returned is in the context only as far as its script passed it on, and counted there.
-    const { textBytes, imageBytes, images } = kind === "nested" ? NOTHING : size;
+    const own = kind === "nested" ? NOTHING : size;
     return {
       callId,
       name,
       kind,
       turn: turn?.number ?? 0,
-      bytes: textBytes + imageBytes,
-      tokens: Math.ceil(textBytes / BYTES_PER_TOKEN) + images * TOKENS_PER_IMAGE,
+      bytes: own.textBytes + own.imageBytes,
+      tokens: tokensOf(own),
       state: turn?.isTakenBack ? "taken-back" : turns.isInContext(turn, at, callId) ? "in-context" : "compacted",
       isInherited: turn?.isInherited ?? false,
+      isConsumed,
     };
   });
   return { turnCount: turns.turns.filter((turn) => !turn.isTakenBack).length, calls };
+}
+
+interface Seen {
+  readonly turn: TrackedTurn | undefined;
+  readonly at: number;
+  size: Size;
+  isConsumed: boolean;
 }
 
 interface Size {
@@ -80,6 +92,9 @@ interface Size {
   readonly imageBytes: number;
   readonly images: number;
 }
+
+export const tokensOf = ({ textBytes, images }: Size): number =>
+  Math.ceil(textBytes / BYTES_PER_TOKEN) + images * TOKENS_PER_IMAGE;
 
 const NOTHING: Size = { textBytes: 0, imageBytes: 0, images: 0 };
 
@@ -89,7 +104,7 @@ const sum = (a: Size, b: Size): Size => ({
   images: a.images + b.images,
 });
 
-function sizeOf(value: unknown): Size {
+export function sizeOf(value: unknown): Size {
   if (!Array.isArray(value)) return { ...NOTHING, textBytes: Buffer.byteLength(asText(value)) };
   const isImage = (block: unknown) => (block as { type?: unknown } | null)?.type === "input_image";
   const images = value.filter(isImage);
