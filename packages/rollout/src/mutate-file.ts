@@ -4,6 +4,7 @@ import type { CallEdit } from "./call-edit.ts";
 import { dropShared } from "./drop-shared.ts";
 import { typeOf } from "./edit-line.ts";
 import { editRolloutFile } from "./edit-rollout-file.ts";
+import { estimateCost, type MutationCost } from "./estimate-cost.ts";
 import { findRolloutFile } from "./find-rollout.ts";
 import { readSessionMeta } from "./history-chain.ts";
 import { forgetHistoryIndex } from "./history-index.ts";
@@ -35,6 +36,7 @@ export interface FileOutcome {
   readonly plan: MutationPlan;
   readonly mode: MutationReport["mode"];
   readonly bytesFreed: number;
+  readonly cost: MutationCost | undefined;
   readonly base: HistoryBase | undefined;
 }
 
@@ -56,6 +58,7 @@ class RolloutEditor implements JsonlEditor<SkipReason> {
   /** Of the thread that the file is of. */
   #threadId = "";
   #base: HistoryBase | undefined;
+  #cost: MutationCost | undefined;
 
   /** @param end Where the part ends that the mutated thread shows. */
   constructor(mutation: Mutation, end: number) {
@@ -85,6 +88,8 @@ class RolloutEditor implements JsonlEditor<SkipReason> {
       ownThreadId: this.#threadId,
       askedThreadId: mutation.threadId,
     });
+    if (mutation.estimate)
+      this.#cost = await estimateCost(file, Math.min(this.#end, file.size), await plan.changes(), mutation);
   }
 
   /** Keeps the old values, so that they are there whenever the new ones are. */
@@ -120,7 +125,7 @@ class RolloutEditor implements JsonlEditor<SkipReason> {
     if (this.#plan === undefined) throw new Error("nothing was planned");
     const seen = changes.filter(isSeenByModel);
     const bytesFreed = seen.reduce((sum, change) => sum + change.bytesFreed, 0);
-    return { plan: this.#plan, mode, bytesFreed, base: this.#base };
+    return { plan: this.#plan, mode, bytesFreed, cost: this.#cost, base: this.#base };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { EditPlan } from "@plexum/jsonl-edit";
+import type { MutationCost } from "./estimate-cost.ts";
 
 /**
  * - `no-output`: the call has no output (it was aborted, or is still running). A call whose arguments were edited is not skipped for it.
@@ -47,6 +48,8 @@ export interface MutationReport {
   readonly skipped: readonly SkippedEdit[];
   /** By how much less the thread is to the model, in bytes of JSON: negative if it grew. */
   readonly bytesFreed: number;
+  /** Only if an estimate was asked for. */
+  readonly cost: MutationCost | undefined;
   /** True if nothing was written because only a report was asked for. */
   readonly dryRun: boolean;
 }

@@ -31,7 +31,7 @@ export interface ThreadCalls {
   readonly calls: readonly ThreadCall[];
 }
 
-const BYTES_PER_TOKEN = 4;
+export const BYTES_PER_TOKEN = 4;
 /** Codex's own: it sends every image in about the same size (0.135 to 0.169). */
 const TOKENS_PER_IMAGE = Math.ceil(7_373 / BYTES_PER_TOKEN);
 
