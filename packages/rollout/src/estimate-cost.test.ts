@@ -137,25 +137,36 @@ describe("an estimate", () => {
   }
 
   it("costs nothing where the provider caches nothing", async () => {
-    const content = meta + started("1") + call("a") + count(100, 0) + output("a") + count(1000, 0);
+    const content = meta + started("1") + call("a") + output("a") + count(100, 0) + count(1000, 0);
     expect(await costOf(content, ["a"])).toEqual({ tokensFreed: expect.closeTo(900, -2), tokensUncached: 0 });
   });
 
   it("frees nothing of what a compaction has summed up, or a rollback has taken back", async () => {
-    const one = meta + started("1") + call("a") + count(100, 50) + output("a") + count(1000, 100);
+    const one = meta + started("1") + call("a") + output("a") + count(100, 50) + count(1000, 100);
     const compacted = line("compacted", { message: "summary", replacement_history: [] });
     expect(await costOf(one + compacted, ["a"])).toEqual({ tokensFreed: 0, tokensUncached: 0 });
     const rolledBack = line("event_msg", { type: "thread_rolled_back", num_turns: 1 });
     expect(await costOf(one + rolledBack, ["a"])).toEqual({ tokensFreed: 0, tokensUncached: 0 });
-    const both = one + compacted + started("2") + call("b") + count(200, 100) + output("b") + count(1100, 200);
+    const both = one + compacted + started("2") + call("b") + output("b") + count(200, 100) + count(1100, 200);
     expect(await costOf(both, ["a", "b"])).toMatchObject({ tokensFreed: expect.closeTo(900, -2) });
   });
 
   it("counts an image as codex does", async () => {
     const image = [{ type: "input_image", image_url: `data:image/png;base64,${"A".repeat(1e6)}` }];
-    const content = meta + started("1") + call("a") + count(100, 50) + output("a", image) + count(2000, 100);
+    const content = meta + started("1") + call("a") + output("a", image) + count(100, 50) + count(2000, 100);
     expect((await costOf(content, ["a"]))?.tokensFreed).toBeGreaterThan(1_800);
     expect((await costOf(content, ["a"]))?.tokensFreed).toBeLessThan(1_900);
+  });
+
+  it("searches a long file's end for the last count and for compactions, and reads only a part of the rest", async () => {
+    const filler = line("event_msg", { type: "agent_message", message: "x".repeat(1e6) }).repeat(40);
+    const long = meta + started("1") + call("a") + output("a") + count(100, 50) + count(1000, 100) + filler;
+    expect(await costOf(long + count(9000, 8000), ["a"])).toMatchObject({ tokensUncached: expect.closeTo(8000, -2) });
+    const compacted = line("compacted", { message: "summary", replacement_history: [] });
+    expect(await costOf(long + compacted + filler + count(500, 0), ["a"])).toEqual({
+      tokensFreed: 0,
+      tokensUncached: 0,
+    });
   });
 
   it("of a thread without counts weighs text by four bytes a token", async () => {

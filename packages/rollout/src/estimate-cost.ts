@@ -42,6 +42,8 @@ interface Part {
   isRolledBack: boolean;
 }
 
+/** So much behind the first changed line is read to know what text comes to; of the rest only what matters is searched for. */
+const SAMPLE_BYTES = 16 * 1024 * 1024;
 /** The farthest that a count is looked for before a line. */
 const MAX_BYTES_BEFORE = 64 * 1024 * 1024;
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
@@ -57,7 +59,7 @@ const MIN_RATIO = 1 / 8;
 const MAX_RATIO = 1 / 2;
 
 /**
- * Estimates what changes free and cost. Reads the file from the first of them to the end once, and holds a line of it at a time.
+ * Estimates what changes free and cost. Reads 16 MiB from the first of them on, searches the rest, and holds a line at a time.
  *
  * The figures are the provider's own, as codex records them after each answer; text is weighed by what the text behind the change came
  * to, and a changed image counts as codex counts it.
@@ -72,23 +74,27 @@ export async function estimateCost(
   for (;;) {
     const [first] = seen;
     if (first === undefined) return { tokensFreed: 0, tokensUncached: 0 };
-    const rest = await readPart(file, first.offset, end, options.signal);
+    const sampleEnd = Math.min(end, first.offset + SAMPLE_BYTES);
+    const rest = await readPart(file, first.offset, sampleEnd, options.signal);
+    const tail = await searchTail(file, sampleEnd, end, options.signal);
+    rest.compactedAt = tail.compactedAt ?? rest.compactedAt;
+    rest.isRolledBack ||= tail.isRolledBack;
     const left = await inContext(file, seen, rest, options);
     if (left[0] !== first) {
       seen = left;
       continue;
     }
     const before = await readBefore(file, first.offset, options.signal);
-    const last = rest.last ?? before?.last;
     let weight = 1 / BYTES_PER_TOKEN;
-    let behind = 0;
     // What stands before the line in its own answer is weighed too.
     for (let round = 0; round < 3; round++) {
-      behind = last === undefined ? 0 : last.input - prefixOf(first, before, rest, weight);
+      const behind = rest.last === undefined ? 0 : rest.last.input - prefixOf(first, before, rest, weight);
       if (behind > 0 && rest.sentBytes > 0) weight = clamp(behind / rest.sentBytes);
     }
+    const last = tail.last ?? rest.last ?? before?.last;
+    const behind = last === undefined ? 0 : last.input - prefixOf(first, before, rest, weight);
     const tokensFreed = Math.round(left.reduce((sum, change) => sum + freedBy(change, weight), 0));
-    const isCached = rest.hasCached || before?.hasCached === true;
+    const isCached = rest.hasCached || (tail.last?.cached ?? 0) > 0 || before?.hasCached === true;
     return { tokensFreed, tokensUncached: isCached ? Math.max(0, Math.round(behind - tokensFreed)) : 0 };
   }
 }
@@ -158,6 +164,37 @@ async function readPart(
   }
   for (const split of splitter.finish()) take(split);
   return part;
+}
+
+/** Searches from the end of a file for the last count and for what takes back, down to a place. */
+async function searchTail(
+  file: SearchableFile,
+  start: number,
+  end: number,
+  signal: AbortSignal | undefined,
+): Promise<Pick<Part, "last" | "compactedAt" | "isRolledBack">> {
+  const tail: Pick<Part, "last" | "compactedAt" | "isRolledBack"> = {
+    last: undefined,
+    compactedAt: undefined,
+    isRolledBack: false,
+  };
+  if (end <= start) return tail;
+  const marks = new Set(["token_count", "compacted", "thread_rolled_back"]);
+  const limits = { maxLineBytes: MAX_LINE_BYTES, maxBytes: end - start, signal };
+  for await (const { bytes, ...found } of file.search(marks, limits, end)) {
+    if (found.offset < start) break;
+    const split: SplitLine | undefined = bytes && { kind: "line", ...found, bytes };
+    const kind = split && kindOf(split);
+    if (kind === "count" && split !== undefined) tail.last ??= countsIn(file.path, split);
+    if (tail.last !== undefined) marks.delete("token_count");
+    // What stands before it is not in the context, taken back or not.
+    if (kind === "compacted") {
+      tail.compactedAt = found.offset;
+      break;
+    }
+    if (kind === "rolled-back") tail.isRolledBack = true;
+  }
+  return tail;
 }
 
 /** Reads from the last count before a line up to the line. Undefined if there is none near. */

@@ -19,7 +19,7 @@ export interface MutateRolloutOptions {
   readonly allowOtherThreads?: boolean;
   /** For model providers that use a call id again in the same thread: edit every call of that id, which reads the whole file. Default false. */
   readonly repeatedIds?: boolean;
-  /** Estimate what the mutation frees and costs: `cost` in the report. Reads the file from the first edited line on. Default false. */
+  /** Estimate what the mutation frees and costs: `cost` in the report. Searches the file from the first edited line on once more. Default false. */
   readonly estimate?: boolean;
   /**
    * Keep the old values in this folder, for `restoreRollout`: for 30 days, and of all mutations together at most 100 MB. It is made if
