@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { promptOf } from "./prompt.ts";
+import { checkExecText, promptOf } from "./prompt.ts";
 
 const imagesOf = (image: { path?: string; data_base64?: string; url?: string; media_type?: string }) =>
   promptOf([
@@ -41,4 +41,17 @@ test.each([
   const { images, warnings } = promptOf([{ role: "user", content }]);
   expect(images).toEqual([]);
   expect(warnings).toHaveLength(1);
+});
+
+test("a message is refused only without text and images", () => {
+  const of = (...content: Parameters<typeof promptOf>[0][number]["content"]) => promptOf([{ role: "user", content }]);
+  expect(of({ type: "image", path: "/a.png" })).toEqual({ text: "", images: [{ path: "/a.png" }], warnings: [] });
+  const nothing = expect.objectContaining({ code: "no_user_text" });
+  expect(() => of({ type: "image", url: "https://example.org/a.png" }, { type: "text", text: " \n" })).toThrow(nothing);
+  expect(() => promptOf([])).toThrow(nothing);
+});
+
+test("codex exec is not asked without text", () => {
+  checkExecText("look");
+  expect(() => checkExecText(" \n")).toThrow(/codex exec does not take: send some text/);
 });

@@ -11,20 +11,23 @@ export interface Prompt {
 class NoUserTextError extends Error {
   override readonly name = "NoUserTextError";
   readonly code = "no_user_text";
+}
 
-  constructor() {
-    super("The request has no user message with text, so there is nothing to ask codex: send one.");
-  }
+/** Throws NoUserTextError if `codex exec` would refuse the text: it takes no images by themselves (0.135.0 to 0.169.0). */
+export function checkExecText(text: string): void {
+  if (text.trim() !== "") return;
+  throw new NoUserTextError(
+    'The user message has only images, which codex exec does not take: send some text with them, or set "transport" to "app-server".',
+  );
 }
 
 /**
- * The last user message: its text blocks, joined by newlines, and its images.
+ * The last user message: its text blocks, joined by newlines, and its images. The text is blank only if there are images.
  * @throws NoUserTextError
  */
 export function promptOf(messages: readonly Message[]): Prompt {
   const message = messages.findLast(({ role }) => role === "user");
   const text = textOf(message?.content ?? []);
-  if (text.trim() === "") throw new NoUserTextError();
   const images: PromptImage[] = [];
   const warnings: string[] = [];
   for (const block of message?.content ?? []) {
@@ -33,6 +36,11 @@ export function promptOf(messages: readonly Message[]): Prompt {
     if (image === undefined)
       warnings.push("an image was left out: codex takes files and inline data, not addresses on the web");
     else images.push(image);
+  }
+  if (text.trim() === "" && images.length === 0) {
+    throw new NoUserTextError(
+      "The request has no user message with text or an image, so there is nothing to ask codex: send one.",
+    );
   }
   return { text, images, warnings };
 }

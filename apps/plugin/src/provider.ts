@@ -14,8 +14,9 @@ import type { Config } from "./config.ts";
 import { withConversationSoFar } from "./conversation-so-far.ts";
 import { HostTools } from "./host-tools.ts";
 import type { Log } from "./log.ts";
+import { whyThreadIsLost } from "./lost-thread.ts";
 import { mutateThread } from "./mutate-thread.ts";
-import { promptOf } from "./prompt.ts";
+import { checkExecText, promptOf } from "./prompt.ts";
 import { type RunTurnOptions, runTurn, type TurnEnd } from "./run-turn.ts";
 import { callSessionTool } from "./session-tools.ts";
 import { Transports } from "./transports.ts";
@@ -53,6 +54,7 @@ export class Provider implements AsyncDisposable {
     const { messages } = request.request;
     const log = this.#logFor(workspace);
     const prompt = promptOf(messages);
+    if (this.#config.transport === "exec") checkExecText(prompt.text);
     for (const warning of prompt.warnings) log("warning", warning);
 
     await using _lock = await lockWorkspace(workspace, { waitMs: WORKSPACE_WAIT_MS, signal });
@@ -82,10 +84,12 @@ export class Provider implements AsyncDisposable {
       text: isThreadLost ? withHistory() : prompt.text,
       onStarted: () => emit({ type: "message_start" }),
     });
-    if (threadId !== undefined && isUnknownThread(end.result)) {
-      const what = "going on in a fresh thread, given the conversation so far, as much as fits";
-      log("warning", `codex has no record of thread ${threadId} any more: ${what}`);
-      end = await run({ threadId: undefined, text: withHistory() });
+    if (threadId !== undefined && !end.mayHaveRun) {
+      const lost = await whyThreadIsLost(threadId, end.result, this.#codexHome);
+      if (lost !== undefined) {
+        log("warning", lost.message, { detail: lost.detail, file: lost.file });
+        end = await run({ threadId: undefined, text: withHistory() });
+      }
     }
     await finish(end, emit, log);
   }
@@ -122,5 +126,3 @@ async function finish({ result, usage }: TurnEnd, emit: StreamContext["emit"], l
   }
   await emit({ type: "message_end", stop_reason: STOP_REASONS[result.status], usage });
 }
-
-const isUnknownThread = (result: TurnResult) => result.status === "failed" && result.error.code === "thread_not_found";

@@ -7,7 +7,7 @@ import { CodexTurnError } from "./errors.ts";
 /** A picture for the prompt: a file, or its bytes. */
 export type PromptImage = { readonly path: string } | { readonly bytes: Uint8Array; readonly mediaType?: string };
 
-/** What the names of the folders begin with. */
+/** What the names of the folders begin with; the pid of the process that stages the images follows. */
 export const IMAGE_FOLDER = "codex-images-";
 
 export interface StagedImages extends AsyncDisposable {
@@ -21,7 +21,7 @@ export interface StagedImages extends AsyncDisposable {
  */
 export async function stageImages(images: readonly PromptImage[]): Promise<StagedImages> {
   if (images.length === 0) return { paths: [], [Symbol.asyncDispose]: async () => {} };
-  const folder = await mkdtemp(join(tmpdir(), IMAGE_FOLDER)).catch(unstageable);
+  const folder = await mkdtemp(join(tmpdir(), `${IMAGE_FOLDER}${process.pid}-`)).catch(unstageable);
   // If it stays behind among the temporary folders, that is no reason to fail a turn.
   const remove = () => rm(folder, { recursive: true, force: true }).catch(() => {});
   try {

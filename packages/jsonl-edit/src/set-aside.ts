@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Files } from "./files.ts";
 
+/** @inline */
 export type Warn = (message: string) => void;
 
 export const processWarning: Warn = (message) => process.emitWarning(message, "JsonlEditWarning");
