@@ -68,8 +68,8 @@ function findByName(
     const found = files
       .map((file) => ({ file, name: file.includes(id) ? parseRolloutName(file) : undefined }))
       .filter((entry) => entry.name !== undefined && matches(entry.name))
-      // The first is wanted: the newest after a revert; and of one file the plain form.
-      .sort((a, b) => rank(b.name, a.name))
+      // The first is wanted: the newest after a revert; of one file the plain form; and of two with one id the one named later.
+      .sort((a, b) => rank(b.name, a.name) || (a.file < b.file ? 1 : -1))
       .find(({ file }) => isWanted(join(folder, file)));
     return found?.name && { ...found.name, path: join(folder, found.file), archived: isArchived(codexHome, folder) };
   };
