@@ -20,6 +20,9 @@ const [TURNS = 500, EXPIRIES = 300, CANCELLATIONS = 200, AT_ONCE = 100, KILLS = 
 /** After so many turns the workspace begins a new thread: a longer one takes longer, whoever runs it. */
 const THREAD_TURNS = 50;
 
+/** So many turns show what a turn takes on a codex that was just started. */
+const FRESH_TURNS = 10;
+
 const MAX_KEPT = 3;
 
 /** Tells what this program's commands start from all other processes. */
@@ -110,6 +113,17 @@ type Script = Exclude<Parameters<typeof ScriptedModel.start>[0], undefined>;
 
 const oneCommand: Script = (request) => (request.continuesTurn ? say("done") : answer([shell("echo hi")]));
 
+async function onFreshCodex(): Promise<number> {
+  await using bench = await setUp({}, oneCommand);
+  const took: number[] = [];
+  for (let turn = 0; turn < FRESH_TURNS; turn++) {
+    const start = performance.now();
+    await bench.turn("fresh", "go");
+    took.push(performance.now() - start);
+  }
+  return median(took.slice(2));
+}
+
 if (TURNS > 0) {
   await using bench = await setUp({}, oneCommand);
   console.log(`${TURNS} turns of one command each on one kept codex ${newestCodex.version}`);
@@ -127,6 +141,8 @@ if (TURNS > 0) {
     await rm(join(bench.folder, "one", ".plexum-codex-session"), { force: true });
     rows[`after ${turn}`] = {
       "a turn, median": milliseconds(median(took)),
+      // The machine may be busier now than it was at the beginning.
+      "on a fresh codex": milliseconds(await onFreshCodex()),
       "codex, private": `${memoryOf(codex).toFixed(0)} MB`,
       "codex, descriptors": descriptorsOf(codex),
       "plugin, private": `${memoryOf(bench.pid).toFixed(0)} MB`,

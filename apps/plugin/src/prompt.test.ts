@@ -33,6 +33,8 @@ test.each([
 test.each([
   ["on the web", { url: "https://example.org/a.png" }],
   ["nowhere", { path: "" }],
+  ["in a file of another machine", { url: "file://elsewhere/a.png" }],
+  ["in an address that is none", { url: "file:///a%2Fb.png" }],
 ])("an image is left out, with a warning: %s", (_name, image) => {
   const content = [
     { type: "text" as const, text: "look" },

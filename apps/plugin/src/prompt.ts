@@ -34,7 +34,9 @@ export function promptOf(messages: readonly Message[]): Prompt {
     if (block.type !== "image") continue;
     const image = imageOf(block);
     if (image === undefined)
-      warnings.push("an image was left out: codex takes files and inline data, not addresses on the web");
+      warnings.push(
+        "an image was left out: codex takes files of this machine and inline data in base64, not other addresses",
+      );
     else images.push(image);
   }
   if (text.trim() === "" && images.length === 0) {
@@ -52,9 +54,18 @@ export const textOf = (blocks: readonly Block[]): string =>
 function imageOf(block: Block & { type: "image" }): PromptImage | undefined {
   if (block.path) return { path: block.path };
   if (block.data_base64) return inline(block.data_base64, block.media_type);
-  if (block.url?.startsWith("file:")) return { path: fileURLToPath(block.url) };
+  if (block.url?.startsWith("file:")) return fileImage(block.url);
   const [, mediaType, data] = /^data:([^;,]+);base64,(.*)$/s.exec(block.url ?? "") ?? [];
   return data === undefined ? undefined : inline(data, mediaType);
+}
+
+/** Undefined for a file of another machine, or a malformed address. */
+function fileImage(url: string): PromptImage | undefined {
+  try {
+    return { path: fileURLToPath(url) };
+  } catch {
+    return undefined;
+  }
 }
 
 const inline = (base64: string, mediaType: string | undefined): PromptImage => ({

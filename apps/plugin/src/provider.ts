@@ -1,4 +1,4 @@
-import type { TurnResult } from "@plexum/codex-turn";
+import { CodexTurnError, type TurnResult } from "@plexum/codex-turn";
 import type {
   CallToolResult,
   Host,
@@ -13,9 +13,10 @@ import { codexHomeOf, lockWorkspace, WorkspaceThread } from "@plexum/session-sto
 import type { Config } from "./config.ts";
 import { withConversationSoFar } from "./conversation-so-far.ts";
 import { HostTools } from "./host-tools.ts";
-import type { Log } from "./log.ts";
+import { LimitedLog, type Log } from "./log.ts";
 import { whyThreadIsLost } from "./lost-thread.ts";
 import { mutateThread } from "./mutate-thread.ts";
+import { plain } from "./plain.ts";
 import { checkExecText, promptOf } from "./prompt.ts";
 import { type RunTurnOptions, runTurn, type TurnEnd } from "./run-turn.ts";
 import { callSessionTool } from "./session-tools.ts";
@@ -52,7 +53,8 @@ export class Provider implements AsyncDisposable {
   async stream(request: StreamRequest, { emit, signal }: StreamContext): Promise<void> {
     const { workspace } = request.agent;
     const { messages } = request.request;
-    const log = this.#logFor(workspace);
+    using limited = this.#logFor(workspace);
+    const { log } = limited;
     const prompt = promptOf(messages);
     if (this.#config.transport === "exec") checkExecText(prompt.text);
     for (const warning of prompt.warnings) log("warning", warning);
@@ -83,7 +85,7 @@ export class Provider implements AsyncDisposable {
       threadId,
       text: isThreadLost ? withHistory() : prompt.text,
       onStarted: () => emit({ type: "message_start" }),
-    });
+    }).catch(throwPlainly);
     if (threadId !== undefined && !end.mayHaveRun) {
       const lost = await whyThreadIsLost(threadId, end.result, this.#codexHome);
       if (lost !== undefined) {
@@ -97,7 +99,7 @@ export class Provider implements AsyncDisposable {
   async mutate(request: MutateRequest, { signal }: { signal: AbortSignal }): Promise<MutateReport> {
     const options = { codexHome: this.#codexHome, nestedCalls: this.#tools.nestedCalls, signal };
     const report = await mutateThread(request, options);
-    this.#logFor(request.workspace)("info", "mutated the thread", { ...report });
+    this.#logFor(request.workspace).log("info", "mutated the thread", { ...report });
     return report;
   }
 
@@ -105,9 +107,15 @@ export class Provider implements AsyncDisposable {
     return callSessionTool(call, this.#config, this.#env, signal);
   }
 
-  #logFor(workspace: string): Log {
-    return (level, message, fields) => this.#host.log(level, message, { workspace, ...fields });
+  #logFor(workspace: string): LimitedLog {
+    return new LimitedLog((level, message, fields) => this.#host.log(level, message, { workspace, ...fields }));
   }
+}
+
+/** Before `message_start` a failure is the answer to the request: its message is shown as it stands. */
+function throwPlainly(error: unknown): never {
+  if (CodexTurnError.isInstance(error)) error.message = plain(error.message);
+  throw error;
 }
 
 type MessageEnd = Extract<ProviderEvent, { type: "message_end" }>;
@@ -122,7 +130,8 @@ async function finish({ result, usage }: TurnEnd, emit: StreamContext["emit"], l
   if (result.status === "failed") {
     const { code, message, detail } = result.error;
     log("error", message, { code, detail });
-    await emit({ type: "error", error: { code, message } });
+    // With the words of codex and of its model server in it.
+    await emit({ type: "error", error: { code, message: plain(message) } });
   }
   await emit({ type: "message_end", stop_reason: STOP_REASONS[result.status], usage });
 }

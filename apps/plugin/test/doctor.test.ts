@@ -130,6 +130,12 @@ const callsTheTool: Script = (request): Reply => {
   return say(/\b[0-9a-f]{8}\b/.exec(JSON.stringify(output))?.[0] ?? "no word");
 };
 
+test("with CODEX_API_KEY codex is signed in", async () => {
+  await using harness = await Harness.create({ codex: newestCodex });
+  const findings = await doctor(harness, [], { ...harness.env, CODEX_API_KEY: "sk-test" });
+  expect(findings.get("codex-login")).toMatchObject({ status: "ok" });
+});
+
 test("a turn that is ended by Ctrl-C leaves nothing either", async () => {
   await using harness = await Harness.create({ codex: newestCodex, script: callsTheTool });
   const child = spawn(process.execPath, [PLUGIN, "doctor", "--turn"], { env: harness.env, stdio: "ignore" });
@@ -215,6 +221,27 @@ describe("what is broken is found, and keeps nothing else from being looked at:"
         await mkdir(dirname(sample(h, NAME)), { recursive: true });
         await writeFile(sample(h, NAME), "\ufeff{}\n");
       },
+    ],
+    [
+      "a config of codex's that it can't read",
+      "codex-config",
+      "error",
+      "can't read its config",
+      (h) => writeFile(join(h.home.path, "config.toml"), "model = ["),
+    ],
+    [
+      "a config of codex's that it can't read, and no answer to another question",
+      "codex-login",
+      "warning",
+      "not checked: codex can't read its config",
+      (h) => writeFile(join(h.home.path, "config.toml"), "model = 7"),
+    ],
+    [
+      "a login that can't be read",
+      "codex-login",
+      "warning",
+      "does not say whether it is signed in",
+      (h) => writeFile(join(h.home.path, "auth.json"), "{moth"),
     ],
     [
       "a codex that is found by the PATH alone",

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { since, testedCodexes } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
 import { findRollout } from "@plexum/rollout";
-import { answer, httpError, say, shell } from "@plexum/scripted-model";
+import { answer, functionCall, httpError, say, shell } from "@plexum/scripted-model";
 import { describe, expect, test } from "vitest";
 import { assistant, eventually, Harness, turn, user } from "./harness.ts";
 import { appServersOf, isAlive, processesOf, processesUnder } from "./processes.ts";
@@ -309,6 +309,43 @@ async function withBrokenAppServer(script: string, transport: "auto" | "app-serv
 }
 
 const ANSWER = '{"id":0,"result":{"userAgent":"plexum/0.169.0"}}';
+
+test.concurrent.each(testedCodexes())(
+  "silence for stall_ms ends a turn on codex $version, and the next one works; a command or a host's tool may take longer",
+  async (install) => {
+    await using harness = await Harness.create({
+      codex: { ...install, transport: "app-server" },
+      config: { stall_ms: 4000 },
+      script: (request) => {
+        if (request.prompt === "hang") return { kind: "hang" };
+        if (request.continuesTurn || request.prompt === "and now?") return say("done");
+        if (request.prompt === "command") return answer([shell("sleep 6")]);
+        const namespace = request.toolNames.find((name) => name.endsWith(".look"))?.replace(/\.look$/, "") ?? "none";
+        return answer([functionCall("look", {}, { namespace })]);
+      },
+    });
+    const plugin = await harness.plugin({
+      async callTool() {
+        await delay(6000);
+        return { content: [{ type: "text", text: "seen" }] };
+      },
+    });
+    const run = (prompt: string, workspace = prompt) => {
+      const agent = { agent_id: workspace, workspace: join(harness.folder, workspace) };
+      const tools = [{ name: "look", input_schema: { type: "object" } }];
+      return turn(plugin, harness.request(prompt, { agent, request: { messages: [user(prompt)], tools } }));
+    };
+    const [hang, command, call] = await Promise.all(["hang", "command", "call"].map((prompt) => run(prompt)));
+    expect(hang).toMatchObject({
+      error: { code: "stalled", message: expect.stringContaining("codex says that the thread is active") },
+      end: { stop_reason: "error" },
+    });
+    expect(command).toMatchObject({ text: "done", error: undefined });
+    expect(call).toMatchObject({ text: "done", error: undefined });
+    expect(await run("and now?", "hang")).toMatchObject({ text: "done", error: undefined });
+    expect(harness.model.lastRequest.userTexts).toContain("hang");
+  },
+);
 
 test.concurrent.each([
   ["never answers", "exec sleep 300", /did not start: .*no answer/],

@@ -46,7 +46,7 @@ const UNLOAD_TIMEOUT_MS = 2000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** How long a kept process may take to answer before another one takes its place, in milliseconds: it takes 1 to 5. */
-const KEPT_ANSWER_MS = 5000;
+const KEPT_ANSWER_MS = 3000;
 
 /** How long codex may take to exit after its stdout has ended, in milliseconds. */
 const EXIT_MS = 3000;

@@ -7,7 +7,7 @@ import {
   StderrReader,
   spawnMarked,
 } from "@plexum/cli-turn";
-import { CodexTurnError } from "@plexum/codex-turn";
+import { CodexTurnError, classifyFailure } from "@plexum/codex-turn";
 import { JsonRpcError, Peer, RPC_CODES, RpcError } from "@plexum/json-rpc";
 import {
   answerFor,
@@ -132,7 +132,7 @@ export class AppServer {
 
   /**
    * Starts one, and resolves once it has answered `initialize`.
-   * @throws CodexTurnError `app_server_unavailable` if it does not; CliTurnError; the signal's reason.
+   * @throws CodexTurnError `app_server_unavailable` if it does not, `config_invalid` if codex says so; CliTurnError; the signal's reason.
    */
   static async start(options: AppServerOptions): Promise<AppServer> {
     const { version, env, signal, initializeTimeoutMs: timeoutMs } = options;
@@ -159,6 +159,9 @@ export class AppServer {
         : undefined;
       await server.end({ isHasty: true });
       signal?.throwIfAborted();
+      const config = classifyFailure(server.stderrTail.trim());
+      // `codex exec` would fail the same way. Not so for a flag that app-server alone does not know.
+      if (config.code === "config_invalid" && !/^error: /m.test(server.stderrTail)) throw config;
       const said = server.stderrTail.trim().slice(-1000);
       const why = exit === undefined ? (error as Error).message : wordsOf(exit);
       throw new CodexTurnError(
