@@ -53,7 +53,10 @@ describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex
       touched: 2,
       missing: ["call_unknown"],
       skipped: [{ block_id: "call_light2", reason: expect.stringContaining('"trim"') }],
+      tokens_freed: expect.any(Number),
+      tokens_uncached: expect.any(Number),
     });
+    expect(report.tokens_freed).toBeGreaterThan(0);
 
     for (const expected of ["two", "three"]) {
       expect((await turn(plugin, harness.request("go on"))).text).toBe(expected);
@@ -79,6 +82,8 @@ describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex
       touched: 0,
       missing: ["call_a"],
       skipped: [],
+      tokens_freed: 0,
+      tokens_uncached: 0,
     });
     await turn(plugin, harness.request("look"));
     await plugin.mutate(consume(harness, [light("call_a")]));

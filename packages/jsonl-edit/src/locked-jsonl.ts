@@ -53,6 +53,8 @@ export interface JsonlEditor<Reason extends string = string> {
   plan(file: SearchableFile, plan: EditPlan<Reason>): Promise<void>;
   /** Called if a line has to grow. Without it, the ids concerned are skipped as `has-to-grow`. */
   guardRewrite?: ((plan: EditPlan<Reason>) => Promise<RewriteGuard<Reason>>) | undefined;
+  /** Called with what is about to be written, before the first byte is. What it throws ends the edit with nothing written. */
+  beforeWrite?(changes: readonly LineChange[]): Promise<void>;
 }
 
 export interface EditOptions {
@@ -162,7 +164,10 @@ export class LockedJsonl implements AsyncDisposable {
       if (refusal === undefined && changes.some(({ grows }) => grows)) {
         await checkLines(changes);
         signal?.throwIfAborted();
-        if (!dryRun) await this.#rewrite(file, stat, changes, guard);
+        if (!dryRun) {
+          await editor.beforeWrite?.(changes);
+          await this.#rewrite(file, stat, changes, guard);
+        }
         return { plan, mode: "rewritten", changes };
       }
       if (refusal !== undefined)
@@ -172,7 +177,10 @@ export class LockedJsonl implements AsyncDisposable {
     if (changes.length === 0) return { plan, mode: "unchanged", changes };
     await checkLines(changes);
     signal?.throwIfAborted();
-    if (!dryRun) await patchInPlace(this.#files, path, this.#sidecars.path("redo"), stat, changes);
+    if (!dryRun) {
+      await editor.beforeWrite?.(changes);
+      await patchInPlace(this.#files, path, this.#sidecars.path("redo"), stat, changes);
+    }
     return { plan, mode: "in-place", changes };
   }
 

@@ -2,6 +2,7 @@ import { type Files, nodeFiles } from "@plexum/jsonl-edit";
 import type { CallEdit } from "./call-edit.ts";
 import { codexHomeOf } from "./codex-home.ts";
 import { asRolloutError } from "./errors.ts";
+import type { MutationCost } from "./estimate-cost.ts";
 import { MAX_SEGMENTS, tooManySegments } from "./history-chain.ts";
 import { type FileOutcome, type Mutation, mutateFile } from "./mutate-file.ts";
 import type { MutationReport } from "./mutation-report.ts";
@@ -18,6 +19,13 @@ export interface MutateRolloutOptions {
   readonly allowOtherThreads?: boolean;
   /** For model providers that use a call id again in the same thread: edit every call of that id, which reads the whole file. Default false. */
   readonly repeatedIds?: boolean;
+  /** Estimate what the mutation frees and costs: `cost` in the report. Searches the file from the first edited line on once more. Default false. */
+  readonly estimate?: boolean;
+  /**
+   * Keep the old values in this folder, for `restoreRollout`: for 30 days, and of all mutations together at most 100 MB. It is made if
+   * it is not there. Text that is longer than its line allows is skipped then. Default: none are kept.
+   */
+  readonly undoFolder?: string;
   /** By `exec-<uuid>`: the id of the outer response item (`ctc_…`), as `_meta.itemId` tells an MCP server. Where it is missing, the order of the lines tells. */
   readonly nestedCalls?: ReadonlyMap<string, string>;
   /** Where forks and parents are looked for. Default: the home that the file stands in, by its path as given, else by where links lead. */
@@ -88,7 +96,17 @@ export async function mutateWith(
       return reason === undefined || message === undefined ? [] : { callId, reason, message };
     }),
     bytesFreed: outcomes.reduce((sum, outcome) => sum + outcome.bytesFreed, 0),
+    cost: options.estimate ? sum(outcomes.map(({ cost }) => cost)) : undefined,
     dryRun: options.dryRun ?? false,
+  };
+}
+
+/** Of the files of one history: what the first of them has changed, all that stands behind has to be read again for. */
+function sum(costs: readonly (MutationCost | undefined)[]): MutationCost {
+  const all = costs.flatMap((cost) => cost ?? []);
+  return {
+    tokensFreed: all.reduce((sum, { tokensFreed }) => sum + tokensFreed, 0),
+    tokensUncached: Math.max(0, ...all.map(({ tokensUncached }) => tokensUncached)),
   };
 }
 

@@ -7,7 +7,7 @@ import { type FileHandle, open, rename, rm } from "node:fs/promises";
  *
  * @throws what the system throws; an error if it is not a regular file.
  */
-async function openRegularFile(path: string): Promise<FileHandle> {
+export async function openRegularFile(path: string): Promise<FileHandle> {
   const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
     if ((await file.stat()).isFile()) return file;

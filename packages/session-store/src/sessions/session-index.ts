@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { clearPath, readRegularFile } from "../regular-file.ts";
 
 /** Changes with the shape of what is kept: an index of another version is not read. */
-const HEADER = "plexum-codex sessions 1";
+const HEADER = "plexum-codex sessions 2";
 
 const UNFINISHED_MS = 60_000;
 
