@@ -35,9 +35,10 @@ export class HttpSession implements McpConnection {
     if (method === "notifications/cancelled" && params?.requestId !== undefined) this.#endUnanswered(params.requestId);
   }
 
-  /** Cancels a request whose client waits for it no longer. */
-  abandon(id: RequestId): void {
-    if (!this.isRunning(id)) return;
+  /** Cancels the request that `reply` was to answer: its client waits no longer. */
+  abandon(id: RequestId, reply: HttpReply): void {
+    // Answered, and by now the client may use the id again.
+    if (this.#replies.get(id) !== reply) return;
     const params = { requestId: id, reason: "The client closed the connection" };
     this.notify({ jsonrpc: "2.0", method: "notifications/cancelled", params });
   }
