@@ -8,10 +8,14 @@ const ALLOWED = {
   "codex-jsonl": ["jsonl"],
   rollout: ["jsonl"],
   "session-store": ["rollout", "jsonl"],
-  "codex-commands": ["codex-exec", "session-store"],
-  "codex-exec": ["codex-jsonl", "jsonl"],
+  "json-rpc": ["jsonl"],
+  "cli-turn": ["jsonl"],
+  "codex-turn": ["cli-turn", "codex-jsonl"],
+  "codex-exec": ["cli-turn", "codex-turn", "codex-jsonl"],
+  "codex-app-server": ["cli-turn", "codex-turn", "codex-jsonl", "json-rpc", "rollout"],
+  "codex-commands": ["codex-exec", "codex-turn", "session-store"],
   "mcp-bridge": ["jsonl"],
-  "plugin-sdk": ["jsonl"],
+  "plugin-sdk": ["json-rpc", "jsonl"],
   profile: [],
 };
 

@@ -70,8 +70,18 @@ export function messagesOf(events: readonly ProviderEvent[]): Message[] {
     else messages.push({ role, content: [block] });
   };
   const calls = new Map<string, Extract<Block, { type: "tool_use" }>>();
+  /** The text block that further pieces of its message are added to. */
+  let open: { readonly id: string; readonly block: Extract<Block, { type: "text" }> } | undefined;
   for (const event of events) {
-    if (event.type === "text_delta") add("assistant", { type: "text", text: event.text });
+    if (event.type === "text_delta") {
+      const { text, message_id: id } = event;
+      if (open !== undefined && open.id === id) open.block.text += text;
+      else {
+        const block = { type: "text" as const, text };
+        add("assistant", block);
+        open = id === undefined ? undefined : { id, block };
+      }
+    }
     if (event.type === "tool_call_start") {
       const { id, name } = event.tool_call;
       const call = { type: "tool_use" as const, id, name, input: "" as unknown };

@@ -5,8 +5,9 @@ import {
   message,
   type Reply,
   reasoning,
-  say,
   shell,
+  streamedMessage,
+  type TokenUsage,
 } from "@plexum/scripted-model";
 
 /** What codex makes of the host's server name for its tools. */
@@ -15,7 +16,7 @@ const HOST_TOOLS = "mcp__plexum_host_devhost";
 /** What the scripted model does in a demo: it answers from what codex really sent it, so that a lost thread would show. */
 export function demoModel(request: ModelRequest): Reply {
   const { prompt } = request;
-  if (request.continuesTurn) return say(conclusion(request), { input: 1450, cached: 1210, output: 38 });
+  if (request.continuesTurn) return write(conclusion(request), { input: 1450, cached: 1210, output: 38 });
   if (/measurements/i.test(prompt)) {
     const call = functionCall("read_file", { path: "measurements.txt" }, { namespace: HOST_TOOLS });
     return answer([call], { input: 1500, cached: 1450, output: 21 });
@@ -29,10 +30,14 @@ export function demoModel(request: ModelRequest): Reply {
     return answer(items, { input: 1210, cached: 0, output: 42, reasoning: 12 });
   }
   const asked = request.userTexts.slice(0, -1);
-  if (asked.length === 0) return say(`You said: ${prompt}`, { input: 900, output: 12 });
+  if (asked.length === 0) return write(`You said: ${prompt}`, { input: 900, output: 12 });
   const list = asked.map((text) => `“${text}”`).join(", then ");
-  return say(`Earlier in this thread you asked me: ${list}`, { input: 1530, cached: 1450, output: 24 });
+  return write(`Earlier in this thread you asked me: ${list}`, { input: 1530, cached: 1450, output: 24 });
 }
+
+/** Word by word, as models do. */
+const write = (text: string, usage: TokenUsage) =>
+  answer([streamedMessage(text.split(/(?<=\s)/), { gapMs: 15, phase: "final_answer" })], usage);
 
 function conclusion(request: ModelRequest): string {
   const output = request.input.findLast((item) => "output" in item)?.output;

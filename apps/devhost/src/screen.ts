@@ -11,6 +11,10 @@ export class Screen implements Watcher {
   readonly #out = process.stdout;
   #turnStarted = 0;
   #working: NodeJS.Timeout | undefined;
+  /** The message whose pieces stand at the end of the last line. */
+  #openMessage: string | undefined;
+  #firstWordAfter: number | undefined;
+  #transport = "";
 
   heading(text: string): void {
     const width = Math.min(this.#out.columns ?? 80, 100);
@@ -20,6 +24,7 @@ export class Screen implements Watcher {
 
   line(text: string): void {
     this.#clearProgress();
+    this.#closeMessage();
     this.#out.write(`${text}\n`);
   }
 
@@ -36,7 +41,7 @@ export class Screen implements Watcher {
         this.#startProgress();
         break;
       case "text_delta":
-        this.entry("codex", event.text, "green");
+        this.#text(event);
         break;
       case "tool_call_start":
         this.entry("call", `${event.tool_call.name}  ${styled("dim", event.tool_call.id)}`, "cyan");
@@ -70,24 +75,52 @@ export class Screen implements Watcher {
     }
   }
 
-  onLog({ level, message }: LogEntry): void {
+  onLog({ level, message, fields }: LogEntry): void {
+    if (typeof fields.transport === "string")
+      this.#transport = message === "turn on a kept codex" ? `a kept ${fields.transport}` : fields.transport;
     if (level === "debug" || level === "info") return;
     this.entry(level, message, level === "error" ? "red" : "yellow");
+  }
+
+  /** Writes the pieces of a message one behind the other, as they come. */
+  #text({ text, message_id: id }: Extract<ProviderEvent, { type: "text_delta" }>): void {
+    this.#firstWordAfter ??= performance.now() - this.#turnStarted;
+    if (id === undefined) {
+      this.entry("codex", text, "green");
+      return;
+    }
+    this.#clearProgress();
+    if (this.#openMessage !== id) {
+      this.#closeMessage();
+      this.#out.write(styled("green", "codex".padEnd(LABEL_WIDTH)));
+      this.#openMessage = id;
+    }
+    this.#out.write(withoutControls(text).replaceAll("\n", `\n${" ".repeat(LABEL_WIDTH)}`));
+  }
+
+  #closeMessage(): void {
+    if (this.#openMessage !== undefined) this.#out.write("\n");
+    this.#openMessage = undefined;
   }
 
   #end({ stop_reason, usage }: Extract<ProviderEvent, { type: "message_end" }>): void {
     const { input_tokens, cache_read_tokens, output_tokens, thinking_tokens } = usage;
     const seconds = ((performance.now() - this.#turnStarted) / 1000).toFixed(2);
     const tokens = `${input_tokens} tokens in (${cache_read_tokens} cached), ${output_tokens} out (${thinking_tokens} thinking)`;
-    this.entry("", styled("dim", `${stop_reason} · this turn: ${tokens} · ${seconds} s`));
+    const first =
+      this.#firstWordAfter === undefined ? "" : `, first word after ${(this.#firstWordAfter / 1000).toFixed(2)} s`;
+    this.entry("", styled("dim", `${stop_reason} · this turn: ${tokens}`));
+    this.entry("", styled("dim", `${seconds} s by ${this.#transport}${first}`));
   }
 
   /** On a terminal, a line that shows that a long step is still going on. */
   #startProgress(): void {
     this.#turnStarted = performance.now();
+    this.#firstWordAfter = undefined;
     if (!this.#out.isTTY) return;
     this.#working = setInterval(() => {
       const seconds = Math.round((performance.now() - this.#turnStarted) / 1000);
+      if (this.#openMessage !== undefined) return;
       this.#clearProgress();
       this.#out.write(styled("dim", `${" ".repeat(LABEL_WIDTH)}… working, ${seconds} s`));
     }, 1000);
@@ -100,9 +133,12 @@ export class Screen implements Watcher {
   }
 
   #clearProgress(): void {
-    if (this.#working !== undefined) this.#out.write("\r\x1b[K");
+    if (this.#working !== undefined && this.#openMessage === undefined) this.#out.write("\r\x1b[K");
   }
 }
+
+/** A piece may end in the middle of an escape sequence, so that only its characters can be removed. */
+const withoutControls = (text: string) => text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "");
 
 const styled = (style: Style, text: string) => styleText(style, text, { stream: process.stdout });
 

@@ -1,4 +1,4 @@
-import { locateCodex } from "@plexum/codex-exec";
+import { locateCodex } from "@plexum/codex-turn";
 import type { CodexCommand } from "@plexum/mcp-bridge";
 import type { Config } from "./config.ts";
 

@@ -1,17 +1,25 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import type { SandboxMode } from "@plexum/codex-turn";
 import * as z from "zod/mini";
 import { PLUGIN_NAME } from "./name.ts";
 
 const text = z.string().check(z.minLength(1));
 
+const modelChoice = z.strictObject({ model: z.optional(text), effort: z.optional(text) });
+
 const schema = z.looseObject({
   binary: z.optional(text),
   extra_args: z.optional(z.array(z.string())),
   supported_models: z.optional(z.array(text).check(z.minLength(1))),
-  model_args: z.optional(z.record(z.string(), text)),
+  model_args: z.optional(z.record(z.string(), z.union([text, modelChoice]))),
+  transport: z.optional(z.enum(["auto", "app-server", "exec"])),
+  keep_alive_ms: z.optional(z.int().check(z.minimum(0))),
+  max_kept: z.optional(z.int().check(z.minimum(0))),
+  sandbox: z.optional(z.enum(["danger-full-access", "workspace-write", "read-only"])),
   timeout_ms: z.optional(z.int().check(z.minimum(1))),
+  stall_ms: z.optional(z.int().check(z.minimum(1))),
   mcp_registration: z.optional(z.enum(["run", "global"])),
   code_mode_tools: z.optional(z.enum(["direct", "nested"])),
   session_tools: z.optional(z.boolean()),
@@ -23,8 +31,13 @@ const EXPECTED: Record<string, string> = {
   binary: "a string: the name or path of the codex executable",
   extra_args: "a list of strings: arguments for codex exec",
   supported_models: "a list of at least one model name",
-  model_args: "an object that maps a model name to a value for --model",
+  model_args: 'an object that maps a model name to a model of codex, or to {"model", "effort"}',
+  transport: '"auto", "app-server" or "exec"',
+  keep_alive_ms: "a whole number of milliseconds; 0 keeps no process",
+  max_kept: "a whole number of processes",
+  sandbox: '"danger-full-access", "workspace-write" or "read-only"',
   timeout_ms: "a whole number of milliseconds from 1",
+  stall_ms: "a whole number of milliseconds from 1",
   mcp_registration: '"run" (for each run alone) or "global" (in codex\'s own config)',
   code_mode_tools: '"direct" (called by the model itself) or "nested" (called from inside its scripts)',
   session_tools: "true or false: whether agents are offered tools for the codex sessions of this machine",
@@ -38,10 +51,20 @@ export interface Config {
   readonly extraArgs: readonly string[];
   /** The models offered to the host. */
   readonly supportedModels: readonly string[];
-  /** Model name → value of `--model`. */
-  readonly modelArgs: Readonly<Record<string, string>>;
-  /** A turn's time limit. Undefined: codex-exec's own default, an hour. */
+  /** By model name of the host: what codex is asked for. */
+  readonly modelArgs: Readonly<Record<string, ModelChoice>>;
+  /** How codex is run. `auto`: by app-server, or by exec where that can't be had. */
+  readonly transport: "auto" | "app-server" | "exec";
+  /** How long an idle app-server is kept, in milliseconds; 0 ends it after each turn. */
+  readonly keepAliveMs: number;
+  /** How many idle app-servers are kept. */
+  readonly maxKept: number;
+  /** What the model's commands may do, unless `extraArgs` say something about it. */
+  readonly sandbox: SandboxMode;
+  /** A turn's time limit. Undefined: the default of a turn, an hour. */
   readonly timeoutMs: number | undefined;
+  /** How long nothing at all may happen in a turn on an app-server. Undefined: the default of a turn, ten minutes. */
+  readonly stallMs: number | undefined;
   /** How codex learns of the host's tools: for each run alone, or from its own config, where every agent's codex sees them. */
   readonly mcpRegistration: "run" | "global";
   /** How models that codex drives in code mode call the host's tools: by themselves, or from inside their scripts. */
@@ -50,6 +73,14 @@ export interface Config {
   readonly sessionTools: boolean;
   /** Whether one of them resumes sessions, which runs a prompt with all rights. */
   readonly sessionResume: boolean;
+}
+
+/** What stands for one model name of the host. */
+export interface ModelChoice {
+  /** Undefined: codex's own choice. */
+  readonly model?: string | undefined;
+  /** The reasoning effort. Undefined: codex's own choice. */
+  readonly effort?: string | undefined;
 }
 
 export interface LoadedConfig {
@@ -82,7 +113,31 @@ export async function loadConfig(env: NodeJS.ProcessEnv): Promise<LoadedConfig> 
       cause: error,
     });
   });
-  return { ...readConfig(content, path), path };
+  const { config, warnings } = readConfig(content, path);
+  return { ...(await withUsableTransport(config, path, warnings)), path };
+}
+
+/**
+ * Arguments for `codex exec` that app-server has nothing for: `auto` is `exec` then, and says so.
+ * @throws ConfigError if the file asks for app-server all the same.
+ */
+async function withUsableTransport(
+  config: Config,
+  path: string,
+  warnings: readonly string[],
+): Promise<Omit<LoadedConfig, "path">> {
+  // What can tell is loaded only for those who need it: the host waits for the handshake.
+  if (config.extraArgs.length === 0 || config.transport === "exec") return { config, warnings };
+  const { untranslatableArgument } = await import("@plexum/codex-app-server");
+  const argument = untranslatableArgument(config.extraArgs);
+  if (argument === undefined) return { config, warnings };
+  if (config.transport === "app-server") {
+    throw new ConfigError(
+      `${path}: "extra_args" has ${argument}, which codex app-server has nothing for: leave it out, or set "transport" to "auto" or "exec".`,
+    );
+  }
+  const warning = `${path}: turns run with codex exec, which has no text deltas, because codex app-server has nothing for ${argument} in "extra_args"`;
+  return { config: { ...config, transport: "exec" }, warnings: [...warnings, warning] };
 }
 
 /** What holds where the file says nothing. */
@@ -105,8 +160,13 @@ function readConfig(content: string, path: string): Omit<LoadedConfig, "path"> {
       binary: data.binary ?? "codex",
       extraArgs: data.extra_args ?? [],
       supportedModels: data.supported_models ?? ["codex"],
-      modelArgs: data.model_args ?? {},
+      modelArgs: modelChoices(data.model_args ?? {}),
+      transport: data.transport ?? "auto",
+      keepAliveMs: data.keep_alive_ms ?? 300_000,
+      maxKept: data.max_kept ?? 8,
+      sandbox: data.sandbox ?? "danger-full-access",
       timeoutMs: data.timeout_ms,
+      stallMs: data.stall_ms,
       mcpRegistration: data.mcp_registration ?? "run",
       codeModeTools: data.code_mode_tools ?? "direct",
       sessionTools: data.session_tools ?? true,
@@ -118,6 +178,11 @@ function readConfig(content: string, path: string): Omit<LoadedConfig, "path"> {
     ),
   };
 }
+
+const modelChoices = (args: Record<string, string | ModelChoice>): Record<string, ModelChoice> =>
+  Object.fromEntries(
+    Object.entries(args).map(([name, choice]) => [name, typeof choice === "string" ? { model: choice } : choice]),
+  );
 
 function parseJson(content: string, path: string): unknown {
   try {

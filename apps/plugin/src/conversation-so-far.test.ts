@@ -1,4 +1,4 @@
-import { MAX_PROMPT_CHARACTERS } from "@plexum/codex-exec";
+import { MAX_PROMPT_CHARACTERS } from "@plexum/codex-turn";
 import type { Message } from "@plexum/plugin-sdk";
 import { expect, test } from "vitest";
 import { withConversationSoFar } from "./conversation-so-far.ts";

@@ -1,4 +1,4 @@
-import { MAX_PROMPT_CHARACTERS } from "@plexum/codex-exec";
+import { MAX_PROMPT_CHARACTERS } from "@plexum/codex-turn";
 import type { Block, Message } from "@plexum/plugin-sdk";
 import { textOf } from "./prompt.ts";
 

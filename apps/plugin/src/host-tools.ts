@@ -1,13 +1,16 @@
 import {
   type Bridge,
-  type BridgeOptions,
   bridgeSocketPath,
   codexEnvironment,
   codexOverrides,
+  codexThreadConfig,
+  type HttpEndpoint,
   identifyCodexCall,
   McpBridgeError,
   registerGlobally,
   startBridge,
+  startHttpEndpoint,
+  type ToolServerOptions,
 } from "@plexum/mcp-bridge";
 import type { Host, StreamRequest } from "@plexum/plugin-sdk";
 import { codexCommand } from "./codex-command.ts";
@@ -17,20 +20,23 @@ import type { Log } from "./log.ts";
 /** For how many calls made inside scripts the script is remembered, the latest kept. */
 const MAX_NESTED_CALLS = 10_000;
 
-/** What codex is started with, so that it sees a turn's tools. */
+/** How codex gets to a turn's tools. */
 export interface OfferedTools extends AsyncDisposable {
-  /** By codex's version. */
+  /** For `codex exec`, by codex's version. */
   args(version: string): readonly string[];
   readonly env: NodeJS.ProcessEnv;
+  /** For a thread of `codex app-server`: keys of config.toml, by codex's version. */
+  config(version: string): Readonly<Record<string, unknown>>;
 }
 
-const NOTHING: OfferedTools = { args: () => [], env: {}, [Symbol.asyncDispose]: async () => {} };
+const NOTHING: OfferedTools = { args: () => [], env: {}, config: () => ({}), [Symbol.asyncDispose]: async () => {} };
 
 /** Offers codex the tools of each turn's request, and takes its calls to the host. */
-export class HostTools {
+export class HostTools implements AsyncDisposable {
   readonly #host: Host;
   readonly #config: Config;
   readonly #env: NodeJS.ProcessEnv;
+  #endpoint: Promise<HttpEndpoint> | undefined;
   /** By the id of a call made inside a script (codex's code mode): the item id of the script's own call. */
   readonly nestedCalls = new Map<string, string>();
 
@@ -41,29 +47,22 @@ export class HostTools {
   }
 
   /**
-   * A turn without its tools is told of by a warning, and is still a turn.
+   * A turn without its tools is reported by a warning, and is still a turn.
+   * @param transport An app-server reaches the tools by a URL of this process; `exec`, and an agent that is registered in
+   * codex's own config, by a relay.
    * @throws the signal's reason, and nothing else.
    */
-  async offer(request: StreamRequest, log: Log, signal: AbortSignal): Promise<OfferedTools> {
+  async offer(
+    request: StreamRequest,
+    transport: "app-server" | "exec",
+    log: Log,
+    signal: AbortSignal,
+  ): Promise<OfferedTools> {
     if ((request.request.tools ?? []).length === 0) return NOTHING;
-    const agentId = request.agent.agent_id;
-    const relay = { agentId, command: process.execPath, args: [process.argv[1] as string, "mcp-host"] };
-    const isRegistered = this.#config.mcpRegistration === "global";
     try {
-      // Before the bridge, which would be left open if this fails. Without one, a codex started elsewhere gets an empty list.
-      if (isRegistered) {
-        const codex = await codexCommand(this.#config, this.#env);
-        await registerGlobally({ ...relay, socketPath: bridgeSocketPath(agentId) }, { ...codex, signal });
-      }
-      const bridge = await this.#bridge(request, log);
-      return {
-        args: (version) => {
-          const directTools = this.#config.codeModeTools === "direct" && hasCodeMode(version);
-          return codexOverrides({ ...relay, socketPath: bridge.socketPath }, { isRegistered, directTools });
-        },
-        env: codexEnvironment(bridge.token),
-        [Symbol.asyncDispose]: () => bridge.close(),
-      };
+      return transport === "app-server" && this.#config.mcpRegistration === "run"
+        ? await this.#offerByUrl(request, log, signal)
+        : await this.#offerByRelay(request, log, signal);
     } catch (error) {
       signal.throwIfAborted();
       log("warning", `codex goes without the host's tools in this turn: ${(error as Error).message}`);
@@ -71,10 +70,65 @@ export class HostTools {
     }
   }
 
-  async #bridge(request: StreamRequest, log: Log): Promise<Bridge> {
+  /** Ends what serves the tools. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await (await this.#endpoint)?.close();
+  }
+
+  async #offerByUrl(request: StreamRequest, log: Log, signal: AbortSignal): Promise<OfferedTools> {
+    this.#endpoint ??= startHttpEndpoint({ onWarning: (message) => this.#host.log("warning", message) });
+    const bridge = (await this.#endpoint).open(this.#toolServer(request, log, signal));
+    return {
+      ...NOTHING,
+      config: (version) => codexThreadConfig(bridge, { directTools: this.#wantsDirectTools(version) }),
+      [Symbol.asyncDispose]: () => bridge.close(),
+    };
+  }
+
+  async #offerByRelay(request: StreamRequest, log: Log, signal: AbortSignal): Promise<OfferedTools> {
+    const agentId = request.agent.agent_id;
+    const relay = { agentId, command: process.execPath, args: [process.argv[1] as string, "mcp-host"] };
+    const isRegistered = this.#config.mcpRegistration === "global";
+    // Before the bridge, which would be left open if this fails. Without one, a codex started elsewhere gets an empty list.
+    if (isRegistered) {
+      const codex = await codexCommand(this.#config, this.#env);
+      await registerGlobally({ ...relay, socketPath: bridgeSocketPath(agentId) }, { ...codex, signal });
+    }
+    const bridge = await this.#bridge(request, log, signal);
+    const server = { ...relay, socketPath: bridge.socketPath, token: bridge.token };
+    return {
+      args: (version) => codexOverrides(server, { isRegistered, directTools: this.#wantsDirectTools(version) }),
+      env: codexEnvironment(bridge.token),
+      config: (version) => codexThreadConfig(server, { directTools: this.#wantsDirectTools(version) }),
+      [Symbol.asyncDispose]: () => bridge.close(),
+    };
+  }
+
+  #wantsDirectTools(version: string): boolean {
+    return this.#config.codeModeTools === "direct" && hasCodeMode(version);
+  }
+
+  async #bridge(request: StreamRequest, log: Log, signal: AbortSignal): Promise<Bridge> {
+    const { agent_id } = request.agent;
+    const options = this.#toolServer(request, log, signal);
+    try {
+      return await startBridge(options);
+    } catch (error) {
+      // The same agent in another workspace at the same time: a socket of this turn's own serves as well.
+      if (
+        !McpBridgeError.isInstance(error) ||
+        error.code !== "socket-in-use" ||
+        this.#config.mcpRegistration === "global"
+      )
+        throw error;
+      return startBridge({ ...options, socketPath: bridgeSocketPath(`${agent_id} ${request.stream_id}`) });
+    }
+  }
+
+  #toolServer(request: StreamRequest, log: Log, turnSignal: AbortSignal): ToolServerOptions {
     const { agent, stream_id, request: conversation } = request;
     const { agent_id } = agent;
-    const options: BridgeOptions = {
+    return {
       agentId: agent_id,
       tools: (conversation.tools ?? []).map(({ name, description, input_schema }) => ({
         name,
@@ -92,21 +146,10 @@ export class HostTools {
           name,
           arguments: { ...args },
         };
-        return this.#host.callTool(call, { signal, onProgress: reportProgress });
+        // codex tells an MCP server of an interrupt only from 0.166 on.
+        return this.#host.callTool(call, { signal: AbortSignal.any([signal, turnSignal]), onProgress: reportProgress });
       },
     };
-    try {
-      return await startBridge(options);
-    } catch (error) {
-      // The same agent in another workspace at the same time: a socket of this turn's own serves as well.
-      if (
-        !McpBridgeError.isInstance(error) ||
-        error.code !== "socket-in-use" ||
-        this.#config.mcpRegistration === "global"
-      )
-        throw error;
-      return startBridge({ ...options, socketPath: bridgeSocketPath(`${agent_id} ${stream_id}`) });
-    }
   }
 
   #remember(callId: string, itemId: string): void {

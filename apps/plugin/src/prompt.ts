@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import type { PromptImage } from "@plexum/codex-exec";
+import type { PromptImage } from "@plexum/codex-turn";
 import type { Block, Message } from "@plexum/plugin-sdk";
 
 export interface Prompt {

@@ -1,4 +1,4 @@
-import type { TurnResult } from "@plexum/codex-exec";
+import type { TurnResult } from "@plexum/codex-turn";
 import type {
   CallToolResult,
   Host,
@@ -18,17 +18,19 @@ import { mutateThread } from "./mutate-thread.ts";
 import { promptOf } from "./prompt.ts";
 import { type RunTurnOptions, runTurn, type TurnEnd } from "./run-turn.ts";
 import { callSessionTool } from "./session-tools.ts";
+import { Transports } from "./transports.ts";
 
 /** How long a turn waits for the workspace, in milliseconds: a mutation holds it for a moment, to find its thread. */
 const WORKSPACE_WAIT_MS = 1000;
 
 /** Does on codex what the host asks for. */
-export class Provider {
+export class Provider implements AsyncDisposable {
   readonly #host: Host;
   readonly #config: Config;
   readonly #env: NodeJS.ProcessEnv;
   readonly #codexHome: string;
   readonly #tools: HostTools;
+  readonly #transports: Transports;
 
   constructor(host: Host, config: Config, env: NodeJS.ProcessEnv) {
     this.#host = host;
@@ -36,6 +38,13 @@ export class Provider {
     this.#env = env;
     this.#codexHome = codexHomeOf(env);
     this.#tools = new HostTools(host, config, env);
+    this.#transports = new Transports(config, env, this.#codexHome);
+  }
+
+  /** Ends what is kept between turns. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#transports[Symbol.asyncDispose]();
+    await this.#tools[Symbol.asyncDispose]();
   }
 
   /** One turn, under the workspace's lock. What it throws before `message_start` is why the turn could not start. */
@@ -56,10 +65,10 @@ export class Provider {
         ...options,
         request,
         config: this.#config,
-        env: this.#env,
         codexHome: this.#codexHome,
         store,
         tools: this.#tools,
+        transports: this.#transports,
         images: prompt.images,
         emit,
         signal,

@@ -1,23 +1,25 @@
-import { type PromptImage, startTurn, type Turn, type TurnResult } from "@plexum/codex-exec";
 import type { Usage as ThreadUsage } from "@plexum/codex-jsonl";
+import type { PromptImage, Turn, TurnResult } from "@plexum/codex-turn";
 import type { StreamContext, StreamRequest, Usage } from "@plexum/plugin-sdk";
 import type { WorkspaceThread } from "@plexum/session-store";
 import type { Config } from "./config.ts";
 import type { HostTools } from "./host-tools.ts";
 import type { Log } from "./log.ts";
-import { modelArgument } from "./model-argument.ts";
+import { modelChoice } from "./model-choice.ts";
+import { SystemPrompt } from "./system-prompt.ts";
 import { ToolCallEvents } from "./tool-call-events.ts";
-import { translateEvent } from "./translate-event.ts";
+import { EventTranslator } from "./translate-event.ts";
+import type { Transports } from "./transports.ts";
 import { TurnThread } from "./turn-thread.ts";
 import { turnUsage } from "./turn-usage.ts";
 
 export interface RunTurnOptions extends StreamContext {
   readonly request: StreamRequest;
   readonly config: Config;
-  readonly env: NodeJS.ProcessEnv;
   readonly codexHome: string;
   readonly store: WorkspaceThread;
   readonly tools: HostTools;
+  readonly transports: Transports;
   readonly log: Log;
   /** The thread to go on with; undefined for a new one. */
   readonly threadId: string | undefined;
@@ -34,30 +36,36 @@ export interface TurnEnd {
 
 /** One run of codex: its text as it says it, its tool calls as it records them, and how it ended. */
 export async function runTurn(options: RunTurnOptions): Promise<TurnEnd> {
-  const { request, config, codexHome, store, tools, log, threadId, text, emit, signal } = options;
+  const { request, config, codexHome, store, tools, transports, log, threadId, text, emit, signal } = options;
   await using thread = await TurnThread.open(codexHome, store, threadId, signal);
-  await using offered = await tools.offer(request, log, signal);
-  const model = modelArgument(request.model_id, config);
+  const { workspace } = request.agent;
+  const system = await SystemPrompt.of(workspace, request.request.system, thread);
   // Disposed of behind the turn, in whatever way that ends: codex has recorded all it will by then.
   await using calls = new ToolCallEvents(emit, log, tools.nestedCalls);
-  await using turn = await startTurn({
-    prompt: text,
+  await using running = await transports.start({
+    text,
     images: options.images,
-    workspace: request.agent.workspace,
+    workspace,
     threadId,
-    binary: config.binary,
-    model,
-    extraArgs: (version) => [...offered.args(version), ...config.extraArgs],
-    env: { ...options.env, ...offered.env },
+    choice: modelChoice(request.model_id, config),
+    context: system.context,
     signal,
-    ...(config.timeoutMs === undefined ? {} : { timeoutMs: config.timeoutMs }),
-    onWarning: (message) => log("warning", message),
-    onStderr: (line) => log("debug", line, { source: "codex stderr" }),
-    onSpawn: ({ pid, version }) =>
-      log("info", "codex started", { pid, version, model, resume: threadId, prompt_length: text.length }),
+    log,
+    offer: (transport) => tools.offer(request, transport, log, signal),
   });
+  const { turn } = running;
   await options.onStarted?.();
-  await relay(turn, thread, calls, options);
+  // codex exec has no way to give it (0.135.0 to 0.169.0).
+  const onThread = async (id: string) => {
+    if (running.transport === "exec") return;
+    await system.prompt.started(id).catch((error: Error) => {
+      log(
+        "warning",
+        `the next turn may repeat the system prompt: what this one gives can't be noted (${error.message})`,
+      );
+    });
+  };
+  await relay(turn, thread, calls, options, onThread);
   const result = await turn.result;
   await thread.keep();
   if (thread.rollout !== undefined) calls.follow(thread.rollout, thread.sizeBefore);
@@ -80,18 +88,24 @@ async function relay(
   thread: TurnThread,
   calls: ToolCallEvents,
   { emit, log }: RunTurnOptions,
+  onThread: (id: string) => Promise<void>,
 ): Promise<void> {
+  const translator = new EventTranslator();
   for await (const event of turn.events) {
-    if (event.type === "thread.started") await thread.started(event.thread_id);
+    if (event.type === "thread.started") {
+      await thread.started(event.thread_id);
+      await onThread(event.thread_id);
+    }
     await thread.keep();
     if (thread.rollout !== undefined) calls.follow(thread.rollout, thread.sizeBefore);
-    const translation = translateEvent(event);
+    const translation = translator.translate(event);
     if (translation === undefined) continue;
     if ("log" in translation) {
       log(translation.log.level, translation.log.message, translation.log.fields);
       continue;
     }
-    await calls.catchUp();
-    for (const translated of translation.events) await emit(translated);
+    // What a message says comes behind the calls that it is about.
+    if (translation.isFirst) await calls.catchUp();
+    await emit(translation.text);
   }
 }

@@ -39,6 +39,10 @@ class CodexPlugin implements Plugin {
     return (await this.#loaded()).callTool(...args);
   }
 
+  async close(): Promise<void> {
+    await (await this.#provider)?.[Symbol.asyncDispose]();
+  }
+
   #loaded(): Promise<Provider> {
     if (this.#provider === undefined) throw new Error("the host asked for something before the handshake");
     return this.#provider;

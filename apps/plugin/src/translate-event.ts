@@ -1,39 +1,68 @@
-import type { ParsedEvent } from "@plexum/codex-jsonl";
+import { TextDeltas, type TurnEvent } from "@plexum/codex-turn";
 import type { LogLevel, ProviderEvent } from "@plexum/plugin-sdk";
 
-/** What one of codex's events is to the host: events of the turn, or a line for the log. */
+/** What one of codex's events is to the host: text, or a line for the log. */
 export type Translation =
-  | { readonly events: readonly ProviderEvent[] }
+  | { readonly text: Extract<ProviderEvent, { type: "text_delta" }>; readonly isFirst: boolean }
   | { readonly log: { readonly level: LogLevel; readonly message: string; readonly fields?: Record<string, unknown> } }
   | undefined;
 
-/**
- * An `error` event is no event of the turn: codex also tells of retries that way, and when the turn does fail, the turn's
- * result says so once, with its reason.
- */
-export function translateEvent(event: ParsedEvent): Translation {
-  switch (event.type) {
-    case "item.completed":
-      if (event.item.type === "agent_message") return { events: [{ type: "text_delta", text: event.item.text }] };
-      if (event.item.type === "error") return log("warning", `codex: ${event.item.message}`);
-      return undefined;
-    case "error":
-      return log("warning", `codex: ${event.message}`);
-    case "unknown":
-      return log("debug", "codex wrote an event of an unknown type", { event: event.eventType, item: event.itemType });
-    case "malformed":
-      return log("warning", `codex wrote a line that is not an event: ${event.message}`, {
-        reason: event.reason,
-        offset: event.offset,
-      });
-    case "oversized":
-      return log("warning", `codex wrote an event that is too large to read: ${event.length} bytes`, {
-        event: event.eventType,
-        item: event.itemType,
-      });
-    default:
-      return undefined;
+/** Translates a turn's events. Each text reaches the host once, however codex sends it. */
+export class EventTranslator {
+  readonly #texts = new TextDeltas();
+
+  /**
+   * An `error` event is no event of the turn: codex also reports retries that way, and when the turn does fail, the
+   * turn's result says so once, with its reason.
+   */
+  translate(event: TurnEvent): Translation {
+    switch (event.type) {
+      case "agent_message.delta": {
+        const isFirst = this.#texts.textOf(event.item_id) === "";
+        return textDelta(event.item_id, this.#texts.delta(event.item_id, event.delta), event.phase, isFirst);
+      }
+      case "item.completed": {
+        const { item } = event;
+        if (item.type === "error") return log("warning", `codex: ${item.message}`);
+        if (item.type !== "agent_message") return undefined;
+        const isFirst = this.#texts.textOf(item.id) === "";
+        const { phase } = item as { phase?: unknown };
+        return textDelta(item.id, this.#texts.complete(item.id, item.text), phase, isFirst);
+      }
+      case "error":
+        return log("warning", `codex: ${event.message}`);
+      case "unknown":
+        return log("debug", "codex wrote an event of an unknown type", {
+          event: event.eventType,
+          item: event.itemType,
+        });
+      case "malformed":
+        return log("warning", `codex wrote a line that is not an event: ${event.message}`, {
+          reason: event.reason,
+          offset: event.offset,
+        });
+      case "oversized":
+        return log("warning", `codex wrote an event that is too large to read: ${event.length} bytes`, {
+          event: event.eventType,
+          item: event.itemType,
+        });
+      default:
+        return undefined;
+    }
   }
+}
+
+function textDelta(id: string, text: string, phase: unknown, isFirst: boolean): Translation {
+  if (text === "") return undefined;
+  return {
+    text: {
+      type: "text_delta",
+      text,
+      ...(id === "" ? {} : { message_id: id }),
+      ...(typeof phase === "string" ? { phase } : {}),
+    },
+    isFirst,
+  };
 }
 
 const log = (level: LogLevel, message: string, fields?: Record<string, unknown>): Translation => ({

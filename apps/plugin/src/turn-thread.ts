@@ -48,6 +48,11 @@ export class TurnThread implements AsyncDisposable {
     }
   }
 
+  /** Undefined as long as codex has not named a new thread. */
+  get threadId(): string | undefined {
+    return this.#threadId;
+  }
+
   /** Where codex records the thread; undefined as long as it doesn't. */
   get rollout(): string | undefined {
     return this.#rollout;

@@ -1,2 +1,2 @@
-// codex-exec starts this program by its file name, from beside the file it is bundled into.
-import "@plexum/codex-exec/watchdog";
+// cli-turn starts this program by its file name, from beside the file it is bundled into.
+import "@plexum/cli-turn/watchdog";

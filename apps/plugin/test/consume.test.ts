@@ -8,7 +8,7 @@ import { findRollout } from "@plexum/rollout";
 import { answer, codeModeScript, say, shell } from "@plexum/scripted-model";
 import { lockThread } from "@plexum/session-store";
 import { describe, expect, test } from "vitest";
-import { eventually, Harness, turn, user } from "./harness.ts";
+import { byEachTransport, eventually, Harness, turn, user } from "./harness.ts";
 
 const SECRET = "swordfish-71";
 
@@ -21,7 +21,7 @@ const consume = (harness: Harness, mutations: Mutation[]) => ({
 const light = (block_id: string): Mutation => ({ block_id, op: "consume-light" });
 const heavy = (block_id: string): Mutation => ({ block_id, op: "consume-heavy" });
 
-describe.each(testedCodexes())("consuming tool results on codex $version", (codex) => {
+describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex $version by $transport", (codex) => {
   test("what the host consumes, the model no longer sees; all later turns work", async () => {
     await using harness = await Harness.create({
       codex,

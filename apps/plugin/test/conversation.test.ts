@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { testedCodexes } from "@plexum/codex-versions";
 import { answer, httpError, message, say, shell } from "@plexum/scripted-model";
 import { describe, expect, test } from "vitest";
-import { assistant, Harness, turn, user } from "./harness.ts";
+import { assistant, byEachTransport, Harness, turn, user } from "./harness.ts";
 
 const THREAD_FILE = ".plexum-codex-session";
 
-describe.each(testedCodexes())("a conversation on codex $version", (codex) => {
+describe.each(byEachTransport(testedCodexes()))("a conversation on codex $version by $transport", (codex) => {
   test("turn 2 goes on in turn 1's thread, and tells its own usage", async () => {
     await using harness = await Harness.create({
       codex,

@@ -10,7 +10,7 @@ import { findRollout } from "@plexum/rollout";
 import { answer, say, shell } from "@plexum/scripted-model";
 import { lockThread } from "@plexum/session-store";
 import { describe, expect, test } from "vitest";
-import { eventually, Harness, turn } from "./harness.ts";
+import { byEachTransport, eventually, Harness, turn } from "./harness.ts";
 
 /**
  * A command that nothing would end by itself: a process in the foreground, one in the background in a session of its own,
@@ -33,7 +33,7 @@ function sleepers(seconds: number): number[] {
   }
 }
 
-describe.each(testedCodexes())("the end of a turn on codex $version", (codex) => {
+describe.each(byEachTransport(testedCodexes()))("the end of a turn on codex $version by $transport", (codex) => {
   async function running(config: Record<string, unknown> = {}) {
     const seconds = nextSeconds++;
     const harness = await Harness.create({
@@ -202,15 +202,15 @@ async function withoutRollout(harness: Harness, plugin: ConnectedPlugin, then: (
   return await turn(plugin, harness.request("look"), { onEvent, ...(signal === undefined ? {} : { signal }) });
 }
 
-test("a plugin that ends leaves no process behind", async () => {
-  await using harness = await Harness.create({ codex: newestCodex, script: [say("hi")] });
+test.each(byEachTransport([newestCodex]))("a plugin that ends leaves no process behind: $transport", async (codex) => {
+  await using harness = await Harness.create({ codex, script: [say("hi")] });
   const plugin = await harness.plugin();
   await turn(plugin, harness.request("hi"));
-  const guards = () => descendantsOf(plugin.pid as number);
-  expect(guards()).toHaveLength(1);
-  const [guard] = guards();
+  // The guard, and the kept app-server.
+  const left = descendantsOf(plugin.pid as number);
+  expect(left).toHaveLength(codex.transport === "exec" ? 1 : 2);
   await plugin.close();
-  await eventually("the guard is gone", () => !isAlive(guard as number), 2000);
+  await eventually("they are gone", () => !left.some(isAlive), 2000);
 });
 
 test("stdout carries protocol lines only, whatever codex prints", async () => {

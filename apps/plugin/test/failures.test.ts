@@ -4,11 +4,11 @@ import { testedCodexes, unsupportedCodex } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
 import { httpError, type Reply, say } from "@plexum/scripted-model";
 import { describe, expect, test } from "vitest";
-import { Harness, turn } from "./harness.ts";
+import { byEachTransport, Harness, turn } from "./harness.ts";
 
 const serverError = (message: string, code: string) => ({ error: { message, code } });
 
-describe.each(testedCodexes())("a turn that fails on codex $version", (codex) => {
+describe.each(byEachTransport(testedCodexes()))("a turn that fails on codex $version by $transport", (codex) => {
   test.each<[name: string, code: string, advice: string, reply: Reply]>([
     [
       "not signed in",
@@ -139,7 +139,7 @@ describe("the config", () => {
     expect(await modelFor("")).toBe("gpt-5");
     expect(await modelFor("fast")).toBe("gpt-5.5");
     expect(await modelFor("gpt-9-unheard-of")).toBe("gpt-9-unheard-of");
-    const started = harness.logs.filter(({ message }) => message === "codex started");
+    const started = harness.logs.filter(({ message }) => /^(codex started|turn on a kept codex)$/.test(message));
     expect(started.map(({ fields }) => fields.prompt_length)).toEqual([2, 2, 2]);
     expect(JSON.stringify(harness.logs)).not.toContain('"hi"');
   });

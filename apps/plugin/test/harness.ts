@@ -18,8 +18,15 @@ import { type Script, ScriptedModel } from "@plexum/scripted-model";
 /** The plugin as it is shipped: built. */
 export const PLUGIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 
+/** A codex, and the way the plugin is to run it. Without one the plugin chooses. */
+export type CodexToRun = CodexInstall & { readonly transport?: "app-server" | "exec" };
+
+/** Each codex by each transport. */
+export const byEachTransport = (codexes: readonly CodexInstall[]): Required<CodexToRun>[] =>
+  codexes.flatMap((codex) => (["app-server", "exec"] as const).map((transport) => ({ ...codex, transport })));
+
 export interface HarnessOptions {
-  readonly codex: CodexInstall;
+  readonly codex: CodexToRun;
   readonly script?: Script;
   /** More of the plugin's config. */
   readonly config?: Record<string, unknown>;
@@ -57,7 +64,8 @@ export class Harness implements AsyncDisposable {
     const folder = await mkdtemp(join(tmpdir(), "plexum-e2e-"));
     stack.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
     const harness = new Harness(stack.move(), model, home, folder);
-    await harness.configure({ binary: codex.path, ...config });
+    const { path: binary, transport } = codex;
+    await harness.configure({ binary, ...(transport === undefined ? {} : { transport }), ...config });
     return harness;
   }
 

@@ -4,14 +4,14 @@ import { testedCodexes } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
 import { answer, say } from "@plexum/scripted-model";
 import { expect, test } from "vitest";
-import { Harness, turn } from "./harness.ts";
+import { byEachTransport, Harness, turn } from "./harness.ts";
 
 /** The most memory the process ever had resident, in bytes. */
 const peakMemory = (pid: number) =>
   Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
 
-test.each(testedCodexes())(
-  "a line of 64 MiB on the stdout of codex $version ends neither the turn nor the memory",
+test.each(byEachTransport(testedCodexes()))(
+  "a line of 64 MiB on the stdout of codex $version by $transport ends neither the turn nor the memory",
   async (codex) => {
     const bytes = 64 * 1024 * 1024;
     const part = { type: "output_text", text: "x".repeat(256 * 1024) };
@@ -32,8 +32,7 @@ test.each(testedCodexes())(
     expect(end.stop_reason).toBe("end_turn");
     // The line really was that long: the plugin says what it could not read.
     expect(harness.logs.find(({ message }) => message.includes("too large to read"))?.fields).toMatchObject({
-      event: "item.completed",
-      item: "agent_message",
+      event: codex.transport === "exec" ? "item.completed" : "item/completed",
     });
     expect(peakMemory(plugin.pid as number) - before).toBeLessThan(4 * bytes);
     const elsewhere = { agent_id: "bob", workspace: join(harness.folder, "elsewhere") };

@@ -5,6 +5,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { defaultConfig } from "../src/config.ts";
 import { HostTools } from "../src/host-tools.ts";
 import { runTurn } from "../src/run-turn.ts";
+import { Transports } from "../src/transports.ts";
 import { Harness } from "./harness.ts";
 
 test("a turn that can't be told to its end leaves nothing running in the plugin", async () => {
@@ -15,6 +16,7 @@ test("a turn that can't be told to its end leaves nothing running in the plugin"
   const { env, home, workspace } = harness;
   const config = { ...defaultConfig(), binary: newestCodex.path };
   const host = { log() {}, callTool: () => Promise.reject(), readAgentState: () => Promise.reject() };
+  await using transports = new Transports(config, env, home.path);
   const [begun, ended] = [vi.spyOn(globalThis, "setInterval"), vi.spyOn(globalThis, "clearInterval")];
   onTestFinished(() => {
     vi.restoreAllMocks();
@@ -23,10 +25,10 @@ test("a turn that can't be told to its end leaves nothing running in the plugin"
   const turn = runTurn({
     request: harness.request("look"),
     config,
-    env,
     codexHome: home.path,
     store: new WorkspaceThread(workspace),
     tools: new HostTools(host, config, env),
+    transports,
     threadId: undefined,
     text: "look",
     images: [],

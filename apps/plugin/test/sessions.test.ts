@@ -6,7 +6,7 @@ import { testedCodexes } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
 import { answer, say, shell } from "@plexum/scripted-model";
 import { describe, expect, test } from "vitest";
-import { Harness, PLUGIN, turn } from "./harness.ts";
+import { byEachTransport, Harness, PLUGIN, turn } from "./harness.ts";
 
 const threadOf = (harness: Harness) => readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
 
@@ -21,7 +21,7 @@ async function sessions(harness: Harness, ...args: string[]) {
   );
 }
 
-describe.each(testedCodexes())("the sessions of codex $version", (codex) => {
+describe.each(byEachTransport(testedCodexes()))("the sessions of codex $version by $transport", (codex) => {
   test("are listed and resumed by the plugin's own tools", async () => {
     await using harness = await Harness.create({
       codex,

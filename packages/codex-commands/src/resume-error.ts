@@ -1,8 +1,8 @@
-import { CodexExecError, type CodexExecErrorCode } from "@plexum/codex-exec";
+import { CodexTurnError, type CodexTurnErrorCode } from "@plexum/codex-turn";
 import { SessionStoreError } from "@plexum/session-store";
 import { CodexCommandsError, type CodexCommandsErrorCode } from "./errors.ts";
 
-const CODES: Partial<Record<CodexExecErrorCode, CodexCommandsErrorCode>> = {
+const CODES: Partial<Record<CodexTurnErrorCode, CodexCommandsErrorCode>> = {
   prompt_empty: "invalid_params",
   prompt_too_long: "invalid_params",
   thread_busy: "session_busy",
@@ -10,7 +10,7 @@ const CODES: Partial<Record<CodexExecErrorCode, CodexCommandsErrorCode>> = {
 };
 
 /** Failures whose message doesn't quote codex. */
-const SILENT: readonly CodexExecErrorCode[] = ["timed_out", "crashed", "incomplete"];
+const SILENT: readonly CodexTurnErrorCode[] = ["timed_out", "crashed", "incomplete"];
 
 /** How much of the end of codex's stderr goes into a message, in characters. */
 const MAX_QUOTED = 2000;
@@ -30,7 +30,7 @@ export function asResumeError(error: unknown, sessionId: string): CodexCommandsE
       ? new CodexCommandsError("session_busy", `Session ${sessionId} can't be resumed now. ${error.message}`, { cause })
       : new CodexCommandsError("resume_failed", error.message, { cause });
   }
-  if (!CodexExecError.isInstance(error)) {
+  if (!CodexTurnError.isInstance(error)) {
     return new CodexCommandsError("resume_failed", error instanceof Error ? error.message : String(error), { cause });
   }
   const said = SILENT.includes(error.code) ? withoutBacktrace(error.detail ?? "").slice(-MAX_QUOTED) : "";

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { isAbsolute } from "node:path";
-import { type StartTurnOptions, startTurn, type TurnResult } from "@plexum/codex-exec";
+import { type StartTurnOptions, startTurn } from "@plexum/codex-exec";
+import type { TurnResult } from "@plexum/codex-turn";
 import { isThreadId, listSessions, lockThread, lockWorkspace } from "@plexum/session-store";
 import { MAX_LIMIT } from "./commands.ts";
 import { CodexCommandsError } from "./errors.ts";

@@ -91,7 +91,7 @@ describe.each(testedCodexes())("sessions of codex $version", (codex) => {
     await expect(resume()).rejects.toMatchObject({
       code: "resume_failed",
       message: expect.stringContaining("the model is asleep"),
-      cause: { name: "CodexExecError" },
+      cause: { name: "CodexTurnError" },
     });
   });
 

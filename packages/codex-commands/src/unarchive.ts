@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { locateCodex } from "@plexum/codex-exec";
+import { locateCodex } from "@plexum/codex-turn";
 import type { LocalOptions } from "./local-options.ts";
 
 const TIME_LIMIT_MS = 30_000;

@@ -1,6 +1,10 @@
+import { permissionsIn, type SandboxMode } from "@plexum/codex-turn";
+
 export interface CommandLineOptions {
   readonly threadId?: string | undefined;
   readonly model?: string | undefined;
+  readonly effort?: string | undefined;
+  readonly sandbox?: SandboxMode | undefined;
   readonly images?: readonly string[];
   readonly extraArgs?: readonly string[] | undefined;
 }
@@ -10,18 +14,27 @@ export interface CommandLineOptions {
  * over 128 KiB can't be started on Linux, and every user of the machine sees it. `-` makes codex read it from stdin.
  */
 export function commandLine(options: CommandLineOptions): string[] {
-  const { threadId, model, images = [], extraArgs = [] } = options;
+  const { threadId, model, effort, sandbox = "danger-full-access", images = [], extraArgs = [] } = options;
   return [
     "exec",
     // In front of the flags: `--image` takes what follows as more images, up to the next flag.
     ...images.map((path) => `--image=${path}`),
     "--json",
     "--skip-git-repo-check",
-    "--dangerously-bypass-approvals-and-sandbox",
+    ...permissionArgs(sandbox, extraArgs),
     ...(model === undefined ? [] : ["--model", model]),
+    ...(effort === undefined ? [] : ["-c", `model_reasoning_effort=${JSON.stringify(effort)}`]),
     ...extraArgs,
     // Behind the flags: `resume` knows fewer of them than `exec` (no `-s`, `-C` or `--add-dir`; seen in 0.135.0 and 0.169.0).
     ...(threadId === undefined ? [] : ["resume", threadId]),
     "-",
   ];
+}
+
+/** What the extra arguments choose is left to them: codex takes neither flag twice. */
+function permissionArgs(sandbox: SandboxMode, extraArgs: readonly string[]): string[] {
+  const { chooseSandbox, chooseApprovals } = permissionsIn(extraArgs);
+  if (chooseSandbox) return [];
+  if (sandbox === "danger-full-access" && !chooseApprovals) return ["--dangerously-bypass-approvals-and-sandbox"];
+  return ["--sandbox", sandbox];
 }

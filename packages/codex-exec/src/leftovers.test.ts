@@ -4,13 +4,12 @@ import { existsSync, readFileSync } from "node:fs";
 import { utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { orphanedTurns } from "@plexum/cli-turn";
+import { imageLeftovers } from "@plexum/codex-turn";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { ScriptedModel } from "@plexum/scripted-model";
+import { eventually, temporaryFolder } from "@plexum/test-support";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { eventually } from "../test/eventually.ts";
-import { temporaryFolder } from "../test/temporary-folder.ts";
-import { imageLeftovers } from "./image-leftovers.ts";
-import { orphanedTurns } from "./orphaned-turns.ts";
 
 const OWNER = fileURLToPath(new URL("../test/turn-owner.ts", import.meta.url));
 
@@ -61,8 +60,8 @@ test("what a turn leaves whose owner and guard were killed is found, and ended; 
   const [orphaned, ...others] = ofThisTest();
   expect(others).toEqual([]);
   expect(orphaned?.processes).toContainEqual({ pid: codex, command: expect.stringContaining("codex exec --image") });
-  expect(orphanedTurns({ codexHome: home.path })).toMatchObject([{ owner: owner.pid }]);
-  expect(orphanedTurns({ codexHome: folder.path })).toEqual([]);
+  expect(orphanedTurns({ where: ({ CODEX_HOME }) => CODEX_HOME === home.path })).toMatchObject([{ owner: owner.pid }]);
+  expect(orphanedTurns({ where: ({ CODEX_HOME }) => CODEX_HOME === folder.path })).toEqual([]);
   // codex still has it.
   expect(await imageLeftovers()).toEqual([]);
 

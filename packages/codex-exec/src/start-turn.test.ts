@@ -2,29 +2,26 @@ import { existsSync } from "node:fs";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { ParsedEvent } from "@plexum/codex-jsonl";
+import type { Turn, TurnEvent } from "@plexum/codex-turn";
 import { testedCodexes } from "@plexum/codex-versions";
 import { CodexHome } from "@plexum/real-codex";
 import { answer, message, type Script, ScriptedModel, say, shell } from "@plexum/scripted-model";
+import { eventually, sleepers, temporaryFolder, uniqueSeconds } from "@plexum/test-support";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { eventually } from "../test/eventually.ts";
-import { sleepers, uniqueSeconds } from "../test/sleepers.ts";
-import { temporaryFolder } from "../test/temporary-folder.ts";
 import { type StartTurnOptions, startTurn } from "./start-turn.ts";
-import type { Turn } from "./turn.ts";
 
 const PIXEL = Buffer.from(
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
   "base64",
 );
 
-const texts = (events: ParsedEvent[]) =>
+const texts = (events: TurnEvent[]) =>
   events.flatMap((event) =>
     event.type === "item.completed" && event.item.type === "agent_message" ? [event.item.text] : [],
   );
 
-async function collect(turn: Turn): Promise<ParsedEvent[]> {
-  const events: ParsedEvent[] = [];
+async function collect(turn: Turn): Promise<TurnEvent[]> {
+  const events: TurnEvent[] = [];
   for await (const event of turn.events) events.push(event);
   return events;
 }
@@ -80,7 +77,7 @@ describe.each(testedCodexes())("a turn of codex $version", (codex) => {
   test("a slow reader loses nothing", async () => {
     const { start } = await setUp([answer(manyMessages(100, 20_000))]);
     const turn = await start();
-    const seen: ParsedEvent[] = [];
+    const seen: TurnEvent[] = [];
     for await (const event of turn.events) {
       seen.push(event);
       if (seen.length % 20 === 0) await delay(50);

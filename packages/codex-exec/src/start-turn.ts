@@ -1,29 +1,34 @@
-import { mkdir, realpath } from "node:fs/promises";
-import { resolve } from "node:path";
+import { DEFAULT_GRACE, DEFAULT_TIMEOUT_MS, type EndGrace, type EndStep, startCli } from "@plexum/cli-turn";
+import { createEventParser, type ParsedEvent } from "@plexum/codex-jsonl";
+import {
+  asCodexError,
+  assertSupported,
+  checkPrompt,
+  locateCodex,
+  type PromptImage,
+  type SandboxMode,
+  stageImages,
+  type Turn,
+  type TurnResult,
+} from "@plexum/codex-turn";
 import { commandLine } from "./command-line.ts";
-import { CodexExecError } from "./errors.ts";
-import { ExecTurn } from "./exec-turn.ts";
-import { guardOwner } from "./guard-owner.ts";
-import { type PromptImage, stageImages } from "./images.ts";
-import { locateCodex } from "./locate.ts";
-import { MARKER_VARIABLE, newTurnMarker, ownerMarker, scopeMarker } from "./marker.ts";
-import { assertSupported } from "./probe.ts";
-import { DEFAULT_GRACE, type EndGrace, ProcessFamily } from "./process-family.ts";
-import { checkPrompt } from "./prompt.ts";
-import { type CodexProcess, spawnCodex } from "./spawn-codex.ts";
-import type { Turn } from "./turn.ts";
+import { TurnRecord } from "./turn-record.ts";
 
 export interface StartTurnOptions {
   /** What the user says, at most 1 048 576 code points. */
   readonly prompt: string;
   /** The folder codex works in; created if it is missing. */
   readonly workspace: string;
-  /** The thread to go on with, by its UUID. Without it a new thread begins. */
+  /** The thread to continue, by its UUID. Without it a new thread begins. */
   readonly threadId?: string | undefined;
   /** The codex executable: a path, or a name on the PATH. Default `codex`. */
   readonly binary?: string;
   /** The value of `--model`. Default: codex's own choice. */
   readonly model?: string | undefined;
+  /** The reasoning effort, in codex's words. Default: what the config says. */
+  readonly effort?: string | undefined;
+  /** What the model's commands may do. Default `danger-full-access`. An argument for it in `extraArgs` wins. */
+  readonly sandbox?: SandboxMode;
   readonly images?: readonly PromptImage[];
   /** More arguments for `codex exec`; a function is given the version of the codex that was found. */
   readonly extraArgs?: readonly string[] | ((version: string) => readonly string[]);
@@ -43,7 +48,7 @@ export interface StartTurnOptions {
   readonly maxUnreadBytes?: number;
   /** Gets what codex writes to stderr, line by line, without escape sequences. */
   readonly onStderr?: (line: string) => void;
-  /** Gets what was done to the input that its author may not expect. */
+  /** Reports what was changed in the input. */
   readonly onWarning?: (message: string) => void;
   /** Called once codex runs. */
   readonly onSpawn?: (spawned: SpawnedCodex) => void;
@@ -56,86 +61,113 @@ export interface SpawnedCodex {
   readonly command: readonly string[];
 }
 
-export const DEFAULT_TIMEOUT_MS = 60 * 60 * 1000;
-
-const DEFAULT_MAX_UNREAD_BYTES = 64 * 1024 * 1024;
-
-/** setTimeout takes no more (2^31 - 1 ms, about 24.8 days). */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-
 /**
  * Runs one turn with `codex exec`. Before codex is started, whatever a killed owner left running in the same workspace is
  * ended; the workspace's lock is the caller's to hold.
  *
- * @throws CodexExecError if the turn can't start: nothing has been sent then. The signal's reason if it is aborted by then.
+ * @throws CodexTurnError if the turn can't start: nothing has been sent then. The signal's reason if it is aborted by then.
  * From there on every failure is in the turn's `result`.
  */
 export async function startTurn(options: StartTurnOptions): Promise<Turn> {
-  const { binary = "codex", env = process.env, timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
+  const { binary = "codex", env = process.env, timeoutMs = DEFAULT_TIMEOUT_MS, signal, extraArgs } = options;
   if (!(timeoutMs > 0)) throw new RangeError(`timeoutMs must be a positive number of milliseconds, not ${timeoutMs}`);
   const prompt = checkPrompt(options.prompt);
   signal?.throwIfAborted();
   const codex = await locateCodex(binary, env);
-  const [version, workspace] = await Promise.all([assertSupported(codex, env), makeWorkspace(options.workspace)]);
+  const version = await assertSupported(codex, env);
   signal?.throwIfAborted();
   if (prompt.removedNuls > 0) options.onWarning?.(`${prompt.removedNuls} NUL characters were removed from the prompt`);
 
-  const grace = { ...DEFAULT_GRACE, ...options.grace };
-  const scope = scopeMarker(workspace);
-  await new ProcessFamily(scope).end(grace);
   const images = await stageImages(options.images ?? []);
-  const letGo = guardOwner();
-  const release = async () => {
-    letGo();
-    await images[Symbol.asyncDispose]();
-  };
-  let child: CodexProcess;
-  const turnMarker = newTurnMarker();
   try {
-    signal?.throwIfAborted();
-    const { extraArgs } = options;
-    const args = commandLine({
-      ...options,
-      images: images.paths,
-      extraArgs: typeof extraArgs === "function" ? extraArgs(version) : extraArgs,
+    const record = new TurnRecord();
+    const grace = { ...DEFAULT_GRACE, ...options.grace };
+    const run = await asCodexError(
+      startCli<ParsedEvent>({
+        program: codex,
+        args: commandLine({
+          ...options,
+          images: images.paths,
+          extraArgs: typeof extraArgs === "function" ? extraArgs(version) : extraArgs,
+        }),
+        workspace: options.workspace,
+        stdin: prompt.text,
+        env,
+        timeoutMs,
+        endSteps: () => endSteps(record, grace),
+        terminateMs: grace.terminateMs,
+        signal,
+        parser: eventsOf(record, () => run.expectCommand(), options.maxLineBytes),
+        ...(options.maxUnreadBytes === undefined ? {} : { maxUnreadBytes: options.maxUnreadBytes }),
+        onStderr: options.onStderr,
+        isNoise: (line) => CHATTER.test(line),
+      }),
+    );
+    const result = run.result.then(async (end): Promise<TurnResult> => {
+      await images[Symbol.asyncDispose]();
+      return record.result(end);
     });
-    const marked = { ...env, [MARKER_VARIABLE]: [ownerMarker, scope, turnMarker].join(" ") };
-    child = await spawnCodex(codex, args, workspace, marked);
+    const cancel = async () => {
+      await run.cancel();
+      return result;
+    };
+    const turn: Turn = {
+      events: run.output,
+      result,
+      cancel,
+      [Symbol.asyncDispose]: async () => void (await cancel()),
+    };
+    try {
+      options.onSpawn?.({ pid: run.pid, version, command: run.command });
+    } catch (error) {
+      await turn.cancel();
+      throw error;
+    }
+    return turn;
   } catch (error) {
-    await release();
+    await images[Symbol.asyncDispose]();
     throw error;
   }
-  const turn = new ExecTurn({
-    child,
-    family: new ProcessFamily(turnMarker),
-    prompt: prompt.text,
-    grace,
-    timeoutMs: Math.min(timeoutMs, MAX_TIMEOUT_MS),
-    maxLineBytes: options.maxLineBytes,
-    maxUnreadBytes: options.maxUnreadBytes ?? DEFAULT_MAX_UNREAD_BYTES,
-    signal,
-    onStderr: options.onStderr,
-    release,
-  });
-  try {
-    options.onSpawn?.({ pid: child.pid as number, version, command: child.spawnargs });
-  } catch (error) {
-    await turn.cancel();
-    throw error;
-  }
-  return turn;
 }
 
-/** The folder's real path: one folder is one workspace, by whatever links it is reached. */
-async function makeWorkspace(workspace: string): Promise<string> {
-  try {
-    await mkdir(workspace, { recursive: true });
-    return await realpath(workspace);
-  } catch (cause) {
-    throw new CodexExecError(
-      "workspace_unusable",
-      `The workspace ${resolve(workspace)} can't be used (${(cause as Error).message}): name a folder this user can write to.`,
-      { cause },
-    );
-  }
+/** What codex says about reading its prompt, which is not an error (0.135.0 to 0.169.0). */
+const CHATTER =
+  /^(Reading (additional input|prompt) from stdin\.\.\.|WARNING: proceeding, even though we could not (update PATH|create PATH aliases))/;
+
+/**
+ * On SIGINT codex stops its commands and records that the turn was aborted; SIGTERM and SIGKILL leave the commands running
+ * (seen in 0.169.0). But a SIGINT that arrives shortly before `turn.started` is lost, and later ones are ignored (0.135.0,
+ * 0.169.0): codex would go on, and run what the model answers, until it gets SIGTERM. Before that event there is nothing
+ * to record, so SIGTERM comes at once.
+ */
+function endSteps(record: TurnRecord, grace: EndGrace): readonly EndStep[] {
+  const terminate: EndStep = { signal: "SIGTERM", graceMs: grace.terminateMs };
+  return record.hasStarted ? [{ signal: "SIGINT", graceMs: grace.interruptMs }, terminate] : [terminate];
+}
+
+/** Notes what each event says, whether or not anyone reads it. */
+function eventsOf(record: TurnRecord, onCommand: () => void, maxLineBytes: number | undefined) {
+  let events: ParsedEvent[] = [];
+  const take = (event: ParsedEvent) => {
+    record.note(event);
+    if (event.type === "item.started") onCommand();
+    events.push(event);
+  };
+  const handlers = { onEvent: take, onUnknown: take, onMalformed: take, onOversized: take };
+  const parser = createEventParser(handlers, maxLineBytes === undefined ? {} : { maxLineBytes });
+  const taken = () => {
+    const batch = events;
+    events = [];
+    return batch;
+  };
+  return {
+    write(chunk: Uint8Array) {
+      parser.feed(chunk);
+      return taken();
+    },
+    finish() {
+      parser.end();
+      return taken();
+    },
+  };
 }

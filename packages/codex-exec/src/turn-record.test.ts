@@ -1,13 +1,14 @@
+import type { CliEnd } from "@plexum/cli-turn";
 import { createEventParser, type ParsedEvent } from "@plexum/codex-jsonl";
 import { describe, expect, test } from "vitest";
-import { type ProcessEnd, TurnRecord } from "./turn-record.ts";
+import { TurnRecord } from "./turn-record.ts";
 
-const OVER: ProcessEnd = { exitCode: 0, signal: null, ending: undefined, stderr: "" };
+const OVER: CliEnd = { exitCode: 0, signal: null, ending: undefined, stderr: "" };
 const COMPLETED = { type: "turn.completed", usage: { input_tokens: 3, output_tokens: 1 } };
 const FAILED = { type: "turn.failed", error: { message: "unexpected status 401 Unauthorized" } };
 const RETRY = { type: "error", message: "Reconnecting... 1/4 (stream disconnected before completion)" };
 
-function resultOf(events: object[], end: Partial<ProcessEnd>) {
+function resultOf(events: object[], end: Partial<CliEnd>) {
   const record = new TurnRecord();
   const note = (event: ParsedEvent) => record.note(event);
   const parser = createEventParser({ onEvent: note, onUnknown: note, onMalformed: note, onOversized: note });
@@ -16,7 +17,7 @@ function resultOf(events: object[], end: Partial<ProcessEnd>) {
 }
 
 describe("how a turn ended", () => {
-  test.each<[name: string, events: object[], end: Partial<ProcessEnd>, expected: object]>([
+  test.each<[name: string, events: object[], end: Partial<CliEnd>, expected: object]>([
     ["completed", [COMPLETED], {}, { status: "completed", threadUsage: { input_tokens: 3 } }],
     ["after a retry", [RETRY, COMPLETED], {}, { status: "completed" }],
     ["completed before the cancel came", [COMPLETED], { ending: { reason: "cancelled" } }, { status: "completed" }],

@@ -1,21 +1,11 @@
+import type { CliEnd } from "@plexum/cli-turn";
 import type { ParsedEvent, Usage } from "@plexum/codex-jsonl";
-import { classifyFailure } from "./classify-failure.ts";
-import { CodexExecError } from "./errors.ts";
-import type { TurnResult } from "./turn.ts";
-
-export interface ProcessEnd {
-  readonly exitCode: number | null;
-  readonly signal: NodeJS.Signals | null;
-  /** Why we ended it, if we did. */
-  readonly ending: Ending | undefined;
-  /** The end of what it wrote to stderr. */
-  readonly stderr: string;
-}
-
-export type Ending = { readonly reason: "cancelled" } | { readonly reason: "timed_out"; readonly afterMs: number };
+import { CodexTurnError, classifyFailure, type TurnResult } from "@plexum/codex-turn";
 
 /** What a turn's events told, and from that and the process's end, how the turn ended. */
 export class TurnRecord {
+  /** Whether codex has said that the turn runs. */
+  hasStarted = false;
   #threadId: string | undefined;
   #lastMessage: string | undefined;
   #completed: { usage: Usage | null } | undefined;
@@ -24,7 +14,8 @@ export class TurnRecord {
   #lastError: string | undefined;
 
   note(event: ParsedEvent): void {
-    if (event.type === "thread.started") this.#threadId = event.thread_id;
+    if (event.type === "turn.started") this.hasStarted = true;
+    else if (event.type === "thread.started") this.#threadId = event.thread_id;
     else if (event.type === "turn.completed") this.#completed = { usage: event.usage };
     else if (event.type === "turn.failed") this.#failure = event.error.message;
     else if (event.type === "error") this.#lastError = event.message;
@@ -32,7 +23,7 @@ export class TurnRecord {
       this.#lastMessage = event.item.text;
   }
 
-  result(end: ProcessEnd): TurnResult {
+  result(end: CliEnd): TurnResult {
     const outcome = { threadId: this.#threadId, lastMessage: this.#lastMessage };
     if (this.#completed !== undefined && end.exitCode === 0) {
       return { ...outcome, status: "completed", threadUsage: this.#completed.usage };
@@ -41,10 +32,10 @@ export class TurnRecord {
     return { ...outcome, status: "failed", error: this.#error(end) };
   }
 
-  #error({ exitCode, signal, ending, stderr }: ProcessEnd): CodexExecError {
+  #error({ exitCode, signal, ending, stderr }: CliEnd): CodexTurnError {
     const options = { exitCode, signal, detail: stderr };
     if (ending?.reason === "timed_out") {
-      return new CodexExecError(
+      return new CodexTurnError(
         "timed_out",
         `The turn was ended after ${ending.afterMs} ms, its time limit: give it more time, or a smaller task.`,
         options,
@@ -52,21 +43,21 @@ export class TurnRecord {
     }
     if (this.#failure !== undefined) return classifyFailure(this.#failure, { exitCode, signal });
     if (signal !== null) {
-      return new CodexExecError(
+      return new CodexTurnError(
         "crashed",
         `Codex was ended by ${signal}: it crashed or was killed from outside. The thread can be resumed.`,
         options,
       );
     }
     if (exitCode === 0) {
-      return new CodexExecError(
+      return new CodexTurnError(
         "incomplete",
         "Codex ended without a word on how the turn went: try again, and look at its stderr if it happens again.",
         options,
       );
     }
     if (this.#completed !== undefined) {
-      return new CodexExecError(
+      return new CodexTurnError(
         "crashed",
         `Codex completed the turn and then ended with exit code ${exitCode}. The thread can be resumed.`,
         options,

@@ -1,5 +1,6 @@
+import { RPC_CODES, RpcError } from "@plexum/json-rpc";
 import type * as z from "zod/mini";
-import { PluginSdkError, RPC_CODES, RpcError } from "./error.ts";
+import { PluginSdkError } from "./error.ts";
 
 export type Checked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly faults: string };
 

@@ -1,8 +1,8 @@
 import type { Readable, Writable } from "node:stream";
+import { type CallOptions, messageOf, Peer, RpcError } from "@plexum/json-rpc";
 import { checkedAnswer } from "./check.ts";
-import { messageOf, PluginSdkError, RpcError } from "./error.ts";
+import { PluginSdkError } from "./error.ts";
 import { type HostHandlers, HostSession } from "./host-session.ts";
-import { type CallOptions, Peer } from "./json-rpc/peer.ts";
 import { type PluginCommand, type PluginExit, type PluginProcess, startPlugin } from "./plugin-process.ts";
 import { timeLimit } from "./time-limit.ts";
 import {

@@ -1,7 +1,8 @@
+import type { CallContext, Peer } from "@plexum/json-rpc";
+import { type JsonRpcError, messageOf, RPC_CODES, RpcError } from "@plexum/json-rpc";
 import { check, checkedAnswer, checkedParams } from "./check.ts";
-import { messageOf, PluginSdkError, RPC_CODES, RpcError } from "./error.ts";
+import { PluginSdkError } from "./error.ts";
 import { EventQueue } from "./event-queue.ts";
-import type { CallContext, Peer } from "./json-rpc/peer.ts";
 import { failedToolResult } from "./tool-result.ts";
 import {
   type CallToolResult,
@@ -37,7 +38,7 @@ export interface HostHandlers {
   readAgentState?(agentId: string, context: CallContext): Promise<object>;
   onLog?(entry: LogEntry): void;
   /** The plugin sent what the protocol does not allow, and no call here fails by it: a line that is no message, say. */
-  onFault?(error: PluginSdkError): void;
+  onFault?(error: PluginSdkError | JsonRpcError): void;
 }
 
 /** A host's side of one connection: what each message of the plugin means. */

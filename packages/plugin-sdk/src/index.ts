@@ -1,13 +1,21 @@
 export {
+  type CallContext,
+  type CallOptions,
+  JsonRpcError,
+  type JsonRpcErrorCode,
+  type Progress,
+  RPC_CODES,
+  RpcError,
+} from "@plexum/json-rpc";
+export {
   type ConnectedPlugin,
   type ConnectOptions,
   connectPlugin,
   type HostOptions,
   type PluginStreams,
 } from "./connect-plugin.ts";
-export { PluginSdkError, type PluginSdkErrorCode, RPC_CODES, RpcError } from "./error.ts";
+export { PluginSdkError, type PluginSdkErrorCode } from "./error.ts";
 export type { HostHandlers, LogEntry } from "./host-session.ts";
-export type { CallContext, CallOptions } from "./json-rpc/peer.ts";
 export type { Host, Plugin, StreamContext, ToolCall } from "./plugin.ts";
 export type { PluginCommand, PluginExit } from "./plugin-process.ts";
 export { type ServeOptions, serve } from "./serve.ts";
@@ -25,7 +33,6 @@ export {
   type Mutation,
   manifestSchema,
   messageSchema,
-  type Progress,
   type ProviderEvent,
   providerEventSchema,
   type StreamRequest,

@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
+import { messageOf } from "@plexum/json-rpc";
 import { splitLines } from "@plexum/jsonl";
-import { messageOf, PluginSdkError } from "./error.ts";
+import { PluginSdkError } from "./error.ts";
 import { timeLimit } from "./time-limit.ts";
 
 export interface PluginCommand {

@@ -1,6 +1,6 @@
+import type { CallContext, Peer } from "@plexum/json-rpc";
+import { messageOf, RPC_CODES, RpcError } from "@plexum/json-rpc";
 import { check, checkedAnswer, checkedParams, invalidParams } from "./check.ts";
-import { messageOf, RPC_CODES, RpcError } from "./error.ts";
-import type { CallContext, Peer } from "./json-rpc/peer.ts";
 import type { Host, Plugin } from "./plugin.ts";
 import { runStream } from "./provider-stream.ts";
 import { failedToolResult } from "./tool-result.ts";

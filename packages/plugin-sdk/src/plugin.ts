@@ -1,4 +1,4 @@
-import type { CallContext, CallOptions } from "./json-rpc/peer.ts";
+import type { CallContext, CallOptions } from "@plexum/json-rpc";
 import type {
   CallToolResult,
   HostToolCall,

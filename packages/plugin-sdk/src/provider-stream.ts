@@ -1,4 +1,5 @@
-import { codeOf, messageOf, PluginSdkError, RPC_CODES, RpcError } from "./error.ts";
+import { codeOf, messageOf, RPC_CODES, RpcError } from "@plexum/json-rpc";
+import { PluginSdkError } from "./error.ts";
 import type { Plugin } from "./plugin.ts";
 import type { ProviderEvent, StreamRequest, Usage } from "./wire.ts";
 

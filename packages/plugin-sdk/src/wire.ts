@@ -49,8 +49,6 @@ export const mcp = {
   ping: "ping",
   setLevel: "logging/setLevel",
   log: "notifications/message",
-  cancelled: "notifications/cancelled",
-  progress: "notifications/progress",
   listTools: "tools/list",
   callTool: "tools/call",
 } as const;
@@ -153,21 +151,6 @@ export const logParamsSchema = object({
   data: z.unknown(),
 });
 
-// --- Cancel and progress: MCP's, known ---
-
-const requestId = z.union([z.string(), z.number()]);
-
-export const cancelledParamsSchema = object({ requestId, reason: optionalText });
-
-/** How far a call has come. `progress` grows with each report. */
-const progressSchema = object({
-  progress: z.number(),
-  total: optional(z.number()),
-  message: optionalText,
-});
-export type Progress = z.infer<typeof progressSchema>;
-export const progressParamsSchema = z.extend(progressSchema, { progressToken: requestId });
-
 // --- Conversation: names known from Plexum's Go types, keys chosen ---
 
 const textBlock = object({ type: z.literal("text"), text: z.string() });
@@ -243,7 +226,14 @@ export type Usage = z.infer<typeof usageSchema>;
  */
 export const providerEventSchema = tagged([
   object({ type: z.literal("message_start") }),
-  object({ type: z.literal("text_delta"), text: z.string() }),
+  object({
+    type: z.literal("text_delta"),
+    text: z.string(),
+    /** Which of the turn's messages the text belongs to: another one begins where it changes. */
+    message_id: optionalText,
+    /** What the message is to the turn, where the model says so: `commentary` on the way, or the `final_answer`. */
+    phase: optionalText,
+  }),
   object({
     type: z.literal("tool_call_start"),
     tool_call: object({ id: z.string(), name: z.string(), namespace: optionalText }),

@@ -86,7 +86,7 @@ export async function exportsSeen(
   env: NodeJS.ProcessEnv,
   entries: readonly string[],
 ): Promise<Record<string, string[]>> {
-  // The arguments are for an entry that is a program (`codex-exec/watchdog`) and asks for one behind its own name.
+  // The arguments are for an entry that is a program (`cli-turn/watchdog`) and asks for one behind its own name.
   const program = `
     const seen = {};
     for (const entry of ${JSON.stringify(entries)}) seen[entry] = Object.keys(await import(entry)).sort();

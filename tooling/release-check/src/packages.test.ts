@@ -17,7 +17,7 @@ const REPOSITORY = "https://github.com/plexum/plexum-openai-provider";
 
 /** Files that do something when they are loaded: programs, which nobody imports for what they export. */
 const SIDE_EFFECTS: Record<string, unknown> = {
-  "@plexum/codex-exec": ["./src/watchdog.ts", "./dist/watchdog.js"],
+  "@plexum/cli-turn": ["./src/watchdog.ts", "./dist/watchdog.js"],
 };
 
 const packages = await publicPackages();

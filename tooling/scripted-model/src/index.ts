@@ -9,8 +9,10 @@ export {
   type OutputItem,
   type Reply,
   reasoning,
+  type StreamedMessage,
   say,
   shell,
+  streamedMessage,
   type TokenUsage,
 } from "./replies.ts";
 export { type Script, ScriptedModel } from "./server.ts";

@@ -1,6 +1,22 @@
 /** An item of the model's answer, as the Responses API carries it. */
 export type OutputItem = Record<string, unknown> & { readonly type: string };
 
+/** A message that the model writes piece by piece. On the wire it becomes the events of a streamed item. */
+export interface StreamedMessage {
+  readonly type: "streamed_message";
+  readonly id: string;
+  readonly pieces: readonly string[];
+  /** From one piece to the next, in milliseconds. */
+  readonly gapMs: number;
+  /** The text of the completed item. */
+  readonly completed: string;
+  /** Whether `response.output_item.added` comes before the pieces. */
+  readonly isAnnounced: boolean;
+  readonly phase: string | undefined;
+  /** Called as each piece is sent, with its index. */
+  readonly onPiece: ((index: number) => void) | undefined;
+}
+
 export interface TokenUsage {
   readonly input: number;
   readonly cached?: number;
@@ -12,7 +28,7 @@ export interface TokenUsage {
 export type Reply =
   | {
       readonly kind: "answer";
-      readonly items: readonly OutputItem[];
+      readonly items: readonly (OutputItem | StreamedMessage)[];
       readonly usage: TokenUsage;
       readonly delayMs?: number;
     }
@@ -33,7 +49,11 @@ let nextId = 1;
 const uniqueId = (prefix: string) => `${prefix}_${String(nextId++).padStart(6, "0")}`;
 
 /** One answer made of several items: text, calls, reasoning. */
-export function answer(items: readonly OutputItem[], usage: TokenUsage = DEFAULT_USAGE, delayMs = 0): Reply {
+export function answer(
+  items: readonly (OutputItem | StreamedMessage)[],
+  usage: TokenUsage = DEFAULT_USAGE,
+  delayMs = 0,
+): Reply {
   return { kind: "answer", items, usage, delayMs };
 }
 
@@ -48,8 +68,29 @@ export function httpError(
   return { kind: "http-error", status, body: typeof body === "string" ? body : JSON.stringify(body), headers };
 }
 
-export function message(text: string): OutputItem {
-  return { type: "message", role: "assistant", id: uniqueId("msg"), content: [{ type: "output_text", text }] };
+/** @param phase `commentary` or `final_answer`, as newer models say it. */
+export function message(text: string, phase?: string): OutputItem {
+  return messageItem(uniqueId("msg"), text, phase);
+}
+
+/** A message in pieces; everything about how it is streamed can be chosen. */
+export function streamedMessage(
+  pieces: readonly string[],
+  options: Partial<Pick<StreamedMessage, "gapMs" | "completed" | "isAnnounced" | "phase" | "onPiece">> = {},
+): StreamedMessage {
+  const { gapMs = 0, completed = pieces.join(""), isAnnounced = true, phase, onPiece } = options;
+  return { type: "streamed_message", id: uniqueId("msg"), pieces, gapMs, completed, isAnnounced, phase, onPiece };
+}
+
+/** The item of a message, as it is when complete. */
+export function messageItem(id: string, text: string, phase?: string): OutputItem {
+  return {
+    type: "message",
+    role: "assistant",
+    id,
+    content: [{ type: "output_text", text }],
+    ...(phase === undefined ? {} : { phase }),
+  };
 }
 
 export function reasoning(summary: string): OutputItem {

@@ -5,7 +5,7 @@ import { buffer } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import * as zlib from "node:zlib";
 import { ModelRequest } from "./model-request.ts";
-import { type OutputItem, type Reply, say } from "./replies.ts";
+import { messageItem, type OutputItem, type Reply, type StreamedMessage, say } from "./replies.ts";
 
 /** Answers in order, or a function that looks at the request. When a list is used up the model says so. */
 export type Script = readonly Reply[] | ((request: ModelRequest) => Reply | Promise<Reply>);
@@ -94,7 +94,10 @@ async function send(response: ServerResponse, reply: Reply, request: ModelReques
     return;
   }
   if (reply.delayMs) await delay(reply.delayMs);
-  for (const item of reply.items) event("response.output_item.done", { item: asOffered(item, request) });
+  for (const [index, item] of reply.items.entries()) {
+    if (isStreamed(item)) await stream(item, index, event);
+    else event("response.output_item.done", { item: asOffered(item, request) });
+  }
   const { input, cached = 0, output, reasoning = 0 } = reply.usage;
   event("response.completed", {
     response: {
@@ -109,6 +112,29 @@ async function send(response: ServerResponse, reply: Reply, request: ModelReques
     },
   });
   response.end();
+}
+
+const isStreamed = (item: OutputItem | StreamedMessage): item is StreamedMessage => item.type === "streamed_message";
+
+async function stream(
+  message: StreamedMessage,
+  outputIndex: number,
+  event: (type: string, fields: object) => void,
+): Promise<void> {
+  const { id, pieces, gapMs, completed, isAnnounced, phase, onPiece } = message;
+  const place = { item_id: id, output_index: outputIndex, content_index: 0 };
+  if (isAnnounced) {
+    event("response.output_item.added", {
+      output_index: outputIndex,
+      item: { ...messageItem(id, "", phase), content: [] },
+    });
+  }
+  for (const [index, delta] of pieces.entries()) {
+    if (index > 0 && gapMs > 0) await delay(gapMs);
+    onPiece?.(index);
+    event("response.output_text.delta", { ...place, delta });
+  }
+  event("response.output_item.done", { output_index: outputIndex, item: messageItem(id, completed, phase) });
 }
 
 /** A model calls a tool as it was offered: code mode's `exec` stands in a namespace from 0.147 on. */

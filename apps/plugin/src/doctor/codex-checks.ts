@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { NEWEST_TESTED_VERSION, OLDEST_SUPPORTED_VERSION } from "@plexum/codex-exec";
+import { NEWEST_TESTED_VERSION, OLDEST_SUPPORTED_VERSION } from "@plexum/codex-turn";
 import { type Check, type Outcome, ok, unchecked } from "./check.ts";
 import type { Context } from "./context.ts";
 

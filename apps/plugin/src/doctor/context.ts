@@ -1,4 +1,4 @@
-import { type CodexProbe, probeCodex } from "@plexum/codex-exec";
+import { type CodexProbe, probeCodex } from "@plexum/codex-turn";
 import type { Manifest } from "@plexum/plugin-sdk";
 import { type Installation, profileRoot, readInstallation } from "@plexum/profile";
 import { codexHomeOf } from "@plexum/session-store";
@@ -44,7 +44,7 @@ export class Context {
     return this.#installedManifest;
   }
 
-  /** @throws CodexExecError if it isn't found or doesn't answer. */
+  /** @throws CodexTurnError if it isn't found or doesn't answer. */
   codex(): Promise<CodexProbe> {
     this.#codex ??= this.config().then(({ binary }) => probeCodex({ binary, env: this.env }));
     return this.#codex;

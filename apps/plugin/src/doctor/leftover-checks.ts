@@ -1,5 +1,7 @@
 import { access } from "node:fs/promises";
-import { imageLeftovers, type OrphanedTurn, orphanedTurns } from "@plexum/codex-exec";
+import { join, resolve } from "node:path";
+import { type OrphanedTurn, orphanedTurns } from "@plexum/cli-turn";
+import { imageLeftovers } from "@plexum/codex-turn";
 import { type GlobalRegistration, globalRegistrations, socketLeftovers } from "@plexum/mcp-bridge";
 import { mutationLeftovers } from "@plexum/rollout";
 import { staleThreadLocks } from "@plexum/session-store";
@@ -125,7 +127,9 @@ export const leftoverProcesses = leftovers({
   several: "turns whose plugins are gone",
   mended: "Ended",
   async find({ codexHome }) {
-    return orphanedTurns({ codexHome }).map((turn) => ({ text: processesText(turn), mend: done(() => turn.end()) }));
+    const where = (env: Readonly<Record<string, string>>) =>
+      resolve(env.CODEX_HOME || join(env.HOME ?? "", ".codex")) === resolve(codexHome);
+    return orphanedTurns({ where }).map((turn) => ({ text: processesText(turn), mend: done(() => turn.end()) }));
   },
 });
 

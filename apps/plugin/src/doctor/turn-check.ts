@@ -41,8 +41,10 @@ async function runTurn(context: Context, workspace: string, signal: AbortSignal)
   const word = randomBytes(4).toString("hex");
   let calls = 0;
   const said: string[] = [];
+  let transport = "";
   const host: Host = {
-    log(level, message) {
+    log(level, message, fields) {
+      if (typeof fields?.transport === "string") transport = fields.transport;
       if (level === "warning" || level === "error") said.push(message);
     },
     async callTool() {
@@ -56,7 +58,8 @@ async function runTurn(context: Context, workspace: string, signal: AbortSignal)
   const config = withoutTraces(await context.config(), workspace);
   const events: ProviderEvent[] = [];
   const started = performance.now();
-  await new Provider(host, config, context.env).stream(
+  await using provider = new Provider(host, config, context.env);
+  await provider.stream(
     {
       stream_id: randomUUID(),
       model_id: config.supportedModels[0] ?? "codex",
@@ -68,7 +71,7 @@ async function runTurn(context: Context, workspace: string, signal: AbortSignal)
     },
     { signal, emit: async (event) => void events.push(event) },
   );
-  return outcomeOf(events, { calls, word, said, seconds: (performance.now() - started) / 1000 });
+  return outcomeOf(events, { calls, word, said, transport, seconds: (performance.now() - started) / 1000 });
 }
 
 const PROMPT = `This is a test of the connection. Call the tool ${TOOL} once, without arguments, then answer with the word that it returns and nothing else.`;
@@ -90,15 +93,16 @@ interface Seen {
   readonly calls: number;
   readonly word: string;
   readonly said: readonly string[];
+  readonly transport: string;
   readonly seconds: number;
 }
 
-function outcomeOf(events: readonly ProviderEvent[], { calls, word, said, seconds }: Seen): Outcome {
+function outcomeOf(events: readonly ProviderEvent[], { calls, word, said, transport, seconds }: Seen): Outcome {
   const error = events.find((event) => event.type === "error")?.error;
   const detail = [...new Set(said)].filter((line) => line !== error?.message).join("\n") || undefined;
   if (error !== undefined) return { status: "error", title: `${error.code}: ${error.message}`, detail };
   const text = events.flatMap((event) => (event.type === "text_delta" ? [event.text] : [])).join("\n");
-  const took = `a turn took ${seconds.toFixed(1)} s`;
+  const took = `a turn by ${transport} took ${seconds.toFixed(1)} s`;
   if (calls > 0) {
     const end = text.includes(word) ? "and the model has told what it returned" : "and codex has got what it returned";
     return ok(`${took}; the host's tool was called, ${end}`, detail);

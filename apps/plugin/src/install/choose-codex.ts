@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import { delimiter, dirname, join, sep } from "node:path";
-import { CodexExecError, type CodexProbe, OLDEST_SUPPORTED_VERSION, probeCodex } from "@plexum/codex-exec";
+import { type CodexProbe, CodexTurnError, OLDEST_SUPPORTED_VERSION, probeCodex } from "@plexum/codex-turn";
 import type { LoadedConfig } from "../config.ts";
 
 export interface ChosenCodex extends CodexProbe {
@@ -10,7 +10,7 @@ export interface ChosenCodex extends CodexProbe {
 
 /**
  * The codex that the plugin is to run: what a person names, else what the config names, else what is found on this machine.
- * @throws CodexExecError if there is none, or none that works.
+ * @throws CodexTurnError if there is none, or none that works.
  */
 export async function chooseCodex(
   named: string | undefined,
@@ -21,7 +21,7 @@ export async function chooseCodex(
   try {
     return await probe(config.binary, env);
   } catch (error) {
-    const isGone = CodexExecError.isInstance(error) && error.code === "binary_not_found";
+    const isGone = CodexTurnError.isInstance(error) && error.code === "binary_not_found";
     if (!isGone || config.binary === "codex") throw error;
     return { ...(await probe("codex", env)), gone: config.binary };
   }
@@ -30,7 +30,7 @@ export async function chooseCodex(
 async function probe(binary: string, env: NodeJS.ProcessEnv): Promise<CodexProbe> {
   const found = await probeCodex({ binary, env: { ...env, PATH: searchPath(env) } });
   if (found.isSupported) return found;
-  throw new CodexExecError(
+  throw new CodexTurnError(
     "version_unsupported",
     `${found.path} is codex ${found.version}, and ${OLDEST_SUPPORTED_VERSION} is the oldest that works here: update it with "npm install -g @openai/codex@latest".`,
   );

@@ -1,0 +1,115 @@
+import { createHash } from "node:crypto";
+import { lstat, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type RolloutEntry, readRollout } from "@plexum/rollout";
+import type { TurnThread } from "./turn-thread.ts";
+
+/** Under this name codex shows the model the host's system prompt: `<plexum_system>…</plexum_system>`. */
+const KEY = "plexum_system";
+
+/** In the workspace, beside the thread's id: what the model was last told, and where. */
+const FILE = ".plexum-codex-system";
+
+/** Far more than is ever written there. */
+const MAX_FILE_BYTES = 4096;
+
+interface Given {
+  readonly threadId: string;
+  readonly sha256: string;
+  /** From where on in the rollout nobody has looked yet, in bytes. */
+  readonly from: number;
+  /** Whether it was seen in the rollout before that. */
+  readonly isSeen: boolean;
+}
+
+/**
+ * The host's system prompt, given to the model in the first turn of a thread and again when it changes or a compaction
+ * took it away, and not twice. codex repeats it itself only while the thread stays loaded, which it does not (0.135.0 to
+ * 0.169.0); so what was given is kept in a file, and the rollout says whether it still is in the model's view.
+ */
+export class SystemPrompt {
+  readonly #path: string;
+  readonly #value: string;
+  /** What is true once the turn has started. */
+  #next: Omit<Given, "threadId"> | undefined;
+
+  private constructor(workspace: string, value: string) {
+    this.#path = join(workspace, FILE);
+    this.#value = value;
+  }
+
+  /**
+   * @param system The host's, of this turn's request.
+   * @param thread The thread that the turn is about to continue.
+   */
+  static async of(
+    workspace: string,
+    system: string | null | undefined,
+    thread: TurnThread,
+  ): Promise<{ readonly prompt: SystemPrompt; readonly context: { key: string; value: string } | undefined }> {
+    const prompt = new SystemPrompt(workspace, system ?? "");
+    return { prompt, context: (await prompt.#mustBeGiven(thread)) ? { key: KEY, value: prompt.#value } : undefined };
+  }
+
+  /** The turn has begun in this thread: what it was given is remembered. */
+  async started(threadId: string): Promise<void> {
+    if (this.#next === undefined) return;
+    const given: Given = { threadId, ...this.#next };
+    this.#next = undefined;
+    const temporary = `${this.#path}.new`;
+    await rm(temporary, { force: true });
+    await writeFile(temporary, `${JSON.stringify(given)}\n`, { mode: 0o600, flag: "wx" });
+    await rename(temporary, this.#path);
+  }
+
+  async #mustBeGiven(thread: TurnThread): Promise<boolean> {
+    const sha256 = createHash("sha256").update(this.#value).digest("hex");
+    const { rollout, sizeBefore, threadId } = thread;
+    const given = await this.#read();
+    const isOfThread = given !== undefined && threadId !== undefined && given.threadId === threadId;
+    if (!isOfThread && this.#value === "") return false;
+    const isInView =
+      isOfThread &&
+      given.sha256 === sha256 &&
+      rollout !== undefined &&
+      (await isStillInView(rollout, sizeBefore, given));
+    this.#next = { sha256, from: sizeBefore, isSeen: isInView };
+    return !isInView;
+  }
+
+  async #read(): Promise<Given | undefined> {
+    try {
+      const found = await lstat(this.#path);
+      if (!found.isFile() || found.size > MAX_FILE_BYTES) return undefined;
+      const { threadId, sha256, from, isSeen } = JSON.parse(await readFile(this.#path, "utf8"));
+      return typeof from === "number" ? { threadId, sha256, from, isSeen: isSeen === true } : undefined;
+    } catch {
+      // Missing or damaged: the prompt is given once more.
+      return undefined;
+    }
+  }
+}
+
+/** Reads what codex recorded since: the prompt itself, and what took it away again. */
+async function isStillInView(rollout: string, size: number, { from, isSeen }: Given): Promise<boolean> {
+  // The rollout is another one by now.
+  if (from > size) return false;
+  let isInView = isSeen;
+  try {
+    for await (const entry of readRollout(rollout, { from, history: false })) isInView = viewAfter(entry, isInView);
+  } catch {
+    return false;
+  }
+  return isInView;
+}
+
+function viewAfter(entry: RolloutEntry, isInView: boolean): boolean {
+  if (entry.kind !== "line") return isInView;
+  const { type, payload } = entry.line;
+  const names = () => JSON.stringify(payload).includes(`<${KEY}>`);
+  if (type === "compacted") return names();
+  if (type === "event_msg" && payload.type === "thread_rolled_back") return false;
+  if (type !== "response_item") return isInView;
+  const { role } = payload as { role?: unknown };
+  return isInView || (role === "developer" && names());
+}

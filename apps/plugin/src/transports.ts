@@ -1,0 +1,147 @@
+import { AppServerTurns } from "@plexum/codex-app-server";
+import { startTurn } from "@plexum/codex-exec";
+import { CodexTurnError, type PromptImage, type Turn } from "@plexum/codex-turn";
+import { codexNoProxy } from "@plexum/mcp-bridge";
+import type { Config, ModelChoice } from "./config.ts";
+import type { OfferedTools } from "./host-tools.ts";
+import type { Log } from "./log.ts";
+
+export type Transport = "app-server" | "exec";
+
+/** How long an app-server that could not be had is not asked for again, in milliseconds. */
+const UNAVAILABLE_MS = 5 * 60 * 1000;
+
+export interface TurnWish {
+  readonly text: string;
+  readonly images: readonly PromptImage[];
+  readonly workspace: string;
+  readonly threadId: string | undefined;
+  readonly choice: ModelChoice;
+  /** What the host wants the model to know before the prompt; only an app-server can be given it. */
+  readonly context: { readonly key: string; readonly value: string } | undefined;
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  /** Makes the host's tools reachable for the transport that is taken. */
+  readonly offer: (transport: Transport) => Promise<OfferedTools>;
+}
+
+/** A turn that runs, with its tools. Dispose of it to end both. */
+export interface RunningTurn extends AsyncDisposable {
+  readonly turn: Turn;
+  readonly transport: Transport;
+}
+
+/** The ways to run codex, and the choice between them. */
+export class Transports implements AsyncDisposable {
+  readonly #config: Config;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #appServer: AppServerTurns;
+  #unavailableUntil = 0;
+
+  constructor(config: Config, env: NodeJS.ProcessEnv, codexHome: string) {
+    this.#config = config;
+    this.#env = env;
+    const { keepAliveMs, maxKept } = config;
+    this.#appServer = new AppServerTurns({ keepAliveMs, maxKept, codexHome });
+  }
+
+  /**
+   * Starts a turn, with `auto` on an app-server or, if that can't be had, by `codex exec`.
+   * @throws CodexTurnError if it can't start; the signal's reason.
+   */
+  async start(wish: TurnWish): Promise<RunningTurn> {
+    const { transport } = this.#config;
+    if (transport === "exec" || (transport === "auto" && performance.now() < this.#unavailableUntil))
+      return this.#start(wish, "exec");
+    try {
+      return await this.#start(wish, "app-server");
+    } catch (error) {
+      const isUnavailable = CodexTurnError.isInstance(error) && error.code === "app_server_unavailable";
+      if (!isUnavailable || transport === "app-server") throw error;
+      this.#unavailableUntil = performance.now() + UNAVAILABLE_MS;
+      wish.log("warning", `the turn runs with codex exec, without text deltas: ${error.message}`, {
+        detail: error.detail,
+      });
+      return this.#start(wish, "exec");
+    }
+  }
+
+  /** Ends the kept processes. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#appServer[Symbol.asyncDispose]();
+  }
+
+  async #start(wish: TurnWish, transport: Transport): Promise<RunningTurn> {
+    await using stack = new AsyncDisposableStack();
+    const offered = stack.use(await wish.offer(transport));
+    const turn = stack.use(
+      transport === "app-server" ? await this.#onAppServer(wish, offered) : await this.#byExec(wish, offered),
+    );
+    const held = stack.move();
+    return { turn, transport, [Symbol.asyncDispose]: () => held.disposeAsync() };
+  }
+
+  #onAppServer(wish: TurnWish, offered: OfferedTools): Promise<Turn> {
+    const { choice, log, text, threadId } = wish;
+    const { extraArgs, sandbox, stallMs } = this.#config;
+    return this.#appServer.startTurn({
+      ...this.#common(wish),
+      effort: choice.effort,
+      sandbox,
+      extraArgs,
+      config: (version) => offered.config(version),
+      context: wish.context,
+      // The host's tools are reached by a URL on loopback, which no proxy can serve.
+      env: { ...this.#env, ...codexNoProxy(this.#env) },
+      ...(stallMs === undefined ? {} : { stallMs }),
+      onProcess: ({ pid, version, isKept }) =>
+        log("info", isKept ? "turn on a kept codex" : "codex started", {
+          transport: "app-server",
+          pid,
+          version,
+          model: choice.model,
+          effort: choice.effort,
+          resume: threadId,
+          prompt_length: text.length,
+        }),
+    });
+  }
+
+  #byExec(wish: TurnWish, offered: OfferedTools): Promise<Turn> {
+    const { choice, log, text, threadId } = wish;
+    const { extraArgs, sandbox } = this.#config;
+    return startTurn({
+      ...this.#common(wish),
+      effort: choice.effort,
+      sandbox,
+      extraArgs: (version) => [...offered.args(version), ...extraArgs],
+      env: { ...this.#env, ...offered.env },
+      onSpawn: ({ pid, version }) =>
+        log("info", "codex started", {
+          transport: "exec",
+          pid,
+          version,
+          model: choice.model,
+          effort: choice.effort,
+          resume: threadId,
+          prompt_length: text.length,
+        }),
+    });
+  }
+
+  #common({ text, images, workspace, threadId, choice, signal, log }: TurnWish) {
+    const { binary, timeoutMs } = this.#config;
+    return {
+      prompt: text,
+      images,
+      workspace,
+      threadId,
+      binary,
+      model: choice.model,
+      signal,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      onWarning: (message: string) => log("warning", message),
+      onStderr: (line: string) => log("debug", line, { source: "codex stderr" }),
+    };
+  }
+}

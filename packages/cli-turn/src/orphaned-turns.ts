@@ -1,0 +1,73 @@
+import { readlinkSync, statSync } from "node:fs";
+import { MARKER_VARIABLE } from "./marker.ts";
+import { ProcessFamily } from "./process-family.ts";
+import { commandOf, environmentOf, listProcesses, type RunningProcess } from "./processes.ts";
+
+/** What runs on of turns whose owner was killed, and its guard too: otherwise the watchdog had ended it. */
+export interface OrphanedTurn {
+  /** The pid of the process that had started them. */
+  readonly owner: number;
+  readonly processes: readonly { readonly pid: number; readonly command: string }[];
+  /** Ends them as the watchdog would. */
+  end(): Promise<void>;
+}
+
+export interface OrphanedTurnsOptions {
+  /** Only processes in whose environment this is true. Default: all. */
+  readonly where?: (environment: Readonly<Record<string, string>>) => boolean;
+}
+
+const OWNER = new RegExp(`^${MARKER_VARIABLE}=(owner:(\\d+):\\S+) `);
+
+/**
+ * Processes of this user that belong to a turn of a process that is gone, by owner. On Linux only; elsewhere none are found.
+ *
+ * A pid says something only to those who count alike: processes of other containers are left out.
+ */
+export function orphanedTurns(options: OrphanedTurnsOptions = {}): OrphanedTurn[] {
+  if (process.platform !== "linux") return [];
+  const processes = listProcesses(`${MARKER_VARIABLE}=owner:`);
+  const byPid = new Map(processes.map((one) => [one.pid, one]));
+  const turns = new Map<string, { owner: number; members: RunningProcess[] }>();
+  for (const member of processes) {
+    if (!member.isMarked || !isOurs(member.pid)) continue;
+    const environment = environmentOf(member.pid) ?? [];
+    const marker = ownerIn(environment);
+    if (marker === undefined || startedBefore(byPid.get(marker.pid), member)) continue;
+    if (options.where?.(variablesOf(environment)) === false) continue;
+    const turn = turns.get(marker.text) ?? { owner: marker.pid, members: [] };
+    turns.set(marker.text, turn);
+    turn.members.push(member);
+  }
+  return [...turns].map(([text, { owner, members }]) => ({
+    owner,
+    processes: members.map(({ pid }) => ({ pid, command: commandOf(pid) ?? "" })),
+    end: () => new ProcessFamily(text).end(),
+  }));
+}
+
+function ownerIn(environment: readonly string[]): { text: string; pid: number } | undefined {
+  for (const entry of environment) {
+    const [, text, owner] = OWNER.exec(entry) ?? [];
+    if (text !== undefined) return { text, pid: Number(owner) };
+  }
+  return undefined;
+}
+
+const variablesOf = (environment: readonly string[]): Record<string, string> =>
+  Object.fromEntries(
+    environment.map((entry) => [entry.split("=", 1)[0] as string, entry.slice(entry.indexOf("=") + 1)]),
+  );
+
+/** Otherwise the pid has been given to another process since. Linux counts the clock's ticks since it was started. */
+const startedBefore = (owner: RunningProcess | undefined, member: RunningProcess) =>
+  owner !== undefined && Number(owner.started) <= Number(member.started);
+
+function isOurs(pid: number): boolean {
+  try {
+    const isSameSpace = readlinkSync(`/proc/${pid}/ns/pid`) === readlinkSync("/proc/self/ns/pid");
+    return isSameSpace && statSync(`/proc/${pid}`).uid === process.getuid?.();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,94 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { mkdir, realpath } from "node:fs/promises";
+import { delimiter, resolve } from "node:path";
+import type { Readable, Writable } from "node:stream";
+import { CliTurnError } from "./errors.ts";
+import { guardOwner } from "./guard-owner.ts";
+import type { Program } from "./locate-program.ts";
+import { MARKER_VARIABLE, markerValue, newTurnMarker } from "./marker.ts";
+import { ProcessFamily } from "./process-family.ts";
+
+export type PipedProcess = ChildProcessByStdio<Writable, Readable, Readable>;
+
+export interface MarkedProcess {
+  readonly child: PipedProcess;
+  /** The process, and everything it starts. */
+  readonly family: ProcessFamily;
+  /** Ends the guard's watch over it. Call it once the family has ended. */
+  readonly release: () => void;
+}
+
+export interface SpawnMarkedOptions {
+  readonly program: Program;
+  readonly args: readonly string[];
+  /** The folder the program runs in, by its real path: the scope that its processes are marked with. */
+  readonly workspace: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/**
+ * Starts a program whose processes can all be found and ended, even after this process is killed. Resolves once it runs.
+ * @throws CliTurnError `spawn_failed`.
+ */
+export async function spawnMarked({ program, args, workspace, env }: SpawnMarkedOptions): Promise<MarkedProcess> {
+  const turnMarker = newTurnMarker();
+  const release = guardOwner();
+  try {
+    const marked = { ...env, [MARKER_VARIABLE]: markerValue(workspace, turnMarker) };
+    const child = await spawnProgram(program, args, workspace, marked);
+    return { child, family: new ProcessFamily(turnMarker), release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/**
+ * Makes the folder if it is missing. Returns its real path: one folder is one workspace, by whatever links it is reached.
+ * @throws CliTurnError `workspace_unusable`.
+ */
+export async function makeWorkspace(workspace: string): Promise<string> {
+  try {
+    await mkdir(workspace, { recursive: true });
+    return await realpath(workspace);
+  } catch (cause) {
+    throw new CliTurnError(
+      "workspace_unusable",
+      `The workspace ${resolve(workspace)} can't be used (${(cause as Error).message}): name a folder this user can write to.`,
+      { cause },
+    );
+  }
+}
+
+function spawnProgram(
+  { path, command, prefix, toolsPath }: Program,
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+): Promise<PipedProcess> {
+  const failed = (cause: Error) =>
+    new CliTurnError(
+      "spawn_failed",
+      `${path} could not be started (${cause.message}): check that it is built for this machine, and that the arguments it is given are neither too long nor contain a NUL.`,
+      { cause },
+    );
+  return new Promise((resolve, reject) => {
+    let child: PipedProcess;
+    try {
+      child = spawn(command, [...prefix, ...args], {
+        cwd,
+        env: toolsPath === undefined ? env : { ...env, PATH: [toolsPath, env.PATH].filter(Boolean).join(delimiter) },
+        stdio: ["pipe", "pipe", "pipe"],
+        // A process group of its own: a Ctrl-C meant for this program must not reach the CLI past us.
+        detached: process.platform !== "win32",
+        windowsHide: true,
+      });
+    } catch (error) {
+      // Some failures are thrown, such as arguments that are too long; the rest are events.
+      reject(failed(error as Error));
+      return;
+    }
+    child.once("spawn", () => resolve(child));
+    child.once("error", (cause) => reject(failed(cause)));
+  });
+}

@@ -1,0 +1,179 @@
+import { DEFAULT_GRACE, DEFAULT_TIMEOUT_MS, type EndGrace, endLeftovers, makeWorkspace } from "@plexum/cli-turn";
+import {
+  asCodexError,
+  assertSupported,
+  CodexTurnError,
+  checkPrompt,
+  locateCodex,
+  type PromptImage,
+  type SandboxMode,
+  stageImages,
+  type Turn,
+} from "@plexum/codex-turn";
+import type { AppServerOptions } from "./app-server.ts";
+import { AppServerTurn } from "./app-server-turn.ts";
+import { absoluteRoots, translateArgs } from "./extra-args.ts";
+import { ServerPool, type ServerPoolOptions } from "./server-pool.ts";
+
+export interface AppServerTurnOptions {
+  /** What the user says, at most 1 048 576 code points. May be empty if there are images. */
+  readonly prompt: string;
+  /** The folder codex works in; created if it is missing. */
+  readonly workspace: string;
+  /** The thread to continue, by its UUID. Without it a new thread begins. */
+  readonly threadId?: string | undefined;
+  /** The codex executable: a path, or a name on the PATH. Default `codex`. */
+  readonly binary?: string;
+  /** Default: what the config says, else codex's own choice. */
+  readonly model?: string | undefined;
+  /** The reasoning effort, in codex's words. Default: what the config says, else the model's own. */
+  readonly effort?: string | undefined;
+  readonly images?: readonly PromptImage[];
+  /** What the model's commands may do. Default `danger-full-access`. An argument for the sandbox in `extraArgs` wins. */
+  readonly sandbox?: SandboxMode;
+  /** Arguments as for `codex exec`, translated as far as app-server has something for them. */
+  readonly extraArgs?: readonly string[];
+  /**
+   * Keys of config.toml for this turn alone, such as the MCP servers that offer it tools. They reach codex by its stdin:
+   * no other process sees them. Given a function, it is called with codex's version.
+   */
+  readonly config?: Readonly<Record<string, unknown>> | ((version: string) => Readonly<Record<string, unknown>>);
+  /** Shown to the model before the prompt, in a developer message of its own: `<key>value</key>`. */
+  readonly context?: { readonly key: string; readonly value: string } | undefined;
+  /** The environment codex runs in. Default: this process's. With `CODEX_API_KEY`, codex signs in by that key. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** The turn's deadline in milliseconds. Default one hour. */
+  readonly timeoutMs?: number;
+  /** How long nothing at all may happen before the turn is given up, in milliseconds. Default ten minutes. */
+  readonly stallMs?: number;
+  readonly grace?: Partial<EndGrace>;
+  /** How long codex may take to start, in milliseconds. Default 15 000. */
+  readonly initializeTimeoutMs?: number;
+  /** Cancels the turn, also while it is being started. */
+  readonly signal?: AbortSignal;
+  /** How far codex may run ahead of the reader of the events, in bytes, before it has to wait. Default 64 MiB. */
+  readonly maxUnreadBytes?: number;
+  /** Gets what codex writes to stderr, line by line, without escape sequences. */
+  readonly onStderr?: (line: string) => void;
+  /** Reports what was changed in the input, and what codex asked for and nobody could answer. */
+  readonly onWarning?: (message: string) => void;
+  /** Called once there is a process for the turn. */
+  readonly onProcess?: (process: TurnProcess) => void;
+}
+
+export interface TurnProcess {
+  readonly pid: number;
+  readonly version: string;
+  readonly command: readonly string[];
+  /** Whether it ran already. */
+  readonly isKept: boolean;
+}
+
+/** Gives the first argument for `codex exec` that app-server has nothing for; undefined if it has something for all. */
+export const untranslatableArgument = (args: readonly string[]): string | undefined =>
+  translateArgs(args).untranslatable;
+
+/** Runs turns on kept `codex app-server` processes. Dispose of it to end them all. */
+export class AppServerTurns implements AsyncDisposable {
+  readonly #pool: ServerPool;
+
+  constructor(options: ServerPoolOptions) {
+    this.#pool = new ServerPool(options);
+  }
+
+  /**
+   * Runs one turn. Before a process is started, whatever a killed owner left running in the same workspace is ended; the
+   * workspace's lock is the caller's to hold.
+   *
+   * @throws CodexTurnError if the turn can't start: nothing has been sent then. The signal's reason if it is aborted by
+   * then. From there on every failure is in the turn's `result`.
+   */
+  async startTurn(options: AppServerTurnOptions): Promise<Turn> {
+    const { binary = "codex", env = process.env, timeoutMs = DEFAULT_TIMEOUT_MS, signal, images = [] } = options;
+    if (!(timeoutMs > 0)) throw new RangeError(`timeoutMs must be a positive number of milliseconds, not ${timeoutMs}`);
+    const { extraArgs = [], config = {} } = options;
+    const translated = translateArgs(extraArgs);
+    const untranslatable =
+      translated.isEphemeral && options.threadId !== undefined ? "--ephemeral" : translated.untranslatable;
+    if (untranslatable !== undefined) {
+      throw new CodexTurnError(
+        "app_server_unavailable",
+        `codex app-server has nothing for the argument ${untranslatable}: leave it out, or run the turn with codex exec.`,
+      );
+    }
+    const prompt = checkPrompt(options.prompt, { mayBeEmpty: images.length > 0 });
+    signal?.throwIfAborted();
+    const program = await locateCodex(binary, env);
+    const version = await assertSupported(program, env);
+    const workspace = await asCodexError(makeWorkspace(options.workspace));
+    signal?.throwIfAborted();
+    if (prompt.removedNuls > 0)
+      options.onWarning?.(`${prompt.removedNuls} NUL characters were removed from the prompt`);
+
+    const grace = { ...DEFAULT_GRACE, ...options.grace };
+    const start: AppServerOptions = {
+      program,
+      version,
+      args: translated.processArgs,
+      workspace,
+      env,
+      initializeTimeoutMs: options.initializeTimeoutMs ?? 15_000,
+      grace,
+      signal,
+      onStderr: (line) => options.onStderr?.(line),
+    };
+    const acquire = async (isFresh: boolean) => {
+      const lease = await asCodexError(
+        this.#pool.acquire(start, { isFresh, before: () => endLeftovers(workspace, grace) }),
+      );
+      const { pid, command } = lease.server;
+      options.onProcess?.({ pid, version, command, isKept: lease.isKept });
+      return lease;
+    };
+    const staged = await stageImages(images);
+    try {
+      const lease = await acquire(false);
+      return new AppServerTurn({
+        lease,
+        renew: () => acquire(true),
+        thread: {
+          id: options.threadId,
+          cwd: workspace,
+          model: options.model,
+          effort: options.effort,
+          sandbox: translated.sandbox ?? options.sandbox ?? "danger-full-access",
+          approvalPolicy: translated.approvalPolicy ?? "never",
+          isEphemeral: translated.isEphemeral,
+          writableRoots: absoluteRoots(translated.writableRoots, workspace),
+          config: typeof config === "function" ? config(version) : config,
+        },
+        turn: { text: prompt.text, imagePaths: staged.paths, context: options.context },
+        timeoutMs,
+        stallMs: options.stallMs ?? DEFAULT_STALL_MS,
+        grace,
+        signal,
+        maxUnreadBytes: options.maxUnreadBytes ?? DEFAULT_MAX_UNREAD_BYTES,
+        onWarning: (message) => options.onWarning?.(message),
+        release: async () => staged[Symbol.asyncDispose](),
+      });
+    } catch (error) {
+      await staged[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** How many processes are kept without a turn. */
+  get idleCount(): number {
+    return this.#pool.idleCount;
+  }
+
+  /** Ends all idle processes, and those of running turns when they end. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#pool[Symbol.asyncDispose]();
+  }
+}
+
+/** Longer than codex itself waits for a silent model (300 s, then it retries and says so). */
+const DEFAULT_STALL_MS = 10 * 60 * 1000;
+
+const DEFAULT_MAX_UNREAD_BYTES = 64 * 1024 * 1024;

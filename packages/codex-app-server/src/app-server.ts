@@ -1,0 +1,241 @@
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  type EndGrace,
+  endProcess,
+  type MarkedProcess,
+  type Program,
+  StderrReader,
+  spawnMarked,
+} from "@plexum/cli-turn";
+import { CodexTurnError } from "@plexum/codex-turn";
+import { Peer, RPC_CODES, RpcError } from "@plexum/json-rpc";
+import {
+  answerFor,
+  EPHEMERAL_LOGIN,
+  initializeParams,
+  loginParams,
+  METHODS,
+  threadOf,
+  UNLOAD_AT_ONCE,
+  unloadsThreads,
+} from "./wire.ts";
+
+/** The longest line of codex's stdout that is read, as in a turn by `codex exec`. */
+const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
+
+/** How long codex may take to answer a request, in milliseconds. It leaves some unanswered (0.135.0 to 0.169.0). */
+const REQUEST_TIMEOUT_MS = 60_000;
+
+/** How long codex may take to end after its stdin has ended, in milliseconds: it needs 20 to 35. */
+const STDIN_GRACE_MS = 1000;
+
+export interface AppServerOptions {
+  readonly program: Program;
+  readonly version: string;
+  /** Arguments behind `app-server`. */
+  readonly args: readonly string[];
+  /** The real path of the folder it works in. */
+  readonly workspace: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** How long it may take to answer `initialize`, in milliseconds. */
+  readonly initializeTimeoutMs: number;
+  readonly grace: EndGrace;
+  /** Ends the start. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onStderr: (line: string) => void;
+}
+
+/** Hears what happens in the threads of a process. */
+export interface ThreadListener {
+  /** @param bytes The length of the notification's line. */
+  onNotification(method: string, params: unknown, bytes: number): void;
+  /** A line was too long to be read. */
+  onOversized(head: Uint8Array, length: number): void;
+  /** codex asked its client for something, and got the answer of somebody who has no one to ask. */
+  onDeclined(method: string): void;
+}
+
+/** One running `codex app-server`. */
+export class AppServer {
+  readonly version: string;
+  readonly workspace: string;
+  /** Resolves when the process is gone, however that came. */
+  readonly exited: Promise<{ readonly exitCode: number | null; readonly signal: NodeJS.Signals | null }>;
+  readonly #spawned: MarkedProcess;
+  readonly #grace: EndGrace;
+  readonly #peer: Peer;
+  readonly #stderr: StderrReader;
+  #listener: ThreadListener | undefined;
+  #ending: Promise<void> | undefined;
+  #isGone = false;
+
+  private constructor(spawned: MarkedProcess, options: AppServerOptions) {
+    this.version = options.version;
+    this.workspace = options.workspace;
+    this.#spawned = spawned;
+    this.#grace = options.grace;
+    const { child } = spawned;
+    child.on("error", () => {});
+    child.stdin.on("error", () => {});
+    // codex panics when its stderr is closed, so it is read to the end (0.135.0, 0.169.0).
+    this.#stderr = new StderrReader(child.stderr, (line) => options.onStderr(line));
+    this.#peer = new Peer({
+      input: child.stdout,
+      output: child.stdin,
+      dialect: "plain",
+      maxMessageBytes: MAX_MESSAGE_BYTES,
+      onRequest: async (method) => this.#answer(method),
+      onNotification: (method, params, bytes) => this.#notify(method, params, bytes),
+      onFault: (error, line) => {
+        if (line.kind === "oversized") this.#listener?.onOversized(line.head, line.length);
+        else options.onStderr(`codex app-server wrote what can't be read: ${error.message}`);
+      },
+    });
+    this.exited = new Promise((resolve) => {
+      child.once("exit", (exitCode, signal) => {
+        this.#isGone = true;
+        resolve({ exitCode, signal });
+      });
+    });
+    // Whatever ends it, nothing it started is left, and the guard need not watch over it any longer.
+    void this.exited.then(() => this.end());
+  }
+
+  /**
+   * Starts one, and resolves once it has answered `initialize`.
+   * @throws CodexTurnError `app_server_unavailable` if it does not; CliTurnError; the signal's reason.
+   */
+  static async start(options: AppServerOptions): Promise<AppServer> {
+    const { version, env, signal, initializeTimeoutMs: timeoutMs } = options;
+    const apiKey = env.CODEX_API_KEY;
+    const args = [
+      "app-server",
+      ...(unloadsThreads(version) ? UNLOAD_AT_ONCE : []),
+      ...(apiKey ? EPHEMERAL_LOGIN : []),
+      ...options.args,
+    ];
+    const spawned = await spawnMarked({ ...options, args });
+    const server = new AppServer(spawned, options);
+    try {
+      await server.request(METHODS.initialize, initializeParams("1"), { signal, timeoutMs });
+      server.#notifyCodex(METHODS.initialized);
+      // `codex exec` takes this variable by itself; app-server does not (0.135.0 to 0.169.0).
+      if (apiKey) await server.request(METHODS.login, loginParams(apiKey), { signal, timeoutMs });
+      return server;
+    } catch (error) {
+      await server.end({ isHasty: true });
+      signal?.throwIfAborted();
+      const said = server.stderrTail.trim().slice(-1000);
+      throw new CodexTurnError(
+        "app_server_unavailable",
+        `codex app-server did not start: ${(error as Error).message}.${said === "" ? "" : ` It said: ${said}`}`,
+        { cause: error, detail: said },
+      );
+    }
+  }
+
+  get pid(): number {
+    return this.#spawned.child.pid as number;
+  }
+
+  get command(): readonly string[] {
+    return this.#spawned.child.spawnargs;
+  }
+
+  /** False once it is gone or being ended. */
+  get isAlive(): boolean {
+    return !this.#isGone && this.#ending === undefined;
+  }
+
+  get stderrTail(): string {
+    return this.#stderr.tail;
+  }
+
+  /**
+   * @throws RpcError with codex's own error; JsonRpcError `closed` if the process is gone, `timed_out`; the signal's reason.
+   */
+  request(
+    method: string,
+    params: object,
+    { signal, timeoutMs = REQUEST_TIMEOUT_MS }: { signal?: AbortSignal | undefined; timeoutMs?: number } = {},
+  ): Promise<unknown> {
+    return this.#peer.request(method, params, { signal, timeoutMs });
+  }
+
+  /** Who hears what happens in the process's threads: the turn that it serves, one at a time. */
+  setListener(listener: ThreadListener | undefined): void {
+    this.#listener = listener;
+  }
+
+  /** Has codex wait with what it writes, or go on. */
+  pause(isPaused: boolean): void {
+    const { stdout } = this.#spawned.child;
+    if (isPaused) stdout.pause();
+    else stdout.resume();
+  }
+
+  /** While nobody waits for it, the process does not keep this one running. */
+  keepRunning(isBusy: boolean): void {
+    const { child } = this.#spawned;
+    for (const one of [child, child.stdin, child.stdout, child.stderr] as unknown as { ref(): void; unref(): void }[]) {
+      if (isBusy) one.ref();
+      else one.unref();
+    }
+  }
+
+  /** Remembers the processes that descend from it now, so that they can be ended even after it is gone. */
+  look(): void {
+    this.#spawned.family.look();
+  }
+
+  /** Ends what its commands and MCP servers left running, and not itself. */
+  async endLeftovers(): Promise<void> {
+    await this.#spawned.family.endOthers(this.pid, this.#grace.terminateMs);
+  }
+
+  /**
+   * Ends the process and everything it started. Resolves when nothing is left.
+   * @param options `isHasty`: without giving it the time to end by itself.
+   */
+  end(options: { readonly isHasty?: boolean } = {}): Promise<void> {
+    this.#ending ??= this.#end(options.isHasty === true);
+    return this.#ending;
+  }
+
+  async #end(isHasty: boolean): Promise<void> {
+    const { child, family, release } = this.#spawned;
+    try {
+      if (!this.#isGone) {
+        this.keepRunning(true);
+        this.pause(false);
+        family.look();
+        // At the end of its stdin codex interrupts its turns, records that, ends its commands and goes.
+        child.stdin.end();
+        if (!isHasty) await Promise.race([this.exited, delay(STDIN_GRACE_MS, undefined, { ref: false })]);
+        if (!this.#isGone) endProcess(child, [{ signal: "SIGTERM", graceMs: this.#grace.terminateMs }]);
+        await this.exited;
+      }
+      await family.endRest(this.#grace.terminateMs);
+    } finally {
+      child.stdout.destroy();
+      child.stderr.destroy();
+      this.#stderr.end();
+      release();
+    }
+  }
+
+  #notifyCodex(method: string): void {
+    void this.#peer.notify(method, {});
+  }
+
+  #notify(method: string, params: unknown, bytes: number): void {
+    if (threadOf(params) !== undefined) this.#listener?.onNotification(method, params, bytes);
+  }
+
+  #answer(method: string): object {
+    const answer = answerFor(method);
+    this.#listener?.onDeclined(method);
+    if (answer === undefined) throw new RpcError(RPC_CODES.methodNotFound, `this client does not answer ${method}`);
+    return answer;
+  }
+}

@@ -1,0 +1,88 @@
+import { type RecordedEnd, RolloutEnd } from "./rollout-end.ts";
+import { readThreadStatus } from "./wire.ts";
+
+/** How long nothing need be heard before the rollout is looked at, in milliseconds. */
+const SILENT_MS = 2000;
+
+const LOOK_EVERY_MS = 1000;
+
+export interface SilenceWatchOptions {
+  /** The thread's rollout; undefined if codex did not say where it is. */
+  readonly path: string | undefined;
+  readonly turnId: string;
+  readonly stallMs: number;
+  /** Whether something runs that need not be heard of. */
+  readonly isWorking: () => boolean;
+  /** Asks codex for the state of the thread. */
+  readonly ask: () => Promise<unknown>;
+  /** Called when the rollout says that the turn has ended, and codex has not. */
+  readonly onRecordedEnd: (end: RecordedEnd) => void;
+  /** Called when nothing at all has happened for `stallMs`. */
+  readonly onStall: (detail: string) => void;
+}
+
+/**
+ * Looks after a turn of which nothing is heard. What codex recorded counts more than what it reports: its notification of
+ * a turn's end gets lost at times, and a turn that is silent may be at work.
+ */
+export class SilenceWatch {
+  readonly #options: SilenceWatchOptions;
+  readonly #rollout: RolloutEnd | undefined;
+  readonly #timer: NodeJS.Timeout;
+  #lastHeard = performance.now();
+  #isLooking = false;
+  #isStopped = false;
+
+  constructor(options: SilenceWatchOptions) {
+    this.#options = options;
+    const { path, turnId } = options;
+    this.#rollout = path === undefined ? undefined : new RolloutEnd(path, turnId);
+    this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS).unref();
+  }
+
+  /** Something happened. */
+  heard(): void {
+    this.#lastHeard = performance.now();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearInterval(this.#timer);
+  }
+
+  async #look(): Promise<void> {
+    if (this.#isLooking || performance.now() - this.#lastHeard < SILENT_MS) return;
+    this.#isLooking = true;
+    try {
+      await this.#lookNow();
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  async #lookNow(): Promise<void> {
+    const { isWorking, stallMs, onRecordedEnd, onStall } = this.#options;
+    const silentFor = performance.now() - this.#lastHeard;
+    const recorded = await this.#rollout?.look();
+    if (this.#isStopped) return;
+    if (recorded?.end !== undefined) {
+      onRecordedEnd(recorded.end);
+      return;
+    }
+    if (recorded?.hasGrown || isWorking()) this.heard();
+    if (silentFor < stallMs || performance.now() - this.#lastHeard < stallMs) return;
+    const detail = await this.#askCodex();
+    const last = await this.#rollout?.look();
+    if (this.#isStopped) return;
+    if (last?.end !== undefined) onRecordedEnd(last.end);
+    else onStall(detail);
+  }
+
+  async #askCodex(): Promise<string> {
+    try {
+      return `codex says that the thread is ${readThreadStatus(await this.#options.ask()) ?? "in no known state"}`;
+    } catch (error) {
+      return `codex does not answer: ${(error as Error).message}`;
+    }
+  }
+}

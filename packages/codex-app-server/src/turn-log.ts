@@ -1,0 +1,155 @@
+import type { CodexItem, Usage } from "@plexum/codex-jsonl";
+import { type CodexTurnError, classifyFailure, TextDeltas, type TurnEvent } from "@plexum/codex-turn";
+import { isSilent, isWork, mayStartProcesses, type Notification, startsThreads, type WireError } from "./wire.ts";
+
+/** What a turn's notifications say: passed on as events, and remembered as far as its end depends on it. */
+export class TurnLog {
+  readonly #pass: (event: TurnEvent) => void;
+  /** What came before codex had said which thread it is about. */
+  #held: TurnEvent[] | undefined = [];
+  readonly #texts = new TextDeltas();
+  /** Items that are started and not completed, by id. */
+  readonly #open = new Map<string, { readonly type: string; readonly item: CodexItem | undefined }>();
+  readonly #phases = new Map<string, string>();
+  #threadUsage: Usage | null = null;
+  #lastMessage: string | undefined;
+  #lastError: WireError | undefined;
+  #mayHaveLeftProcesses = false;
+  #hasOtherThreads = false;
+
+  constructor(pass: (event: TurnEvent) => void) {
+    this.#pass = pass;
+  }
+
+  /** The thread's running total, as last reported. */
+  get threadUsage(): Usage | null {
+    return this.#threadUsage;
+  }
+
+  get lastMessage(): string | undefined {
+    return this.#lastMessage;
+  }
+
+  /** Whether a command or a call is running, of which nothing need be heard until it ends. */
+  get isWorking(): boolean {
+    return [...this.#open.values()].some(({ type }) => isWork(type));
+  }
+
+  get mayHaveLeftProcesses(): boolean {
+    return this.#mayHaveLeftProcesses;
+  }
+
+  /** Whether the turn started other threads in its process. */
+  get hasOtherThreads(): boolean {
+    return this.#hasOtherThreads;
+  }
+
+  threadIs(id: string): void {
+    this.#pass({ type: "thread.started", thread_id: id });
+    for (const event of this.#held ?? []) this.#pass(event);
+    this.#held = undefined;
+  }
+
+  #emit(event: TurnEvent): void {
+    if (this.#held === undefined) this.#pass(event);
+    else this.#held.push(event);
+  }
+
+  take(notification: Notification, method: string): void {
+    switch (notification.kind) {
+      case "turn-started":
+        this.#emit({ type: "turn.started" });
+        break;
+      case "item-started":
+        this.#started(notification);
+        break;
+      case "item-completed":
+        this.#completed(notification);
+        break;
+      case "delta":
+        this.#delta(notification.event);
+        break;
+      case "usage":
+        this.#threadUsage = notification.total;
+        break;
+      case "error":
+        this.#lastError = notification.error;
+        this.#emit({ type: "error", message: wordsOf(notification.error) });
+        break;
+      case "warning":
+        this.#emit({ type: "item.completed", item: { id: "", type: "error", message: notification.message } });
+        break;
+      case "other":
+        if (isSilent(method)) break;
+        // Hooks and MCP servers are processes.
+        this.#mayHaveLeftProcesses ||= method.startsWith("hook/") || method.startsWith("mcpServer/");
+        this.#emit(notification.event);
+        break;
+    }
+  }
+
+  /** Passes on a message that codex recorded and did not report. */
+  missedMessage(text: string | undefined): void {
+    if (text === undefined || text === "" || text === this.#lastMessage) return;
+    const [id = ""] = [...this.#open].find(([, { type }]) => type === "agentMessage") ?? [];
+    this.#message(id, { id, type: "agent_message", text });
+  }
+
+  /** Completes what codex left open: it does not always do so itself when a turn is interrupted (up to 0.163). */
+  settle(): void {
+    for (const { item } of this.#open.values()) {
+      if (item !== undefined && "status" in item)
+        this.#emit({ type: "item.completed", item: { ...item, status: "failed" } });
+    }
+    this.#open.clear();
+  }
+
+  /** The typed failure of a turn that failed. */
+  failure(error: WireError | undefined): CodexTurnError {
+    return classifyFailure(wordsOf(error ?? this.#lastError));
+  }
+
+  #started({ itemId, itemType, item, value }: Notification & { kind: "item-started" | "item-completed" }): void {
+    this.#open.set(itemId, { type: itemType, item });
+    this.#mayHaveLeftProcesses ||= mayStartProcesses(itemType);
+    this.#hasOtherThreads ||= startsThreads(itemType);
+    const { phase } = value as { phase?: unknown };
+    if (typeof phase === "string") this.#phases.set(itemId, phase);
+    // `codex exec` reports these only when they are complete.
+    if (item !== undefined && item.type !== "agent_message" && item.type !== "reasoning")
+      this.#emit({ type: "item.started", item });
+  }
+
+  #completed({ itemId, itemType, item, value }: Notification & { kind: "item-started" | "item-completed" }): void {
+    this.#open.delete(itemId);
+    this.#mayHaveLeftProcesses ||= mayStartProcesses(itemType);
+    this.#hasOtherThreads ||= startsThreads(itemType);
+    if (item?.type === "agent_message") this.#message(itemId, item);
+    else if (item?.type === "reasoning" && item.text === "") return;
+    else if (item !== undefined) this.#emit({ type: "item.completed", item });
+    else if (itemType !== "userMessage")
+      this.#emit({ type: "unknown", eventType: "item.completed", itemType, offset: 0, value });
+  }
+
+  #message(id: string, item: CodexItem & { type: "agent_message" }): void {
+    // Some providers complete a message without the text that they sent in deltas.
+    const text = item.text === "" ? this.#texts.textOf(id) : item.text;
+    this.#texts.complete(id, text);
+    this.#phases.delete(id);
+    this.#lastMessage = text;
+    this.#emit({ type: "item.completed", item: { ...item, text } });
+  }
+
+  #delta(event: Extract<Notification, { kind: "delta" }>["event"]): void {
+    if (event.type !== "agent_message.delta") {
+      this.#emit(event);
+      return;
+    }
+    const delta = this.#texts.delta(event.item_id, event.delta);
+    const phase = this.#phases.get(event.item_id);
+    if (delta !== "") this.#emit({ ...event, ...(phase === undefined ? {} : { phase }) });
+  }
+}
+
+const wordsOf = (error: WireError | undefined): string =>
+  [error?.message, error?.additionalDetails].filter(Boolean).join(" ");

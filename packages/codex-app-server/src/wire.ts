@@ -1,0 +1,405 @@
+/*
+ * Everything of `codex app-server` that stands on the wire: method names, shapes, and what differs between versions. Seen
+ * in 0.135.0, 0.147.0, 0.150.0 and 0.169.0 unless a comment names a version. Keys that are not named here are passed on.
+ */
+import type { CodexItem, OversizedLine, UnknownEvent, Usage } from "@plexum/codex-jsonl";
+import type { DeltaEvent, SandboxMode } from "@plexum/codex-turn";
+
+export const METHODS = {
+  initialize: "initialize",
+  initialized: "initialized",
+  login: "account/login/start",
+  readConfig: "config/read",
+  listModels: "model/list",
+  startThread: "thread/start",
+  resumeThread: "thread/resume",
+  readThread: "thread/read",
+  unsubscribe: "thread/unsubscribe",
+  cleanTerminals: "thread/backgroundTerminals/clean",
+  startTurn: "turn/start",
+  interrupt: "turn/interrupt",
+} as const;
+
+// --- The process ---
+
+/** The client's name becomes the thread's `originator`, and stands before the version in codex's user agent. */
+export const initializeParams = (version: string) => ({
+  clientInfo: { name: "plexum", title: null, version },
+  // experimentalApi: `additionalContext` and others are refused without it.
+  capabilities: { experimentalApi: true, optOutNotificationMethods: ["account/rateLimits/updated"] },
+});
+
+/** From 0.154 on a thread is unloaded when its last subscriber leaves, if codex is told so when it starts. */
+export const unloadsThreads = (version: string): boolean => isSince(version, 154);
+export const UNLOAD_AT_ONCE = ["-c", "thread_unload_delay_secs=0"] as const;
+
+/** Makes the API key of `account/login/start` this process's alone: nothing is written to `auth.json`. */
+export const EPHEMERAL_LOGIN = ["-c", 'cli_auth_credentials_store="ephemeral"'] as const;
+
+export const loginParams = (apiKey: string) => ({ type: "apiKey", apiKey });
+
+function isSince(version: string, minor: number): boolean {
+  const [major = 0, ownMinor = 0] = version.split(".").map(Number);
+  return major > 0 || ownMinor >= minor;
+}
+
+// --- Threads ---
+
+export interface ThreadParams {
+  readonly cwd: string;
+  readonly model: string | undefined;
+  readonly sandbox: SandboxMode | undefined;
+  readonly approvalPolicy: string;
+  readonly writableRoots: readonly string[];
+  /** Not recorded; a new thread only. */
+  readonly isEphemeral: boolean;
+  /** Keys of config.toml, dotted or nested; merged with the file's, for this load of the thread only. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+const loadParams = ({ cwd, model, sandbox, approvalPolicy, writableRoots, config }: ThreadParams) => ({
+  cwd,
+  approvalPolicy,
+  ...(sandbox === undefined ? {} : { sandbox }),
+  // A resume without a model keeps the thread's last one, where `codex exec resume` takes the config's.
+  ...(model === undefined ? {} : { model }),
+  ...(writableRoots.length === 0 ? {} : { runtimeWorkspaceRoots: [cwd, ...writableRoots] }),
+  config,
+});
+
+export const startThreadParams = (params: ThreadParams) => ({
+  ...loadParams(params),
+  ...(params.isEphemeral ? { ephemeral: true } : {}),
+});
+
+export const resumeThreadParams = (threadId: string, params: ThreadParams) => ({
+  threadId,
+  ...loadParams(params),
+  excludeTurns: true,
+});
+
+export interface LoadedThread {
+  readonly id: string;
+  /** Where codex records the thread. For a new one there is no file yet. */
+  readonly path: string | undefined;
+}
+
+/** @throws TypeError if codex answered with something else. */
+export function readLoadedThread(result: unknown): LoadedThread {
+  const thread = keysOf(keysOf(result).thread);
+  if (typeof thread.id !== "string") throw new TypeError("codex app-server loaded a thread and did not say its id");
+  return { id: thread.id, path: textOf(thread.path) };
+}
+
+/** What `thread/read` says of the thread: `active` while a turn runs. */
+export const readThreadStatus = (result: unknown): string | undefined =>
+  textOf(keysOf(keysOf(keysOf(result).thread).status).type);
+
+// --- The config ---
+
+export interface CodexConfig {
+  readonly model: string | undefined;
+  /** The folders for which the person decided whether they trust what stands in them. */
+  readonly decidedFolders: readonly string[];
+}
+
+export function readConfig(result: unknown): CodexConfig {
+  const { model, projects } = keysOf(keysOf(result).config);
+  return { model: textOf(model), decidedFolders: Object.keys(keysOf(projects)) };
+}
+
+/**
+ * Without it app-server takes a folder nobody decided about for trusted, loads the config that stands in it, and writes
+ * its decision into config.toml; `codex exec` does not load it.
+ */
+export const untrusted = (cwd: string) => ({ projects: { [cwd]: { trust_level: "untrusted" } } });
+
+/** The model that codex takes if the config names none. */
+export function readDefaultModel(result: unknown): string | undefined {
+  const models = keysOf(result).data;
+  if (!Array.isArray(models)) return undefined;
+  return textOf(keysOf(models.find((model) => keysOf(model).isDefault === true)).id);
+}
+
+export const effortConfig = (effort: string) => ({ model_reasoning_effort: effort });
+
+// --- Turns ---
+
+export interface TurnParams {
+  readonly text: string;
+  readonly imagePaths: readonly string[];
+  /** Shown to the model in a developer message of its own, as `<key>value</key>`. */
+  readonly context: { readonly key: string; readonly value: string } | undefined;
+}
+
+export const startTurnParams = (threadId: string, { text, imagePaths, context }: TurnParams) => ({
+  threadId,
+  input: [
+    ...(text === "" ? [] : [{ type: "text", text }]),
+    ...imagePaths.map((path) => ({ type: "localImage", path })),
+  ],
+  ...(context === undefined
+    ? {}
+    : { additionalContext: { [context.key]: { value: context.value, kind: "application" } } }),
+});
+
+export const readStartedTurn = (result: unknown): string | undefined => textOf(keysOf(keysOf(result).turn).id);
+
+// --- Notifications ---
+
+/** What an error notification or a failed turn says. */
+export interface WireError {
+  readonly message: string;
+  /** A word, or an object with one key; see codex's `CodexErrorInfo`. */
+  readonly codexErrorInfo: unknown;
+  readonly additionalDetails: string | undefined;
+}
+
+/** A notification about a thread, as a turn needs it. */
+export type Notification =
+  | { readonly kind: "turn-started"; readonly turnId: string | undefined }
+  | {
+      readonly kind: "turn-completed";
+      readonly turnId: string | undefined;
+      readonly status: string;
+      readonly error: WireError | undefined;
+    }
+  | {
+      readonly kind: "item-started" | "item-completed";
+      readonly itemId: string;
+      readonly itemType: string;
+      readonly item: CodexItem | undefined;
+      readonly value: object;
+    }
+  | { readonly kind: "delta"; readonly event: DeltaEvent }
+  | { readonly kind: "usage"; readonly total: Usage }
+  | { readonly kind: "error"; readonly error: WireError; readonly willRetry: boolean }
+  | { readonly kind: "warning"; readonly message: string }
+  | { readonly kind: "thread-closed" }
+  | { readonly kind: "thread-status"; readonly status: string }
+  | { readonly kind: "other"; readonly event: UnknownEvent };
+
+/** The thread that a notification is about; undefined for one about the process. */
+export const threadOf = (params: unknown): string | undefined => {
+  const { threadId, thread } = keysOf(params);
+  return textOf(threadId) ?? textOf(keysOf(thread).id);
+};
+
+/** Reads a notification. One that is unknown, or lacks what it means nothing without, becomes `other`. */
+export function readNotification(method: string, params: unknown): Notification {
+  const all = keysOf(params);
+  switch (method) {
+    case "turn/started":
+      return { kind: "turn-started", turnId: textOf(keysOf(all.turn).id) };
+    case "turn/completed": {
+      const { id, status, error } = keysOf(all.turn);
+      return {
+        kind: "turn-completed",
+        turnId: textOf(id),
+        status: textOf(status) ?? "",
+        error: isObject(error) ? readError(error) : undefined,
+      };
+    }
+    case "item/started":
+    case "item/completed": {
+      const value = keysOf(all.item);
+      const kind = method === "item/started" ? "item-started" : "item-completed";
+      return { kind, itemId: textOf(value.id) ?? "", itemType: textOf(value.type) ?? "", item: readItem(value), value };
+    }
+    case "item/agentMessage/delta":
+      return delta("agent_message.delta", all) ?? other(method, params);
+    case "item/reasoning/summaryTextDelta":
+      return delta("reasoning.delta", all) ?? other(method, params);
+    case "item/commandExecution/outputDelta":
+      return delta("command_output.delta", all) ?? other(method, params);
+    case "thread/tokenUsage/updated": {
+      const total = readUsage(keysOf(keysOf(all.tokenUsage).total));
+      return total === undefined ? other(method, params) : { kind: "usage", total };
+    }
+    case "error":
+      return { kind: "error", error: readError(keysOf(all.error)), willRetry: all.willRetry === true };
+    case "warning":
+      return { kind: "warning", message: textOf(all.message) ?? "" };
+    case "thread/closed":
+      return { kind: "thread-closed" };
+    case "thread/status/changed":
+      return { kind: "thread-status", status: textOf(keysOf(all.status).type) ?? "" };
+    default:
+      return other(method, params);
+  }
+}
+
+/** What can be said of a line that is too long to be read. */
+export function oversizedEvent(head: Uint8Array, length: number): OversizedLine {
+  const excerpt = new TextDecoder().decode(head.subarray(0, 1024), { stream: true });
+  const eventType = /"method"\s*:\s*"([^"\\]*)"/.exec(excerpt)?.[1];
+  return { type: "oversized", ...(eventType === undefined ? {} : { eventType }), offset: 0, length, excerpt };
+}
+
+/** Notifications that say nothing a turn's reader could want, and come in every turn. */
+const SILENT = new Set([
+  "thread/started",
+  "thread/goal/cleared",
+  "thread/settings/updated",
+  "thread/readState/changed",
+  "thread/name/updated",
+  "account/rateLimits/updated",
+  "item/reasoning/summaryPartAdded",
+]);
+
+export const isSilent = (method: string): boolean => SILENT.has(method);
+
+function delta(type: DeltaEvent["type"], { itemId, delta }: Record<string, unknown>): Notification | undefined {
+  if (typeof itemId !== "string" || typeof delta !== "string") return undefined;
+  return { kind: "delta", event: { type, item_id: itemId, delta } };
+}
+
+const other = (method: string, params: unknown): Notification => ({
+  kind: "other",
+  event: { type: "unknown", eventType: method, offset: 0, value: { method, params } },
+});
+
+function readError(error: Record<string, unknown>): WireError {
+  return {
+    message: textOf(error.message) ?? "",
+    codexErrorInfo: error.codexErrorInfo,
+    additionalDetails: textOf(error.additionalDetails),
+  };
+}
+
+function readUsage(total: Record<string, unknown>): Usage | undefined {
+  const { inputTokens, outputTokens } = total;
+  if (typeof inputTokens !== "number" || typeof outputTokens !== "number") return undefined;
+  const optional = (key: string, value: unknown) => (typeof value === "number" ? { [key]: value } : {});
+  return {
+    input_tokens: inputTokens,
+    output_tokens: outputTokens,
+    ...optional("cached_input_tokens", total.cachedInputTokens),
+    ...optional("cache_write_input_tokens", total.cacheWriteInputTokens),
+    ...optional("reasoning_output_tokens", total.reasoningOutputTokens),
+  };
+}
+
+// --- Items: app-server's words for what `codex exec --json` writes in snake case ---
+
+/** Undefined for an item that `codex exec` has no word for. Its other keys stay on it. */
+export function readItem(value: Record<string, unknown>): CodexItem | undefined {
+  const id = textOf(value.id) ?? "";
+  switch (value.type) {
+    case "agentMessage":
+      return { ...value, id, type: "agent_message", text: textOf(value.text) ?? "" };
+    case "reasoning":
+      return { ...value, id, type: "reasoning", text: textsOf(value.summary).join("\n\n") };
+    case "commandExecution":
+      return {
+        ...value,
+        id,
+        type: "command_execution",
+        command: textOf(value.command) ?? "",
+        aggregated_output: textOf(value.aggregatedOutput) ?? "",
+        exit_code: typeof value.exitCode === "number" ? value.exitCode : null,
+        status: statusOf(value.status),
+      };
+    case "fileChange":
+      return { ...value, id, type: "file_change", changes: changesOf(value.changes), status: statusOf(value.status) };
+    case "mcpToolCall":
+      return {
+        ...value,
+        id,
+        type: "mcp_tool_call",
+        server: textOf(value.server) ?? "",
+        tool: textOf(value.tool) ?? "",
+        result: resultOf(value.result),
+        error: isObject(value.error) ? { message: textOf(keysOf(value.error).message) ?? "" } : null,
+        status: statusOf(value.status),
+      };
+    case "collabAgentToolCall":
+      return {
+        ...value,
+        id,
+        type: "collab_tool_call",
+        tool: textOf(value.tool) ?? "",
+        sender_thread_id: textOf(value.senderThreadId) ?? "",
+        receiver_thread_ids: textsOf(value.receiverThreadIds),
+        prompt: textOf(value.prompt) ?? null,
+        agents_states: value.agentsStates,
+        status: statusOf(value.status),
+      };
+    case "webSearch":
+      return { ...value, id, type: "web_search", query: textOf(value.query) ?? "", action: value.action };
+    default:
+      return undefined;
+  }
+}
+
+/** Items in which nothing is started that could outlive the turn. */
+const HARMLESS = new Set(["userMessage", "agentMessage", "reasoning", "plan", "contextCompaction"]);
+
+/** Whether the item may start processes. */
+export const mayStartProcesses = (itemType: string): boolean => !HARMLESS.has(itemType);
+
+/** Whether the item is work that goes on until it is completed, however long nothing is heard of it. */
+export const isWork = mayStartProcesses;
+
+/** Whether the item starts threads of its own in this process. */
+export const startsThreads = (itemType: string): boolean =>
+  itemType === "collabAgentToolCall" || itemType === "subAgentActivity" || itemType === "enteredReviewMode";
+
+const statusOf = (status: unknown): string =>
+  (textOf(status) ?? "unknown").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+function changesOf(changes: unknown): { path: string; kind: string }[] {
+  if (!Array.isArray(changes)) return [];
+  return changes.map(keysOf).map((change) => ({
+    ...change,
+    path: textOf(change.path) ?? "",
+    // An object with a `type` here, a word in `codex exec`.
+    kind: textOf(change.kind) ?? textOf(keysOf(change.kind).type) ?? "unknown",
+  }));
+}
+
+function resultOf(result: unknown) {
+  if (!isObject(result)) return null;
+  const { content, structuredContent, ...rest } = keysOf(result);
+  return {
+    ...rest,
+    content: Array.isArray(content) ? content : [],
+    ...(structuredContent === undefined || structuredContent === null ? {} : { structured_content: structuredContent }),
+  };
+}
+
+// --- Requests of codex to its client ---
+
+/** What a client answers that has nobody to ask. Undefined: there is no such request. */
+export function answerFor(method: string): object | undefined {
+  switch (method) {
+    case "item/commandExecution/requestApproval":
+    case "item/fileChange/requestApproval":
+      return { decision: "decline" };
+    case "item/permissions/requestApproval":
+      return { permissions: {}, scope: "turn" };
+    case "execCommandApproval":
+    case "applyPatchApproval":
+      return { decision: "denied" };
+    case "mcpServer/elicitation/request":
+      return { action: "decline", content: null };
+    case "item/tool/requestUserInput":
+      return { answers: {} };
+    case "item/tool/call":
+      return { contentItems: [{ type: "inputText", text: "This tool is not available any more." }], success: false };
+    default:
+      return undefined;
+  }
+}
+
+// --- Reading ---
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const keysOf = (value: unknown): Record<string, unknown> => (isObject(value) ? value : {});
+
+const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
+
+const textsOf = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((part): part is string => typeof part === "string") : [];

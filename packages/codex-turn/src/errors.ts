@@ -1,0 +1,63 @@
+/** Everything that can go wrong with a turn, as a caller tells it apart. */
+export type CodexTurnErrorCode =
+  // Before anything starts.
+  | "binary_not_found"
+  | "binary_not_executable"
+  | "version_unsupported"
+  | "prompt_empty"
+  | "prompt_too_long"
+  | "image_unreadable"
+  | "workspace_unusable"
+  | "spawn_failed"
+  | "app_server_unavailable"
+  // What codex itself says.
+  | "not_signed_in"
+  | "rate_limited"
+  | "model_refused"
+  | "context_too_long"
+  | "server_error"
+  | "connection_lost"
+  | "thread_not_found"
+  | "thread_archived"
+  | "thread_busy"
+  | "config_invalid"
+  | "mcp_server_failed"
+  // How the turn ended.
+  | "timed_out"
+  | "stalled"
+  | "crashed"
+  | "incomplete"
+  | "failed";
+
+const BRAND = Symbol.for("@plexum/codex-turn/CodexTurnError");
+
+export interface CodexTurnErrorOptions {
+  readonly cause?: unknown;
+  /** What codex said, word for word: its error message, or the end of its stderr. */
+  readonly detail?: string;
+  readonly exitCode?: number | null;
+  readonly signal?: NodeJS.Signals | null;
+}
+
+/** A turn that could not start or did not end well. `message` says what to do about it; `detail` is codex's own wording. */
+export class CodexTurnError extends Error {
+  override readonly name = "CodexTurnError";
+  readonly code: CodexTurnErrorCode;
+  readonly detail: string | undefined;
+  readonly exitCode: number | null | undefined;
+  readonly signal: NodeJS.Signals | null | undefined;
+  readonly [BRAND] = true;
+
+  constructor(code: CodexTurnErrorCode, message: string, options: CodexTurnErrorOptions = {}) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.detail = options.detail;
+    this.exitCode = options.exitCode;
+    this.signal = options.signal;
+  }
+
+  /** Like `instanceof`, and true across duplicate installs of this package. */
+  static isInstance(value: unknown): value is CodexTurnError {
+    return typeof value === "object" && value !== null && BRAND in value;
+  }
+}

@@ -1,0 +1,36 @@
+import { lstat, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { commandLines } from "@plexum/cli-turn";
+import { IMAGE_FOLDER } from "./images.ts";
+
+/** The folder of a turn's images that nobody removed, since the turn's owner was killed. */
+export interface ImageLeftover {
+  readonly path: string;
+  remove(): Promise<void>;
+}
+
+/** From staging the images to starting codex a turn takes far less. */
+const STARTING_MS = 60_000;
+
+/**
+ * Folders of images in the temp folder that no codex was given. Where the running commands can't be had, as on Windows,
+ * none are found.
+ *
+ * @throws what the file system throws if the temp folder can't be listed.
+ */
+export async function imageLeftovers(): Promise<ImageLeftover[]> {
+  const commands = commandLines();
+  if (commands === undefined) return [];
+  const leftovers: ImageLeftover[] = [];
+  for (const name of await readdir(tmpdir())) {
+    if (!name.startsWith(IMAGE_FOLDER)) continue;
+    const path = join(tmpdir(), name);
+    const found = await lstat(path).catch(() => undefined);
+    const isOurs = found?.isDirectory() === true && found.uid === process.getuid?.();
+    if (!isOurs || Date.now() - found.mtimeMs < STARTING_MS) continue;
+    if (commands.some((command) => command.includes(name))) continue;
+    leftovers.push({ path, remove: () => rm(path, { recursive: true, force: true }) });
+  }
+  return leftovers;
+}

@@ -1,0 +1,61 @@
+import { existsSync, statSync } from "node:fs";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { basename, dirname, join, relative } from "node:path";
+import { temporaryFolder } from "@plexum/test-support";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { CodexTurnError } from "./errors.ts";
+import { stageImages } from "./images.ts";
+
+test("no images, no folder", async () => {
+  await using staged = await stageImages([]);
+  expect(staged.paths).toEqual([]);
+});
+
+test("bytes and files under plain names, in a folder of this user alone that goes away again", async () => {
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, "holiday, 2026.a,b");
+  await writeFile(file, "picture");
+  const staged = await stageImages([
+    { bytes: Buffer.from("raw"), mediaType: "image/jpeg" },
+    { bytes: Buffer.from("raw") },
+    { bytes: Buffer.from("raw"), mediaType: "../../etc" },
+    { path: file },
+    { path: relative(process.cwd(), file) },
+  ]);
+  const names = ["image-1.jpeg", "image-2.png", "image-3.png", "image-4", "image-5"];
+  expect(staged.paths.map((path) => basename(path))).toEqual(names);
+  const contents = await Promise.all(staged.paths.map((path) => readFile(path, "utf8")));
+  expect(contents).toEqual(["raw", "raw", "raw", "picture", "picture"]);
+  const home = dirname(staged.paths[0] as string);
+  expect(statSync(home).mode & 0o777).toBe(0o700);
+  await staged[Symbol.asyncDispose]();
+  expect(existsSync(home)).toBe(false);
+  expect(existsSync(file)).toBe(true);
+});
+
+test("a missing file and a folder are refused, and nothing is left", async () => {
+  await using folder = await temporaryFolder();
+  vi.stubEnv("TMPDIR", folder.path);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+  for (const path of [join(folder.path, "none.png"), folder.path]) {
+    await expect(stageImages([{ bytes: Buffer.from("x") }, { path }])).rejects.toMatchObject({
+      code: "image_unreadable",
+      message: expect.stringContaining(path),
+    });
+  }
+  expect(await readdir(folder.path)).toEqual([]);
+});
+
+test("a temp folder that is missing is named", async () => {
+  await using folder = await temporaryFolder();
+  const missing = join(folder.path, "none");
+  vi.stubEnv("TMPDIR", missing);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+  const error = await stageImages([{ bytes: Buffer.from("x") }]).catch((thrown: unknown) => thrown);
+  expect(CodexTurnError.isInstance(error)).toBe(true);
+  expect(error).toMatchObject({ code: "image_unreadable", message: expect.stringContaining(missing) });
+});

@@ -1,0 +1,18 @@
+export { classifyFailure } from "./classify-failure.ts";
+export { CodexTurnError, type CodexTurnErrorCode, type CodexTurnErrorOptions } from "./errors.ts";
+export { type ImageLeftover, imageLeftovers } from "./image-leftovers.ts";
+export { type PromptImage, type StagedImages, stageImages } from "./images.ts";
+export { asCodexError, locateCodex } from "./locate.ts";
+export { isSandboxMode, type PermissionArgs, permissionsIn, type SandboxMode, splitArgument } from "./permissions.ts";
+export {
+  assertSupported,
+  type CodexProbe,
+  NEWEST_TESTED_VERSION,
+  OLDEST_SUPPORTED_VERSION,
+  type ProbeOptions,
+  probeCodex,
+} from "./probe.ts";
+export { type CheckedPrompt, checkPrompt, MAX_PROMPT_CHARACTERS } from "./prompt.ts";
+export { TextDeltas } from "./text-deltas.ts";
+export type { CancelledTurn, CompletedTurn, FailedTurn, Turn, TurnResult } from "./turn.ts";
+export type { DeltaEvent, TurnEvent } from "./turn-event.ts";

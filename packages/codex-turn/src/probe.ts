@@ -1,0 +1,133 @@
+import { execFile } from "node:child_process";
+import { stat } from "node:fs/promises";
+import { promisify } from "node:util";
+import type { Program } from "@plexum/cli-turn";
+import { CodexTurnError } from "./errors.ts";
+import { locateCodex } from "./locate.ts";
+
+/** The oldest codex whose output and session files this package was tested with. */
+export const OLDEST_SUPPORTED_VERSION = "0.135.0";
+
+/** The newest that it was tested with. A newer one may work as well. */
+export const NEWEST_TESTED_VERSION = "0.169.0";
+
+export interface ProbeOptions {
+  /** The codex executable: a path, or a name on the PATH. Default `codex`. */
+  readonly binary?: string;
+  /** The environment codex is to run in. Default: this process's. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** How long codex may take to answer, in milliseconds. Default 10 000. */
+  readonly timeoutMs?: number;
+}
+
+export interface CodexProbe {
+  /** The executable that was found. */
+  readonly path: string;
+  /** How it is started: the program, and what stands before codex's own arguments. npm's shim is stepped over. */
+  readonly command: readonly [program: string, ...args: string[]];
+  /** For example `0.169.0`. */
+  readonly version: string;
+  /** False if the version is older than `OLDEST_SUPPORTED_VERSION`. */
+  readonly isSupported: boolean;
+  /** True if the version is newer than `NEWEST_TESTED_VERSION`. */
+  readonly isNewerThanTested: boolean;
+  /** What `codex login status` says. A model provider of one's own may need no login, so false is not yet a failure. */
+  readonly isSignedIn: boolean;
+  /** Its words. */
+  readonly loginStatus: string;
+}
+
+const run = promisify(execFile);
+
+/**
+ * Finds codex and asks it what it is.
+ * @throws CodexTurnError `binary_not_found`, `binary_not_executable`, or `spawn_failed` if it doesn't answer like codex.
+ */
+export async function probeCodex(options: ProbeOptions = {}): Promise<CodexProbe> {
+  const { binary = "codex", env = process.env, timeoutMs = 10_000 } = options;
+  const codex = await locateCodex(binary, env);
+  const [version, login] = await Promise.all([askVersion(codex, env, timeoutMs), askLogin(codex, env, timeoutMs)]);
+  return {
+    path: codex.path,
+    command: [codex.command, ...codex.prefix],
+    version,
+    isSupported: isSupported(version),
+    isNewerThanTested: isNewerThanTested(version),
+    ...login,
+  };
+}
+
+/** @throws CodexTurnError `version_unsupported`, or as `probeCodex`. */
+export async function assertSupported(codex: Program, env: NodeJS.ProcessEnv): Promise<string> {
+  const version = await knownVersion(codex, env);
+  if (isSupported(version)) return version;
+  throw new CodexTurnError(
+    "version_unsupported",
+    `${codex.path} is codex ${version}, and ${OLDEST_SUPPORTED_VERSION} is the oldest that works here: update it with "npm install -g @openai/codex@latest".`,
+  );
+}
+
+const versions = new Map<string, string>();
+
+/** Asks a file once: the answer holds until the file changes. */
+async function knownVersion(codex: Program, env: NodeJS.ProcessEnv): Promise<string> {
+  const file = codex.prefix[0] ?? codex.command;
+  // Not by mtime: every file that npm installs has the same.
+  const { ino, ctimeMs, size } = await stat(file);
+  const key = [file, ino, ctimeMs, size].join("\0");
+  const version = versions.get(key) ?? (await askVersion(codex, env, 10_000));
+  versions.set(key, version);
+  return version;
+}
+
+async function askVersion(codex: Program, env: NodeJS.ProcessEnv, timeout: number): Promise<string> {
+  const answer = await run(codex.command, [...codex.prefix, "--version"], { env, timeout }).catch((cause: Error) => {
+    throw new CodexTurnError(
+      "spawn_failed",
+      `${codex.path} could not be asked for its version (${cause.message.trim()}): check that it is codex, built for this machine.`,
+      { cause },
+    );
+  });
+  // "codex-cli 0.169.0" (0.100.0 to 0.169.0): many a program that is not codex answers with a number too.
+  const version = /^codex\S* (\d+\.\d+\.\d+\S*)/m.exec(answer.stdout)?.[1];
+  if (version !== undefined) return version;
+  throw new CodexTurnError(
+    "spawn_failed",
+    `${codex.path} does not answer --version as codex does: give the path of the codex executable.`,
+    {
+      detail: answer.stdout.slice(0, 1000),
+    },
+  );
+}
+
+async function askLogin(codex: Program, env: NodeJS.ProcessEnv, timeout: number) {
+  const said = ({ stdout = "", stderr = "" }: { stdout?: string; stderr?: string }) =>
+    [stdout, stderr]
+      .map((text) => text.trim())
+      .filter(Boolean)
+      .join("\n");
+  return run(codex.command, [...codex.prefix, "login", "status"], { env, timeout }).then(
+    (answer) => ({ isSignedIn: true, loginStatus: said(answer) }),
+    (error: Error & { stdout?: string; stderr?: string }) => ({
+      isSignedIn: false,
+      loginStatus: said(error) || error.message,
+    }),
+  );
+}
+
+export function isSupported(version: string): boolean {
+  return compareVersions(version, OLDEST_SUPPORTED_VERSION) >= 0;
+}
+
+export function isNewerThanTested(version: string): boolean {
+  return compareVersions(version, NEWEST_TESTED_VERSION) > 0;
+}
+
+function compareVersions(a: string, b: string): number {
+  const [left, right] = [a, b].map((version) => version.split(/[.-]/, 3).map(Number));
+  for (const part of [0, 1, 2]) {
+    const difference = (left?.[part] ?? 0) - (right?.[part] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}

@@ -1,0 +1,100 @@
+import type { SplitLine } from "@plexum/jsonl";
+import { messageOf, RPC_CODES, RpcError } from "./errors.ts";
+import type { Dialect } from "./peer.ts";
+
+export type RequestId = string | number;
+
+export interface RpcErrorObject {
+  readonly code: number;
+  readonly message: string;
+  readonly data?: unknown;
+}
+
+/** What one line turned out to be. `invalid` is to be answered with its error; `blank` is nothing at all. */
+export type Incoming =
+  | { readonly kind: "request"; readonly id: RequestId; readonly method: string; readonly params: unknown }
+  | { readonly kind: "notification"; readonly method: string; readonly params: unknown }
+  | { readonly kind: "response"; readonly id: RequestId; readonly result: unknown }
+  | { readonly kind: "failure"; readonly id: RequestId | null; readonly error: RpcError }
+  | { readonly kind: "invalid"; readonly id: RequestId | null; readonly error: RpcError }
+  | { readonly kind: "blank" };
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** Reads one line as a JSON-RPC 2.0 message. Never throws. */
+export function readMessage(line: SplitLine, dialect: Dialect): Incoming {
+  if (line.kind === "oversized") return readOversized(line.head, line.length);
+  let value: unknown;
+  try {
+    const text = decoder.decode(line.bytes);
+    if (text.trim() === "") return { kind: "blank" };
+    value = JSON.parse(text);
+  } catch (error) {
+    return invalid(null, RPC_CODES.parseError, `a line is not JSON in UTF-8: ${messageOf(error)}`);
+  }
+  return classify(value, dialect);
+}
+
+function classify(value: unknown, dialect: Dialect): Incoming {
+  if (Array.isArray(value)) {
+    return invalid(null, RPC_CODES.invalidRequest, "batches are not supported: send one message a line");
+  }
+  if (typeof value !== "object" || value === null) {
+    return invalid(null, RPC_CODES.invalidRequest, "a message must be a JSON object");
+  }
+  const { jsonrpc, id, method, params, result, error } = value as Record<string, unknown>;
+  const knownId = isRequestId(id) ? id : null;
+  if (dialect === "mcp" && jsonrpc !== "2.0")
+    return invalid(knownId, RPC_CODES.invalidRequest, 'jsonrpc: expected "2.0"');
+  if (typeof method === "string") {
+    if (id === undefined) return { kind: "notification", method, params };
+    if (knownId !== null) return { kind: "request", id: knownId, method, params };
+    return invalid(null, RPC_CODES.invalidRequest, "id: expected string or number");
+  }
+  if (method === undefined && isErrorObject(error)) {
+    return { kind: "failure", id: knownId, error: new RpcError(error.code, error.message, { data: error.data }) };
+  }
+  if (method === undefined && knownId !== null && result !== undefined) {
+    return { kind: "response", id: knownId, result };
+  }
+  const fault = new RpcError(RPC_CODES.invalidRequest, "a message must have a method, a result or an error");
+  // A damaged answer is not answered: its id is one of ours, and would be taken for one of theirs.
+  const isAnswer = method === undefined && (result !== undefined || error !== undefined);
+  return { kind: isAnswer ? "failure" : "invalid", id: knownId, error: fault };
+}
+
+function isRequestId(id: unknown): id is RequestId {
+  return typeof id === "string" || typeof id === "number";
+}
+
+function isErrorObject(error: unknown): error is RpcErrorObject {
+  if (typeof error !== "object" || error === null) return false;
+  const { code, message } = error as Record<string, unknown>;
+  return typeof code === "number" && typeof message === "string";
+}
+
+/** The usual beginning of a message, where its id and its kind can be told without the rest. */
+const BEGINNING =
+  /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(-?\d+|"[^"\\]*")\s*,\s*"(method|result|error)"/;
+
+/** Of a line over the cap only the head is left: enough, nearly always, to tell whoever waits for it. */
+function readOversized(head: Uint8Array, length: number): Incoming {
+  const message = `a line of ${length} bytes is over the limit for one message`;
+  const [, idText, kind] = BEGINNING.exec(Buffer.from(head).toString("latin1")) ?? [];
+  const id = idText === undefined ? null : idIn(idText);
+  if (id === null || kind === "method") return invalid(id, RPC_CODES.invalidRequest, message);
+  return { kind: "failure", id, error: new RpcError(RPC_CODES.invalidRequest, message) };
+}
+
+/** Null for what looks like an id and is not JSON, such as `01`. */
+function idIn(text: string): RequestId | null {
+  try {
+    return JSON.parse(text) as RequestId;
+  } catch {
+    return null;
+  }
+}
+
+function invalid(id: RequestId | null, code: number, message: string): Incoming {
+  return { kind: "invalid", id, error: new RpcError(code, message) };
+}

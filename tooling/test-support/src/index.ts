@@ -1,0 +1,3 @@
+export { eventually } from "./eventually.ts";
+export { sleepers, uniqueSeconds } from "./sleepers.ts";
+export { temporaryFolder } from "./temporary-folder.ts";
