@@ -52,7 +52,12 @@ export class HttpSession implements McpConnection {
   }
 
   close(): void {
-    for (const id of this.#replies.keys()) this.#endUnanswered(id);
+    for (const [id, reply] of this.#replies) {
+      // Without an answer the client would wait until its own time limit.
+      const error = { code: -32000, message: "The session has ended" };
+      void reply.answer(JSON.stringify({ jsonrpc: "2.0", id, error }));
+    }
+    this.#replies.clear();
     this.#on?.closed();
     this.#on = undefined;
   }
