@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { McpBridgeError } from "./errors.ts";
+import { limitDepth } from "./limit-depth.ts";
 import { MAX_TIMER_MS } from "./max-timer.ts";
 import { type CallTool, errorResult, type ToolCall, type ToolResult } from "./tool-call.ts";
 
@@ -89,7 +90,7 @@ export class CallRunner {
     try {
       const result = await Promise.race([answered, stopped]);
       return resultSchema.safeParse(result).success
-        ? result
+        ? limitDepth(result)
         : errorResult(`The host's answer to ${call.name} is not a tool result: it has no list of content`);
     } catch (error) {
       return errorResult(error instanceof Error ? error.message : String(error));

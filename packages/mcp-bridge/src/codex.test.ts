@@ -336,3 +336,16 @@ describe.each(testedCodexes(codex147, codex150).filter(hasCodeMode))("in code mo
     });
   });
 });
+
+describe.each(testedCodexes())("a deep result in codex $version", (codex) => {
+  test.each([98, 99, 200, 1e5])("of %i levels reaches the model", async (levels) => {
+    let value: unknown = "innermost";
+    for (let i = 0; i < levels; i++) value = [value];
+    const { model, home, bridge } = await setup(calling(work()), {
+      callTool: async () => ({ ...textResult("beside"), structuredContent: { value } }),
+    });
+    const { events } = await runTurn({ codex, home, bridge });
+    expect(events.at(-1)).toMatchObject({ type: "turn.completed" });
+    expect(JSON.stringify(model.requests.at(-1)?.body)).toContain(levels === 98 ? "innermost" : "beside");
+  });
+});

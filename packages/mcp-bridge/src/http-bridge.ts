@@ -93,8 +93,8 @@ export class HttpBridgeServer {
     } else if (!isId(message.id) || session.isRunning(message.id)) {
       refuse(response, 400, "The request's id is taken, or neither a string nor a number", -32600);
     } else {
-      const streams = message.method === "tools/call" && /text\/event-stream/i.test(request.headers.accept ?? "");
-      this.#run(session, message, new HttpReply(response, streams ? "stream" : "json"), response);
+      const mayStream = message.method === "tools/call" && /text\/event-stream/i.test(request.headers.accept ?? "");
+      this.#run(session, message, new HttpReply(response, { mayStream }), response);
     }
   }
 
@@ -109,12 +109,17 @@ export class HttpBridgeServer {
     const session = new HttpSession();
     this.#sessions.set(id, session);
     await this.tools.connect(session);
-    this.#run(session, message, new HttpReply(response, "json", { [SESSION_HEADER]: id }), response);
+    this.#run(
+      session,
+      message,
+      new HttpReply(response, { mayStream: false, headers: { [SESSION_HEADER]: id } }),
+      response,
+    );
   }
 
   #run(session: HttpSession, message: Message, reply: HttpReply, response: ServerResponse): void {
     const id = message.id as string | number;
-    response.once("close", () => session.abandon(id));
+    response.once("close", () => session.abandon(id, reply));
     session.request({ ...message, id }, reply);
   }
 

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { isSameSecret } from "./admission.ts";
 import { type HttpBridgeOptions, HttpBridgeServer } from "./http-bridge.ts";
 import type { BridgeTool } from "./tools.ts";
 
@@ -48,6 +49,8 @@ const REQUEST_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_MS = 120_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 const WARNING_INTERVAL_MS = 60_000;
+/** How many closed addresses are remembered, so that their late requests are not reported. */
+const MAX_CLOSED = 1024;
 
 /**
  * Listens on a free port of 127.0.0.1, for programs that take an MCP server's URL. It keeps the process alive while tools
@@ -61,6 +64,8 @@ export async function startHttpEndpoint(options: HttpEndpointOptions = {}): Prom
   // Not loaded with this module: a program that uses only sockets starts faster without it.
   const { createServer } = await import("node:http");
   const bridges = new Map<string, HttpBridgeServer>();
+  /** The tokens of bridges that were closed, by path, the oldest first. */
+  const closedTokens = new Map<string, string>();
   const strangers = new Set<Socket>();
   const server = createServer(
     {
@@ -91,6 +96,9 @@ export async function startHttpEndpoint(options: HttpEndpointOptions = {}): Prom
     const { headers } = request;
     if (bridge === undefined || headers.host !== host || headers.origin !== undefined || !bridge.admits(request)) {
       response.writeHead(404, { connection: "close" }).end();
+      // codex sends the DELETE of its session after the turn, when the bridge may be closed already (0.135.0, 0.169.0).
+      const token = closedTokens.get(request.url ?? "");
+      if (token !== undefined && isSameSecret(headers.authorization ?? "", `Bearer ${token}`)) return;
       warnOfStranger("The MCP endpoint turned a request away: it has no server's address and token");
       return;
     }
@@ -105,6 +113,9 @@ export async function startHttpEndpoint(options: HttpEndpointOptions = {}): Prom
     server.ref();
     const close = onlyOnce(async () => {
       bridges.delete(path);
+      closedTokens.set(path, bridge.token);
+      const [oldest] = closedTokens.keys();
+      if (oldest !== undefined && closedTokens.size > MAX_CLOSED) closedTokens.delete(oldest);
       if (bridges.size === 0) server.unref();
       await bridge.close();
     });

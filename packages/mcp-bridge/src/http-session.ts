@@ -35,9 +35,10 @@ export class HttpSession implements McpConnection {
     if (method === "notifications/cancelled" && params?.requestId !== undefined) this.#endUnanswered(params.requestId);
   }
 
-  /** Cancels a request whose client waits for it no longer. */
-  abandon(id: RequestId): void {
-    if (!this.isRunning(id)) return;
+  /** Cancels the request that `reply` was to answer: its client waits no longer. */
+  abandon(id: RequestId, reply: HttpReply): void {
+    // Answered, and by now the client may use the id again.
+    if (this.#replies.get(id) !== reply) return;
     const params = { requestId: id, reason: "The client closed the connection" };
     this.notify({ jsonrpc: "2.0", method: "notifications/cancelled", params });
   }
@@ -51,7 +52,12 @@ export class HttpSession implements McpConnection {
   }
 
   close(): void {
-    for (const id of this.#replies.keys()) this.#endUnanswered(id);
+    for (const [id, reply] of this.#replies) {
+      // Without an answer the client would wait until its own time limit.
+      const error = { code: -32000, message: "The session has ended" };
+      void reply.answer(JSON.stringify({ jsonrpc: "2.0", id, error }));
+    }
+    this.#replies.clear();
     this.#on?.closed();
     this.#on = undefined;
   }

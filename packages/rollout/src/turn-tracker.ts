@@ -25,6 +25,7 @@ interface Compaction {
   readonly callIds: ReadonlySet<string>;
 }
 
+/** @inline */
 interface LooseLine {
   readonly type: string;
   readonly payload: unknown;

@@ -14,7 +14,7 @@ export interface LineKind {
 }
 
 /** So much of a line is looked at: it holds the type of all that codex writes, and a message's role. */
-export const PREFIX_BYTES = 512;
+const PREFIX_BYTES = 512;
 
 const START =
   /^\s*\{\s*"timestamp"\s*:\s*"([^"]*)"\s*,\s*(?:"ordinal"\s*:\s*\d+\s*,\s*)?"type"\s*:\s*"(\w+)"\s*,\s*"payload"\s*:\s*\{(?:\s*"type"\s*:\s*"(\w+)")?/;

@@ -11,7 +11,7 @@ export interface RolloutHead {
 }
 
 /** A thread that codex began itself: a sub-agent, a review, a guardian. */
-export interface ThreadOrigin {
+interface ThreadOrigin {
   /** The thread it works for, where codex says so. */
   readonly parentId: string | undefined;
   /** The agent's role as the person named it, else codex's word for what it is: `subagent`, `review`, `guardian`. */

@@ -1,0 +1,56 @@
+import { errorResult, type ToolResult } from "./tool-call.ts";
+
+/** codex 0.169 drops a message of more than about 125 levels and goes on waiting; the message's frame needs some of them. */
+const MAX_DEPTH = 100;
+
+/**
+ * Makes a result that is nested too deeply fit: a block of content becomes its JSON as text, and any other field is left
+ * out. A text block says so. A result that can't be written as JSON becomes a failure that says why.
+ */
+export function limitDepth(result: ToolResult): ToolResult {
+  if (!isDeeper(result, MAX_DEPTH)) return result;
+  try {
+    const fields = Object.entries(result).filter(([name]) => name !== "content");
+    const deep = fields.filter(([, value]) => isDeeper(value, MAX_DEPTH - 1));
+    for (const [, value] of deep) jsonOf(value); // a circular one is the host's fault, and the model shall read that
+    const dropped = deep.map(([name]) => name);
+    const content = result.content.map((block) =>
+      isDeeper(block, MAX_DEPTH - 2)
+        ? { type: "text", text: jsonOf(block) ?? `[${block.type} left out: nested too deeply]` }
+        : block,
+    );
+    if (dropped.length > 0) {
+      const text = `[${dropped.join(", ")} left out: nested more than ${MAX_DEPTH} levels deep]`;
+      content.push({ type: "text", text });
+    }
+    return { ...Object.fromEntries(fields.filter(([name]) => !dropped.includes(name))), content };
+  } catch (error) {
+    return errorResult(`The host's answer can't be written as JSON: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** Undefined if the value is nested too deeply for `JSON.stringify`. Throws for what else can't be written. */
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+/** Whether objects and arrays stand in each other for more than `levels`. Iterative: input chooses the depth. */
+function isDeeper(value: unknown, levels: number): boolean {
+  // A set, so that an object with many references to it is visited once per level.
+  let level = new Set<unknown>([value]);
+  for (let depth = 0; level.size > 0; depth++) {
+    const next = new Set<unknown>();
+    for (const item of level) {
+      if (typeof item !== "object" || item === null) continue;
+      if (depth >= levels) return true;
+      for (const child of Object.values(item)) if (typeof child === "object") next.add(child);
+    }
+    level = next;
+  }
+  return false;
+}
