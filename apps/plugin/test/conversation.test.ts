@@ -144,15 +144,16 @@ describe.each(byEachTransport(testedCodexes()))("a conversation on codex $versio
     await appendFile(path, "garbage");
     const history = harness.request([user("the number is 71"), assistant("noted"), user("which number?")]);
 
-    await harness.configure({ binary: codex.path, extra_args: ["-c", 'model_provider="nowhere"'] });
+    const { transport } = codex;
+    await harness.configure({ binary: codex.path, transport, extra_args: ["-c", 'model_provider="nowhere"'] });
     const failing = await harness.plugin();
     const mutations = [{ block_id: "call_a", op: "consume-light" }];
     const { agent } = history;
     expect(await failing.mutate({ ...agent, mutations })).toMatchObject({ missing: ["call_a"] });
-    expect((await turn(failing, history)).end.stop_reason).toBe("error");
+    expect(await failureCode(turn(failing, history))).toBe("config_invalid");
     expect(await readFile(path, "utf8")).toMatch(/garbage$/);
 
-    await harness.configure({ binary: codex.path });
+    await harness.configure({ binary: codex.path, transport });
     expect((await turn(await harness.plugin(), { ...history, stream_id: "again" })).text).toBe("it was 71");
     expect(harness.model.lastRequest.prompt).toContain("User: the number is 71\n\nAssistant: noted");
     expect(await readFile(path, "utf8")).toMatch(/^[0-9a-f-]{36}$/);
@@ -162,12 +163,7 @@ describe.each(byEachTransport(testedCodexes()))("a conversation on codex $versio
   test("a thread that never got a record does not replace a good one", async () => {
     await using harness = await Harness.create({ codex, config: { extra_args: ["-c", 'model_provider="nowhere"'] } });
     const plugin = await harness.plugin();
-    // An app-server does not start with it, so the request is refused.
-    const code = await turn(plugin, harness.request("hi")).then(
-      ({ error }) => error?.code,
-      (error: { data?: { code?: string } }) => error.data?.code,
-    );
-    expect(code).toBe("config_invalid");
+    expect(await failureCode(turn(plugin, harness.request("hi")))).toBe("config_invalid");
     expect(await readdir(harness.workspace)).not.toContain(THREAD_FILE);
   });
 
@@ -189,3 +185,10 @@ describe.each(byEachTransport(testedCodexes()))("a conversation on codex $versio
 async function removeDatabases(home: string): Promise<void> {
   for (const name of await readdir(home)) if (/\.sqlite(-wal|-shm)?$/.test(name)) await rm(join(home, name));
 }
+
+/** Of a turn that failed, or was refused: an app-server does not start with a config that is wrong. */
+const failureCode = (running: ReturnType<typeof turn>): Promise<unknown> =>
+  running.then(
+    ({ error }) => error?.code,
+    (error: { data?: { code?: string } }) => error.data?.code,
+  );

@@ -55,6 +55,8 @@ test("what install put into a profile runs a turn with a host's tool under an em
     ],
   });
   await symlink(newestCodex.path, join(at.bin, "codex"));
+  // Without its home codex says that, and not whether it is signed in.
+  await mkdir(at.env.CODEX_HOME);
   const { stdout, stderr, exitCode } = await at.run(["install"]);
   expect([exitCode, stderr]).toEqual([0, ""]);
   expect(stdout).toContain(`codex ${newestCodex.version}, not signed in`);
