@@ -5,8 +5,9 @@ const packages = (...names) => `^packages/(${names.join("|")})/`;
 /** What a package imports of the others; everything not named here is forbidden. */
 const ALLOWED = {
   jsonl: [],
+  "jsonl-edit": [],
   "codex-jsonl": ["jsonl"],
-  rollout: ["jsonl"],
+  rollout: ["jsonl", "jsonl-edit"],
   "session-store": ["rollout", "jsonl"],
   "json-rpc": ["jsonl"],
   "cli-turn": ["jsonl"],

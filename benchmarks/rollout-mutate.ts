@@ -1,6 +1,6 @@
 /**
  * Mutates the oldest and the newest call of rollouts of 10 MB, 200 MB and 2 GB, beside grep for the same id, reading the file once, and
- * decoding every line and writing the file anew. Needs 4.5 GB in the temp folder. `--quick` leaves out 2 GB.
+ * decoding every line and writing the file again; then many calls at once. Needs 4.5 GB in the temp folder. `--quick` leaves out 2 GB.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -10,8 +10,8 @@ import { mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { type Files, nodeFiles } from "@plexum/jsonl-edit";
 import { mutateRollout } from "@plexum/rollout";
-import { type Files, nodeFiles } from "../packages/rollout/src/files.ts";
 import { mutateWith } from "../packages/rollout/src/mutate-rollout.ts";
 
 const [mode, childPath = "", childId = ""] = process.argv.slice(2);
@@ -64,8 +64,34 @@ try {
     await rm(path);
   }
   console.table(rows);
+  console.table(await manyAtOnce());
 } finally {
   await rm(folder, { recursive: true, force: true });
+}
+
+/** Consumes many calls in one mutation, newest first: what a call takes must not depend on how many there are. */
+async function manyAtOnce(): Promise<Record<string, string | number>[]> {
+  const path = join(folder, "rollout-2026-01-02T03-04-05-019b7c9d-dd0d-7000-8000-000000000000.jsonl");
+  const newest = generate(path, 160e6);
+  const runs: { calls: number; ms: number; perCall: number }[] = [];
+  for (const calls of [1_000, 2_000, 4_000, 8_000, 16_000]) {
+    const ids = Array.from({ length: calls }, (_, index) => idOf(newest - index));
+    const times: number[] = [];
+    for (let run = 0; run < 3; run++) {
+      const edits = ids.map((callId) => ({ callId, output: `...(${calls} ${run})` }));
+      times.push(await timed(() => mutateRollout(path, edits)));
+    }
+    runs.push({ calls, ms: median(times), perCall: median(times) / calls });
+  }
+  await rm(path);
+  const [first] = runs;
+  return runs.map(({ calls, ms, perCall }) => ({
+    calls,
+    "ours ms": round(ms),
+    "µs a call": round(perCall * 1000),
+    "beside 1,000": round(perCall / (first?.perCall ?? perCall)),
+    aim: "≤ 1.25",
+  }));
 }
 
 /** As long as a real one. */

@@ -1,6 +1,13 @@
 import { existsSync } from "node:fs";
 import type { MutateReport, MutateRequest } from "@plexum/plugin-sdk";
-import { type CallEdit, consumeHeavy, consumeLight, findRollout, mutateRollout } from "@plexum/rollout";
+import {
+  type CallEdit,
+  consumeHeavy,
+  consumeLight,
+  findRollout,
+  type MutationCost,
+  mutateRollout,
+} from "@plexum/rollout";
 import { lockThread, lockWorkspace, WorkspaceThread } from "@plexum/session-store";
 
 export interface MutateOptions {
@@ -26,11 +33,19 @@ export async function mutateThread(request: MutateRequest, options: MutateOption
       unknown.push({ block_id, reason: `the operation "${op}" is not known to this version of the plugin` });
     else edits.set(block_id, edit(block_id));
   }
-  const report = (touched: number, missing: readonly string[], skipped: MutateReport["skipped"]): MutateReport => ({
+  const report = (
+    touched: number,
+    missing: readonly string[],
+    skipped: MutateReport["skipped"],
+    cost: MutationCost = { tokensFreed: 0, tokensUncached: 0 },
+  ): MutateReport => ({
     requested: mutations.length,
     touched,
     missing: [...missing],
     skipped: [...unknown, ...skipped],
+    // Of calls that are shorter than their markers a request may grow by a few.
+    tokens_freed: Math.max(0, cost.tokensFreed),
+    tokens_uncached: cost.tokensUncached,
   });
 
   const allMissing = report(0, [...edits.keys()], []);
@@ -40,15 +55,17 @@ export async function mutateThread(request: MutateRequest, options: MutateOption
   await using _threadLock = thread?.lock;
   const rollout = thread && (await findRollout(thread.id, { codexHome, signal }));
   if (rollout === undefined) return allMissing;
-  const { touched, missing, skipped } = await mutateRollout(rollout.path, edits.values(), {
+  const { touched, missing, skipped, cost } = await mutateRollout(rollout.path, edits.values(), {
     codexHome,
     nestedCalls,
+    estimate: true,
     signal,
   });
   return report(
     touched.length,
     missing,
     skipped.map(({ callId, message }) => ({ block_id: callId, reason: message })),
+    cost,
   );
 }
 

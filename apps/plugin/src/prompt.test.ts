@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { promptOf } from "./prompt.ts";
+import { checkExecText, promptOf } from "./prompt.ts";
 
 const imagesOf = (image: { path?: string; data_base64?: string; url?: string; media_type?: string }) =>
   promptOf([
@@ -33,6 +33,8 @@ test.each([
 test.each([
   ["on the web", { url: "https://example.org/a.png" }],
   ["nowhere", { path: "" }],
+  ["in a file of another machine", { url: "file://elsewhere/a.png" }],
+  ["in an address that is none", { url: "file:///a%2Fb.png" }],
 ])("an image is left out, with a warning: %s", (_name, image) => {
   const content = [
     { type: "text" as const, text: "look" },
@@ -41,4 +43,17 @@ test.each([
   const { images, warnings } = promptOf([{ role: "user", content }]);
   expect(images).toEqual([]);
   expect(warnings).toHaveLength(1);
+});
+
+test("a message is refused only without text and images", () => {
+  const of = (...content: Parameters<typeof promptOf>[0][number]["content"]) => promptOf([{ role: "user", content }]);
+  expect(of({ type: "image", path: "/a.png" })).toEqual({ text: "", images: [{ path: "/a.png" }], warnings: [] });
+  const nothing = expect.objectContaining({ code: "no_user_text" });
+  expect(() => of({ type: "image", url: "https://example.org/a.png" }, { type: "text", text: " \n" })).toThrow(nothing);
+  expect(() => promptOf([])).toThrow(nothing);
+});
+
+test("codex exec is not asked without text", () => {
+  checkExecText("look");
+  expect(() => checkExecText(" \n")).toThrow(/codex exec does not take: send some text/);
 });

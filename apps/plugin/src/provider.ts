@@ -1,4 +1,4 @@
-import type { TurnResult } from "@plexum/codex-turn";
+import { CodexTurnError, type TurnResult } from "@plexum/codex-turn";
 import type {
   CallToolResult,
   Host,
@@ -13,9 +13,11 @@ import { codexHomeOf, lockWorkspace, WorkspaceThread } from "@plexum/session-sto
 import type { Config } from "./config.ts";
 import { withConversationSoFar } from "./conversation-so-far.ts";
 import { HostTools } from "./host-tools.ts";
-import type { Log } from "./log.ts";
+import { LimitedLog, type Log } from "./log.ts";
+import { whyThreadIsLost } from "./lost-thread.ts";
 import { mutateThread } from "./mutate-thread.ts";
-import { promptOf } from "./prompt.ts";
+import { plain } from "./plain.ts";
+import { checkExecText, promptOf } from "./prompt.ts";
 import { type RunTurnOptions, runTurn, type TurnEnd } from "./run-turn.ts";
 import { callSessionTool } from "./session-tools.ts";
 import { Transports } from "./transports.ts";
@@ -51,8 +53,10 @@ export class Provider implements AsyncDisposable {
   async stream(request: StreamRequest, { emit, signal }: StreamContext): Promise<void> {
     const { workspace } = request.agent;
     const { messages } = request.request;
-    const log = this.#logFor(workspace);
+    using limited = this.#logFor(workspace);
+    const { log } = limited;
     const prompt = promptOf(messages);
+    if (this.#config.transport === "exec") checkExecText(prompt.text);
     for (const warning of prompt.warnings) log("warning", warning);
 
     await using _lock = await lockWorkspace(workspace, { waitMs: WORKSPACE_WAIT_MS, signal });
@@ -81,11 +85,13 @@ export class Provider implements AsyncDisposable {
       threadId,
       text: isThreadLost ? withHistory() : prompt.text,
       onStarted: () => emit({ type: "message_start" }),
-    });
-    if (threadId !== undefined && isUnknownThread(end.result)) {
-      const what = "going on in a fresh thread, given the conversation so far, as much as fits";
-      log("warning", `codex has no record of thread ${threadId} any more: ${what}`);
-      end = await run({ threadId: undefined, text: withHistory() });
+    }).catch(throwPlainly);
+    if (threadId !== undefined && !end.mayHaveRun) {
+      const lost = await whyThreadIsLost(threadId, end.result, this.#codexHome);
+      if (lost !== undefined) {
+        log("warning", lost.message, { detail: lost.detail, file: lost.file });
+        end = await run({ threadId: undefined, text: withHistory() });
+      }
     }
     await finish(end, emit, log);
   }
@@ -93,7 +99,7 @@ export class Provider implements AsyncDisposable {
   async mutate(request: MutateRequest, { signal }: { signal: AbortSignal }): Promise<MutateReport> {
     const options = { codexHome: this.#codexHome, nestedCalls: this.#tools.nestedCalls, signal };
     const report = await mutateThread(request, options);
-    this.#logFor(request.workspace)("info", "mutated the thread", { ...report });
+    this.#logFor(request.workspace).log("info", "mutated the thread", { ...report });
     return report;
   }
 
@@ -101,9 +107,15 @@ export class Provider implements AsyncDisposable {
     return callSessionTool(call, this.#config, this.#env, signal);
   }
 
-  #logFor(workspace: string): Log {
-    return (level, message, fields) => this.#host.log(level, message, { workspace, ...fields });
+  #logFor(workspace: string): LimitedLog {
+    return new LimitedLog((level, message, fields) => this.#host.log(level, message, { workspace, ...fields }));
   }
+}
+
+/** Before `message_start` a failure is the answer to the request: its message is shown as it stands. */
+function throwPlainly(error: unknown): never {
+  if (CodexTurnError.isInstance(error)) error.message = plain(error.message);
+  throw error;
 }
 
 type MessageEnd = Extract<ProviderEvent, { type: "message_end" }>;
@@ -118,9 +130,8 @@ async function finish({ result, usage }: TurnEnd, emit: StreamContext["emit"], l
   if (result.status === "failed") {
     const { code, message, detail } = result.error;
     log("error", message, { code, detail });
-    await emit({ type: "error", error: { code, message } });
+    // With the words of codex and of its model server in it.
+    await emit({ type: "error", error: { code, message: plain(message) } });
   }
   await emit({ type: "message_end", stop_reason: STOP_REASONS[result.status], usage });
 }
-
-const isUnknownThread = (result: TurnResult) => result.status === "failed" && result.error.code === "thread_not_found";

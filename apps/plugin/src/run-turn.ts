@@ -32,6 +32,8 @@ export interface RunTurnOptions extends StreamContext {
 export interface TurnEnd {
   readonly result: TurnResult;
   readonly usage: Usage;
+  /** Whether codex may have sent the prompt to the model: it must not be sent again then. */
+  readonly mayHaveRun: boolean;
 }
 
 /** One run of codex: its text as it says it, its tool calls as it records them, and how it ended. */
@@ -65,12 +67,13 @@ export async function runTurn(options: RunTurnOptions): Promise<TurnEnd> {
       );
     });
   };
-  await relay(turn, thread, calls, options, onThread);
+  const mayHaveRun = await relay(turn, thread, calls, options, onThread);
   const result = await turn.result;
   await thread.keep();
   if (thread.rollout !== undefined) calls.follow(thread.rollout, thread.sizeBefore);
   const reported = result.status === "completed" ? result.threadUsage : null;
-  return { result, usage: turnUsage(thread.usageBefore, reported ?? (await recordedUsage(thread, log))) };
+  const usage = turnUsage(thread.usageBefore, reported ?? (await recordedUsage(thread, log)));
+  return { result, usage, mayHaveRun };
 }
 
 /** How the turn ended is known by now, and is not to be lost with the rollout. */
@@ -89,9 +92,11 @@ async function relay(
   calls: ToolCallEvents,
   { emit, log }: RunTurnOptions,
   onThread: (id: string) => Promise<void>,
-): Promise<void> {
+): Promise<boolean> {
   const translator = new EventTranslator();
+  let mayHaveRun = false;
   for await (const event of turn.events) {
+    mayHaveRun ||= RUNNING.has(event.type);
     if (event.type === "thread.started") {
       await thread.started(event.thread_id);
       await onThread(event.thread_id);
@@ -108,4 +113,16 @@ async function relay(
     if (translation.isFirst) await calls.catchUp();
     await emit(translation.text);
   }
+  return mayHaveRun;
 }
+
+/** Events that there are only of a turn that runs. */
+const RUNNING: ReadonlySet<string> = new Set([
+  "turn.started",
+  "turn.completed",
+  "item.started",
+  "item.updated",
+  "agent_message.delta",
+  "reasoning.delta",
+  "command_output.delta",
+]);

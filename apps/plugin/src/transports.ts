@@ -5,6 +5,7 @@ import { codexNoProxy } from "@plexum/mcp-bridge";
 import type { Config, ModelChoice } from "./config.ts";
 import type { OfferedTools } from "./host-tools.ts";
 import type { Log } from "./log.ts";
+import { checkExecText } from "./prompt.ts";
 
 export type Transport = "app-server" | "exec";
 
@@ -107,8 +108,9 @@ export class Transports implements AsyncDisposable {
     });
   }
 
-  #byExec(wish: TurnWish, offered: OfferedTools): Promise<Turn> {
+  async #byExec(wish: TurnWish, offered: OfferedTools): Promise<Turn> {
     const { choice, log, text, threadId } = wish;
+    checkExecText(text);
     const { extraArgs, sandbox } = this.#config;
     return startTurn({
       ...this.#common(wish),

@@ -22,9 +22,13 @@ async function codexHomeWith(files: Record<string, string>): Promise<string> {
 const open = (codexHome: string, signal = new AbortController().signal) =>
   TurnThread.open(codexHome, new WorkspaceThread(codexHome), ID, signal);
 
-test("a thread that can't be opened is let go of", async () => {
+test("a thread that can't be opened is left to codex to judge, and held like any other", async () => {
   const codexHome = await codexHomeWith({ [`${ROLLOUT}.zst`]: "not compressed" });
-  await expect(open(codexHome)).rejects.toMatchObject({ code: "damaged" });
+  {
+    await using thread = await open(codexHome);
+    expect(thread.usageBefore).toBeUndefined();
+    await expect(lockThread(codexHome, ID)).rejects.toMatchObject({ code: "busy" });
+  }
   await using _lock = await lockThread(codexHome, ID);
 });
 

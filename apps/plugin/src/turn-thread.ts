@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import type { Usage as ThreadUsage } from "@plexum/codex-jsonl";
-import { findRollout, readRollout, readThreadUsage, recoverRollout } from "@plexum/rollout";
+import { findRollout, RolloutError, readRollout, readThreadUsage, recoverRollout } from "@plexum/rollout";
 import { type HeldLock, lockThread, type WorkspaceThread } from "@plexum/session-store";
 
 /** How long a turn waits for a mutation of its thread to end, in milliseconds. */
@@ -94,6 +94,15 @@ export class TurnThread implements AsyncDisposable {
 
   /** codex is about to read the rollout: a mutation that was interrupted is finished first. */
   async #lookBack(threadId: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#read(threadId, signal);
+    } catch (error) {
+      // What can't even be opened is codex's to judge: it can't either, and the turn goes on in a fresh thread.
+      if (!RolloutError.isInstance(error) || !UNOPENABLE.has(error.code)) throw error;
+    }
+  }
+
+  async #read(threadId: string, signal: AbortSignal): Promise<void> {
     const rollout = await findRollout(threadId, { codexHome: this.#codexHome, signal });
     if (rollout === undefined) return;
     const { path, compressed } = rollout;
@@ -109,6 +118,8 @@ export class TurnThread implements AsyncDisposable {
     this.#threadId = threadId;
   }
 }
+
+const UNOPENABLE: ReadonlySet<string> = new Set(["not-found", "not-a-file", "not-permitted", "damaged"]);
 
 const usageOf = async (...args: Parameters<typeof readThreadUsage>) => (await readThreadUsage(...args)).total;
 

@@ -1,6 +1,7 @@
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { readFile, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { since, testedCodexes } from "@plexum/codex-versions";
 import type { Mutation } from "@plexum/plugin-sdk";
@@ -52,7 +53,10 @@ describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex
       touched: 2,
       missing: ["call_unknown"],
       skipped: [{ block_id: "call_light2", reason: expect.stringContaining('"trim"') }],
+      tokens_freed: expect.any(Number),
+      tokens_uncached: expect.any(Number),
     });
+    expect(report.tokens_freed).toBeGreaterThan(0);
 
     for (const expected of ["two", "three"]) {
       expect((await turn(plugin, harness.request("go on"))).text).toBe(expected);
@@ -78,6 +82,8 @@ describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex
       touched: 0,
       missing: ["call_a"],
       skipped: [],
+      tokens_freed: 0,
+      tokens_uncached: 0,
     });
     await turn(plugin, harness.request("look"));
     await plugin.mutate(consume(harness, [light("call_a")]));
@@ -137,6 +143,46 @@ describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex
     expect(harness.model.lastRequest.outputsOf("call_a")).toEqual(["...(tool called)"]);
   });
 
+  test("of a call whose codex was killed the arguments go, which is all that there is", async () => {
+    await using harness = await Harness.create({
+      codex,
+      script: [
+        answer([
+          shell(`echo ${SECRET}; sleep 60`, { callId: "call_a" }),
+          shell(`echo ${SECRET} again; sleep 60`, { callId: "call_b" }),
+        ]),
+        say("next"),
+      ],
+    });
+    const plugin = await harness.plugin();
+    await killCodex(harness, turn(plugin, harness.request("look")), "call_b");
+    const report = await plugin.mutate(consume(harness, [heavy("call_a"), light("call_b")]));
+    expect(report).toMatchObject({
+      touched: 1,
+      missing: [],
+      skipped: [{ block_id: "call_b", reason: expect.stringContaining("no output") }],
+    });
+    expect((await turn(plugin, harness.request("go on"))).text).toBe("next");
+    const call = harness.model.lastRequest.input.find(({ call_id }) => call_id === "call_a");
+    expect(call?.arguments).toBe("{}");
+    expect(JSON.stringify(harness.model.lastRequest.input).match(new RegExp(SECRET, "g"))).toHaveLength(1);
+  });
+
+  test("the next turn removes the lock that a killed mutation left", async () => {
+    await using harness = await Harness.create({
+      codex,
+      script: [answer([shell("echo a", { callId: "call_a" })]), say("ok"), say("next")],
+    });
+    const plugin = await harness.plugin();
+    await turn(plugin, harness.request("look"));
+    const folder = dirname(await rolloutOf(harness));
+    dieLocking(await rolloutOf(harness));
+    const locks = async () => (await readdir(folder)).filter((name) => name.startsWith(".plexum-"));
+    expect(await locks()).toEqual([expect.stringMatching(/\.lock$/)]);
+    expect((await turn(plugin, harness.request("go on"))).text).toBe("next");
+    expect(await locks()).toEqual([]);
+  });
+
   test("a workspace that is not there has everything missing, and is not made", async () => {
     await using harness = await Harness.create({ codex });
     const plugin = await harness.plugin();
@@ -144,6 +190,25 @@ describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex
     expect(existsSync(harness.workspace)).toBe(false);
   });
 });
+
+/** Kills codex outright once the rollout has a call, and waits for the turn's end. */
+async function killCodex(harness: Harness, running: Promise<unknown>, callId: string): Promise<void> {
+  await eventually(`codex has recorded ${callId}`, async () => {
+    const path = await rolloutOf(harness).catch(() => undefined);
+    return path !== undefined && (await readFile(path, "utf8")).includes(`"call_id":"${callId}"`);
+  });
+  process.kill(harness.logs.find(({ message }) => message === "codex started")?.fields.pid as number, "SIGKILL");
+  await running;
+}
+
+/** Has a process killed that holds a rollout's lock. */
+function dieLocking(rollout: string): void {
+  const script = `import { lockJsonl } from ${JSON.stringify(import.meta.resolve("../../../packages/jsonl-edit/src/index.ts"))};
+await lockJsonl(${JSON.stringify(rollout)}, { sidecarPrefix: ".plexum-" });
+process.kill(process.pid, "SIGKILL");`;
+  const { signal } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { stdio: "inherit" });
+  expect(signal).toBe("SIGKILL");
+}
 
 /** Has a rollout locked as a mutation on another machine would: this one's waits for it. Gives what lets go of it. */
 async function mutateElsewhere(rollout: string): Promise<() => Promise<void>> {
@@ -194,6 +259,25 @@ test.each(withCodeMode)(
     expect(output).not.toContain(`${SECRET}-one`);
     expect(output).toContain("one: ...(consumed)");
     expect(output).toContain(`${SECRET}-two`);
+  },
+);
+
+test.each(byEachTransport(withCodeMode))(
+  "in code mode of codex $version by $transport the script goes, of a call whose codex was killed",
+  async (codex) => {
+    const script = `const ${SECRET.replace("-", "_")} = 1; await new Promise(() => {});`;
+    await using harness = await Harness.create({
+      codex,
+      home: { model: "gpt-5.6-sol" },
+      script: [answer([codeModeScript(script, { callId: "call_outer" })]), say("next")],
+    });
+    const plugin = await harness.plugin();
+    await killCodex(harness, turn(plugin, harness.request("look")), "call_outer");
+    expect(await plugin.mutate(consume(harness, [heavy("call_outer")]))).toMatchObject({ touched: 1, skipped: [] });
+    expect((await turn(plugin, harness.request("go on"))).text).toBe("next");
+    expect(JSON.stringify(harness.model.lastRequest.input)).not.toContain("swordfish");
+    const call = harness.model.lastRequest.input.find(({ call_id }) => call_id === "call_outer");
+    expect(call?.input).toBe("{}");
   },
 );
 

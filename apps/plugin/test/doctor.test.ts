@@ -13,7 +13,7 @@ import { answer, functionCall, httpError, type Reply, type Script, say, shell } 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { CHECKS } from "../src/doctor/checks.ts";
 import type { Finding } from "../src/doctor/run-checks.ts";
-import { eventually, Harness, PLUGIN, turn } from "./harness.ts";
+import { eventually, Harness, PLUGIN, TRANSPORTS, turn } from "./harness.ts";
 
 /** Sockets and temporary files of this test alone. */
 let folder: string;
@@ -130,6 +130,12 @@ const callsTheTool: Script = (request): Reply => {
   return say(/\b[0-9a-f]{8}\b/.exec(JSON.stringify(output))?.[0] ?? "no word");
 };
 
+test("with CODEX_API_KEY codex is signed in", async () => {
+  await using harness = await Harness.create({ codex: newestCodex });
+  const findings = await doctor(harness, [], { ...harness.env, CODEX_API_KEY: "sk-test" });
+  expect(findings.get("codex-login")).toMatchObject({ status: "ok" });
+});
+
 test("a turn that is ended by Ctrl-C leaves nothing either", async () => {
   await using harness = await Harness.create({ codex: newestCodex, script: callsTheTool });
   const child = spawn(process.execPath, [PLUGIN, "doctor", "--turn"], { env: harness.env, stdio: "ignore" });
@@ -215,6 +221,27 @@ describe("what is broken is found, and keeps nothing else from being looked at:"
         await mkdir(dirname(sample(h, NAME)), { recursive: true });
         await writeFile(sample(h, NAME), "\ufeff{}\n");
       },
+    ],
+    [
+      "a config of codex's that it can't read",
+      "codex-config",
+      "error",
+      "can't read its config",
+      (h) => writeFile(join(h.home.path, "config.toml"), "model = ["),
+    ],
+    [
+      "a config of codex's that it can't read, and no answer to another question",
+      "codex-login",
+      "warning",
+      "not checked: codex can't read its config",
+      (h) => writeFile(join(h.home.path, "config.toml"), "model = 7"),
+    ],
+    [
+      "a login that can't be read",
+      "codex-login",
+      "warning",
+      "does not say whether it is signed in",
+      (h) => writeFile(join(h.home.path, "auth.json"), "{moth"),
     ],
     [
       "a codex that is found by the PATH alone",
@@ -411,12 +438,13 @@ describe("--fix", () => {
   });
 
   test("ends and removes what a plugin left that was killed together with its guard", async () => {
-    await using harness = await Harness.create({ codex: newestCodex, script: [{ kind: "hang" }] });
+    const config = { transport: "exec" };
+    await using harness = await Harness.create({ codex: newestCodex, config, script: [{ kind: "hang" }] });
     const plugin = await harness.plugin(host().handlers);
     const ending = turn(plugin, withTools(harness, "go", true)).catch((error: unknown) => error);
     await eventually("codex asks the model", () => harness.model.requests.length > 0);
     const codex = pidOfCodex(harness);
-    const images = await imagesOf(codex);
+    const images = await imagesOf(plugin);
     for (const guard of guardsOf(plugin)) process.kill(guard, "SIGKILL");
     process.kill(plugin.pid as number, "SIGKILL");
     await ending;
@@ -457,10 +485,11 @@ describe("--fix", () => {
     expect(readdirSync(dirname(rollout)).filter((name) => name.endsWith(".redo"))).toEqual([]);
   });
 
-  test("beside a running turn leaves all that it uses alone", async () => {
+  test.each(TRANSPORTS)("beside a running turn by %s leaves all that it uses alone", async (transport) => {
     const callId = "call_wait";
     await using harness = await Harness.create({
       codex: newestCodex,
+      config: { transport },
       script: [
         answer([functionCall("lookup", {}, { namespace: "mcp__plexum_host_alice", callId })]),
         answer([functionCall("lookup", {}, { namespace: "mcp__plexum_host_alice" })]),
@@ -468,46 +497,54 @@ describe("--fix", () => {
       ],
     });
     const { handlers, calls, letGo } = host(true);
-    const running = turn(await harness.plugin(handlers), withTools(harness, "go", true));
+    const plugin = await harness.plugin(handlers);
+    const running = turn(plugin, withTools(harness, "go", true));
     await eventually("the tool is called", () => calls.length > 0);
-    await anHourAgo(await imagesOf(pidOfCodex(harness)));
-    await anHourAgo(bridgeSocketPath("alice"));
+    await anHourAgo(await imagesOf(plugin));
+    // By app-server, the host's tools are offered without a socket.
+    const hasSocket = transport === "exec";
+    if (hasSocket) await anHourAgo(bridgeSocketPath("alice"));
     for (let round = 0; round < 3; round++) {
       const findings = await doctor(harness, ["--fix"]);
       const mended = [...findings.values()].filter(({ id, fixed }) => fixed && id !== "leftover-sockets");
       expect(mended).toEqual([]);
     }
-    expect(existsSync(bridgeSocketPath("alice"))).toBe(true);
+    expect(existsSync(bridgeSocketPath("alice"))).toBe(hasSocket);
     letGo();
     expect(await running).toMatchObject({ text: "done", end: { stop_reason: "end_turn" }, error: undefined });
     expect(calls).toHaveLength(2);
     expect(harness.warnings().filter((text) => /tool|socket|bridge/i.test(text))).toEqual([]);
   });
 
-  test("beside turns that begin and end disturbs none of them", { timeout: 120_000 }, async () => {
-    await using harness = await Harness.create({
-      codex: newestCodex,
-      script: (request) =>
-        request.continuesTurn
-          ? say("done")
-          : answer([functionCall("lookup", {}, { namespace: "mcp__plexum_host_alice" })]),
-    });
-    const { handlers, calls } = host();
-    const plugin = await harness.plugin(handlers);
-    let isOver = false;
-    const turns = (async () => {
-      for (let number = 0; number < 12; number++)
-        expect(await turn(plugin, withTools(harness, "go", true))).toMatchObject({ text: "done", error: undefined });
-    })().finally(() => {
-      isOver = true;
-    });
-    let looks = 0;
-    for (; !isOver; looks++) await doctor(harness, ["--fix"]);
-    await turns;
-    expect(looks).toBeGreaterThan(1);
-    expect(calls).toHaveLength(12);
-    expect(harness.warnings().filter((text) => /tool|socket|bridge/i.test(text))).toEqual([]);
-  });
+  test.each(TRANSPORTS)(
+    "beside turns by %s that begin and end disturbs none",
+    { timeout: 120_000 },
+    async (transport) => {
+      await using harness = await Harness.create({
+        codex: newestCodex,
+        config: { transport },
+        script: (request) =>
+          request.continuesTurn
+            ? say("done")
+            : answer([functionCall("lookup", {}, { namespace: "mcp__plexum_host_alice" })]),
+      });
+      const { handlers, calls } = host();
+      const plugin = await harness.plugin(handlers);
+      let isOver = false;
+      const turns = (async () => {
+        for (let number = 0; number < 12; number++)
+          expect(await turn(plugin, withTools(harness, "go", true))).toMatchObject({ text: "done", error: undefined });
+      })().finally(() => {
+        isOver = true;
+      });
+      let looks = 0;
+      for (; !isOver; looks++) await doctor(harness, ["--fix"]);
+      await turns;
+      expect(looks).toBeGreaterThan(1);
+      expect(calls).toHaveLength(12);
+      expect(harness.warnings().filter((text) => /tool|socket|bridge/i.test(text))).toEqual([]);
+    },
+  );
 });
 
 /** A host with a tool that answers, or waits until it is told to. */
@@ -560,9 +597,10 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function imagesOf(codex: number): Promise<string> {
-  const command = await readFile(`/proc/${codex}/cmdline`, "utf8");
-  return /--image=([^\0]*codex-images-\w+)/.exec(command)?.[1] ?? "none";
+/** The folder of the images that the plugin has staged. */
+async function imagesOf({ pid }: ConnectedPlugin): Promise<string> {
+  const [name] = (await readdir(folder)).filter((found) => found.startsWith(`codex-images-${pid}-`));
+  return join(folder, name ?? "none");
 }
 
 const anHourAgo = (path: string) => utimes(path, Date.now() / 1000 - 3600, Date.now() / 1000 - 3600);

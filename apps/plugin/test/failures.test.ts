@@ -35,6 +35,26 @@ describe.each(byEachTransport(testedCodexes()))("a turn that fails on codex $ver
       "wait",
       httpError(429, { error: { type: "usage_limit_reached", message: "x", plan_type: "plus" } }),
     ],
+    [
+      "a model at capacity",
+      "model_overloaded",
+      "choose another model",
+      httpError(503, serverError("busy", "server_is_overloaded")),
+    ],
+    [
+      "a plan without codex",
+      "plan_required",
+      "upgrade the plan",
+      httpError(429, { error: { type: "usage_not_included", message: "x" } }),
+    ],
+    [
+      "a network that Cloudflare refuses",
+      "access_blocked",
+      "use another network",
+      httpError(403, "<html>Cloudflare: Sorry, you have been blocked</html>"),
+    ],
+    ["no more credits", "out_of_credits", "add some", httpError(402, serverError("Insufficient Balance", "x"))],
+    ["a wrong address", "config_invalid", "base_url", httpError(404, "<html>nginx</html>")],
     ["HTTP 500", "server_error", "try again later", httpError(500)],
     ["HTTP 503", "server_error", "try again later", httpError(503)],
     [

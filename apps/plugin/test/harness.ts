@@ -21,9 +21,11 @@ export const PLUGIN = fileURLToPath(new URL("../dist/main.js", import.meta.url))
 /** A codex, and the way the plugin is to run it. Without one the plugin chooses. */
 export type CodexToRun = CodexInstall & { readonly transport?: "app-server" | "exec" };
 
+export const TRANSPORTS = ["app-server", "exec"] as const;
+
 /** Each codex by each transport. */
 export const byEachTransport = (codexes: readonly CodexInstall[]): Required<CodexToRun>[] =>
-  codexes.flatMap((codex) => (["app-server", "exec"] as const).map((transport) => ({ ...codex, transport })));
+  codexes.flatMap((codex) => TRANSPORTS.map((transport) => ({ ...codex, transport })));
 
 export interface HarnessOptions {
   readonly codex: CodexToRun;

@@ -32,7 +32,7 @@ test.each(byEachTransport(testedCodexes()))(
     expect(end.stop_reason).toBe("end_turn");
     // The line really was that long: the plugin says what it could not read.
     expect(harness.logs.find(({ message }) => message.includes("too large to read"))?.fields).toMatchObject({
-      event: codex.transport === "exec" ? "item.completed" : "item/completed",
+      event: codex.transport === "exec" ? "item.completed" : "item/started",
     });
     expect(peakMemory(plugin.pid as number) - before).toBeLessThan(4 * bytes);
     const elsewhere = { agent_id: "bob", workspace: join(harness.folder, "elsewhere") };

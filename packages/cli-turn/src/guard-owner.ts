@@ -26,6 +26,11 @@ export function guardOwner(): () => void {
   };
 }
 
+/** Starts the guard again if something ended it while turns are open. */
+export function keepGuarded(): void {
+  if (openTurns > 0) guard ??= startGuard();
+}
+
 function startGuard(): ChildProcess {
   const program = fileURLToPath(
     new URL(import.meta.url.endsWith(".ts") ? "./watchdog.ts" : "./watchdog.js", import.meta.url),

@@ -11,7 +11,7 @@ export {
 export { MARKER_VARIABLE, markerValue, newTurnMarker } from "./marker.ts";
 export { type OrphanedTurn, type OrphanedTurnsOptions, orphanedTurns } from "./orphaned-turns.ts";
 export { DEFAULT_GRACE, type EndGrace, ProcessFamily } from "./process-family.ts";
-export { commandLines } from "./processes.ts";
+export { commandLines, type RunningProcess } from "./processes.ts";
 export {
   type MarkedProcess,
   makeWorkspace,

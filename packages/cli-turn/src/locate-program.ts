@@ -71,6 +71,7 @@ async function assertRunnable(path: string, install: string): Promise<void> {
 }
 
 /** "out of reach" is a file in a folder that this user may not look into: nobody here knows whether it exists. */
+/** @inline */
 type Problem = "missing" | "out of reach" | "folder" | "not executable";
 
 /** Undefined if this user can run the file. */

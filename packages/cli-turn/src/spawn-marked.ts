@@ -3,7 +3,7 @@ import { mkdir, realpath } from "node:fs/promises";
 import { delimiter, resolve } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { CliTurnError } from "./errors.ts";
-import { guardOwner } from "./guard-owner.ts";
+import { guardOwner, keepGuarded } from "./guard-owner.ts";
 import type { Program } from "./locate-program.ts";
 import { MARKER_VARIABLE, markerValue, newTurnMarker } from "./marker.ts";
 import { ProcessFamily } from "./process-family.ts";
@@ -16,6 +16,8 @@ export interface MarkedProcess {
   readonly family: ProcessFamily;
   /** Ends the guard's watch over it. Call it once the family has ended. */
   readonly release: () => void;
+  /** Starts the guard again if something ended it. For a process that serves one turn after another. */
+  readonly keepGuarded: () => void;
 }
 
 export interface SpawnMarkedOptions {
@@ -36,7 +38,7 @@ export async function spawnMarked({ program, args, workspace, env }: SpawnMarked
   try {
     const marked = { ...env, [MARKER_VARIABLE]: markerValue(workspace, turnMarker) };
     const child = await spawnProgram(program, args, workspace, marked);
-    return { child, family: new ProcessFamily(turnMarker), release };
+    return { child, family: new ProcessFamily(turnMarker), release, keepGuarded };
   } catch (error) {
     release();
     throw error;

@@ -1,25 +1,30 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type EndGrace, EventQueue } from "@plexum/cli-turn";
+import type { OversizedLine } from "@plexum/codex-jsonl";
 import {
   CodexTurnError,
   classifyFailure,
+  classifyResumeFailure,
   type SandboxMode,
   type Turn,
   type TurnEvent,
   type TurnResult,
 } from "@plexum/codex-turn";
 import { JsonRpcError, RpcError } from "@plexum/json-rpc";
-import type { AppServer, ThreadListener } from "./app-server.ts";
+import type { AppServer, ServerExit, ThreadListener } from "./app-server.ts";
 import type { Lease } from "./server-pool.ts";
 import { SilenceWatch } from "./silence-watch.ts";
 import { TurnLog } from "./turn-log.ts";
 import {
   effortConfig,
+  endsTurnOf,
   type LoadedThread,
   METHODS,
+  mayStartProcesses,
   type Notification,
   oversizedEvent,
   readConfig,
+  readConfigParams,
   readDefaultModel,
   readLoadedThread,
   readNotification,
@@ -37,10 +42,19 @@ import {
 /** How long codex may take to unload a thread, in milliseconds: it takes 2 to 10. */
 const UNLOAD_TIMEOUT_MS = 2000;
 
+/** setTimeout takes no more (about 24.8 days). */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** How long a kept process may take to answer before another one takes its place, in milliseconds: it takes 1 to 5. */
+const KEPT_ANSWER_MS = 3000;
+
+/** How long codex may take to exit after its stdout has ended, in milliseconds. */
+const EXIT_MS = 3000;
+
 /** How often an interrupt is asked for again that came before the turn had started, in milliseconds. */
 const INTERRUPT_AGAIN_MS = 5;
 
-export interface ThreadWish {
+interface ThreadWish {
   /** Undefined: a new one. */
   readonly id: string | undefined;
   readonly cwd: string;
@@ -87,6 +101,8 @@ export class AppServerTurn implements Turn {
   readonly #start = new AbortController();
   readonly #over = Promise.withResolvers<Outcome>();
   readonly #closed = Promise.withResolvers<void>();
+  /** The id of the running turn, by whichever tells it first: codex's answer, or its notification. */
+  readonly #started = Promise.withResolvers<string>();
   #lease: Lease;
   #thread: LoadedThread | undefined;
   #turnId: string | undefined;
@@ -96,6 +112,11 @@ export class AppServerTurn implements Turn {
   #ending: Ending | undefined;
   #unreadBytes = 0;
   #canWait = true;
+  #isPaused = false;
+  /** Whether the process has answered anything in this turn. */
+  #hasAnswered = false;
+  /** Whether the process may be in another state than it should be. */
+  #isDoubtful = false;
   #watch: SilenceWatch | undefined;
 
   constructor(options: AppServerTurnInternals) {
@@ -104,13 +125,13 @@ export class AppServerTurn implements Turn {
     const { signal, timeoutMs } = options;
     this.#queue = new EventQueue<TurnEvent>(() => {
       this.#unreadBytes = 0;
-      this.#lease.server.pause(false);
+      this.#pause(false);
     });
     this.#log = new TurnLog((event) => this.#queue.push(event));
     this.events = this.#queue;
     const deadline = setTimeout(
       () => this.#end({ reason: "timed_out", afterMs: timeoutMs }),
-      Math.min(timeoutMs, 2 ** 31 - 1),
+      Math.min(timeoutMs, MAX_TIMER_MS),
     );
     const onAbort = () => this.#end({ reason: "cancelled" });
     signal?.addEventListener("abort", onAbort, { once: true });
@@ -136,10 +157,18 @@ export class AppServerTurn implements Turn {
       await this.#begin();
       outcome = await this.#over.promise;
     } catch (error) {
-      outcome = { kind: "failed", error: this.#failureOf(error) };
+      const isGone = JsonRpcError.isInstance(error) && error.code === "closed";
+      // How it ended says more than that it does not answer.
+      const exit = isGone
+        ? await Promise.race([this.#over.promise, delay(EXIT_MS, undefined, { ref: false })])
+        : undefined;
+      outcome = exit ?? { kind: "failed", error: this.#failureOf(error) };
     }
     this.#isOver = true;
     this.#watch?.stop();
+    // What codex still says is few, and its answers are waited for.
+    this.#canWait = false;
+    this.#pause(false);
     const isClean = await this.#unload(outcome);
     await this.#lease.release({ isClean });
     this.#log.settle();
@@ -157,9 +186,11 @@ export class AppServerTurn implements Turn {
     try {
       this.#thread = await this.#load();
     } catch (error) {
-      // A kept process can have ended without anybody noticing. Nothing was asked of it but to load the thread.
-      const isGone = this.#lease.isKept && JsonRpcError.isInstance(error) && error.code === "closed";
-      if (!isGone || this.#ending !== undefined) throw error;
+      // A kept process can have ended, or got stuck, without anybody noticing. It was asked for nothing but to load the thread.
+      const isGone = JsonRpcError.isInstance(error) && (error.code === "closed" || !this.#hasAnswered);
+      if (!isGone || !this.#lease.isKept || this.#ending !== undefined) throw error;
+      // Its end is not this turn's.
+      this.#lease.server.setListener(undefined);
       await this.#lease.release({ isClean: false });
       this.#lease = await this.#options.renew();
       this.#thread = await this.#load();
@@ -170,18 +201,27 @@ export class AppServerTurn implements Turn {
     this.#isAsked = true;
     const server = this.#lease.server;
     const asked = server.request(METHODS.startTurn, startTurnParams(id, this.#options.turn));
-    this.#turnId = readStartedTurn(await Promise.race([asked, this.#over.promise.then(() => undefined)]));
+    // codex leaves some requests unanswered and does what they ask for.
+    this.#turnId = await Promise.race([
+      asked.then(readStartedTurn),
+      this.#started.promise,
+      this.#over.promise.then(() => undefined),
+    ]);
     if (this.#isOver || this.#turnId === undefined) return;
     this.#watch = new SilenceWatch({
       path,
       turnId: this.#turnId,
       stallMs: this.#options.stallMs,
       isWorking: () => this.#log.isWorking,
+      isPaused: () => this.#isPaused,
       ask: () => server.request(METHODS.readThread, { threadId: id, includeTurns: false }, { timeoutMs: 10_000 }),
       onRecordedEnd: ({ status, lastMessage }) => {
         this.#log.missedMessage(lastMessage);
         this.#isDoubtful = true;
-        this.#over.resolve({ kind: status });
+        // A turn that failed is recorded as complete too.
+        if (status === "completed" && this.#log.hasFailed)
+          this.#over.resolve({ kind: "failed", error: this.#log.failure(undefined) });
+        else this.#over.resolve({ kind: status });
       },
       onStall: (detail) => {
         this.#isDoubtful = true;
@@ -190,23 +230,22 @@ export class AppServerTurn implements Turn {
     });
   }
 
-  #isDoubtful = false;
-
   async #load(): Promise<LoadedThread> {
     const { server } = this.#lease;
     const { thread } = this.#options;
     server.setListener(this.#listener());
-    void server.exited.then((exit) => {
-      // Not that of a process that another one has taken the place of.
-      if (server !== this.#lease.server) return;
-      this.#closed.resolve();
-      this.#over.resolve({ kind: "failed", error: crashed(exit, server.stderrTail) });
-    });
-    const ask = (method: string, params: object) => server.request(method, params, { signal: this.#start.signal });
+    // A required MCP server may take minutes to start: loading is given as long as silence is.
+    const { signal } = this.#start;
+    const limitMs = Math.min(this.#options.stallMs, MAX_TIMER_MS);
+    const ask = (method: string, params: object, timeoutMs = limitMs) =>
+      server.request(method, params, { signal, timeoutMs });
 
-    const config = readConfig(await ask(METHODS.readConfig, { cwd: thread.cwd }));
+    const answerMs = this.#lease.isKept ? Math.min(limitMs, KEPT_ANSWER_MS) : limitMs;
+    const config = readConfig(await ask(METHODS.readConfig, readConfigParams(thread.cwd), answerMs));
+    this.#hasAnswered = true;
     const model = thread.model ?? config.model ?? readDefaultModel(await ask(METHODS.listModels, {}));
-    const isDecided = config.decidedFolders.some((folder) => isWithin(thread.cwd, folder));
+    // A decision about a folder that this one merely stands in does not count, save that of a repository.
+    const isDecided = config.loadsProject || config.decidedFolders.includes(thread.cwd);
     const params: ThreadParams = {
       ...thread,
       model,
@@ -218,9 +257,13 @@ export class AppServerTurn implements Turn {
     };
     const loaded =
       thread.id === undefined
-        ? await ask(METHODS.startThread, startThreadParams(params))
+        ? await ask(METHODS.startThread, startThreadParams(params, server.version))
         : await this.#resume(ask, resumeThreadParams(thread.id, params));
-    return readLoadedThread(loaded);
+    const { id, path } = readLoadedThread(loaded);
+    // 0.135.0 loads a file under the id that stands in it, whatever its name says.
+    if (thread.id !== undefined && id !== thread.id.toLowerCase())
+      throw classifyResumeFailure(`the session file ${path ?? ""} belongs to thread ${id}, not ${thread.id}`);
+    return { id, path };
   }
 
   async #resume(ask: (method: string, params: object) => Promise<unknown>, params: object): Promise<unknown> {
@@ -229,7 +272,9 @@ export class AppServerTurn implements Turn {
         return await ask(METHODS.resumeThread, params);
       } catch (error) {
         // It was unloaded a moment ago, and that is not quite done.
-        if (!RpcError.isInstance(error) || !/is closing/.test(error.message) || tries === 200) throw error;
+        if (!RpcError.isInstance(error)) throw error;
+        if (!/is closing/.test(error.message)) throw classifyResumeFailure(error.message);
+        if (tries === 200) throw error;
         await delay(INTERRUPT_AGAIN_MS);
       }
     }
@@ -248,24 +293,51 @@ export class AppServerTurn implements Turn {
         this.#unreadBytes += bytes;
         this.#take(readNotification(method, params), method);
         const mustWait = this.#canWait && this.#unreadBytes >= this.#options.maxUnreadBytes && !this.#queue.isEmpty;
-        if (mustWait) this.#lease.server.pause(true);
+        if (mustWait) this.#pause(true);
       },
       onOversized: (head, length) => {
         this.#watch?.heard();
-        this.#queue.push(oversizedEvent(head, length));
+        this.#takeOversized(oversizedEvent(head, length));
       },
       onDeclined: (method) =>
         this.#options.onWarning(`codex asked for ${method}, which nobody here can grant: it was declined`),
+      onExit: (exit) => this.#exited(exit),
     };
+  }
+
+  #exited(exit: ServerExit): void {
+    this.#closed.resolve();
+    this.#over.resolve({ kind: "failed", error: crashed(exit, this.#lease.server.stderrTail) });
+  }
+
+  #pause(isPaused: boolean): void {
+    if (this.#isPaused === isPaused) return;
+    this.#isPaused = isPaused;
+    this.#lease.server.pause(isPaused);
   }
 
   #take(notification: Notification, method: string): void {
     this.#log.take(notification, method);
     if (notification.kind === "thread-closed") this.#closed.resolve();
+    if (notification.kind === "turn-started" && this.#isAsked && notification.turnId !== undefined)
+      this.#started.resolve(notification.turnId);
+    // While the process is there to link a command to it: a command may clear its environment.
+    if (notification.kind === "item-started" && mayStartProcesses(notification.itemType))
+      this.#lease.server.expectCommand();
     if (notification.kind !== "turn-completed" || !this.#isAsked) return;
     const { status, error } = notification;
     if (status === "completed" || status === "interrupted") this.#over.resolve({ kind: status });
     else this.#over.resolve({ kind: "failed", error: this.#log.failure(error) });
+  }
+
+  /** A notification that is too long to be read still says what it is. The end of a turn repeats its messages (0.169.0). */
+  #takeOversized(line: OversizedLine): void {
+    this.#log.oversized(line);
+    const isOver = this.#isAsked && this.#thread !== undefined && endsTurnOf(this.#thread.id, line);
+    if (!isOver) return;
+    this.#over.resolve(
+      this.#log.hasFailed ? { kind: "failed", error: this.#log.failure(undefined) } : { kind: "completed" },
+    );
   }
 
   // --- The end ---
@@ -275,7 +347,7 @@ export class AppServerTurn implements Turn {
     this.#ending = ending;
     this.#canWait = false;
     const { server } = this.#lease;
-    server.pause(false);
+    this.#pause(false);
     // Remembered now: once codex is gone, nothing links a command that cleared its environment to the turn.
     server.look();
     if (this.#isAsked) void this.#interrupt(server);
@@ -337,16 +409,15 @@ export class AppServerTurn implements Turn {
 
   #failureOf(error: unknown): CodexTurnError {
     if (CodexTurnError.isInstance(error)) return error;
-    if (RpcError.isInstance(error)) return classifyFailure(error.message);
+    if (RpcError.isInstance(error)) return classifyFailure(error.message, { hasStarted: this.#isAsked });
+    this.#isDoubtful = true;
+    if (JsonRpcError.isInstance(error) && error.code === "timed_out") return unanswered(error);
     return new CodexTurnError("crashed", `codex app-server did not answer: ${(error as Error).message}.`, {
       cause: error,
       detail: this.#lease.server.stderrTail,
     });
   }
 }
-
-/** Whether a folder is another one, or stands in it. */
-const isWithin = (folder: string, outer: string) => folder === outer || folder.startsWith(outer.replace(/\/?$/, "/"));
 
 const timedOut = (afterMs: number) =>
   new CodexTurnError(
@@ -361,13 +432,20 @@ const stalled = (stallMs: number, detail: string) =>
     { detail },
   );
 
+const unanswered = (error: JsonRpcError) =>
+  new CodexTurnError(
+    "stalled",
+    `codex app-server does not answer (${error.message}), so the turn was ended: try again.`,
+    {
+      cause: error,
+      detail: error.message,
+    },
+  );
+
 const interruptedElsewhere = () =>
   new CodexTurnError("crashed", "Somebody else interrupted the turn. The thread can be resumed.");
 
-const crashed = (
-  { exitCode, signal }: { readonly exitCode: number | null; readonly signal: NodeJS.Signals | null },
-  stderr: string,
-) =>
+const crashed = ({ exitCode, signal }: ServerExit, stderr: string) =>
   new CodexTurnError(
     "crashed",
     signal === null

@@ -104,7 +104,7 @@ export class AppServerTurns implements AsyncDisposable {
     const prompt = checkPrompt(options.prompt, { mayBeEmpty: images.length > 0 });
     signal?.throwIfAborted();
     const program = await locateCodex(binary, env);
-    const version = await assertSupported(program, env);
+    const version = await assertSupported(program, env, signal);
     const workspace = await asCodexError(makeWorkspace(options.workspace));
     signal?.throwIfAborted();
     if (prompt.removedNuls > 0)
@@ -127,7 +127,12 @@ export class AppServerTurns implements AsyncDisposable {
         this.#pool.acquire(start, { isFresh, before: () => endLeftovers(workspace, grace) }),
       );
       const { pid, command } = lease.server;
-      options.onProcess?.({ pid, version, command, isKept: lease.isKept });
+      try {
+        options.onProcess?.({ pid, version, command, isKept: lease.isKept });
+      } catch (error) {
+        await lease.release({ isClean: true });
+        throw error;
+      }
       return lease;
     };
     const staged = await stageImages(images);

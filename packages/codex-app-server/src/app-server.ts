@@ -7,8 +7,8 @@ import {
   StderrReader,
   spawnMarked,
 } from "@plexum/cli-turn";
-import { CodexTurnError } from "@plexum/codex-turn";
-import { Peer, RPC_CODES, RpcError } from "@plexum/json-rpc";
+import { CodexTurnError, classifyFailure } from "@plexum/codex-turn";
+import { JsonRpcError, Peer, RPC_CODES, RpcError } from "@plexum/json-rpc";
 import {
   answerFor,
   EPHEMERAL_LOGIN,
@@ -28,6 +28,12 @@ const REQUEST_TIMEOUT_MS = 60_000;
 
 /** How long codex may take to end after its stdin has ended, in milliseconds: it needs 20 to 35. */
 const STDIN_GRACE_MS = 1000;
+
+/** How long the rest of its stdout may take to be read after its exit, in milliseconds. */
+const DRAIN_MS = 500;
+
+/** How long after a command may have started its processes are looked up, in milliseconds: by then its shell has started them. */
+const LOOK_AFTER_MS = 250;
 
 export interface AppServerOptions {
   readonly program: Program;
@@ -53,6 +59,13 @@ export interface ThreadListener {
   onOversized(head: Uint8Array, length: number): void;
   /** codex asked its client for something, and got the answer of somebody who has no one to ask. */
   onDeclined(method: string): void;
+  /** The process is gone, and all that it wrote has been heard. */
+  onExit(exit: ServerExit): void;
+}
+
+export interface ServerExit {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
 }
 
 /** One running `codex app-server`. */
@@ -60,7 +73,7 @@ export class AppServer {
   readonly version: string;
   readonly workspace: string;
   /** Resolves when the process is gone, however that came. */
-  readonly exited: Promise<{ readonly exitCode: number | null; readonly signal: NodeJS.Signals | null }>;
+  readonly exited: Promise<ServerExit>;
   readonly #spawned: MarkedProcess;
   readonly #grace: EndGrace;
   readonly #peer: Peer;
@@ -68,6 +81,7 @@ export class AppServer {
   #listener: ThreadListener | undefined;
   #ending: Promise<void> | undefined;
   #isGone = false;
+  #looking: NodeJS.Timeout | undefined;
 
   private constructor(spawned: MarkedProcess, options: AppServerOptions) {
     this.version = options.version;
@@ -97,13 +111,28 @@ export class AppServer {
         resolve({ exitCode, signal });
       });
     });
+    // One that can't be heard any more is of no use, and nobody would learn how its turn ends.
+    void this.#peer.ended.then(() => this.end());
     // Whatever ends it, nothing it started is left, and the guard need not watch over it any longer.
-    void this.exited.then(() => this.end());
+    void this.exited.then((exit) => {
+      void this.#hearExit(exit);
+      return this.end();
+    });
+  }
+
+  /** One for the whole process: a turn that waited for `exited` itself would be kept in memory until then. */
+  async #hearExit(exit: ServerExit): Promise<void> {
+    const listener = this.#listener;
+    if (listener === undefined) return;
+    this.pause(false);
+    // What it wrote before may still be in the pipe, the end of the turn among it.
+    await Promise.race([this.#peer.ended, delay(DRAIN_MS, undefined, { ref: false })]);
+    if (this.#listener === listener) listener.onExit(exit);
   }
 
   /**
    * Starts one, and resolves once it has answered `initialize`.
-   * @throws CodexTurnError `app_server_unavailable` if it does not; CliTurnError; the signal's reason.
+   * @throws CodexTurnError `app_server_unavailable` if it does not, `config_invalid` if codex says so; CliTurnError; the signal's reason.
    */
   static async start(options: AppServerOptions): Promise<AppServer> {
     const { version, env, signal, initializeTimeoutMs: timeoutMs } = options;
@@ -123,12 +152,21 @@ export class AppServer {
       if (apiKey) await server.request(METHODS.login, loginParams(apiKey), { signal, timeoutMs });
       return server;
     } catch (error) {
+      // How it ended says more than that its pipes are closed.
+      const isClosed = JsonRpcError.isInstance(error) && error.code === "closed";
+      const exit = isClosed
+        ? await Promise.race([server.exited, delay(DRAIN_MS, undefined, { ref: false })])
+        : undefined;
       await server.end({ isHasty: true });
       signal?.throwIfAborted();
+      const config = classifyFailure(server.stderrTail.trim());
+      // `codex exec` would fail the same way. Not so for a flag that app-server alone does not know.
+      if (config.code === "config_invalid" && !/^error: /m.test(server.stderrTail)) throw config;
       const said = server.stderrTail.trim().slice(-1000);
+      const why = exit === undefined ? (error as Error).message : wordsOf(exit);
       throw new CodexTurnError(
         "app_server_unavailable",
-        `codex app-server did not start: ${(error as Error).message}.${said === "" ? "" : ` It said: ${said}`}`,
+        `codex app-server did not start: ${why}.${said === "" ? "" : ` It said: ${said}`}`,
         { cause: error, detail: said },
       );
     }
@@ -176,7 +214,8 @@ export class AppServer {
 
   /** While nobody waits for it, the process does not keep this one running. */
   keepRunning(isBusy: boolean): void {
-    const { child } = this.#spawned;
+    const { child, keepGuarded } = this.#spawned;
+    if (isBusy) keepGuarded();
     for (const one of [child, child.stdin, child.stdout, child.stderr] as unknown as { ref(): void; unref(): void }[]) {
       if (isBusy) one.ref();
       else one.unref();
@@ -186,6 +225,14 @@ export class AppServer {
   /** Remembers the processes that descend from it now, so that they can be ended even after it is gone. */
   look(): void {
     this.#spawned.family.look();
+  }
+
+  /** Says that a command has probably started: a little later its processes are looked up, and remembered. */
+  expectCommand(): void {
+    this.#looking ??= setTimeout(() => {
+      this.#looking = undefined;
+      this.look();
+    }, LOOK_AFTER_MS).unref();
   }
 
   /** Ends what its commands and MCP servers left running, and not itself. */
@@ -216,7 +263,9 @@ export class AppServer {
         await this.exited;
       }
       await family.endRest(this.#grace.terminateMs);
+      await Promise.race([this.#peer.ended, delay(DRAIN_MS, undefined, { ref: false })]);
     } finally {
+      clearTimeout(this.#looking);
       child.stdout.destroy();
       child.stderr.destroy();
       this.#stderr.end();
@@ -239,3 +288,6 @@ export class AppServer {
     return answer;
   }
 }
+
+const wordsOf = ({ exitCode, signal }: ServerExit): string =>
+  signal === null ? `it ended with exit code ${exitCode}` : `it was ended by ${signal}`;

@@ -13,6 +13,8 @@ export interface SilenceWatchOptions {
   readonly stallMs: number;
   /** Whether something runs that need not be heard of. */
   readonly isWorking: () => boolean;
+  /** Whether what codex writes is not being read. */
+  readonly isPaused: () => boolean;
   /** Asks codex for the state of the thread. */
   readonly ask: () => Promise<unknown>;
   /** Called when the rollout says that the turn has ended, and codex has not. */
@@ -30,6 +32,7 @@ export class SilenceWatch {
   readonly #rollout: RolloutEnd | undefined;
   readonly #timer: NodeJS.Timeout;
   #lastHeard = performance.now();
+  #recorded: RecordedEnd | undefined;
   #isLooking = false;
   #isStopped = false;
 
@@ -51,6 +54,8 @@ export class SilenceWatch {
   }
 
   async #look(): Promise<void> {
+    // Nothing can be heard of a codex that has to wait for this side.
+    if (this.#options.isPaused()) this.heard();
     if (this.#isLooking || performance.now() - this.#lastHeard < SILENT_MS) return;
     this.#isLooking = true;
     try {
@@ -62,19 +67,21 @@ export class SilenceWatch {
 
   async #lookNow(): Promise<void> {
     const { isWorking, stallMs, onRecordedEnd, onStall } = this.#options;
-    const silentFor = performance.now() - this.#lastHeard;
+    const lastHeard = this.#lastHeard;
     const recorded = await this.#rollout?.look();
-    if (this.#isStopped) return;
-    if (recorded?.end !== undefined) {
-      onRecordedEnd(recorded.end);
+    this.#recorded ??= recorded?.end;
+    // What was heard meanwhile may be followed by more: after a pause of this process, all is read at once.
+    if (this.#isStopped || this.#lastHeard !== lastHeard) return;
+    if (this.#recorded !== undefined) {
+      onRecordedEnd(this.#recorded);
       return;
     }
     if (recorded?.hasGrown || isWorking()) this.heard();
-    if (silentFor < stallMs || performance.now() - this.#lastHeard < stallMs) return;
+    if (performance.now() - this.#lastHeard < stallMs) return;
     const detail = await this.#askCodex();
-    const last = await this.#rollout?.look();
-    if (this.#isStopped) return;
-    if (last?.end !== undefined) onRecordedEnd(last.end);
+    this.#recorded = (await this.#rollout?.look())?.end;
+    if (this.#isStopped || this.#lastHeard !== lastHeard) return;
+    if (this.#recorded !== undefined) onRecordedEnd(this.#recorded);
     else onStall(detail);
   }
 

@@ -1,6 +1,15 @@
-import type { CodexItem, Usage } from "@plexum/codex-jsonl";
-import { type CodexTurnError, classifyFailure, TextDeltas, type TurnEvent } from "@plexum/codex-turn";
-import { isSilent, isWork, mayStartProcesses, type Notification, startsThreads, type WireError } from "./wire.ts";
+import type { CodexItem, OversizedLine, Usage } from "@plexum/codex-jsonl";
+import { type CodexTurnError, classifyErrorInfo, TextDeltas, type TurnEvent } from "@plexum/codex-turn";
+import {
+  isSilent,
+  isWork,
+  itemIdIn,
+  mayStartProcesses,
+  type Notification,
+  startsThreads,
+  statusOfError,
+  type WireError,
+} from "./wire.ts";
 
 /** What a turn's notifications say: passed on as events, and remembered as far as its end depends on it. */
 export class TurnLog {
@@ -14,6 +23,9 @@ export class TurnLog {
   #threadUsage: Usage | null = null;
   #lastMessage: string | undefined;
   #lastError: WireError | undefined;
+  #hasFailed = false;
+  /** Up to 0.150 the error that ends a turn names no status, and the retries before it do. */
+  #lastRetryStatus: number | undefined;
   #mayHaveLeftProcesses = false;
   #hasOtherThreads = false;
 
@@ -33,6 +45,11 @@ export class TurnLog {
   /** Whether a command or a call is running, of which nothing need be heard until it ends. */
   get isWorking(): boolean {
     return [...this.#open.values()].some(({ type }) => isWork(type));
+  }
+
+  /** Whether codex reported an error after which it does not try again. */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
   }
 
   get mayHaveLeftProcesses(): boolean {
@@ -74,6 +91,8 @@ export class TurnLog {
         break;
       case "error":
         this.#lastError = notification.error;
+        this.#hasFailed = !notification.willRetry;
+        if (notification.willRetry) this.#lastRetryStatus = statusOfError(notification.error) ?? this.#lastRetryStatus;
         this.#emit({ type: "error", message: wordsOf(notification.error) });
         break;
       case "warning":
@@ -86,6 +105,13 @@ export class TurnLog {
         this.#emit(notification.event);
         break;
     }
+  }
+
+  /** Passes on what can be said of a notification that is too long to be read, and that its item is complete. */
+  oversized(line: OversizedLine): void {
+    const id = itemIdIn(line);
+    if (line.eventType === "item/completed" && id !== undefined) this.#open.delete(id);
+    this.#emit(line);
   }
 
   /** Passes on a message that codex recorded and did not report. */
@@ -106,7 +132,8 @@ export class TurnLog {
 
   /** The typed failure of a turn that failed. */
   failure(error: WireError | undefined): CodexTurnError {
-    return classifyFailure(wordsOf(error ?? this.#lastError));
+    const last = error ?? this.#lastError;
+    return classifyErrorInfo({ message: "", ...last, lastRetryStatus: this.#lastRetryStatus });
   }
 
   #started({ itemId, itemType, item, value }: Notification & { kind: "item-started" | "item-completed" }): void {

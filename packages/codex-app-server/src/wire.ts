@@ -67,10 +67,16 @@ const loadParams = ({ cwd, model, sandbox, approvalPolicy, writableRoots, config
   config,
 });
 
-export const startThreadParams = (params: ThreadParams) => ({
+export const startThreadParams = (params: ThreadParams, version: string) => ({
   ...loadParams(params),
-  ...(params.isEphemeral ? { ephemeral: true } : {}),
+  ...(params.isEphemeral ? { ephemeral: true } : recordedAs(version)),
 });
+
+/**
+ * From 0.148 to 0.150 app-server records a new thread in the older form unless it is asked for the newer one, as `codex exec`
+ * records it. In the older form the commands of code mode's scripts stand nowhere.
+ */
+const recordedAs = (version: string) => (isSince(version, 148) ? { historyMode: "paginated" } : {});
 
 export const resumeThreadParams = (threadId: string, params: ThreadParams) => ({
   threadId,
@@ -97,16 +103,29 @@ export const readThreadStatus = (result: unknown): string | undefined =>
 
 // --- The config ---
 
+export const readConfigParams = (cwd: string) => ({ cwd, includeLayers: true });
+
 export interface CodexConfig {
   readonly model: string | undefined;
   /** The folders for which the person decided whether they trust what stands in them. */
   readonly decidedFolders: readonly string[];
+  /** Whether codex takes what stands in the `.codex` of this folder, or of its repository: the person trusts it. */
+  readonly loadsProject: boolean;
 }
 
 export function readConfig(result: unknown): CodexConfig {
-  const { model, projects } = keysOf(keysOf(result).config);
-  return { model: textOf(model), decidedFolders: Object.keys(keysOf(projects)) };
+  const { config, layers } = keysOf(result);
+  const { model, projects } = keysOf(config);
+  return {
+    model: textOf(model),
+    decidedFolders: Object.keys(keysOf(projects)),
+    loadsProject: Array.isArray(layers) && layers.map(keysOf).some(isTrustedProject),
+  };
 }
+
+/** The layers of a folder that nobody trusts are listed too, with the reason why they are not taken. */
+const isTrustedProject = ({ name, disabledReason }: Record<string, unknown>): boolean =>
+  keysOf(name).type === "project" && typeof disabledReason !== "string";
 
 /**
  * Without it app-server takes a folder nobody decided about for trusted, loads the config that stands in it, and writes
@@ -236,6 +255,14 @@ export function oversizedEvent(head: Uint8Array, length: number): OversizedLine 
   return { type: "oversized", ...(eventType === undefined ? {} : { eventType }), offset: 0, length, excerpt };
 }
 
+/** The item that such a line is about: codex writes its type and its id before anything that can be long. */
+export const itemIdIn = ({ excerpt }: OversizedLine): string | undefined =>
+  /"item"\s*:\s*\{\s*"type"\s*:\s*"[^"\\]*"\s*,\s*"id"\s*:\s*"([^"\\]*)"/.exec(excerpt)?.[1];
+
+/** Whether such a line is the end of a turn of this thread. Its status stands behind the items, out of sight. */
+export const endsTurnOf = (threadId: string, { eventType, excerpt }: OversizedLine): boolean =>
+  eventType === "turn/completed" && excerpt.includes(JSON.stringify(threadId));
+
 /** Notifications that say nothing a turn's reader could want, and come in every turn. */
 const SILENT = new Set([
   "thread/started",
@@ -267,6 +294,13 @@ function readError(error: Record<string, unknown>): WireError {
   };
 }
 
+/** The HTTP status that the error names, if it is one of an HTTP answer. */
+export function statusOfError({ codexErrorInfo }: WireError): number | undefined {
+  const [value] = Object.values(keysOf(codexErrorInfo));
+  const { httpStatusCode } = keysOf(value);
+  return typeof httpStatusCode === "number" ? httpStatusCode : undefined;
+}
+
 function readUsage(total: Record<string, unknown>): Usage | undefined {
   const { inputTokens, outputTokens } = total;
   if (typeof inputTokens !== "number" || typeof outputTokens !== "number") return undefined;
@@ -283,7 +317,7 @@ function readUsage(total: Record<string, unknown>): Usage | undefined {
 // --- Items: app-server's words for what `codex exec --json` writes in snake case ---
 
 /** Undefined for an item that `codex exec` has no word for. Its other keys stay on it. */
-export function readItem(value: Record<string, unknown>): CodexItem | undefined {
+function readItem(value: Record<string, unknown>): CodexItem | undefined {
   const id = textOf(value.id) ?? "";
   switch (value.type) {
     case "agentMessage":
@@ -339,7 +373,7 @@ const HARMLESS = new Set(["userMessage", "agentMessage", "reasoning", "plan", "c
 export const mayStartProcesses = (itemType: string): boolean => !HARMLESS.has(itemType);
 
 /** Whether the item is work that goes on until it is completed, however long nothing is heard of it. */
-export const isWork = mayStartProcesses;
+export const isWork = (itemType: string): boolean => mayStartProcesses(itemType);
 
 /** Whether the item starts threads of its own in this process. */
 export const startsThreads = (itemType: string): boolean =>

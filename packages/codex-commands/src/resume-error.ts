@@ -38,4 +38,4 @@ export function asResumeError(error: unknown, sessionId: string): CodexCommandsE
   return new CodexCommandsError(CODES[error.code] ?? "resume_failed", message, { cause });
 }
 
-const withoutBacktrace = (text: string) => text.split(/\n\s*Stack backtrace:/, 1)[0]?.trim() ?? "";
+const withoutBacktrace = (text: string) => text.split("Stack backtrace:", 1)[0]?.trim() ?? "";

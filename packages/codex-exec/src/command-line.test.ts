@@ -11,12 +11,13 @@ test("everything, each in its place", () => {
   const args = commandLine({
     threadId: "0199a213-81c0-7800-8aa1-bbab2a035a53",
     model: "gpt-5",
+    effort: "high",
     images: ["/a.png", "/b.png"],
     extraArgs: ["-C", "/elsewhere"],
   });
   expect(args).toEqual([
     ...["exec", "--image=/a.png", "--image=/b.png", ...FLAGS, "--model", "gpt-5"],
-    ...["-C", "/elsewhere"],
+    ...["-C", "/elsewhere", "-c", 'model_reasoning_effort="high"'],
     ...["resume", "0199a213-81c0-7800-8aa1-bbab2a035a53", "-"],
   ]);
 });

@@ -23,8 +23,9 @@ export function commandLine(options: CommandLineOptions): string[] {
     "--skip-git-repo-check",
     ...permissionArgs(sandbox, extraArgs),
     ...(model === undefined ? [] : ["--model", model]),
-    ...(effort === undefined ? [] : ["-c", `model_reasoning_effort=${JSON.stringify(effort)}`]),
     ...extraArgs,
+    // Of two settings the later one counts, and the effort of this turn is the more particular one.
+    ...(effort === undefined ? [] : ["-c", `model_reasoning_effort=${JSON.stringify(effort)}`]),
     // Behind the flags: `resume` knows fewer of them than `exec` (no `-s`, `-C` or `--add-dir`; seen in 0.135.0 and 0.169.0).
     ...(threadId === undefined ? [] : ["resume", threadId]),
     "-",

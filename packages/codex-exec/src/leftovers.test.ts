@@ -43,7 +43,7 @@ test("what a turn leaves whose owner and guard were killed is found, and ended; 
   const [said] = await once(owner.stdout.setEncoding("utf8"), "data");
   const codex = Number(said);
   await eventually("codex asks the model", () => model.requests.length > 0);
-  const image = /codex-images-\w+/.exec(read(`/proc/${codex}/cmdline`))?.[0] ?? "";
+  const image = /codex-images-[\w-]+/.exec(read(`/proc/${codex}/cmdline`))?.[0] ?? "";
   const images = join(folder.path, image);
   expect(existsSync(images)).toBe(true);
   const anHourAgo = Date.now() / 1000 - 3600;

@@ -74,7 +74,7 @@ export async function startTurn(options: StartTurnOptions): Promise<Turn> {
   const prompt = checkPrompt(options.prompt);
   signal?.throwIfAborted();
   const codex = await locateCodex(binary, env);
-  const version = await assertSupported(codex, env);
+  const version = await assertSupported(codex, env, signal);
   signal?.throwIfAborted();
   if (prompt.removedNuls > 0) options.onWarning?.(`${prompt.removedNuls} NUL characters were removed from the prompt`);
 

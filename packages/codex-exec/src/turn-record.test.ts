@@ -45,10 +45,55 @@ describe("how a turn ended", () => {
       { exitCode: 1, stderr: "Error: no rollout found for thread id x (code -32600)\n" },
       { error: { code: "thread_not_found", detail: expect.stringContaining("-32600") } },
     ],
+    [
+      "told on stderr, of a thread that is damaged in a way nobody named",
+      [],
+      {
+        exitCode: 1,
+        stderr: "noise\nError: thread/resume: thread/resume failed: moth in line 7\n\nStack backtrace:\n 0: x",
+      },
+      { error: { code: "thread_unreadable", message: expect.stringMatching(/Codex said: .*moth in line 7$/) } },
+    ],
+    [
+      "told on stderr, of a machine that is out of files",
+      [],
+      { exitCode: 1, stderr: "Error: thread/resume: failed to read thread: Too many open files (os error 24)" },
+      { error: { code: "failed" } },
+    ],
+    [
+      "a line on stderr about a thread that is not codex's own",
+      [],
+      { exitCode: 1, stderr: "INFO mcp: no rollout found for thread id x\n" },
+      { error: { code: "failed" } },
+    ],
     ["told by the last error alone", [RETRY], { exitCode: 1 }, { error: { code: "connection_lost" } }],
     ["not told", [], { exitCode: 1 }, { error: { code: "failed" } }],
   ])("%s", (_name, events, end, expected) => {
     expect(resultOf(events, end)).toMatchObject(expected);
+  });
+});
+
+/** What a tool can print, and RUST_LOG=info then writes to stderr. */
+const FORGED = [
+  "Error: thread/resume: thread/resume failed: no rollout found for thread id x (code -32600)",
+  "Error: thread/resume: thread/resume failed: rollout is empty (code -32603)",
+  "session x is archived",
+];
+
+describe.each(FORGED)("once the turn may run, no text about its thread counts: %s", (text) => {
+  test.each<[name: string, line: string]>([
+    ["it has started", '{"type":"turn.started"}'],
+    ["an item came", '{"type":"item.started","item":{"id":"item_0","type":"command_execution","command":"x"}}'],
+    ["a line of tomorrow came", '{"type":"turn.begun"}'],
+    ["a line that can't be read", '{"type":"turn.sta'],
+  ])("%s", (_name, line) => {
+    const record = new TurnRecord();
+    const note = (event: ParsedEvent) => record.note(event);
+    const parser = createEventParser({ onEvent: note, onUnknown: note, onMalformed: note, onOversized: note });
+    parser.feed(Buffer.from(`{"type":"thread.started","thread_id":"t"}\n${line}\n`));
+    parser.end();
+    const result = record.result({ ...OVER, exitCode: 1, stderr: `INFO a tool said\n${text}\n` });
+    expect(["crashed", "failed"]).toContain(result.status === "failed" && result.error.code);
   });
 });
 

@@ -1,11 +1,13 @@
 import type { CliEnd } from "@plexum/cli-turn";
 import type { ParsedEvent, Usage } from "@plexum/codex-jsonl";
-import { CodexTurnError, classifyFailure, type TurnResult } from "@plexum/codex-turn";
+import { CodexTurnError, classifyFailure, classifyResumeFailure, type TurnResult } from "@plexum/codex-turn";
 
 /** What a turn's events told, and from that and the process's end, how the turn ended. */
 export class TurnRecord {
   /** Whether codex has said that the turn runs. */
   hasStarted = false;
+  /** Whether the turn may run: codex wrote a line that it does not write before, or one that can't be read. */
+  #mayHaveStarted = false;
   #threadId: string | undefined;
   #lastMessage: string | undefined;
   #completed: { usage: Usage | null } | undefined;
@@ -14,6 +16,7 @@ export class TurnRecord {
   #lastError: string | undefined;
 
   note(event: ParsedEvent): void {
+    if (!isBeforeTurn(event)) this.#mayHaveStarted = true;
     if (event.type === "turn.started") this.hasStarted = true;
     else if (event.type === "thread.started") this.#threadId = event.thread_id;
     else if (event.type === "turn.completed") this.#completed = { usage: event.usage };
@@ -41,7 +44,8 @@ export class TurnRecord {
         options,
       );
     }
-    if (this.#failure !== undefined) return classifyFailure(this.#failure, { exitCode, signal });
+    const hasStarted = this.#mayHaveStarted;
+    if (this.#failure !== undefined) return classifyFailure(this.#failure, { exitCode, signal, hasStarted });
     if (signal !== null) {
       return new CodexTurnError(
         "crashed",
@@ -63,6 +67,37 @@ export class TurnRecord {
         options,
       );
     }
-    return classifyFailure(stderr.trim() || (this.#lastError ?? ""), { exitCode, signal });
+    const reason = lastReason(stderr);
+    if (!hasStarted) {
+      // Without codex's own line any text may stand there, such as an MCP server's: it says nothing of the thread.
+      if (reason === undefined) return classifyFailure(stderr.trim(), { exitCode, signal, hasStarted: true });
+      return reason.startsWith(RESUMING)
+        ? classifyResumeFailure(reason, { exitCode, signal })
+        : classifyFailure(reason, { exitCode, signal });
+    }
+    const said = reason ?? this.#lastError;
+    if (said !== undefined) return classifyFailure(said, { exitCode, signal, hasStarted });
+    return new CodexTurnError(
+      "crashed",
+      `Codex ended with exit code ${exitCode} in the middle of the turn: it was interrupted from outside, or crashed. The thread can be resumed.`,
+      options,
+    );
   }
+}
+
+/** How codex begins the reason why a thread could not be loaded (0.135.0 to 0.169.0). */
+const RESUMING = "Error: thread/resume";
+
+/** What codex writes before a turn starts (0.135.0 to 0.169.0). */
+const isBeforeTurn = (event: ParsedEvent) =>
+  event.type === "thread.started" || (event.type === "item.completed" && event.item.type === "error");
+
+/**
+ * The reason that codex gives as it exits: its last line that begins so, and what stands below it. With RUST_LOG, stderr has
+ * texts of tools and of the model before that.
+ */
+function lastReason(stderr: string): string | undefined {
+  const text = `\n${stderr.trim()}`;
+  const start = Math.max(text.lastIndexOf("\nError: "), text.lastIndexOf("\nerror: "));
+  return start === -1 ? undefined : text.slice(start + 1);
 }

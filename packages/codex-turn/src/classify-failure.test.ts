@@ -1,6 +1,7 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { classifyFailure } from "./classify-failure.ts";
 import type { CodexTurnErrorCode } from "./errors.ts";
+import { FAILURES } from "./failures.ts";
 
 const ID = "0199a213-81c0-7800-8aa1-bbab2a035a53";
 
@@ -22,8 +23,45 @@ test.each<[CodexTurnErrorCode, said: string]>([
   ["not_signed_in", "unexpected status 403 Forbidden: no"],
   ["rate_limited", "exceeded retry limit, last status: 429 Too Many Requests"],
   ["rate_limited", "You've hit your usage limit. Upgrade to Pro"],
-  ["rate_limited", "Quota exceeded. Check your plan and billing details."],
-  ["rate_limited", '{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}'],
+  ["rate_limited", "You've hit your usage limit for GPT-5.6. Switch to another model now, or try again at 3:05 PM."],
+  ["rate_limited", "exceeded retry limit, last status: 429 Too Many Requests, request id: req_5039f"],
+  ["out_of_credits", "Quota exceeded. Check your plan and billing details."],
+  ["out_of_credits", '{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}'],
+  ["out_of_credits", "Your workspace is out of credits. Add credits to continue."],
+  ["out_of_credits", "Your workspace is out of credits. Ask your workspace owner to refill in order to continue."],
+  ["out_of_credits", "unexpected status 402 Payment Required: Insufficient Balance"],
+  ["spend_limit_reached", "You hit your spend cap set in your workspace. Increase your spend cap to continue."],
+  ["spend_limit_reached", "You hit your spend cap set by the owner of your workspace. Ask an owner to increase your …"],
+  ["plan_required", "To use Codex with your ChatGPT plan, upgrade to Plus: https://chatgpt.com/explore/plus."],
+  ["model_overloaded", "Selected model is at capacity. Please try a different model."],
+  ["model_overloaded", "Policy-restricted capacity is unavailable. Please try again later."], // 0.169.0
+  [
+    "not_signed_in",
+    "Your access token could not be refreshed because your refresh token was already used. Please log …",
+  ],
+  ["not_signed_in", "Your access token could not be refreshed. Please log out and sign in again."],
+  [
+    "not_signed_in",
+    "Your authentication session could not be refreshed automatically. Please log out and sign in again.",
+  ],
+  ["not_signed_in", "Missing environment variable: `MY_KEY`."],
+  ["server_error", "Failed to refresh token: 500 Internal Server Error: try again"],
+  ["server_error", "Failed to refresh token: 403 Forbidden: <html>"],
+  [
+    "access_blocked",
+    "Access blocked by Cloudflare. This usually happens when connecting from a restricted region (status 403 Forbidden), url: https://chatgpt.com/backend-api/codex/responses, cf-ray: 9c81f9f18f2fa49d-LHR",
+  ],
+  ["content_filtered", "stream disconnected before completion: Incomplete response returned, reason: content_filter"],
+  ["content_filtered", "This request has been flagged for possible cybersecurity risk."],
+  ["answer_too_long", "stream disconnected before completion: Incomplete response returned, reason: max_output_tokens"],
+  ["policy_denied", "Your workspace inference hook blocked this request."], // 0.169.0
+  ["image_refused", "Image poisoning"],
+  ["sandbox_failed", "sandbox error: Landlock was not able to fully enforce all sandbox rules"],
+  ["config_invalid", "unexpected status 404 Not Found: <html>nginx</html>, url: http://127.0.0.1/responses"],
+  ["context_too_long", "unexpected status 413 Payload Too Large: "],
+  ["connection_lost", "request timed out"],
+  ["server_error", "exceeded retry limit, last status: 500 Internal Server Error"],
+  ["server_error", "unexpected status 503 Service Unavailable: the rate limit page is not available"],
   ["context_too_long", "Codex ran out of room in the model's context window. Start a new thread."],
   ["model_refused", `{"detail":"The 'x' model is not supported when using Codex with a ChatGPT account."}`],
   ["model_refused", '{"error":{"message":"no access","code":"model_not_found"}}'],
@@ -37,6 +75,58 @@ test.each<[CodexTurnErrorCode, said: string]>([
   ["failed", ""],
 ])("%s: %s", (code, said) => {
   expect(classifyFailure(said)).toMatchObject({ code, detail: said });
+});
+
+test.each([
+  `thread/resume failed: no rollout found for thread id ${ID}`,
+  `thread ${ID} already has an active writer`,
+  `session ${ID} is archived`,
+  "required MCP servers failed to initialize",
+])("what codex says before a turn is no answer while it runs: %s", (said) => {
+  expect(classifyFailure(said, { hasStarted: true })).toMatchObject({ code: "failed", detail: said });
+  expect(classifyFailure(said).code).not.toBe("failed");
+});
+
+test("each advice names a step, and no pattern repeats without a bound", () => {
+  for (const { advice, pattern } of Object.values(FAILURES)) {
+    expect(advice).toMatch(/: \S.*\.$/s);
+    // "The '.{0,200}'" is fine, ".*" and "\\s+" are not: on a server's text they take quadratic time.
+    expect(pattern.source.replace(/\\./g, "x")).not.toMatch(/[*+]|\{\d*,\}/);
+  }
+});
+
+test("no more than a bounded part of any text is compared with a pattern", () => {
+  const seen: number[] = [];
+  const test = vi.spyOn(RegExp.prototype, "test").mockImplementation((text) => {
+    seen.push(text.length);
+    return false;
+  });
+  try {
+    const parts = [
+      "model ",
+      "The ' ",
+      "session ",
+      "{",
+      "\n ",
+      "\n",
+      '{"error":{"message":"',
+      "Stack backtrace",
+      "unexpected status ",
+    ];
+    for (const part of parts) classifyFailure(part.repeat(300_000 / part.length));
+    classifyFailure(JSON.stringify({ error: { message: "model ".repeat(50_000) } }));
+    classifyFailure("x".repeat(3_000_000));
+  } finally {
+    test.mockRestore();
+  }
+  expect(seen.length).toBeGreaterThan(100);
+  expect(Math.max(...seen)).toBeLessThan(10_000);
+});
+
+test("the reason is found at either end of a long text", () => {
+  const filler = "model ".repeat(50_000);
+  expect(classifyFailure(`Quota exceeded. Check ${filler}`).code).toBe("out_of_credits");
+  expect(classifyFailure(`${filler} Quota exceeded. Check`).code).toBe("out_of_credits");
 });
 
 test("the message gives the advice, then codex's words out of their JSON and without the backtrace", () => {

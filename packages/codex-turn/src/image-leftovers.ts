@@ -14,8 +14,8 @@ export interface ImageLeftover {
 const STARTING_MS = 60_000;
 
 /**
- * Folders of images in the temp folder that no codex was given. Where the running commands can't be had, as on Windows,
- * none are found.
+ * Folders of images in the temp folder that belong to no running turn: the process that staged them is gone, and no command
+ * line names them. Where the running commands can't be listed, as on Windows, none are found.
  *
  * @throws what the file system throws if the temp folder can't be listed.
  */
@@ -29,8 +29,19 @@ export async function imageLeftovers(): Promise<ImageLeftover[]> {
     const found = await lstat(path).catch(() => undefined);
     const isOurs = found?.isDirectory() === true && found.uid === process.getuid?.();
     if (!isOurs || Date.now() - found.mtimeMs < STARTING_MS) continue;
-    if (commands.some((command) => command.includes(name))) continue;
+    if (isRunning(ownerIn(name)) || commands.some((command) => command.includes(name))) continue;
     leftovers.push({ path, remove: () => rm(path, { recursive: true, force: true }) });
   }
   return leftovers;
+}
+
+const ownerIn = (name: string): number => Number(name.slice(IMAGE_FOLDER.length).split("-", 1)[0]);
+
+function isRunning(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
 }

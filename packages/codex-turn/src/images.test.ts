@@ -1,10 +1,11 @@
 import { existsSync, statSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
+import { pathToFileURL } from "node:url";
 import { temporaryFolder } from "@plexum/test-support";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { CodexTurnError } from "./errors.ts";
-import { stageImages } from "./images.ts";
+import { type PromptImage, stageImages } from "./images.ts";
 
 test("no images, no folder", async () => {
   await using staged = await stageImages([]);
@@ -31,6 +32,51 @@ test("bytes and files under plain names, in a folder of this user alone that goe
   await staged[Symbol.asyncDispose]();
   expect(existsSync(home)).toBe(false);
   expect(existsSync(file)).toBe(true);
+});
+
+test("a string is a path, a file: URL or a data: URL", async () => {
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, "a picture.png");
+  await writeFile(file, "picture");
+  const data = Buffer.from("raw").toString("base64");
+  await using staged = await stageImages([
+    file,
+    pathToFileURL(file).href,
+    `data:image/webp;base64,${data}`,
+    `data:image/gif;name=x.gif;base64,${data}`,
+  ]);
+  const contents = await Promise.all(staged.paths.map((path) => readFile(path, "utf8")));
+  expect(contents).toEqual(["picture", "picture", "raw", "raw"]);
+  expect(staged.paths.map((path) => basename(path))).toEqual([
+    "image-1.png",
+    "image-2.png",
+    "image-3.webp",
+    "image-4.gif",
+  ]);
+});
+
+test.each<[given: unknown, says: RegExp]>([
+  ["https://example.com/a.png", /Image 2 is an address on the web/],
+  ["file://elsewhere/a.png", /Image 2 is a file: URL that names no file here/],
+  ["data:image/png,raw", /not in base64/],
+  ["data:", /not in base64/],
+  ["", /an empty path/],
+  [null, /of the type null/],
+  [7, /of the type number/],
+  [{ url: "a.png" }, /without path and bytes/],
+  [{ bytes: "cmF3" }, /without bytes/],
+  ["none.png", /none\.png can't be read/],
+])("%j is named, with what to give, and nothing is left", async (given, says) => {
+  await using folder = await temporaryFolder();
+  vi.stubEnv("TMPDIR", folder.path);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+  await expect(stageImages([{ bytes: Buffer.from("x") }, given as PromptImage])).rejects.toMatchObject({
+    code: "image_unreadable",
+    message: expect.stringMatching(says),
+  });
+  expect(await readdir(folder.path)).toEqual([]);
 });
 
 test("a missing file and a folder are refused, and nothing is left", async () => {

@@ -2,12 +2,16 @@ import { constants } from "node:fs";
 import { access, mkdtemp, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { extname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { CodexTurnError } from "./errors.ts";
 
-/** A picture for the prompt: a file, or its bytes. */
-export type PromptImage = { readonly path: string } | { readonly bytes: Uint8Array; readonly mediaType?: string };
+/** A picture for the prompt: a file, or its bytes. A string is a path, or a URL that begins with `file:` or `data:`. */
+export type PromptImage =
+  | string
+  | { readonly path: string }
+  | { readonly bytes: Uint8Array; readonly mediaType?: string };
 
-/** What the names of the folders begin with. */
+/** What the names of the folders begin with; the pid of the process that stages the images follows. */
 export const IMAGE_FOLDER = "codex-images-";
 
 export interface StagedImages extends AsyncDisposable {
@@ -21,11 +25,13 @@ export interface StagedImages extends AsyncDisposable {
  */
 export async function stageImages(images: readonly PromptImage[]): Promise<StagedImages> {
   if (images.length === 0) return { paths: [], [Symbol.asyncDispose]: async () => {} };
-  const folder = await mkdtemp(join(tmpdir(), IMAGE_FOLDER)).catch(unstageable);
+  const folder = await mkdtemp(join(tmpdir(), `${IMAGE_FOLDER}${process.pid}-`)).catch(unstageable);
   // If it stays behind among the temporary folders, that is no reason to fail a turn.
   const remove = () => rm(folder, { recursive: true, force: true }).catch(() => {});
   try {
-    const paths = await Promise.all(images.map((image, index) => stage(image, join(folder, `image-${index + 1}`))));
+    const paths = await Promise.all(
+      images.map((image, index) => stage(readImage(image, index), join(folder, `image-${index + 1}`))),
+    );
     return { paths, [Symbol.asyncDispose]: remove };
   } catch (error) {
     await remove();
@@ -42,7 +48,45 @@ function unstageable(cause: unknown): never {
   );
 }
 
-async function stage(image: PromptImage, base: string): Promise<string> {
+type ReadImage = Exclude<PromptImage, string>;
+
+/** @throws CodexTurnError for what is no image, as a caller without types can give it. */
+function readImage(image: PromptImage, index: number): ReadImage {
+  const unusable = (what: string, cause?: unknown): never => {
+    throw new CodexTurnError(
+      "image_unreadable",
+      `Image ${index + 1} is ${what}: give a path, a file: or data: URL, or its bytes.`,
+      { cause },
+    );
+  };
+  if (typeof image === "string")
+    return image.startsWith("data:") ? dataImage(image, unusable) : pathImage(image, unusable);
+  if (typeof image !== "object" || image === null)
+    return unusable(`of the type ${image === null ? "null" : typeof image}`);
+  if ("bytes" in image) return image.bytes instanceof Uint8Array ? image : unusable("without bytes, in a Uint8Array");
+  return typeof image.path === "string" ? image : unusable("an object without path and bytes");
+}
+
+type Unusable = (what: string, cause?: unknown) => never;
+
+function pathImage(text: string, unusable: Unusable): ReadImage {
+  if (/^https?:/i.test(text)) return unusable("an address on the web, which codex does not fetch");
+  if (!/^file:/i.test(text)) return text === "" ? unusable("an empty path") : { path: text };
+  try {
+    return { path: fileURLToPath(text) };
+  } catch (error) {
+    return unusable(`a file: URL that names no file here (${(error as Error).message})`, error);
+  }
+}
+
+function dataImage(url: string, unusable: Unusable): ReadImage {
+  const comma = url.indexOf(",");
+  const [mediaType = "", ...parameters] = url.slice("data:".length, Math.max(comma, 0)).split(";");
+  if (comma === -1 || !parameters.includes("base64")) return unusable("a data: URL that is not in base64");
+  return { bytes: Buffer.from(url.slice(comma + 1), "base64"), ...(mediaType === "" ? {} : { mediaType }) };
+}
+
+async function stage(image: ReadImage, base: string): Promise<string> {
   if ("bytes" in image) {
     const path = base + extension(image.mediaType);
     await writeFile(path, image.bytes, { mode: 0o600 });

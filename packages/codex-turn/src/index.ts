@@ -1,4 +1,6 @@
-export { classifyFailure } from "./classify-failure.ts";
+export { classifyErrorInfo, type ErrorInfo } from "./classify-error-info.ts";
+export { type ClassifyOptions, classifyFailure } from "./classify-failure.ts";
+export { classifyResumeFailure } from "./classify-resume-failure.ts";
 export { CodexTurnError, type CodexTurnErrorCode, type CodexTurnErrorOptions } from "./errors.ts";
 export { type ImageLeftover, imageLeftovers } from "./image-leftovers.ts";
 export { type PromptImage, type StagedImages, stageImages } from "./images.ts";
@@ -7,6 +9,7 @@ export { isSandboxMode, type PermissionArgs, permissionsIn, type SandboxMode, sp
 export {
   assertSupported,
   type CodexProbe,
+  type LoginState,
   NEWEST_TESTED_VERSION,
   OLDEST_SUPPORTED_VERSION,
   type ProbeOptions,

@@ -2,14 +2,14 @@ import { symlink, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { oldestCodex, testedCodexes, unsupportedCodex } from "@plexum/codex-versions";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
-import { temporaryFolder } from "@plexum/test-support";
-import { expect, test } from "vitest";
+import { eventually, sleepers, temporaryFolder, uniqueSeconds } from "@plexum/test-support";
+import { describe, expect, test } from "vitest";
 import { locateCodex } from "./locate.ts";
 import { assertSupported, isNewerThanTested, isSupported, NEWEST_TESTED_VERSION, probeCodex } from "./probe.ts";
 
 test.each([...testedCodexes(), unsupportedCodex])("codex $version tells its version and login", async (codex) => {
   await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1" });
-  const probe = () => probeCodex({ binary: codex.path, env: home.env });
+  const probe = (env: NodeJS.ProcessEnv = home.env) => probeCodex({ binary: codex.path, env });
   const { version, path } = codex;
   const expected = {
     path,
@@ -18,10 +18,29 @@ test.each([...testedCodexes(), unsupportedCodex])("codex $version tells its vers
     isSupported: codex !== unsupportedCodex,
     isNewerThanTested: false,
     loginStatus: expect.stringMatching(/logged in|API key configured/i),
+    configError: undefined,
   };
-  expect(await probe()).toEqual({ ...expected, isSignedIn: false });
+  expect(await probe()).toEqual({ ...expected, login: "signed_out" });
+  expect(await probe({ ...home.env, CODEX_API_KEY: "sk-test" })).toEqual({ ...expected, login: "signed_in" });
+  expect(await probe({ ...home.env, CODEX_API_KEY: " " })).toEqual({ ...expected, login: "signed_out" });
   await writeFile(join(home.path, "auth.json"), JSON.stringify({ OPENAI_API_KEY: "sk-test" }));
-  expect(await probe()).toEqual({ ...expected, isSignedIn: true });
+  expect(await probe()).toEqual({ ...expected, login: "signed_in" });
+});
+
+test.each(testedCodexes())("a codex $version that can't say is not taken for signed out", async (codex) => {
+  await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1" });
+  const probe = () => probeCodex({ binary: codex.path, env: { ...home.env, CODEX_API_KEY: "sk-test" } });
+  await writeFile(join(home.path, "auth.json"), "{moth");
+  expect(await probe()).toMatchObject({
+    login: "unknown",
+    configError: undefined,
+    loginStatus: expect.stringContaining("key must be a string"),
+  });
+  for (const broken of ["model = [", "model = 7", "[model_providers.x]\nname = {}"]) {
+    await writeFile(join(home.path, "config.toml"), broken);
+    const found = await probe();
+    expect(found).toMatchObject({ login: "unknown", configError: expect.stringContaining("config.toml:") });
+  }
 });
 
 test("the newest codex that is tested is the one that is installed here", () => {
@@ -58,4 +77,46 @@ test("a program that hangs or says something else is not codex", async () => {
   const [talks, hangs] = [await program("talks", "echo hello"), await program("hangs", "exec sleep 60")];
   await expect(probeCodex({ binary: talks })).rejects.toMatchObject({ code: "spawn_failed", detail: "hello\n" });
   await expect(probeCodex({ binary: hangs, timeoutMs: 200 })).rejects.toMatchObject({ code: "spawn_failed" });
+});
+
+describe("a program in codex's place that does not end as it should", () => {
+  const program = async (folder: string, script: string) => {
+    const path = join(folder, "codex");
+    await writeFile(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    return path;
+  };
+
+  test("one that ignores SIGTERM is given up in time, and killed", async () => {
+    await using folder = await temporaryFolder();
+    const seconds = uniqueSeconds();
+    const binary = await program(folder.path, `trap '' TERM INT\nsleep ${seconds}\nsleep ${seconds}`);
+    await expect(probeCodex({ binary, timeoutMs: 300 })).rejects.toMatchObject({ code: "spawn_failed" });
+    expect(sleepers(seconds)).toEqual([]);
+  });
+
+  test("a cancelled turn does not wait for it", async () => {
+    await using folder = await temporaryFolder();
+    const seconds = uniqueSeconds();
+    const path = await program(folder.path, `trap '' TERM\nsleep ${seconds}\nsleep ${seconds}`);
+    const cancel = new AbortController();
+    const asked = assertSupported(await locateCodex(path, process.env), process.env, cancel.signal);
+    await eventually("it runs", () => sleepers(seconds).length > 0);
+    cancel.abort(new Error("cancelled"));
+    await expect(asked).rejects.toThrow("cancelled");
+    expect(sleepers(seconds)).toEqual([]);
+  });
+
+  test("what it leaves behind with its pipe is not waited for, and ended", async () => {
+    await using folder = await temporaryFolder();
+    const seconds = uniqueSeconds();
+    const path = await program(folder.path, `sleep ${seconds} &\necho codex-cli 0.169.0`);
+    expect(await assertSupported(await locateCodex(path, process.env), process.env)).toBe("0.169.0");
+    expect(sleepers(seconds)).toEqual([]);
+  });
+
+  test("one that answers without end is read as far as an answer goes", async () => {
+    await using folder = await temporaryFolder();
+    const binary = await program(folder.path, "exec yes codex");
+    await expect(probeCodex({ binary, timeoutMs: 300 })).rejects.toMatchObject({ code: "spawn_failed" });
+  });
 });

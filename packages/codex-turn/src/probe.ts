@@ -1,7 +1,6 @@
-import { execFile } from "node:child_process";
 import { stat } from "node:fs/promises";
-import { promisify } from "node:util";
 import type { Program } from "@plexum/cli-turn";
+import { type AskOptions, askCodex } from "./ask-codex.ts";
 import { CodexTurnError } from "./errors.ts";
 import { locateCodex } from "./locate.ts";
 
@@ -18,7 +17,14 @@ export interface ProbeOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** How long codex may take to answer, in milliseconds. Default 10 000. */
   readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
 }
+
+/**
+ * Whether codex has a login: `signed_in` by what it stored or by `CODEX_API_KEY`, `signed_out`, or `unknown` if it could not
+ * say, as with a config that it can't read.
+ */
+export type LoginState = "signed_in" | "signed_out" | "unknown";
 
 export interface CodexProbe {
   /** The executable that was found. */
@@ -31,22 +37,23 @@ export interface CodexProbe {
   readonly isSupported: boolean;
   /** True if the version is newer than `NEWEST_TESTED_VERSION`. */
   readonly isNewerThanTested: boolean;
-  /** What `codex login status` says. A model provider of one's own may need no login, so false is not yet a failure. */
-  readonly isSignedIn: boolean;
-  /** Its words. */
+  /** A model provider of one's own may need no login, so `signed_out` is not yet a failure. */
+  readonly login: LoginState;
+  /** The words of `codex login status`. */
   readonly loginStatus: string;
+  /** codex's words on why it can't load its config; undefined if it can. No turn can start then. */
+  readonly configError: string | undefined;
 }
-
-const run = promisify(execFile);
 
 /**
  * Finds codex and asks it what it is.
  * @throws CodexTurnError `binary_not_found`, `binary_not_executable`, or `spawn_failed` if it doesn't answer like codex.
  */
 export async function probeCodex(options: ProbeOptions = {}): Promise<CodexProbe> {
-  const { binary = "codex", env = process.env, timeoutMs = 10_000 } = options;
+  const { binary = "codex", env = process.env, timeoutMs = 10_000, signal } = options;
   const codex = await locateCodex(binary, env);
-  const [version, login] = await Promise.all([askVersion(codex, env, timeoutMs), askLogin(codex, env, timeoutMs)]);
+  const ask = { env, timeoutMs, signal };
+  const [version, login] = await Promise.all([askVersion(codex, ask), askLogin(codex, ask)]);
   return {
     path: codex.path,
     command: [codex.command, ...codex.prefix],
@@ -57,9 +64,9 @@ export async function probeCodex(options: ProbeOptions = {}): Promise<CodexProbe
   };
 }
 
-/** @throws CodexTurnError `version_unsupported`, or as `probeCodex`. */
-export async function assertSupported(codex: Program, env: NodeJS.ProcessEnv): Promise<string> {
-  const version = await knownVersion(codex, env);
+/** @throws CodexTurnError `version_unsupported`, or as `probeCodex`; the signal's reason. */
+export async function assertSupported(codex: Program, env: NodeJS.ProcessEnv, signal?: AbortSignal): Promise<string> {
+  const version = await knownVersion(codex, { env, timeoutMs: 10_000, signal });
   if (isSupported(version)) return version;
   throw new CodexTurnError(
     "version_unsupported",
@@ -70,24 +77,26 @@ export async function assertSupported(codex: Program, env: NodeJS.ProcessEnv): P
 const versions = new Map<string, string>();
 
 /** Asks a file once: the answer holds until the file changes. */
-async function knownVersion(codex: Program, env: NodeJS.ProcessEnv): Promise<string> {
+async function knownVersion(codex: Program, ask: AskOptions): Promise<string> {
   const file = codex.prefix[0] ?? codex.command;
   // Not by mtime: every file that npm installs has the same.
   const { ino, ctimeMs, size } = await stat(file);
   const key = [file, ino, ctimeMs, size].join("\0");
-  const version = versions.get(key) ?? (await askVersion(codex, env, 10_000));
+  const version = versions.get(key) ?? (await askVersion(codex, ask));
   versions.set(key, version);
   return version;
 }
 
-async function askVersion(codex: Program, env: NodeJS.ProcessEnv, timeout: number): Promise<string> {
-  const answer = await run(codex.command, [...codex.prefix, "--version"], { env, timeout }).catch((cause: Error) => {
+async function askVersion(codex: Program, ask: AskOptions): Promise<string> {
+  const unanswered = (cause: Error) => {
+    ask.signal?.throwIfAborted();
     throw new CodexTurnError(
       "spawn_failed",
       `${codex.path} could not be asked for its version (${cause.message.trim()}): check that it is codex, built for this machine.`,
       { cause },
     );
-  });
+  };
+  const answer = await askCodex(codex, ["--version"], ask).catch(unanswered);
   // "codex-cli 0.169.0" (0.100.0 to 0.169.0): many a program that is not codex answers with a number too.
   const version = /^codex\S* (\d+\.\d+\.\d+\S*)/m.exec(answer.stdout)?.[1];
   if (version !== undefined) return version;
@@ -100,19 +109,33 @@ async function askVersion(codex: Program, env: NodeJS.ProcessEnv, timeout: numbe
   );
 }
 
-async function askLogin(codex: Program, env: NodeJS.ProcessEnv, timeout: number) {
-  const said = ({ stdout = "", stderr = "" }: { stdout?: string; stderr?: string }) =>
-    [stdout, stderr]
-      .map((text) => text.trim())
-      .filter(Boolean)
-      .join("\n");
-  return run(codex.command, [...codex.prefix, "login", "status"], { env, timeout }).then(
-    (answer) => ({ isSignedIn: true, loginStatus: said(answer) }),
-    (error: Error & { stdout?: string; stderr?: string }) => ({
-      isSignedIn: false,
-      loginStatus: said(error) || error.message,
+/** How codex says that it has no login, and that its config is at fault (0.135.0 to 0.169.0). */
+const SIGNED_OUT = /^Not logged in/m;
+const CONFIG_ERROR = /^Error loading config.*/ms;
+
+async function askLogin(codex: Program, ask: AskOptions) {
+  const { exitCode, words } = await askCodex(codex, ["login", "status"], ask).then(
+    ({ exitCode, stdout, stderr }) => ({
+      exitCode,
+      words: [stdout, stderr]
+        .map((text) => text.trim())
+        .filter(Boolean)
+        .join("\n"),
     }),
+    (error: Error) => {
+      ask.signal?.throwIfAborted();
+      return { exitCode: null, words: error.message };
+    },
   );
+  const configError = exitCode === 0 ? undefined : CONFIG_ERROR.exec(words)?.[0];
+  return { login: loginOf(exitCode, words, ask.env), loginStatus: words, configError };
+}
+
+function loginOf(exitCode: number | null, words: string, env: NodeJS.ProcessEnv): LoginState {
+  if (exitCode === 0) return "signed_in";
+  if (!SIGNED_OUT.test(words)) return "unknown";
+  // Of which `codex login status` says nothing (0.135.0, 0.169.0), and turns are signed in by it.
+  return env.CODEX_API_KEY?.trim() ? "signed_in" : "signed_out";
 }
 
 export function isSupported(version: string): boolean {

@@ -86,10 +86,10 @@ function readOversized(head: Uint8Array, length: number): Incoming {
   return { kind: "failure", id, error: new RpcError(RPC_CODES.invalidRequest, message) };
 }
 
-/** Null for what looks like an id and is not JSON, such as `01`. */
-function idIn(text: string): RequestId | null {
+/** Null for what looks like an id and is not JSON, such as `01`. @param bytes One character a byte. */
+function idIn(bytes: string): RequestId | null {
   try {
-    return JSON.parse(text) as RequestId;
+    return JSON.parse(decoder.decode(Buffer.from(bytes, "latin1"))) as RequestId;
   } catch {
     return null;
   }

@@ -56,6 +56,8 @@ export interface PeerOptions {
  * - `mcp`: each message says `"jsonrpc":"2.0"`; MCP's notifications cancel requests and report progress.
  * - `plain`: messages have no `jsonrpc` key, and nothing is known of cancellation or progress. Half a surrogate pair is
  *   sent as U+FFFD: some readers drop a line that has one.
+ *
+ * @inline
  */
 export type Dialect = "mcp" | "plain";
 

@@ -12,6 +12,7 @@ import { z } from "zod";
 import { fitResult } from "./fit-result.ts";
 import type { McpConnection } from "./mcp-connection.ts";
 import { errorResult, type ToolProgress, type ToolResult } from "./tool-call.ts";
+import { withoutHalfPairs } from "./without-half-pairs.ts";
 
 export interface McpHandlers {
   readonly serverInfo: { readonly name: string; readonly version: string };
@@ -127,7 +128,7 @@ function transport(connection: McpConnection, { onFault, maxResultBytes }: McpHa
     send(message, options) {
       const isAnswer = !("method" in message);
       const requestId = isAnswer ? message.id : options?.relatedRequestId;
-      return connection.write(lineOf(message, maxResultBytes), { requestId, isAnswer });
+      return connection.write(withoutHalfPairs(lineOf(message, maxResultBytes)), { requestId, isAnswer });
     },
     close: async () => connection.close(),
   };

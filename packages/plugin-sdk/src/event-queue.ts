@@ -3,7 +3,9 @@ import { PluginSdkError } from "./error.ts";
 /** Values on their way from one that can't wait to one that reads when it likes, within a bound. */
 export class EventQueue<T> {
   readonly #maxBytes: number;
-  readonly #items: { readonly value: T; readonly bytes: number }[] = [];
+  #items: { readonly value: T; readonly bytes: number }[] = [];
+  /** Where the next one to be read stands. Taking the first out of a long array moves all others. */
+  #next = 0;
   #bytes = 0;
   #wake = Promise.withResolvers<void>();
   #end: { readonly error?: unknown } | undefined;
@@ -18,8 +20,9 @@ export class EventQueue<T> {
    */
   push(value: T, bytes: number): void {
     if (this.#end) return;
-    if (this.#items.length > 0 && this.#bytes + bytes > this.#maxBytes) {
-      const held = `${this.#items.length} events of ${this.#bytes} bytes`;
+    const unread = this.#items.length - this.#next;
+    if (unread > 0 && this.#bytes + bytes > this.#maxBytes) {
+      const held = `${unread} events of ${this.#bytes} bytes`;
       throw new PluginSdkError("event_overflow", `${held} are unread: read the stream's events as they come`);
     }
     this.#items.push({ value, bytes });
@@ -36,7 +39,7 @@ export class EventQueue<T> {
   /** @throws what `end` was given. */
   async *read(): AsyncGenerator<T, void, undefined> {
     for (;;) {
-      for (let item = this.#items.shift(); item; item = this.#items.shift()) {
+      for (let item = this.#take(); item; item = this.#take()) {
         this.#bytes -= item.bytes;
         yield item.value;
       }
@@ -47,5 +50,17 @@ export class EventQueue<T> {
       await this.#wake.promise;
       this.#wake = Promise.withResolvers();
     }
+  }
+
+  #take(): { readonly value: T; readonly bytes: number } | undefined {
+    const item = this.#items[this.#next];
+    if (item === undefined) return undefined;
+    this.#next++;
+    // Read items are released once they are half of all, so each costs a constant number of moves.
+    if (this.#next * 2 >= this.#items.length) {
+      this.#items = this.#items.slice(this.#next);
+      this.#next = 0;
+    }
+    return item;
   }
 }

@@ -283,6 +283,10 @@ export const mutateReportSchema = object({
   touched: count,
   missing: list(z.string()),
   skipped: list(object({ block_id: z.string(), reason: z.string() })),
+  /** By how many tokens each later request is smaller: an estimate. */
+  tokens_freed: z.optional(count),
+  /** How many tokens the next request reads without the model provider's prompt cache, once: an estimate. */
+  tokens_uncached: z.optional(count),
 });
 export type MutateReport = z.infer<typeof mutateReportSchema>;
 

@@ -12,8 +12,14 @@ export interface CallEdit {
   readonly arguments?: string;
 }
 
+const CONSUMED = "...(consumed)";
+const TOOL_CALLED = "...(tool called)";
+
 /** The output goes; the model still sees what was called, with which arguments. */
-export const consumeLight = (callId: string): CallEdit => ({ callId, output: "...(consumed)" });
+export const consumeLight = (callId: string): CallEdit => ({ callId, output: CONSUMED });
 
 /** The output and the arguments go. */
-export const consumeHeavy = (callId: string): CallEdit => ({ callId, output: "...(tool called)", arguments: "{}" });
+export const consumeHeavy = (callId: string): CallEdit => ({ callId, output: TOOL_CALLED, arguments: "{}" });
+
+/** True for an output that a consumption has left. */
+export const isConsumedOutput = (output: string): boolean => output === CONSUMED || output === TOOL_CALLED;

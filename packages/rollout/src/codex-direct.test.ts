@@ -17,6 +17,7 @@ import {
 import { AppServer } from "./testing/app-server.ts";
 import { CodexThread, EXEC_FLAGS, RECALL } from "./testing/codex-thread.ts";
 import { collect } from "./testing/collect.ts";
+import { sidecarPath } from "./testing/sidecar-path.ts";
 
 const SECRETS = ["SECRET-SHELL", "SECRET-TEXT", "SECRET-STRUCTURED", "SECRET-PATCH"];
 const answers = {
@@ -143,8 +144,7 @@ describe.each(testedCodexes().filter(since("0.148.0")))("the history that codex 
   it("does not take what a mutation leaves beside a rollout for a session", async () => {
     await using made = await thread(codex);
     const path = await made.rollout();
-    const { sidecar } = await import("./sidecar.ts");
-    for (const kind of ["lock", "redo", "new"] as const) execFileSync("cp", [path, sidecar(path, kind)]);
+    for (const kind of ["lock", "redo", "new"] as const) execFileSync("cp", [path, sidecarPath(path, kind)]);
     // Without its index codex looks at the files.
     for (const name of await readdir(made.home.path))
       if (name.startsWith("state_5")) await rm(join(made.home.path, name));

@@ -1,10 +1,10 @@
 import { realpathSync } from "node:fs";
 import { homedir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { asRolloutError, isErrno } from "./errors.ts";
 
-/** `CODEX_HOME`, else `~/.codex`. */
-export const defaultCodexHome = (): string => process.env.CODEX_HOME || join(homedir(), ".codex");
+/** `CODEX_HOME`, else `~/.codex`. Absolute: a relative one is resolved against this process's working directory. */
+export const defaultCodexHome = (): string => resolve(process.env.CODEX_HOME || join(homedir(), ".codex"));
 
 /**
  * The home that a rollout stands in; undefined for a file that stands elsewhere, such as a copy. The path as it is given counts

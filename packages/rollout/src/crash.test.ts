@@ -1,19 +1,14 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { once } from "node:events";
+import { spawnSync } from "node:child_process";
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { zstdCompressSync } from "node:zlib";
+import { nodeFiles } from "@plexum/jsonl-edit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { nodeFiles } from "./files.ts";
+import { Fault, faultyFiles } from "../../jsonl-edit/src/testing/faulty-files.ts";
 import { consumeHeavy, type MutationReport, mutateRollout, RolloutError, recoverRollout } from "./index.ts";
 import { mutateWith } from "./mutate-rollout.ts";
-import { recoverWith } from "./recover-rollout.ts";
-import { sidecar } from "./sidecar.ts";
-import { Fault, faultyFiles } from "./testing/faulty-files.ts";
 import { sampleCalls, sampleRollout } from "./testing/sample-rollout.ts";
+import { sidecarPath } from "./testing/sidecar-path.ts";
 import { temporaryFolder } from "./testing/temporary-folder.ts";
 
 const calls = sampleCalls(6, 3_000);
@@ -44,7 +39,7 @@ const { pid } = spawnSync("true");
 /** The locks of a process that crashed name one that is gone; here both are this one. */
 async function dieFor(path: string): Promise<void> {
   for (const name of await readdir(dirname(path))) {
-    if (!name.startsWith(basename(sidecar(path, "lock")))) continue;
+    if (!name.startsWith(basename(sidecarPath(path, "lock")))) continue;
     const lock = join(dirname(path), name);
     const holder = await readFile(lock, "utf8");
     if (holder.endsWith("}")) await writeFile(lock, JSON.stringify({ ...JSON.parse(holder), pid }));
@@ -72,6 +67,7 @@ describe.each([
       );
       await dieFor(path);
       outcomes.add(await recoverRollout(path));
+      expect((await readdir(dirname(path))).filter((name) => /\.(lock|redo|new)$/.test(name))).toEqual([]);
       const content = await readFile(path);
       expect(content.equals(old) || content.equals(after), `operation ${at}`).toBe(true);
       expect(await mutateRollout(path, edits)).toMatchObject({ skipped: [], missing: [] });
@@ -108,58 +104,6 @@ describe.each([
 });
 
 describe("recovery", () => {
-  /** A mutation that crashed when its journal was whole and the file half written. */
-  const crashed = async () => {
-    for (let at = 1; at < 200; at++) {
-      const path = await fresh();
-      await mutateWith(faultyFiles(at), path, inPlace).catch(() => {});
-      await dieFor(path);
-      if (!(await readFile(path)).equals(old)) return path;
-    }
-    throw new Error("no crash left the file half written");
-  };
-
-  it("can itself be interrupted anywhere", async () => {
-    const done = await fresh();
-    await mutateRollout(done, inPlace);
-    const after = await readFile(done);
-    for (let at = 1, isOver = false; !isOver && at < 100; at++) {
-      const path = await crashed();
-      isOver = await recoverWith(faultyFiles(at), path).then(
-        () => true,
-        () => false,
-      );
-      await dieFor(path);
-      await recoverRollout(path);
-      expect((await readFile(path)).equals(after), `operation ${at}`).toBe(true);
-    }
-  });
-
-  it("leaves what was appended meanwhile", async () => {
-    const path = await crashed();
-    await writeFile(path, "appended\n", { flag: "a" });
-    expect(await recoverRollout(path)).toBe("replayed");
-    expect((await readFile(path, "utf8")).endsWith("\nappended\n")).toBe(true);
-  });
-
-  it("writes nothing to a file that is another one by now", async () => {
-    const path = await crashed();
-    const other = Buffer.from(sampleRollout(sampleCalls(6, 2_999), 300));
-    await writeFile(path, other);
-    expect(await recoverRollout(path)).toBe("dropped");
-    expect((await readFile(path)).equals(other)).toBe(true);
-    expect(await recoverRollout(path)).toBe("clean");
-  });
-
-  it("writes nothing where the old text was changed by someone else", async () => {
-    const path = await crashed();
-    const changed = Buffer.from(old);
-    changed.write("S", changed.indexOf("secret"));
-    await writeFile(path, changed);
-    expect(await recoverRollout(path)).toBe("dropped");
-    expect((await readFile(path)).equals(changed)).toBe(true);
-  });
-
   it("finds what was left where the rollout stood before codex archived it", async () => {
     const name = "rollout-2026-01-02T03-04-05-019b7c9d-dd0d-7000-8000-000000000000.jsonl";
     for (let at = 1, isTorn = false; !isTorn && at < 200; at++) {
@@ -175,40 +119,6 @@ describe("recovery", () => {
       if (isTorn) expect(recovery).toBe("replayed");
       const content = await readFile(join(home, "archived_sessions", name));
       expect(content.includes("secret")).toBe(recovery !== "replayed");
-    }
-  });
-
-  it("drops a journal that would write outside of its lines, or has lines outside of the file", async () => {
-    const path = await crashed();
-    const journal = await readFile(sidecar(path, "redo"), "utf8");
-    const body = journal.slice(0, journal.lastIndexOf("\n"));
-    const before = await readFile(path);
-    const [line] = JSON.parse(body).lines;
-    const [patch] = line.patches;
-    const forged = [
-      { ...line, length: 2 ** 50 },
-      { ...line, offset: before.length },
-      { ...line, patches: [{ ...patch, offset: line.offset + line.length }] },
-      { ...line, patches: [{ ...patch, offset: 0 }] },
-      { ...line, patches: [patch, patch] },
-    ];
-    for (const one of forged) {
-      const text = `${JSON.stringify({ ...JSON.parse(body), lines: [one] })}\n`;
-      const sum = createHash("sha256").update(text).digest("hex").slice(0, 32);
-      await writeFile(sidecar(path, "redo"), text + sum);
-      expect(await recoverRollout(path)).toBe("dropped");
-      expect((await readFile(path)).equals(before)).toBe(true);
-    }
-  });
-
-  it("drops a torn journal", async () => {
-    const path = await crashed();
-    const journal = await readFile(sidecar(path, "redo"));
-    await writeFile(path, old);
-    for (const length of [0, 1, journal.length - 1, journal.length >> 1]) {
-      await writeFile(sidecar(path, "redo"), journal.subarray(0, length));
-      expect(await recoverRollout(path)).toBe("dropped");
-      expect((await readFile(path)).equals(old)).toBe(true);
     }
   });
 });
@@ -266,51 +176,5 @@ describe("a compressed rollout that codex brings back meanwhile", () => {
       { mode: "in-place" },
       { mode: "unchanged", skipped: [] },
     ]);
-  });
-});
-
-describe("SIGKILL", () => {
-  const child = fileURLToPath(new URL("testing/mutating-child.ts", import.meta.url));
-  const KILLS = 300;
-
-  it(`leaves the old or the new file, ${KILLS} times at random`, { timeout: 120_000 }, async () => {
-    const ids = calls.map((call) => call.callId);
-    const states: Buffer[] = [old];
-    const scratch = await fresh();
-    for (const output of ["...(consumed)", "...(tool called)", "...(consumed)"]) {
-      await mutateRollout(
-        scratch,
-        ids.map((callId) => ({ callId, output })),
-      );
-      states.push(await readFile(scratch));
-    }
-    // A killed process leaves no compiled code behind for the next: this one does, and each starts twice as fast.
-    const env = { ...process.env, NODE_COMPILE_CACHE: join(folder.path, "compiled") };
-    spawnSync(process.execPath, [child, scratch, "none", "1"], { env });
-    const recoveries = { clean: 0, replayed: 0, dropped: 0 };
-    const worker = async (kills: number) => {
-      const path = await fresh();
-      for (let kill = 0; kill < kills; kill++) {
-        const running: ChildProcess = spawn(
-          process.execPath,
-          ["--disable-warning=ExperimentalWarning", child, path, ids.join(",")],
-          {
-            stdio: ["ignore", "pipe", "inherit"],
-            env,
-          },
-        );
-        const ended = once(running, "exit");
-        if (running.stdout) await once(running.stdout, "data");
-        await delay(Math.random() * 25);
-        running.kill("SIGKILL");
-        await ended;
-        recoveries[await recoverRollout(path)]++;
-        const content = await readFile(path);
-        expect(states.some((state) => state.equals(content))).toBe(true);
-      }
-    };
-    await Promise.all([worker(KILLS / 2), worker(KILLS / 2)]);
-    // The kills did strike mutations.
-    expect(recoveries.replayed + recoveries.dropped).toBeGreaterThan(0);
   });
 });

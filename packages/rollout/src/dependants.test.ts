@@ -3,13 +3,13 @@ import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:f
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { zstdCompressSync } from "node:zlib";
+import { nodeFiles } from "@plexum/jsonl-edit";
 import { describe, expect, it } from "vitest";
-import { nodeFiles } from "./files.ts";
+import { writeJournal } from "../../jsonl-edit/src/journal.ts";
 import { consumeLight, mutateRollout, recoverRollout } from "./index.ts";
-import { writeJournal } from "./journal.ts";
 import { mutateWith } from "./mutate-rollout.ts";
-import { sidecar } from "./sidecar.ts";
 import { sampleCalls, sampleRollout } from "./testing/sample-rollout.ts";
+import { sidecarPath } from "./testing/sidecar-path.ts";
 import { temporaryFolder } from "./testing/temporary-folder.ts";
 
 const PARENT = "01a1fb15-63b2-7533-9ec8-b7aa484b56ae";
@@ -112,7 +112,8 @@ it("what was left in the day's folder is found from the archive, where sessions 
   const start = content.lastIndexOf("\n", at) + 1;
   const bytes = Buffer.from(content.slice(start, content.indexOf("\n", at)));
   const patches = [{ offset: at, length: 6, value: "public" }];
-  await writeJournal(nodeFiles, sidecar(home.path, "redo"), [{ offset: start, bytes, patches }], home.path);
+  const change = { offset: start, bytes, patches, ids: [], grows: false, bytesFreed: 0 };
+  await writeJournal(nodeFiles, sidecarPath(home.path, "redo"), [change], home.path);
   const real = join(home.folder, "kept");
   await mkdir(real);
   await symlink(real, join(home.codexHome, "archived_sessions"));
@@ -188,6 +189,19 @@ describe("another file of the home", () => {
     expect(await readFile(home.path, "utf8")).toBe(content);
   });
 });
+
+it.each([".coordination.lock", `${PARENT}.lock`])(
+  "a line does not grow where a pipe under the name of codex's %s says nothing of who has the thread open",
+  async (name) => {
+    await using home = await homeWithParent();
+    const locks = join(home.codexHome, "thread-writer-locks");
+    await mkdir(locks);
+    execFileSync("mkfifo", [join(locks, name)]);
+    const report = await mutateRollout(home.path, longer);
+    expect(report).toMatchObject({ mode: "unchanged", skipped: [{ reason: "writer-active" }] });
+    expect(await mutateRollout(home.path, light)).toMatchObject({ mode: "in-place" });
+  },
+);
 
 describe("codex's index", () => {
   const open = async (home: string) => {

@@ -1,6 +1,6 @@
 import { basename, dirname, join } from "node:path";
+import { type Files, sameFile } from "@plexum/jsonl-edit";
 import { asRolloutError, isErrno, RolloutError } from "./errors.ts";
-import { type Files, sameFile } from "./files.ts";
 import { dayOf, daysBackward, existing, list } from "./find-rollout.ts";
 import { readSessionMeta, sessionMetaIn } from "./history-chain.ts";
 import { unpack } from "./open-rollout.ts";

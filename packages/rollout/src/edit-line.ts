@@ -1,15 +1,5 @@
+import { JsonValue, type Replacement, type Span } from "@plexum/jsonl-edit";
 import type { CallEdit } from "./call-edit.ts";
-import {
-  documentSpan,
-  elementsOf,
-  lastMember,
-  type Member,
-  membersOf,
-  type Span,
-  stringAt,
-  textAt,
-} from "./json-scan.ts";
-import type { Replacement } from "./replacement.ts";
 
 /** What one line has of the calls that are to be edited. */
 export interface LineEdit {
@@ -31,74 +21,63 @@ export interface LineEditOptions {
  */
 export function editLine(line: Buffer, edits: ReadonlyMap<string, CallEdit>, options: LineEditOptions): LineEdit {
   const plan: LineEdit = { replacements: [], begins: [], outputs: [] };
-  const members = topLevel(line);
-  const payload = lastMember(members, "payload");
+  const entry = JsonValue.of(line);
+  const payload = entry?.get("payload");
   if (payload === undefined) return plan;
-  switch (stringAt(line, lastMember(members, "type"))) {
+  switch (entry?.get("type")?.string) {
     case "response_item":
-      editItem(line, payload, edits, plan, true);
+      editItem(payload, edits, plan, true);
       break;
     case "compacted":
-      for (const history of valuesOf(membersOf(line, payload), "replacement_history"))
-        for (const item of elementsOf(line, history)) editItem(line, item, edits, plan, false);
+      for (const history of payload.all("replacement_history"))
+        for (const item of history.elements()) editItem(item, edits, plan, false);
       break;
     case "event_msg":
-      if (options.displayCopies) editDisplayCopy(line, payload, edits, plan);
+      if (options.displayCopies) editDisplayCopy(payload, edits, plan);
   }
   return plan;
 }
 
-export function topLevel(line: Buffer): Member[] {
-  try {
-    return membersOf(line, documentSpan(line));
-  } catch {
-    return [];
-  }
-}
+/** What kind of line it is; undefined for one that is not JSON. */
+export const typeOf = (line: Buffer): string | undefined => JsonValue.of(line)?.get("type")?.string;
 
-const valuesOf = (members: readonly Member[], key: string): Span[] =>
-  members.filter((member) => member.key === key).map((member) => member.value);
+/** The edit that a value has the call id of. A call without an id is nobody's. */
+function editFor(id: JsonValue | undefined, edits: ReadonlyMap<string, CallEdit>): CallEdit | undefined {
+  const callId = id?.string;
+  return callId === undefined ? undefined : edits.get(callId);
+}
 
 const quoted = (text: string) => JSON.stringify(text);
 
-function editItem(
-  line: Buffer,
-  item: Span,
-  edits: ReadonlyMap<string, CallEdit>,
-  plan: LineEdit,
-  isOwnLine: boolean,
-): void {
-  const members = membersOf(line, item);
-  const edit = edits.get(stringAt(line, lastMember(members, "call_id")) ?? "");
-  const type = stringAt(line, lastMember(members, "type"));
+function editItem(item: JsonValue, edits: ReadonlyMap<string, CallEdit>, plan: LineEdit, isOwnLine: boolean): void {
+  const edit = editFor(item.get("call_id"), edits);
+  const type = item.get("type")?.string;
   if (edit === undefined || type === undefined) return;
-  const replace = (spans: Span[], value: string) => {
-    for (const span of spans) plan.replacements.push({ span, value, callIds: [edit.callId] });
+  const replace = (spans: readonly Span[], value: string) => {
+    for (const span of spans) plan.replacements.push({ span, value, ids: [edit.callId] });
   };
   if (type.endsWith("_call")) {
     if (isOwnLine) plan.begins.push(edit.callId);
-    if (edit.arguments !== undefined) replaceArguments(line, type, members, edit.arguments, replace);
+    if (edit.arguments !== undefined) replaceArguments(type, item, edit.arguments, replace);
   } else if (type.endsWith("_output")) {
     plan.outputs.push(edit.callId);
     if (edit.output === undefined) return;
     // A tool search gives definitions, no text: without any it is still what codex takes.
-    if (type === "tool_search_output") replace(valuesOf(members, "tools"), "[]");
-    else replace(valuesOf(members, "output"), quoted(edit.output));
+    if (type === "tool_search_output") replace(item.all("tools"), "[]");
+    else replace(item.all("output"), quoted(edit.output));
   }
 }
 
 function replaceArguments(
-  line: Buffer,
   type: string,
-  members: Member[],
+  item: JsonValue,
   text: string,
-  replace: (spans: Span[], value: string) => void,
+  replace: (spans: readonly Span[], value: string) => void,
 ): void {
-  if (type === "custom_tool_call") replace(valuesOf(members, "input"), quoted(text));
-  else if (type === "tool_search_call") replace(valuesOf(members, "arguments"), isJsonObject(text) ? text : "{}");
-  else if (type === "local_shell_call")
-    for (const action of valuesOf(members, "action")) replace(valuesOf(membersOf(line, action), "command"), "[]");
-  else replace(valuesOf(members, "arguments"), quoted(text));
+  if (type === "custom_tool_call") replace(item.all("input"), quoted(text));
+  else if (type === "tool_search_call") replace(item.all("arguments"), isJsonObject(text) ? text : "{}");
+  else if (type === "local_shell_call") for (const action of item.all("action")) replace(action.all("command"), "[]");
+  else replace(item.all("arguments"), quoted(text));
 }
 
 function isJsonObject(text: string): boolean {
@@ -116,39 +95,36 @@ function isJsonObject(text: string): boolean {
  * `item_completed` (codex 0.148 and later), `mcp_tool_call_end` and `patch_apply_end` (before). Each stays of the form that
  * codex wrote; a copy too short for the new text becomes empty rather than longer.
  */
-function editDisplayCopy(line: Buffer, payload: Span, edits: ReadonlyMap<string, CallEdit>, plan: LineEdit): void {
-  const event = membersOf(line, payload);
-  const item = lastMember(event, "item");
-  const members = item === undefined ? event : membersOf(line, item);
-  const id = lastMember(members, item === undefined ? "call_id" : "id");
-  const edit = edits.get(stringAt(line, id) ?? "");
+function editDisplayCopy(event: JsonValue, edits: ReadonlyMap<string, CallEdit>, plan: LineEdit): void {
+  const item = event.get("item");
+  const copy = item ?? event;
+  const edit = editFor(copy.get(item === undefined ? "call_id" : "id"), edits);
   if (edit === undefined) return;
   const replace = (span: Span, value: string, shorter: string) => {
     const fits = Buffer.byteLength(value) <= span.end - span.start;
     const chosen = fits ? value : shorter;
     if (Buffer.byteLength(chosen) <= span.end - span.start)
-      plan.replacements.push({ span, value: chosen, callIds: [edit.callId] });
+      plan.replacements.push({ span, value: chosen, ids: [edit.callId] });
   };
   const { output } = edit;
   if (output !== undefined) {
     const content = `{"content":[{"type":"text","text":${quoted(output)}}]}`;
-    for (const result of valuesOf(members, "result")) {
-      const ok = valuesOf(membersOf(line, result), "Ok");
-      for (const span of item === undefined ? ok : [result])
-        if (textAt(line, span) !== "null") replace(span, content, '{"content":[]}');
-      for (const span of valuesOf(membersOf(line, result), "Err")) replace(span, quoted(output), '""');
+    for (const result of copy.all("result")) {
+      for (const value of item === undefined ? result.all("Ok") : [result])
+        if (value.text !== "null") replace(value, content, '{"content":[]}');
+      if (item === undefined) for (const failure of result.all("Err")) replace(failure, quoted(output), '""');
     }
-    for (const error of valuesOf(members, "error"))
-      for (const span of valuesOf(membersOf(line, error), "message")) replace(span, quoted(output), '""');
+    for (const error of copy.all("error"))
+      for (const message of error.all("message")) replace(message, quoted(output), '""');
     for (const key of ["aggregated_output", "stdout", "stderr", "formatted_output"])
-      for (const span of valuesOf(members, key)) if (stringAt(line, span)) replace(span, quoted(output), '""');
+      for (const value of copy.all(key)) if (value.string) replace(value, quoted(output), '""');
   }
   if (edit.arguments !== undefined) {
-    const invocations = valuesOf(members, "invocation").flatMap((span) => valuesOf(membersOf(line, span), "arguments"));
-    for (const span of [...valuesOf(members, "arguments"), ...invocations])
-      if (textAt(line, span) !== "null") replace(span, isJsonObject(edit.arguments) ? edit.arguments : "{}", "{}");
-    for (const span of valuesOf(members, "changes")) replace(span, "{}", "{}");
-    for (const span of valuesOf(members, "command")) replace(span, "[]", "[]");
-    for (const span of valuesOf(members, "parsed_cmd")) replace(span, "[]", "[]");
+    const invocations = copy.all("invocation").flatMap((invocation) => invocation.all("arguments"));
+    for (const value of [...copy.all("arguments"), ...invocations])
+      if (value.text !== "null") replace(value, isJsonObject(edit.arguments) ? edit.arguments : "{}", "{}");
+    for (const changes of copy.all("changes")) replace(changes, "{}", "{}");
+    for (const command of copy.all("command")) replace(command, "[]", "[]");
+    for (const parsed of copy.all("parsed_cmd")) replace(parsed, "[]", "[]");
   }
 }

@@ -1,3 +1,7 @@
+import { asJsonlEditError, isErrno, JsonlEditError } from "@plexum/jsonl-edit";
+
+export { isErrno };
+
 /**
  * - `not-found`: there is no such file, or a file that a thread's history goes on in is gone.
  * - `not-a-file`: a directory, a pipe or a device.
@@ -39,27 +43,10 @@ export class RolloutError extends Error {
   }
 }
 
-const CODES: Record<string, [RolloutErrorCode, string]> = {
-  ENOENT: ["not-found", "it does not exist"],
-  ENOTDIR: ["not-found", "a part of its path is not a directory"],
-  EISDIR: ["not-a-file", "it is a directory; name a rollout file"],
-  ENXIO: ["not-a-file", "it is a socket; name a rollout file"],
-  EACCES: ["not-permitted", "this user may not; check the permissions of the file and its directory"],
-  EPERM: ["not-permitted", "this user may not; check the permissions of the file and its directory"],
-  EROFS: ["not-permitted", "its file system is read-only"],
-  ENOSPC: ["no-space", "the disk is full; free some space and try again"],
-  EDQUOT: ["no-space", "the disk quota is used up; free some space and try again"],
-  EFBIG: ["no-space", "the file would get larger than allowed"],
-};
-
-/** Turns what the file system threw into a `RolloutError`; leaves other errors, such as an abort, as they are. */
+/** Turns what the file system or jsonl-edit threw into a `RolloutError`; leaves other errors, such as an abort, as they are. */
 export function asRolloutError(error: unknown, path: string, doing: string): unknown {
   if (RolloutError.isInstance(error)) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (typeof code !== "string" || !/^E[A-Z0-9]+$/.test(code)) return error;
-  const [kind, advice] = CODES[code] ?? ["io", message];
-  return new RolloutError(kind, path, `can't ${doing} ${path}: ${advice}`, { cause: error });
+  const typed = asJsonlEditError(error, path, doing);
+  if (!JsonlEditError.isInstance(typed)) return typed;
+  return new RolloutError(typed.code, typed.path, typed.message, { cause: typed.cause ?? typed });
 }
-
-export const isErrno = (error: unknown, ...codes: string[]): boolean =>
-  codes.includes((error as NodeJS.ErrnoException | undefined)?.code ?? "");

@@ -42,7 +42,7 @@ export async function* followRollout(
       const end = Number(size);
       followed ??= { ino, dev };
       if (followed.ino !== ino || followed.dev !== dev || end < position)
-        throw new RolloutError("replaced", path, `${path} was replaced or shortened; read it anew`);
+        throw new RolloutError("replaced", path, `${path} was replaced or shortened; read it again`);
       for await (const chunk of chunksOf(file, path, position, end)) {
         position += chunk.length;
         for (const split of splitter.write(chunk)) {

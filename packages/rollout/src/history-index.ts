@@ -4,13 +4,12 @@ import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
 import { sqliteHome } from "./codex-home.ts";
 import { RolloutError } from "./errors.ts";
-import type { LockOptions } from "./mutation-lock.ts";
 
 const TABLES = ["thread_items", "thread_turns", "thread_realtime_items", "thread_history_projection_state"];
 const PAUSE_MS = 20;
 
 /**
- * Makes codex (0.148 and later) forget what it derived from a rollout, offsets among it: it derives it anew when the thread is
+ * Makes codex (0.148 and later) forget what it derived from a rollout, offsets among it: it derives it again when the thread is
  * resumed next. Needed before a rollout is replaced by one of another length, and only then.
  *
  * @throws RolloutError `busy` if codex does not let go of it in time; `io`
@@ -18,7 +17,7 @@ const PAUSE_MS = 20;
 export async function forgetHistoryIndex(
   codexHome: string,
   ids: readonly string[],
-  { waitMs, signal }: LockOptions,
+  { waitMs, signal }: { readonly waitMs: number; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
   const path = join(sqliteHome(codexHome), "thread_history_1.sqlite");
   if (!existsSync(path)) return;

@@ -2,9 +2,9 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { chmod, mkdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { nodeFiles } from "@plexum/jsonl-edit";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { nodeFiles } from "./files.ts";
 import { type CallEdit, consumeHeavy, consumeLight, mutateRollout, RolloutError } from "./index.ts";
 import { mutateWith } from "./mutate-rollout.ts";
 import { sampleCalls, sampleRollout } from "./testing/sample-rollout.ts";
@@ -213,13 +213,31 @@ describe("what is edited", () => {
     });
   });
 
-  it("is told of a call that has no output", async () => {
+  it("is what there is of a call without output, as a killed codex leaves it", async () => {
     const path = await rollout(`${line({ type: "function_call", call_id: "c", arguments: '{"a":1}' })}\n`);
-    expect(await mutateRollout(path, [consumeHeavy("c")])).toMatchObject({
-      mode: "in-place",
-      skipped: [{ callId: "c", reason: "no-output" }],
-    });
+    const skipped = [{ callId: "c", reason: "no-output" }];
+    expect(await mutateRollout(path, [consumeLight("c")])).toMatchObject({ mode: "unchanged", touched: [], skipped });
+    const heavy = { touched: ["c"], missing: [], skipped: [] };
+    expect(await mutateRollout(path, [consumeHeavy("c")])).toMatchObject({ mode: "in-place", ...heavy });
     expect((await lastOf(path)).payload.arguments).toBe("{}");
+    expect(await mutateRollout(path, [consumeHeavy("c")])).toMatchObject({ mode: "unchanged", ...heavy });
+  });
+
+  it.each(["", "call_1"])("is never a call or an output without an id, for the id %j", async (callId) => {
+    const without = [
+      { type: "function_call", arguments: '{"a":""}' },
+      { type: "function_call_output", output: `an output with "" and call_1, quoted: "call_1"` },
+      { type: "function_call_output", call_id: null, output: "" },
+      { type: "custom_tool_call_output", call_id: 1, output: ["", "call_1"] },
+    ];
+    const copy = { type: "mcp_tool_call_end", result: { Ok: { content: [{ text: "" }, "call_1"] } } };
+    const path = await rollout(
+      `${without.map((one) => line(one)).join("\n")}\n${line(copy, "event_msg")}\n${line({ message: "", replacement_history: without }, "compacted")}\n`,
+    );
+    const before = await readFile(path);
+    const report = await mutateRollout(path, [consumeHeavy(callId)], { scrubDisplayCopies: true, repeatedIds: true });
+    expect(report).toMatchObject({ mode: "unchanged", touched: [], missing: [callId] });
+    expect(await readFile(path)).toEqual(before);
   });
 
   it("is the last of two calls with one id, or both", async () => {

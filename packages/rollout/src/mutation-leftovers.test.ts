@@ -64,7 +64,7 @@ describe("what a killed mutation leaves", () => {
     expect(found[0]?.files.map((path) => path.slice(dirname(home.rollout).length + 1)).sort()).toEqual(
       left.filter((name) => !name.endsWith("-draft")).sort(),
     );
-    expect(["replayed", "dropped"]).toContain(await found[0]?.mend());
+    expect(["replayed", "dropped"]).toContain(await found[0]?.repair());
     expect(await mutationLeftovers(home)).toEqual([]);
     expect((await sidecarsIn(dirname(home.rollout))).filter((name) => !name.endsWith("-draft"))).toEqual([]);
     expect(isWhole(await readFile(home.rollout, "utf8"))).toBe(true);
@@ -73,7 +73,7 @@ describe("what a killed mutation leaves", () => {
   it("a lock alone", { timeout: 120_000 }, async () => {
     await using home = await homeWithRollout();
     await killedMutation(home.rollout, ".lock");
-    for (const leftover of await mutationLeftovers(home)) await leftover.mend();
+    for (const leftover of await mutationLeftovers(home)) await leftover.repair();
     expect(await mutationLeftovers(home)).toEqual([]);
   });
 
@@ -85,7 +85,7 @@ describe("what a killed mutation leaves", () => {
     await rename(home.rollout, archived);
     const [found] = await mutationLeftovers(home);
     expect(found?.rollout).toBe(archived);
-    await found?.mend();
+    await found?.repair();
     expect(await mutationLeftovers(home)).toEqual([]);
     expect(isWhole(await readFile(archived, "utf8"))).toBe(true);
   });
@@ -96,7 +96,7 @@ describe("what a killed mutation leaves", () => {
     await rm(home.rollout);
     const [found] = await mutationLeftovers(home);
     expect(found).toMatchObject({ rollout: undefined });
-    expect(await found?.mend()).toBe("dropped");
+    expect(await found?.repair()).toBe("dropped");
     expect(await mutationLeftovers(home)).toEqual([]);
   });
 
@@ -106,7 +106,7 @@ describe("what a killed mutation leaves", () => {
     await rename(home.rollout, join(home.codexHome, "aside"));
     const [found] = await mutationLeftovers(home);
     await rename(join(home.codexHome, "aside"), home.rollout);
-    await found?.mend();
+    await found?.repair();
     expect(await mutationLeftovers(home)).toEqual([]);
     expect(isWhole(await readFile(home.rollout, "utf8"))).toBe(true);
   });
@@ -119,8 +119,8 @@ it("a mutation that runs is left alone", async () => {
   for (let look = 0; look < 300; look++) {
     for (const name of await sidecarsIn(dirname(home.rollout))) seen.add(name.replace(/.*\./, ""));
     for (const leftover of await mutationLeftovers(home)) {
-      // One that ended in just this moment: there is nothing to mend, and no harm in trying.
-      await leftover.mend().catch((error: { code?: string }) => expect(error.code).toBe("busy"));
+      // One that ended in just this moment: there is nothing to repair, and no harm in trying.
+      await leftover.repair().catch((error: { code?: string }) => expect(error.code).toBe("busy"));
     }
   }
   expect(seen).toContain("redo");
@@ -137,7 +137,7 @@ it("a draft that stayed goes after a minute", async () => {
   await utimes(draft, 0, 0);
   const [found] = await mutationLeftovers(home);
   expect(found).toMatchObject({ rollout: undefined, files: [draft] });
-  expect(await found?.mend()).toBe("clean");
+  expect(await found?.repair()).toBe("clean");
   expect(await readdir(dirname(home.rollout))).toEqual([NAME]);
 });
 

@@ -1,9 +1,14 @@
+import type { EditPlan } from "@plexum/jsonl-edit";
+import type { MutationCost } from "./estimate-cost.ts";
+
 /**
- * - `no-output`: the call has no output (it was aborted, or is still running). Its arguments were edited, if that was asked for.
+ * - `no-output`: the call has no output (it was aborted, or is still running). A call whose arguments were edited is not skipped for it.
  * - `other-thread`: the lines stand in another thread's file, or a fork of this thread shows them too. See `allowOtherThreads`.
  * - `line-too-long`: a line that may be the call's is longer than `maxLineBytes`.
  * - `writer-active`: the new text is longer than the old line allows, and codex has the thread open, or that can't be told on this system.
  * - `shared-history`: the new text is longer than the old line allows, and other files go on from places behind it.
+ * - `has-to-grow`: the new text is longer than the old line allows, and the mutation is one that can be undone. See `undoFolder`.
+ * - `changed-since`: of a restore: something else has changed the line since, or what was kept of it is damaged.
  * - `changed-by-script`: what a script made of the result can't be found in its output. The output goes as a whole once all calls of that
  *   script have been edited; that this one was asked for is kept in the file where there is room.
  * - `already-edited`: of a nested call whose result was replaced before, with the same text as another's: which is which can't be told.
@@ -15,6 +20,8 @@ export type SkipReason =
   | "line-too-long"
   | "writer-active"
   | "shared-history"
+  | "has-to-grow"
+  | "changed-since"
   | "changed-by-script"
   | "already-edited"
   | "arguments-in-script";
@@ -41,6 +48,11 @@ export interface MutationReport {
   readonly skipped: readonly SkippedEdit[];
   /** By how much less the thread is to the model, in bytes of JSON: negative if it grew. */
   readonly bytesFreed: number;
+  /** Only if an estimate was asked for. */
+  readonly cost: MutationCost | undefined;
   /** True if nothing was written because only a report was asked for. */
   readonly dryRun: boolean;
 }
+
+/** What is to be done in one file. */
+export type MutationPlan = EditPlan<SkipReason>;

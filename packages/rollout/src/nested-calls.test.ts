@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type Files, nodeFiles } from "@plexum/jsonl-edit";
 import { expect, it } from "vitest";
-import { type Files, nodeFiles } from "./files.ts";
 import { consumeLight, readToolCalls } from "./index.ts";
 import { mutateWith } from "./mutate-rollout.ts";
 import { collect } from "./testing/collect.ts";

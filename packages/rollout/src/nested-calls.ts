@@ -1,11 +1,10 @@
 import { createHash } from "node:crypto";
+import type { PlannedLine, Span } from "@plexum/jsonl-edit";
 import type { CallEdit } from "./call-edit.ts";
-import type { Span } from "./json-scan.ts";
-import type { MutationPlan } from "./mutation-plan.ts";
+import type { MutationPlan } from "./mutation-report.ts";
 import { type NestedRecord, readNestedRecord } from "./nested-record.ts";
-import { outputSpan, outputTexts } from "./output-texts.ts";
+import { outputOfItem, outputTexts } from "./output-texts.ts";
 import { type ResultText, replacePassedOn } from "./passed-on.ts";
-import type { PlannedLine } from "./replacement.ts";
 import type { Script, ScriptTurn } from "./script-turn.ts";
 
 /** A call from inside a script that is to be edited, with the line that codex recorded it in. */
@@ -14,7 +13,7 @@ export interface NestedCall {
   readonly recordLine: PlannedLine;
 }
 
-/** Gives a line of the file with what is planned for it: read anew, unless the plan has it. */
+/** Gives a line of the file with what is planned for it: read from the file, unless the plan has it. */
 export type LineAt = (place: { readonly offset: number; readonly length: number }) => Promise<PlannedLine>;
 
 type Nested = ScriptTurn["nested"][number];
@@ -209,8 +208,8 @@ export class NestedCallPlanner {
       one.text = replaced;
       const earlier = line.replacements.find(({ span }) => span.start === one.span.start);
       line.replacements = line.replacements.filter((other) => other !== earlier);
-      const callIds = [...(earlier?.callIds ?? []), edit.callId];
-      line.replacements.push({ span: one.span, value: JSON.stringify(replaced), callIds });
+      const ids = [...(earlier?.ids ?? []), edit.callId];
+      line.replacements.push({ span: one.span, value: JSON.stringify(replaced), ids });
       this.#plan.lines.set(line.offset, line);
     }
     return found;
@@ -249,25 +248,25 @@ export class NestedCallPlanner {
 
   async #replaceOutput(place: Script["outputs"][number], group: readonly Pending[]): Promise<void> {
     const line = await this.#lineAt(place);
-    const span = outputSpan(line.bytes);
+    const span = outputOfItem(line.bytes);
     if (span === undefined) return;
     const inside = line.replacements.filter((one) => one.span.start >= span.start && one.span.end <= span.end);
-    const callIds = [...group.map(({ edit }) => edit.callId), ...inside.flatMap((one) => one.callIds)];
+    const ids = [...group.map(({ edit }) => edit.callId), ...inside.flatMap((one) => one.ids)];
     line.replacements = line.replacements.filter((one) => !inside.includes(one));
-    line.replacements.push({ span, value: JSON.stringify(group.at(-1)?.output), callIds });
+    line.replacements.push({ span, value: JSON.stringify(group.at(-1)?.output), ids });
     this.#plan.lines.set(line.offset, line);
   }
 
   #finish(pending: Pending): void {
     this.#note(pending, pending.output);
-    this.#plan.touched.add(pending.edit.callId);
+    this.#plan.edited.add(pending.edit.callId);
   }
 
   /** Leaves in the call's own line what became of its result; `null`: asked for, not found. */
   #note({ record, recordLine, edit }: Pending, to: string | null): void {
     if (record.state === "edited" && record.to === to) return;
     const note = record.note(to) ?? (to === null ? undefined : record.note(""));
-    if (note !== undefined) recordLine.replacements.push({ ...note, callIds: [edit.callId] });
+    if (note !== undefined) recordLine.replacements.push({ ...note, ids: [edit.callId] });
   }
 }
 

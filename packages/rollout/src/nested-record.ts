@@ -1,6 +1,5 @@
+import { type JsonMember, JsonValue, type Span } from "@plexum/jsonl-edit";
 import { textsOfCutRecord } from "./cut-record.ts";
-import { topLevel } from "./edit-line.ts";
-import { elementsOf, lastMember, type Member, membersOf, type Span, stringAt, textAt } from "./json-scan.ts";
 import type { ResultText } from "./passed-on.ts";
 
 /**
@@ -21,44 +20,30 @@ const NOTE_KEY = "to";
 
 /** Undefined if the line is no such record. */
 export function readNestedRecord(line: Buffer): NestedRecord | undefined {
-  const payload = lastMember(topLevel(line), "payload");
-  if (payload === undefined) return undefined;
-  const event = membersOf(line, payload);
-  const item = lastMember(event, "item");
-  const members = item === undefined ? event : membersOf(line, item);
-  const result = lastMember(members, "result");
-  const error = lastMember(members, "error");
-  const output = lastMember(members, "aggregated_output");
-  const isSet = (span: Span | undefined): span is Span => span !== undefined && textAt(line, span) !== "null";
-  if (output !== undefined) return commandRecord(line, members, output);
+  const event = JsonValue.of(line)?.get("payload");
+  if (event === undefined) return undefined;
+  const item = event.get("item") ?? event;
+  const result = item.get("result");
+  const error = item.get("error");
+  const output = item.get("aggregated_output");
+  if (output !== undefined) return record(line, output, item.members(), [plain(output)], (note) => `""${note}`);
   if (isSet(result)) {
-    const outcome = membersOf(line, result);
-    const failure = lastMember(outcome, "Err");
-    if (failure !== undefined) return record(line, failure, [], [plain(line, failure)], (note) => `""${note}`, false);
-    const ok = lastMember(outcome, "Ok") ?? result;
-    return record(line, ok, membersOf(line, ok), mcpTexts(line, ok), (note) => `{"content":[]${note}}`);
+    const failure = result.get("Err");
+    if (failure !== undefined) return record(line, failure, [], [plain(failure)], (note) => `""${note}`, false);
+    const ok = result.get("Ok") ?? result;
+    return record(line, ok, ok.members(), mcpTexts(ok), (note) => `{"content":[]${note}}`);
   }
-  if (isSet(error)) {
-    const failure = membersOf(line, error);
-    return record(
-      line,
-      error,
-      failure,
-      [plain(line, lastMember(failure, "message"))],
-      (note) => `{"message":""${note}}`,
-    );
-  }
+  if (isSet(error))
+    return record(line, error, error.members(), [plain(error.get("message"))], (note) => `{"message":""${note}}`);
   return { state: "intact", results: [], note: () => undefined };
 }
 
-function commandRecord(line: Buffer, item: Member[], output: Span): NestedRecord {
-  return record(line, output, item, [plain(line, output)], (note) => `""${note}`);
-}
+const isSet = (value: JsonValue | undefined): value is JsonValue => value !== undefined && value.text !== "null";
 
 function record(
   line: Buffer,
   span: Span,
-  members: Member[],
+  members: readonly JsonMember[],
   results: (ResultText | undefined)[],
   build: (note: string) => string,
   canNote = true,
@@ -71,7 +56,7 @@ function record(
     return canNote && Buffer.byteLength(value) <= roomOf(line, whole) ? { span: whole, value } : undefined;
   };
   if (edited === undefined) return { state: "intact", results: results.filter((text) => text !== undefined), note };
-  return { state: "edited", to: stringAt(line, edited.value) ?? null, note };
+  return { state: "edited", to: edited.value.string ?? null, note };
 }
 
 /** An edited value may take the spaces that the first edit left behind it. */
@@ -81,23 +66,19 @@ function roomOf(line: Buffer, span: Span): number {
   return end - span.start;
 }
 
-function mcpTexts(line: Buffer, result: Span): (ResultText | undefined)[] {
-  const members = membersOf(line, result);
-  const content = lastMember(members, "content");
-  const blocks = content === undefined ? [] : elementsOf(line, content);
-  const structured = lastMember(members, "structuredContent");
+function mcpTexts(result: JsonValue): (ResultText | undefined)[] {
+  const blocks = result.get("content")?.elements() ?? [];
+  const structured = result.get("structuredContent");
   return [
     ...blocks.flatMap((block) => {
-      const text = plain(line, lastMember(membersOf(line, block), "text"));
+      const text = plain(block.get("text"));
       return (text && textsOfCutRecord(text.text)) ?? [text];
     }),
-    structured && textAt(line, structured) !== "null"
-      ? { text: JSON.stringify(JSON.parse(textAt(line, structured))), isJson: true }
-      : undefined,
+    isSet(structured) ? { text: JSON.stringify(JSON.parse(structured.text)), isJson: true } : undefined,
   ];
 }
 
-function plain(line: Buffer, span: Span | undefined): ResultText | undefined {
-  const text = stringAt(line, span);
+function plain(value: JsonValue | undefined): ResultText | undefined {
+  const text = value?.string;
   return text === undefined ? undefined : { text, isJson: false };
 }

@@ -57,16 +57,31 @@ async function decompressed(path: string, signal?: AbortSignal): Promise<FileHan
   }
 }
 
+/** Twice the largest rollout that was ever measured here. A few kilobytes can unpack to more than any disk holds. */
+const MAX_UNPACKED_BYTES = 4 * 1024 ** 3;
+
 /**
  * What a `.zst` file holds, in chunks. Leaving the loop closes the file.
  *
- * @throws RolloutError `damaged` if it isn't zstd, or ends too early.
+ * @throws RolloutError `damaged` if it isn't zstd, or ends too early; `no-space` if it unpacks to more than 4 GiB.
  */
-export async function* unpack(path: string, signal?: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
+export async function* unpack(
+  path: string,
+  signal?: AbortSignal,
+  maxBytes = MAX_UNPACKED_BYTES,
+): AsyncGenerator<Buffer, void, undefined> {
   const file = await openToRead(path);
+  let length = 0;
   try {
     for await (const chunk of pipeline(file.createReadStream(), createZstdDecompress(), () => {})) {
       signal?.throwIfAborted();
+      length += chunk.length;
+      if (length > maxBytes)
+        throw new RolloutError(
+          "no-space",
+          path,
+          `${path} unpacks to more than ${maxBytes} bytes; if it is a rollout, unpack it by zstd`,
+        );
       yield chunk;
     }
   } catch (error) {

@@ -1,6 +1,4 @@
-import { topLevel } from "./edit-line.ts";
-import { elementsOf, lastMember, membersOf, type Span, stringAt } from "./json-scan.ts";
-import type { PlannedLine } from "./replacement.ts";
+import { JsonValue, type PlannedLine, type Span } from "@plexum/jsonl-edit";
 
 /** A text of a call's output, with what is planned for it so far. */
 export interface OutputText {
@@ -11,23 +9,20 @@ export interface OutputText {
   readonly isWhole: boolean;
 }
 
-/** Where a response item's `output` stands. */
-export function outputSpan(line: Buffer): Span | undefined {
-  const payload = lastMember(topLevel(line), "payload");
-  return payload && lastMember(membersOf(line, payload), "output");
-}
+/** A response item's `output`. */
+export const outputOfItem = (line: Buffer): JsonValue | undefined => JsonValue.of(line)?.get("payload")?.get("output");
 
 export function outputTexts({ bytes, replacements }: PlannedLine): OutputText[] {
-  const output = outputSpan(bytes);
+  const output = outputOfItem(bytes);
   if (output === undefined) return [];
-  const current = (span: Span): string | undefined => {
-    const planned = replacements.find((replacement) => replacement.span.start === span.start);
-    return planned === undefined ? stringAt(bytes, span) : (JSON.parse(planned.value) as string);
+  const current = (value: JsonValue): string | undefined => {
+    const planned = replacements.find(({ span }) => span.start === value.start);
+    return planned === undefined ? value.string : (JSON.parse(planned.value) as string);
   };
   const whole = current(output);
   if (whole !== undefined) return [{ span: output, text: whole, isWhole: true }];
-  return elementsOf(bytes, output).flatMap((element) => {
-    const span = lastMember(membersOf(bytes, element), "text");
+  return output.elements().flatMap((element) => {
+    const span = element.get("text");
     const text = span && current(span);
     return span === undefined || text === undefined ? [] : [{ span, text, isWhole: false }];
   });

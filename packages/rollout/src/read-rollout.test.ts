@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { appendFile, cp, mkdir, readdir, readFile, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setFlagsFromString } from "node:v8";
@@ -248,6 +248,112 @@ describe("findRollout", () => {
     expect((await findRollout(id, { codexHome }))?.path).toBe(paths[1]);
     codex.close();
     expect(await readdir(codexHome)).toEqual(["one", "state_5.sqlite", "two"]);
+  });
+});
+
+describe("findRollout, where a home is not what it seems", () => {
+  const [id, other] = ["01a1fb15-63b2-7533-9ec8-b7aa484b56ae", "01a1fb15-63b2-7533-9ec8-b7aa484b56af"] as const;
+  const DAY = "sessions/2026/11/20";
+  const nameOf = (threadId: string, rolloutId?: string) =>
+    `rollout-2026-11-20T22-30-45-${threadId}${rolloutId === undefined ? "" : `_${rolloutId}`}.jsonl`;
+  const metaOf = (threadId: string) => JSON.stringify({ type: "session_meta", payload: { id: threadId } });
+  const put = async (path: string, content = metaOf(id)) => {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, `${content}\n`);
+    return path;
+  };
+  const index = (codexHome: string, path: string) => {
+    const codex = new DatabaseSync(join(codexHome, "state_5.sqlite"));
+    codex.exec("CREATE TABLE IF NOT EXISTS threads (id TEXT, rollout_path TEXT)");
+    codex.exec("DELETE FROM threads");
+    codex.prepare("INSERT INTO threads VALUES (?, ?)").run(id, path);
+    codex.close();
+  };
+  const find = async (codexHome: string) => (await findRollout(id, { codexHome }))?.path;
+
+  it("a copy of a home: the file in the copy, never the first home's, though codex's index there names that", async () => {
+    await using made = await temporaryFolder();
+    const [first, copy] = [join(made.path, "first"), join(made.path, "copy")];
+    const reverted = "01a1fb14-63b2-7533-9ec8-b7aa484b56ae";
+    await put(join(first, DAY, nameOf(id)));
+    // Its id is older than the thread's, so that the names alone would not tell that it is the head.
+    index(first, await put(join(first, DAY, nameOf(id, reverted))));
+    await cp(first, copy, { recursive: true });
+    expect(await find(first)).toBe(join(first, DAY, nameOf(id, reverted)));
+    expect(await find(copy)).toBe(join(copy, DAY, nameOf(id, reverted)));
+    await rm(join(copy, DAY, nameOf(id, reverted)));
+    expect(await find(copy)).toBe(join(copy, DAY, nameOf(id)));
+    await rm(join(copy, "sessions"), { recursive: true });
+    expect(await find(copy)).toBeUndefined();
+  });
+
+  it("a copy whose sessions were archived or compressed since", async () => {
+    await using made = await temporaryFolder();
+    const [first, copy] = [join(made.path, "first"), join(made.path, "copy")];
+    index(first, await put(join(first, DAY, nameOf(id))));
+    await cp(first, copy, { recursive: true });
+    await rename(join(copy, DAY, nameOf(id)), join(copy, DAY, `${nameOf(id)}.zst`));
+    expect(await find(copy)).toBe(join(copy, DAY, `${nameOf(id)}.zst`));
+    await mkdir(join(copy, "archived_sessions"));
+    await rename(join(copy, DAY, `${nameOf(id)}.zst`), join(copy, "archived_sessions", nameOf(id)));
+    expect(await findRollout(id, { codexHome: copy })).toMatchObject({
+      path: join(copy, "archived_sessions", nameOf(id)),
+      archived: true,
+    });
+  });
+
+  it("a home reached by a link, and one whose folders are links: the path is below the home as it is given", async () => {
+    await using made = await temporaryFolder();
+    const [real, linked, disk] = ["real", "linked", "disk"].map((name) => join(made.path, name)) as [
+      string,
+      string,
+      string,
+    ];
+    await put(join(disk, "2026/11/20", nameOf(id)));
+    await mkdir(real);
+    await symlink(disk, join(real, "sessions"));
+    await symlink(real, linked);
+    for (const named of [
+      join(real, DAY, nameOf(id)),
+      join(linked, DAY, nameOf(id)),
+      join(disk, "2026/11/20", nameOf(id)),
+    ]) {
+      index(real, named);
+      for (const codexHome of [real, linked]) {
+        const found = await find(codexHome);
+        expect(await realpath(found ?? "")).toBe(join(disk, "2026/11/20", nameOf(id)));
+        if (!named.startsWith(disk)) expect(found).toBe(join(codexHome, DAY, nameOf(id)));
+      }
+    }
+  });
+
+  it("a file that names another thread in its first line is not this one's", async () => {
+    await using made = await temporaryFolder();
+    const path = await put(join(made.path, DAY, nameOf(id)), metaOf(other));
+    expect(await find(made.path)).toBeUndefined();
+    index(made.path, path);
+    expect(await find(made.path)).toBeUndefined();
+    const own = await put(join(made.path, "sessions/2026/11/22", nameOf(id)), "garbage");
+    expect(await find(made.path)).toBe(own);
+  });
+
+  it("a long first line of codex's is read as far as its id", async () => {
+    await using made = await temporaryFolder();
+    const long = (threadId: string) =>
+      `{"timestamp":"2026-11-20T22:30:45.000Z","ordinal":0,"type":"session_meta","payload":{"account_scoped":true,"session_id":"${id}","id":"${threadId}","base_instructions":{"text":"${"x".repeat(9000)}"}}}`;
+    const path = await put(join(made.path, DAY, nameOf(id)), long(other));
+    expect(await find(made.path)).toBeUndefined();
+    await writeFile(path, long(id));
+    expect(await find(made.path)).toBe(path);
+  });
+
+  it("in a dated archive, and in a folder of a person's own", async () => {
+    await using made = await temporaryFolder();
+    const kept = await put(join(made.path, "sessions/kept/parser", nameOf(id)));
+    expect(await find(made.path)).toBe(kept);
+    const archived = await put(join(made.path, "archived_sessions/2026/11/20", nameOf(id)));
+    await rm(kept);
+    expect(await findRollout(id, { codexHome: made.path })).toMatchObject({ path: archived, archived: true });
   });
 });
 

@@ -1,9 +1,11 @@
+import { readFile, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import { installsPackage, testReadme } from "@plexum/readme-test";
 import { newestCodex } from "@plexum/real-codex";
 import { answer, say, shell } from "@plexum/scripted-model";
 import { expect } from "vitest";
 import { CodexThread } from "./testing/codex-thread.ts";
+import { sampleCalls, sampleRollout } from "./testing/sample-rollout.ts";
 
 const root = join(import.meta.dirname, "..");
 
@@ -29,5 +31,13 @@ testReadme(join(root, "README.md"), {
     const env = { ...thread.home.env, PATH: [dirname(newestCodex.path), process.env.PATH].join(delimiter) };
     const { stdout } = await block.run({ args: [thread.threadId, "Do nothing."], env });
     expect(stdout).toBe("call_4 exec_command\n");
+  },
+  "restore.ts": async (block) => {
+    const path = join(block.folder, "restore.jsonl");
+    const content = sampleRollout(sampleCalls(2));
+    await writeFile(path, content);
+    const { stdout } = await block.run({ args: [path, join(block.folder, "undo"), "call_0", "call_1", "call_2"] });
+    expect(stdout).toBe("[ 'call_0', 'call_1' ] []\n");
+    expect(await readFile(path, "utf8")).toBe(content);
   },
 });

@@ -23,7 +23,14 @@ export async function guardAgainstWriters(
   if (process.platform !== "linux") return { state: "unknown", [Symbol.asyncDispose]: none };
   const locks = codexHome === undefined ? "" : join(codexHome, "thread-writer-locks");
   const lock = existsSync(locks) ? await flock(locks, `${threadId}.lock`) : undefined;
-  const state = lock === "refused" || isOpenForWriting(rollout) ? "active" : lock === undefined ? "checked" : "held";
+  const state =
+    lock === "refused" || isOpenForWriting(rollout)
+      ? "active"
+      : lock === undefined
+        ? "checked"
+        : lock === "unusable"
+          ? "unknown"
+          : "held";
   const release = typeof lock === "function" ? lock : none;
   if (state === "active") await release();
   return { state, [Symbol.asyncDispose]: state === "active" ? none : release };
@@ -33,8 +40,13 @@ export async function guardAgainstWriters(
  * Takes a lock as codex does: the lock file is made and locked while `.coordination.lock` is held, since a holder removes it when it
  * lets go. Removes it likewise.
  */
-async function flock(folder: string, name: string): Promise<(() => Promise<void>) | "refused" | undefined> {
+async function flock(
+  folder: string,
+  name: string,
+): Promise<(() => Promise<void>) | "refused" | "unusable" | undefined> {
+  // A pipe under either name would be waited for without end.
   const script = `command -v flock >/dev/null || exit 127
+for file in .coordination.lock "$1"; do [ ! -e "$file" ] || [ -f "$file" ] || exit 8; done
 exec 8>>.coordination.lock && flock -w 5 8 || exit 7
 exec 9>>"$1" && flock -n 9 || exit 7
 flock -u 8
@@ -51,7 +63,8 @@ flock -w 5 8 && rm -f "$1"`;
     };
   }
   // 7: the lock is another's. Anything else, such as 127: there is no flock to ask.
-  return (await ended)[0] === 7 ? "refused" : undefined;
+  const [code] = await ended;
+  return code === 7 ? "refused" : code === 8 ? "unusable" : undefined;
 }
 
 /** True if any process that this user may look at has the file open for writing. */

@@ -3,7 +3,9 @@ export type SessionStoreErrorCode =
   | "busy"
   /** A file can't be read, written or locked; `cause` says why. */
   | "io"
-  | "invalid_thread_id";
+  | "invalid_thread_id"
+  /** The ids of several sessions begin so. */
+  | "ambiguous_session_id";
 
 const BRAND = Symbol.for("@plexum/session-store/SessionStoreError");
 

@@ -113,6 +113,42 @@ describe("the file", () => {
     expect((await stat(join(workspace, LOCK_FILE))).size).toBe(0);
   });
 
+  test("is its owner's alone, whatever the umask, and one that others may read is repaired", async () => {
+    await using folder = await temporaryFolder();
+    const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8);
+    const umask = process.umask(0);
+    onTestFinished(() => {
+      process.umask(umask);
+    });
+    const paths = [join(folder.path, LOCK_FILE), join(folder.path, "plexum-thread-locks", `${ID}.lock`)];
+    for (const found of ["none", 0o644, 0o666, 0o640]) {
+      for (const path of typeof found === "number" ? paths : []) await chmod(path, found);
+      await using _workspace = await lockWorkspace(folder.path);
+      await using _thread = await lockThread(folder.path, ID);
+      for (const path of paths) expect(await modeOf(path), `${path} from ${found}`).toBe("600");
+    }
+    // Also while somebody holds it.
+    await using _lock = await lockWorkspace(folder.path);
+    await chmod(paths[0] as string, 0o644);
+    await expect(lockWorkspace(folder.path)).rejects.toMatchObject({ code: "busy" });
+    expect(await modeOf(paths[0] as string)).toBe("600");
+    expect((await holder(folder.path))[1]).toBe("busy");
+  });
+
+  test.runIf(process.platform === "linux")("is named in the error with the process that holds it", async () => {
+    await using folder = await temporaryFolder();
+    await using _own = await lockThread(folder.path, ID);
+    await expect(lockThread(folder.path, ID)).rejects.toThrow(/held by this process\)/);
+    const isSuperuser = process.getuid?.() === 0;
+    await chmod(folder.path, 0o777);
+    const [child, said] = await holder(folder.path, isSuperuser ? { uid: 65_534, gid: 65_534 } : {});
+    expect(said).toBe("held");
+    const owner = isSuperuser ? " of user 65534" : "";
+    await expect(lockWorkspace(folder.path)).rejects.toThrow(
+      new RegExp(`held by process ${child.pid} \\([^)]+\\)${owner}\\)`),
+    );
+  });
+
   test("a folder or a pipe in its place, or something else's content: an error that says so, and nothing is changed", async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, LOCK_FILE);

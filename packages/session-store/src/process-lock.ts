@@ -1,9 +1,10 @@
-import { constants, statSync } from "node:fs";
-import { access, lstat, mkdir, unlink } from "node:fs/promises";
+import { closeSync, constants, openSync, statSync } from "node:fs";
+import { access, chmod, lstat, mkdir, unlink } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
 import { SessionStoreError } from "./errors.ts";
+import { describeHolder } from "./lock-holder.ts";
 
 export interface LockOptions {
   /** How long to wait for someone else to let go, in milliseconds; may be Infinity. Default 0: refused at once. */
@@ -45,9 +46,11 @@ export async function takeLock(path: string, what: string, options: LockOptions 
     if (lock === "moved" && moves++ < MAX_MOVES) continue;
     if (typeof lock === "object") return lock;
     if (performance.now() >= deadline) {
+      const holder = describeHolder(file);
+      const by = holder === undefined ? "" : ` (its lock is held by ${holder})`;
       throw new SessionStoreError(
         "busy",
-        `${what} is in use by another turn or mutation: wait for that to end, then try again.`,
+        `${what} is in use by another turn or mutation${by}: wait for that to end, then try again.`,
       );
     }
     await delay(POLL_MS, undefined, { signal }).catch(() => {});
@@ -103,7 +106,7 @@ async function tryLock(path: string): Promise<HeldLock | "busy" | "moved"> {
   const sqlite = await import("node:sqlite");
   let database: DatabaseSync | undefined;
   try {
-    await assertLockFile(path);
+    await prepareLockFile(path);
     const before = identityOf(path);
     database = new sqlite.DatabaseSync(path);
     // A file that may only be read is opened all the same, and its "exclusive" transactions exclude nobody.
@@ -129,17 +132,41 @@ async function tryLock(path: string): Promise<HeldLock | "busy" | "moved"> {
   };
 }
 
+/** Whoever may read a file may hold a lock on it, and with that keep its owner out. */
+const OWNER_ONLY = 0o600;
+
 /**
+ * Sees to it that an empty file of this user alone stands at the path.
+ *
  * A workspace may come from a stranger: what a link in it leads to, another program's database even, must not be opened, and
  * a pipe would be waited for without end.
  */
-async function assertLockFile(path: string): Promise<void> {
+async function prepareLockFile(path: string): Promise<void> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "ENOENT") throw error;
   });
-  if (found === undefined) return;
+  if (found === undefined) {
+    createLockFile(path);
+    return;
+  }
   if (!found.isFile()) throw new Error(`it is ${found.isSymbolicLink() ? "a link" : "no file"}`);
   if (found.size > 0) throw new Error("it is not empty");
+  // By its path, since POSIX systems release this process's locks on a file when any of its descriptors is closed. Where the file is
+  // another user's, its owner has to do it.
+  if ((found.mode & 0o077) !== 0)
+    await chmod(path, OWNER_ONLY).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPERM" && error.code !== "EROFS") throw error;
+    });
+}
+
+/** In one go: between opening and closing, nobody in this process can have locked it. */
+function createLockFile(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", OWNER_ONLY));
+  } catch (error) {
+    // Somebody else has made it meanwhile.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
 }
 
 const unusable = (path: string, cause: unknown) =>

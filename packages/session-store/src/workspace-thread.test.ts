@@ -71,6 +71,29 @@ describe("what is no id is set aside, once, with a warning", () => {
   });
 });
 
+test.each<[name: string, make: (path: string) => Promise<unknown>]>([
+  ["a folder that is not empty", (path) => mkdir(join(path, "inside"), { recursive: true })],
+  ["a pipe nobody reads from", async (path) => execFileSync("mkfifo", [path])],
+  ["a link that leads nowhere", (path) => symlink("/nowhere/at/all", path)],
+])("%s in the place of the draft keeps nobody from saving, and a folder is kept", async (name, make) => {
+  await using folder = await temporaryFolder();
+  const thread = new WorkspaceThread(folder.path);
+  await make(`${thread.path}.new`);
+  await thread.save(ID);
+  expect(await thread.load()).toEqual({ threadId: ID });
+  const kept = (await readdir(folder.path)).filter((name) => name !== basename(thread.path));
+  expect(kept).toEqual(name.startsWith("a folder") ? [expect.stringMatching(/\.new\.damaged-/)] : []);
+});
+
+test("clearing sets a folder in the file's place aside", async () => {
+  await using folder = await temporaryFolder();
+  const thread = new WorkspaceThread(folder.path);
+  await mkdir(join(thread.path, "inside"), { recursive: true });
+  await thread.clear();
+  expect(await thread.load()).toEqual({ threadId: undefined });
+  expect(await readdir(folder.path)).toEqual([expect.stringMatching(/\.damaged-/)]);
+});
+
 test("what is no id keeps its place until the id is there: a crash never leaves the workspace without either", async () => {
   await using folder = await temporaryFolder();
   const thread = new WorkspaceThread(folder.path);

@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { link, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SessionStoreError } from "./errors.ts";
+import { clearPath, setAsidePath } from "./regular-file.ts";
 import { checkedThreadId, isThreadId } from "./thread-id.ts";
 
 /** The file's name, and its content (the bare id), are those of the provider written in Go: the two can be swapped. */
@@ -64,7 +65,7 @@ export class WorkspaceThread {
     const before = await this.#read();
     try {
       // What a process left that was killed here.
-      await rm(fresh, { force: true });
+      await clearPath(fresh);
       await writeDurably(fresh, content);
       if (before !== undefined && !this.#isId(before)) await this.#setAside();
       await rename(fresh, this.path);
@@ -77,7 +78,7 @@ export class WorkspaceThread {
 
   /** Forgets the thread. The CLI's own record of it stays. */
   async clear(): Promise<void> {
-    await rm(this.path, { force: true }).catch((error) => {
+    await clearPath(this.path).catch((error) => {
       throw this.#error("remove", error);
     });
   }
@@ -102,7 +103,7 @@ export class WorkspaceThread {
    * been a thread. What can have one name only, such as a folder, is renamed.
    */
   async #setAside(): Promise<void> {
-    const aside = `${this.path}.damaged-${new Date().toISOString().replaceAll(":", "")}`;
+    const aside = setAsidePath(this.path);
     await link(this.path, aside).catch(() => rename(this.path, aside));
   }
 

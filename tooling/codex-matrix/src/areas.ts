@@ -25,14 +25,21 @@ interface TestFile {
 
 /** Every test file that runs on `testedCodexes`, from the repository's root. */
 export const TEST_FILES: Readonly<Record<string, TestFile>> = {
+  "apps/plugin/test/cancellation.test.ts": { area: "endings" },
   "apps/plugin/test/consume.test.ts": { area: "consuming", codeMode: "consuming in code mode" },
   "apps/plugin/test/conversation.test.ts": { area: "turns" },
+  "apps/plugin/test/damaged-threads.test.ts": { area: "failures" },
   "apps/plugin/test/ending.test.ts": { area: "endings" },
   "apps/plugin/test/failures.test.ts": { area: "failures" },
+  "apps/plugin/test/hostile-texts.test.ts": { area: "failures" },
   "apps/plugin/test/host-tools.test.ts": { area: "host tools", codeMode: "in code mode" },
+  "apps/plugin/test/kept-process.test.ts": { area: "endings" },
   "apps/plugin/test/kept-threads.test.ts": { area: "sessions", since: "0.136.0" },
   "apps/plugin/test/limits.test.ts": { area: "turns" },
   "apps/plugin/test/sessions.test.ts": { area: "sessions" },
+  "packages/codex-app-server/src/server-pool.test.ts": { area: "endings" },
+  "apps/plugin/test/streaming.test.ts": { area: "turns", codeMode: "in code mode" },
+  "apps/plugin/test/turn-settings.test.ts": { area: "turns" },
   "packages/codex-commands/src/resume-session.test.ts": { area: "sessions" },
   "packages/codex-commands/src/session-commands.test.ts": { area: "sessions" },
   "packages/codex-turn/src/locate.test.ts": { area: "finding codex" },
@@ -42,6 +49,7 @@ export const TEST_FILES: Readonly<Record<string, TestFile>> = {
   "packages/mcp-bridge/src/codex.test.ts": { area: "host tools", codeMode: "in code mode" },
   "packages/rollout/src/codex-code-mode.test.ts": { area: "consuming", codeMode: "consuming in code mode" },
   "packages/rollout/src/codex-direct.test.ts": { area: "consuming" },
+  "packages/rollout/src/read-thread-calls.test.ts": { area: "sessions" },
   "packages/session-store/src/sessions/codex.test.ts": { area: "sessions" },
 };
 

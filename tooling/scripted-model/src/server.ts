@@ -143,8 +143,11 @@ const asOffered = (item: OutputItem, { toolNames }: ModelRequest): OutputItem =>
     ? { namespace: "functions", ...item }
     : item;
 
-/** As many lines as the value has parts: codex takes time quadratic in the length of a line (0.135.0, 0.169.0). */
-const dataLines = (value: object) => JSON.stringify(value, null, 1).replace(/^/gm, "data: ");
+/**
+ * As many lines as the value has parts: codex takes time quadratic in the length of a line (0.135.0, 0.169.0). Only "\n"
+ * ends one: a text may hold U+2028 and U+2029, which JSON does not escape.
+ */
+const dataLines = (value: object) => JSON.stringify(value, null, 1).replace(/^|\n/g, "$&data: ");
 
 function decode(body: Buffer, encoding: string | undefined): Buffer {
   if (encoding === "zstd") return zlib.zstdDecompressSync(body);

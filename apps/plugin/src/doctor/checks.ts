@@ -1,5 +1,5 @@
 import type { Check } from "./check.ts";
-import { codexFound, codexLogin, codexVersion } from "./codex-checks.ts";
+import { codexConfig, codexFound, codexLogin, codexVersion } from "./codex-checks.ts";
 import { codexHome } from "./codex-home-check.ts";
 import { config } from "./config-check.ts";
 import { allowed, installed, launcher, manifest } from "./install-checks.ts";
@@ -26,6 +26,7 @@ export const CHECKS: readonly Check[] = [
   manifest,
   codexFound,
   codexVersion,
+  codexConfig,
   codexLogin,
   codexHome,
   rollouts,

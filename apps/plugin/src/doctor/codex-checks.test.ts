@@ -12,8 +12,8 @@ class OnCodex extends Context {
   }
 
   override async codex() {
-    const found = { isSupported: true, isNewerThanTested: false, isSignedIn: true, loginStatus: "" };
-    return { path: "/codex", command: ["/codex"] as const, version: this.#version, ...found };
+    const found = { isSupported: true, isNewerThanTested: false, login: "signed_in", loginStatus: "" } as const;
+    return { path: "/codex", command: ["/codex"] as const, version: this.#version, configError: undefined, ...found };
   }
 }
 

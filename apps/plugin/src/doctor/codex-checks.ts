@@ -65,8 +65,31 @@ export const codexLogin: Check = {
   remedy: 'Run "codex login" as the user that the host runs as, with the same CODEX_HOME.',
   timeoutMs: 25_000,
   run: (context) =>
-    ifFound(context, ({ isSignedIn, loginStatus }) =>
-      isSignedIn ? ok("signed in") : { status: "warning", title: "codex is not signed in", detail: loginStatus },
+    ifFound(context, ({ login, loginStatus, configError }) => {
+      if (login === "signed_in") return ok("signed in");
+      if (configError !== undefined) return unchecked("codex can't read its config", "codex-config");
+      if (login === "signed_out") return { status: "warning", title: "codex is not signed in", detail: loginStatus };
+      return {
+        status: "warning",
+        title: "codex does not say whether it is signed in",
+        detail: loginStatus,
+        meaning: "Turns may fail, or work all the same.",
+        remedy:
+          "Do what codex's words ask for. A file auth.json that can't be read is written again by \"codex login\".",
+      };
+    }),
+};
+
+export const codexConfig: Check = {
+  id: "codex-config",
+  meaning: "codex refuses to start: each turn fails as config_invalid.",
+  remedy: "Correct what codex names, as a rule a line of config.toml in CODEX_HOME.",
+  timeoutMs: 25_000,
+  run: (context) =>
+    ifFound(context, ({ configError }) =>
+      configError === undefined
+        ? ok("codex can read its config")
+        : { status: "error", title: "codex can't read its config", detail: configError },
     ),
 };
 

@@ -79,9 +79,9 @@ export const leftoverMutations = leftovers({
   mended: "Finished, or dropped where nothing was changed yet",
   async find({ codexHome }, signal) {
     const found = await mutationLeftovers({ codexHome, signal });
-    return found.map(({ rollout, files, mend }) => ({
+    return found.map(({ rollout, files, repair }) => ({
       text: rollout ?? `${files[0]} (its rollout is gone)`,
-      mend: () => mend().then(() => true, unlessBusy),
+      mend: () => repair().then(() => true, unlessBusy),
     }));
   },
 });

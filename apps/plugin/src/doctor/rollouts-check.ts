@@ -1,12 +1,12 @@
 import { constants, type Stats } from "node:fs";
-import { access, open, readdir, stat } from "node:fs/promises";
+import { access, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { mutationLeftovers } from "@plexum/rollout";
 import { type Check, count, type Outcome, ok, someOf } from "./check.ts";
+import { whyUnloadable } from "./unloadable-rollout.ts";
 
 /** So many of the newest are looked into. */
-const HEADS = 20;
-/** A rollout's first line holds codex's instructions to the model: some 22 KB. */
-const MAX_HEAD_BYTES = 1024 * 1024;
+const LOOKED_INTO = 20;
 /** `sessions/YYYY/MM/DD` */
 const MAX_DEPTH = 4;
 
@@ -32,7 +32,7 @@ export const rollouts: Check = {
         detail: someOf(faults),
       };
     }
-    return (await damagedHeads(files, signal, total)) ?? ok(total);
+    return (await damaged(files, codexHome, signal, total)) ?? ok(total);
   },
 };
 
@@ -67,46 +67,32 @@ async function collect(folder: string, depth: number, collection: Collection): P
   }
 }
 
-async function damagedHeads(
+async function damaged(
   files: readonly RolloutFile[],
+  codexHome: string,
   signal: AbortSignal,
   total: string,
 ): Promise<Outcome | undefined> {
+  // Reading finishes an interrupted mutation, which is for leftover-mutations to report, and for --fix.
+  const leftovers = new Set((await mutationLeftovers({ codexHome, signal })).map(({ rollout }) => rollout));
   const newest = files
-    .filter(({ path }) => path.endsWith(".jsonl"))
+    .filter(({ path }) => path.endsWith(".jsonl") && !leftovers.has(path))
     .sort((a, b) => b.mtimeMs - a.mtimeMs)
-    .slice(0, HEADS);
-  const damaged: string[] = [];
+    .slice(0, LOOKED_INTO);
+  const faults: string[] = [];
   for (const { path } of newest) {
-    signal.throwIfAborted();
-    if (!(await beginsAsRollout(path))) damaged.push(path);
+    const fault = await whyUnloadable(path, signal);
+    if (fault !== undefined) faults.push(`${path}: ${fault}`);
   }
-  if (damaged.length === 0) return undefined;
+  if (faults.length === 0) return undefined;
   return {
     status: "warning",
-    title: `${total}; ${damaged.length} of the newest ${newest.length} do not begin as a rollout must`,
-    detail: someOf(damaged),
-    meaning: "codex can't resume these threads. A workspace that goes on with one begins a fresh thread.",
-    remedy: "Move the files away if nobody needs them. The first line must be the session_meta that codex wrote.",
+    title: `${total}; codex can't load ${faults.length} of the newest ${newest.length}`,
+    detail: someOf(faults),
+    meaning:
+      "codex refuses to resume these threads. The plugin goes on in a fresh thread with the conversation so far, and warns.",
+    remedy: "Restore the file from a backup, or repair what is named. If nobody needs the thread, move the file away.",
   };
-}
-
-async function beginsAsRollout(path: string): Promise<boolean> {
-  await using file = await open(path, "r").catch(unlessGone);
-  // codex archives and deletes while this looks.
-  if (file === undefined) return true;
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_HEAD_BYTES), 0, MAX_HEAD_BYTES, 0);
-  const [line = ""] = buffer.toString("utf8", 0, bytesRead).trimStart().split("\n", 1);
-  try {
-    const { type, payload } = JSON.parse(line);
-    return type === "session_meta" && typeof payload?.id === "string";
-  } catch {
-    return false;
-  }
-}
-
-function unlessGone(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== "ENOENT") throw error;
 }
 
 const sizeText = (bytes: number) =>

@@ -47,8 +47,8 @@ export async function installCommand(argv: readonly string[], env: NodeJS.Proces
 
     print(`${PLUGIN_NAME} ${VERSION} in ${profile}\n\n${table(profile, changes)}\n`);
     if (codex.gone !== undefined) print(`The config named ${codex.gone}, which is gone.\n`);
-    print(`codex ${codex.version}, ${codex.isSignedIn ? "signed in" : "not signed in"}\n`);
-    if (!codex.isSignedIn) print(`Sign in as the user that the host runs as: ${codex.path} login\n`);
+    print(`codex ${codex.version}, ${LOGINS[codex.login]}\n`);
+    if (codex.login === "signed_out") print(`Sign in as the user that the host runs as: ${codex.path} login\n`);
     const isUpToDate = changes.every(({ what }) => what === "unchanged");
     print(
       isUpToDate ? "Nothing had to be changed.\n" : "A host that is running takes it up when it is started anew.\n",
@@ -114,3 +114,9 @@ function table(profile: string, changes: readonly Change[]): string {
 function print(text: string): void {
   process.stdout.write(text);
 }
+
+const LOGINS = {
+  signed_in: "signed in",
+  signed_out: "not signed in",
+  unknown: "which does not say whether it is signed in: see doctor",
+} as const;

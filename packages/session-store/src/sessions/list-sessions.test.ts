@@ -1,4 +1,17 @@
-import { appendFile, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import {
+  appendFile,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
@@ -92,11 +105,11 @@ describe("what the user said", () => {
       item(
         at(1),
         "# AGENTS.md instructions for /project\n\n<INSTRUCTIONS>\nx\n</INSTRUCTIONS>",
-        "<environment_context>x",
+        "<environment_context>x</environment_context>",
       ),
       item(at(1), "<user_instructions>x</user_instructions>"),
       item(at(1), "<turn_aborted>\nx\n</turn_aborted>"),
-      line(at(1), "event_msg", { type: "user_message", message: "\n<environment_context>x</environment_context>" }),
+      line(at(1), "event_msg", { type: "user_message", message: "what was set", kind: "environment_context" }),
       line(at(1), "response_item", {
         type: "message",
         role: "user",
@@ -107,14 +120,13 @@ describe("what the user said", () => {
     expect(await lastOf(item(at(1), "mine") + injected)).toEqual(["mine", 1]);
     expect(await lastOf(injected)).toEqual([undefined, 0]);
     expect(await lastOf(said(at(1), "<div>mine</div>") + injected)).toEqual(["<div>mine</div>", 1]);
-    expect(await lastOf(item(at(1), "<environment_context>x", "mine"))).toEqual(["mine", 1]);
+    expect(await lastOf(item(at(1), "<environment_context>x</environment_context>", "mine"))).toEqual(["mine", 1]);
   });
 
   test("not what others say, whatever they quote", async () => {
     const quoted = said(at(1), "quoted");
     const others = [
       line(at(2), "response_item", { type: "function_call_output", output: quoted }),
-      line(at(2), "compacted", { replacement_history: [JSON.parse(item(at(1), "compacted")).payload] }),
       line(at(2), "event_msg", { type: "agent_message", message: '"user_message"', role: "user" }),
       `{"timestamp":"${at(2)}","type":"event_msg","payload":{"type":"user_message","message":"torn`,
     ].join("");
@@ -312,6 +324,22 @@ describe("names", () => {
   });
 });
 
+test.each(["history.jsonl", "session_index.jsonl"])(
+  "a pipe or a folder in the place of %s is a warning",
+  async (name) => {
+    await using folder = await temporaryFolder();
+    await many(folder.path, 2);
+    for (const make of [(path: string) => execFileSync("mkfifo", [path]), mkdir]) {
+      const path = join(folder.path, name);
+      await make(path);
+      const { sessions, warnings } = await lister(folder.path)();
+      expect(sessions).toHaveLength(2);
+      expect(warnings).toEqual([expect.stringContaining(path)]);
+      await rm(path, { recursive: true });
+    }
+  },
+);
+
 describe("the index", () => {
   const indexOf = (codexHome: string, names: string[]) =>
     names.find((name) => name.endsWith(".index")) ?? expect.fail(`no index in ${codexHome}`);
@@ -324,6 +352,26 @@ describe("the index", () => {
     const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
     expect(await modeOf(cache)).toBe(0o700);
     expect(await modeOf(join(cache, indexOf(cache, await readdir(cache))))).toBe(0o600);
+  });
+
+  test.each<[what: string, make: (path: string) => Promise<unknown>]>([
+    ["a pipe", async (path) => execFileSync("mkfifo", [path])],
+    ["a folder that is not empty", (path) => mkdir(join(path, "inside"), { recursive: true })],
+    ["an endless device", (path) => symlink("/dev/zero", path)],
+    ["3 GB", (path) => writeFile(path, "").then(() => truncate(path, 3e9))],
+    ["a text", (path) => writeFile(path, "not an index\n{}\t{")],
+  ])("is written again where %s stands in its place", async (_what, make) => {
+    await using folder = await temporaryFolder();
+    await many(folder.path, 3);
+    const list = lister(folder.path);
+    const first = await list();
+    const cache = join(folder.path, "cache");
+    const index = join(cache, indexOf(cache, await readdir(cache)));
+    await rm(index);
+    await make(index);
+    expect(await list()).toEqual(first);
+    expect((await lstat(index)).isFile()).toBe(true);
+    expect(await readFile(index, "utf8")).toContain(threadId(2));
   });
 
   test("loses what a process left that was killed while it wrote", async () => {

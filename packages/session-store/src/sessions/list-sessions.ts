@@ -1,10 +1,22 @@
 import { join, resolve } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { cacheFolder as defaultCacheFolder } from "../cache-folder.ts";
 import { codexHomeOf } from "../locks.ts";
-import { HISTORY_NAME, type PromptedSession, type PromptHistory, readPromptHistory } from "./prompt-history.ts";
+import { type GrowingFile, readGrowing, type TakeLine } from "./growing-file.ts";
+import { HISTORY_NAME, type PromptedSession, takePrompt } from "./prompt-history.ts";
+import { withContinuation } from "./read-head.ts";
 import { type RolloutFile, rolloutFiles } from "./rollout-files.ts";
-import { countMessages, inheritMessages, messageCount, type RolloutRecord, readRecord } from "./rollout-record.ts";
+import {
+  countMessages,
+  inheritMessages,
+  messageCount,
+  type RolloutRecord,
+  readRecord,
+  saidCount,
+  withGuard,
+} from "./rollout-record.ts";
 import { SessionIndex } from "./session-index.ts";
+import { NAMES_NAME, takeName } from "./thread-names.ts";
 import { groupByThread, headOf, newestFileOf, type Thread, type ThreadFile } from "./threads.ts";
 
 export interface ListSessionsOptions {
@@ -12,12 +24,14 @@ export interface ListSessionsOptions {
   readonly codexHome?: string;
   /** Where the index is kept. Default: `plexum-codex` in the user's cache folder. */
   readonly cacheFolder?: string;
-  /** Only sessions with this text, in whatever case, in their id, folder or last message as listed. */
+  /** Only sessions with this text, in whatever case, in their id, title, folder or last message as listed. */
   readonly filter?: string;
   /** From 1 to 50, default 10. What is less or more is taken for the nearest of these. */
   readonly limit?: number;
   /** Whether archived sessions are listed too. Default true. */
   readonly archived?: boolean;
+  /** Whether the threads that codex begins itself are listed too: sub-agents, reviews, guardians. Default false. */
+  readonly subagents?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -25,16 +39,22 @@ export interface Session {
   readonly id: string;
   /** ISO 8601, UTC. */
   readonly updatedAt: string;
+  /** As the user has named it. */
+  readonly title: string | undefined;
   /** What the user said last: trimmed, and if it is longer than 140 characters cut to that, with `...`. */
   readonly lastMessage: string | undefined;
   /** The folder in which the session began. */
   readonly cwd: string | undefined;
   /** The rollout that codex would resume it from. Undefined if only `history.jsonl` knows the session. */
   readonly file: string | undefined;
-  /** How often the user has said something. */
+  /** How often the user has said something, without what was taken back. */
   readonly messageCount: number;
   readonly archived: boolean;
   readonly compressed: boolean;
+  /** Of a thread that codex began itself: the thread it works for, if codex says which. */
+  readonly parentId: string | undefined;
+  /** Of a thread that codex began itself: its role, such as `subagent` or `review`. */
+  readonly role: string | undefined;
 }
 
 export interface SessionList {
@@ -57,8 +77,8 @@ interface Candidate {
 interface Found {
   readonly session: Session;
   readonly time: number;
-  /** Unless `history.jsonl` tells the count. */
-  readonly uncounted: { readonly file: RolloutFile; readonly record: RolloutRecord } | undefined;
+  readonly prompted: PromptedSession | undefined;
+  readonly rollout: { readonly file: RolloutFile; readonly record: RolloutRecord } | undefined;
 }
 
 const DEFAULT_LIMIT = 10;
@@ -67,6 +87,9 @@ const MAX_LIMIT = 50;
 const BATCH = 8;
 /** How much earlier than its last line's time a file's time of change may be: that of some file systems is in steps of 2 s. */
 const CLOCK_STEP_MS = 2_000;
+
+/** So long others wait at most, in milliseconds. */
+const BREATH_MS = 8;
 
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 
@@ -96,20 +119,27 @@ class Lister {
   readonly #index: SessionIndex;
   readonly #filter: string;
   readonly #archived: boolean;
+  readonly #subagents: boolean;
   readonly #signal: AbortSignal | undefined;
+  #names: Readonly<Record<string, string>> = {};
 
-  constructor(codexHome: string, index: SessionIndex, { filter = "", archived = true, signal }: ListSessionsOptions) {
+  constructor(codexHome: string, index: SessionIndex, options: ListSessionsOptions) {
+    const { filter = "", archived = true, subagents = false, signal } = options;
     this.#codexHome = codexHome;
     this.#index = index;
     this.#filter = filter.toLowerCase();
     this.#archived = archived;
+    this.#subagents = subagents;
     this.#signal = signal;
   }
 
   async list(limit: number): Promise<Session[]> {
     const files = await rolloutFiles(this.#codexHome, (warning) => this.warnings.push(warning), this.#signal);
-    const candidates = this.#candidates(groupByThread(await this.#identified(files)), await this.#prompts());
+    const prompts = await this.#entries(HISTORY_NAME, takePrompt);
+    this.#names = await this.#entries(NAMES_NAME, takeName);
+    const candidates = this.#candidates(groupByThread(await this.#identified(files)), prompts);
     let newest: Found[] = [];
+    let breath = performance.now();
     for (let next = 0, size = 0; next < candidates.length; next += size) {
       const last = newest[limit - 1];
       if (last !== undefined && last.time >= (candidates[next]?.bound ?? 0)) break;
@@ -117,12 +147,17 @@ class Lister {
       const missing = limit - newest.length;
       size = this.#filter === "" && missing > 0 ? Math.min(missing, BATCH) : BATCH;
       const batch = candidates.slice(next, next + size).map((candidate) => this.#find(candidate));
-      newest = newestOf([...newest, ...(await Promise.all(batch)).filter((found) => found !== undefined)], limit);
+      const found = (await Promise.all(batch)).flat();
+      if (found.length > 0) newest = newestOf([...newest, ...found], limit);
+      if (performance.now() - breath < BREATH_MS) continue;
+      await setImmediate();
+      this.#signal?.throwIfAborted();
+      breath = performance.now();
     }
     const sessions: Session[] = [];
     for (let next = 0; next < newest.length; next += BATCH)
       sessions.push(...(await Promise.all(newest.slice(next, next + BATCH).map((found) => this.#counted(found)))));
-    await this.#index.save([HISTORY_NAME, ...files.map((file) => file.name)]);
+    await this.#index.save([HISTORY_NAME, NAMES_NAME, ...files.map((file) => file.name)]);
     return sessions;
   }
 
@@ -141,21 +176,28 @@ class Lister {
     return identified;
   }
 
-  async #prompts(): Promise<PromptHistory["sessions"]> {
+  async #entries<Entry>(name: string, take: TakeLine<Entry>): Promise<Readonly<Record<string, Entry>>> {
+    const path = join(this.#codexHome, name);
     try {
-      const history = await readPromptHistory(this.#codexHome, this.#index.get(HISTORY_NAME), this.#signal);
-      if (history === undefined) return {};
-      this.#index.set(HISTORY_NAME, history);
-      if (history.damaged > 0) this.#warn(join(this.#codexHome, HISTORY_NAME), `${history.damaged} lines are damaged`);
-      return history.sessions;
+      const read = await readGrowing(
+        this.#codexHome,
+        name,
+        this.#index.get<GrowingFile<Entry>>(name),
+        take,
+        this.#signal,
+      );
+      if (read === undefined) return {};
+      this.#index.set(name, read.stored);
+      if (read.stored.damaged > 0) this.#warn(path, `${read.stored.damaged} lines are damaged`);
+      return read.entries;
     } catch (error) {
-      this.#failed(join(this.#codexHome, HISTORY_NAME), error);
+      this.#failed(path, error);
       return {};
     }
   }
 
   /** The latest first. */
-  #candidates(threads: readonly Thread[], prompts: PromptHistory["sessions"]): Candidate[] {
+  #candidates(threads: readonly Thread[], prompts: Readonly<Record<string, PromptedSession>>): Candidate[] {
     const rest = new Map(Object.entries(prompts));
     const candidates = threads.map((thread): Candidate => {
       const { id } = thread;
@@ -165,55 +207,70 @@ class Lister {
         id,
         thread,
         prompted,
-        bound: prompted === undefined ? thread.mtimeMs + CLOCK_STEP_MS : prompted.ts * 1_000,
+        bound: Math.max(thread.mtimeMs + CLOCK_STEP_MS, (prompted?.ts ?? 0) * 1_000),
       };
     });
     for (const [id, prompted] of rest) candidates.push({ id, thread: undefined, prompted, bound: prompted.ts * 1_000 });
     return candidates.sort((a, b) => b.bound - a.bound);
   }
 
-  /** Undefined if it is not to be listed. */
-  async #find({ id, thread, prompted }: Candidate): Promise<Found | undefined> {
+  /** None if it is not to be listed. Two where a file has the name of one thread, and in it is another. */
+  async #find({ id, thread, prompted }: Candidate): Promise<Found[]> {
     const file = thread && (await this.#head(thread));
-    if (file?.archived && !this.#archived) return undefined;
-    let record = file && (await this.#record(file));
-    if (prompted === undefined) {
-      if (file === undefined || record === undefined) return undefined;
-      if (record.head === undefined) this.#warn(file.path, "it does not begin as a rollout does");
-      if (record.head === undefined && record.timestamp === undefined) return undefined;
-      if (record.lastMessage === undefined) record = await this.#inherited(file, record);
-    }
-    const time = prompted === undefined ? (record?.timestamp ?? file?.mtimeMs ?? 0) : prompted.ts * 1_000;
+    if (file === undefined) return this.#foundIn(id, prompted, undefined);
+    let record = await this.#record(file);
+    // An empty file is none that a thread could go on from.
+    if (file.size === 0) this.#warn(file.path, "it is empty");
+    else if (record !== undefined && record.head === undefined)
+      this.#warn(file.path, "it does not begin as a rollout does");
+    if (record === undefined || (record.head === undefined && record.timestamp === undefined))
+      return this.#foundIn(id, prompted, undefined);
+    if (record.isTakenBack || record.lastMessage === undefined) record = await this.#replayed(file, record);
+    const { head } = record;
+    if (head === undefined || head.id === id) return this.#foundIn(id, prompted, { file, record });
+    return [...this.#foundIn(head.id, undefined, { file, record }), ...this.#foundIn(id, prompted, undefined)];
+  }
+
+  #foundIn(id: string, prompted: PromptedSession | undefined, rollout: Found["rollout"]): Found[] {
+    if (prompted === undefined && rollout === undefined) return [];
+    const { file, record } = rollout ?? {};
+    const origin = record?.head?.origin;
+    if ((file?.archived && !this.#archived) || (origin !== undefined && !this.#subagents)) return [];
+    const worked = record?.timestamp ?? file?.mtimeMs ?? Number.NEGATIVE_INFINITY;
+    const typed = prompted === undefined ? Number.NEGATIVE_INFINITY : prompted.ts * 1_000;
+    const written = record?.lastMessage ?? record?.inherited?.lastMessage;
+    if (record?.isUnread && file) this.#warn(file.path, "its last message is too long to be read");
     const session: Session = {
-      id: record?.head?.id ?? id,
-      updatedAt: new Date(time).toISOString(),
-      lastMessage:
-        prompted === undefined ? (record?.lastMessage ?? record?.inherited?.lastMessage) : prompted.lastMessage,
+      id,
+      updatedAt: new Date(Math.max(worked, typed)).toISOString(),
+      title: this.#names[id] || undefined,
+      // Whichever was said later: codex records in the rollout what is typed, and a moment later than it is typed.
+      lastMessage: typed > worked ? (prompted?.lastMessage ?? written) : (written ?? prompted?.lastMessage),
       cwd: record?.head?.cwd,
       file: file?.path,
       messageCount: prompted?.count ?? 0,
       archived: file?.archived ?? false,
       compressed: file?.compressed ?? false,
+      parentId: origin?.parentId,
+      role: origin?.role,
     };
-    if (!this.#matches(session)) return undefined;
-    return { session, time, uncounted: prompted === undefined && file && record ? { file, record } : undefined };
+    return this.#matches(session) ? [{ session, time: Math.max(worked, typed), prompted, rollout }] : [];
   }
 
-  #matches({ id, cwd = "", lastMessage = "" }: Session): boolean {
-    return [id, cwd, lastMessage].some((text) => text.toLowerCase().includes(this.#filter));
+  #matches({ id, title = "", cwd = "", lastMessage = "" }: Session): boolean {
+    return [id, title, cwd, lastMessage].some((text) => text.toLowerCase().includes(this.#filter));
   }
 
-  async #counted({ session, uncounted }: Found): Promise<Session> {
-    if (uncounted === undefined) return session;
-    const { file } = uncounted;
-    let record = await this.#inherited(file, uncounted.record);
-    try {
-      record = await countMessages(file, record, this.#signal);
-      this.#index.set(file.name, record);
-    } catch (error) {
-      this.#failed(file.path, error);
-    }
-    return { ...session, messageCount: messageCount(record) };
+  async #counted({ session, rollout, prompted }: Found): Promise<Session> {
+    if (rollout === undefined) return session;
+    const { file } = rollout;
+    let record = await this.#inherited(file, rollout.record);
+    record = await this.#kept(file, record, async (before) =>
+      withGuard(file, await countMessages(file, before, this.#codexHome, this.#signal)),
+    );
+    // What was typed is in the rollout too, unless codex has lost it.
+    const unrecorded = Math.max(0, (prompted?.count ?? 0) - saidCount(record));
+    return { ...session, messageCount: messageCount(record) + unrecorded };
   }
 
   async #head(thread: Thread): Promise<ThreadFile> {
@@ -238,11 +295,34 @@ class Lister {
     }
   }
 
+  /** With what tells the last message where the file's end does not. */
+  async #replayed(file: RolloutFile, record: RolloutRecord): Promise<RolloutRecord> {
+    if (!record.isTakenBack) return this.#inherited(file, record);
+    const whole = await this.#kept(file, record, (before) => this.#continued(file, before));
+    return this.#kept(file, whole, (before) => countMessages(file, before, this.#codexHome, this.#signal));
+  }
+
   async #inherited(file: RolloutFile, record: RolloutRecord): Promise<RolloutRecord> {
+    const whole = await this.#kept(file, record, (before) => this.#continued(file, before));
+    return this.#kept(file, whole, (before) => inheritMessages(file, before, this.#codexHome, this.#signal));
+  }
+
+  async #continued(file: RolloutFile, record: RolloutRecord): Promise<RolloutRecord> {
+    if (record.head === undefined) return record;
+    const head = await withContinuation(file.path, record.head, this.#signal);
+    return head === record.head ? record : { ...record, head };
+  }
+
+  /** What is learned of a file, which stays in the index; what was known, with a warning, if that fails. */
+  async #kept(
+    file: RolloutFile,
+    record: RolloutRecord,
+    learn: (record: RolloutRecord) => Promise<RolloutRecord>,
+  ): Promise<RolloutRecord> {
     try {
-      const inherited = await inheritMessages(file, record, this.#codexHome, this.#signal);
-      this.#index.set(file.name, inherited);
-      return inherited;
+      const learned = await learn(record);
+      this.#index.set(file.name, learned);
+      return learned;
     } catch (error) {
       this.#failed(file.path, error);
       return record;

@@ -1,6 +1,8 @@
 import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
 import { createZstdDecompress } from "node:zlib";
 import { splitLines } from "@plexum/jsonl";
+import { lineKind } from "./line-kind.ts";
 
 export interface Range {
   readonly start?: number;
@@ -11,19 +13,48 @@ export interface Range {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A longer line (an image, a huge output) is passed over: it would have to be held in memory. */
-export const MAX_LINE_BYTES = 8 * 1024 * 1024;
+export interface RolloutLine {
+  readonly bytes: Buffer;
+  readonly offset: number;
+  readonly terminated: boolean;
+  /** The line is so long that these are only its first bytes. */
+  readonly isCut: boolean;
+}
+
+/** A longer line is held only if it may be a message: outputs and snapshots are passed over. */
+export const USUAL_LINE_BYTES = 8 * 1024 * 1024;
+/** A message with many images. */
+const MAX_LINE_BYTES = 64 * 1024 * 1024;
+/** As `rollout` allows. A few kilobytes can unpack to more than can be read in an hour. */
+const MAX_UNPACKED_BYTES = 4 * 1024 ** 3;
 
 /** The lines of a rollout in order, decompressed if it is compressed; offsets are those of the plain file. */
-export async function* linesOf(
-  path: string,
-  range: Range = {},
-): AsyncGenerator<{ bytes: Buffer; offset: number; terminated: boolean }, void, undefined> {
+export async function* linesOf(path: string, range: Range = {}): AsyncGenerator<RolloutLine, void, undefined> {
   const { start = 0 } = range;
-  for await (const line of splitLines(bytesOf(path, range), { startOffset: start, maxLineBytes: MAX_LINE_BYTES })) {
+  const isPlain = !path.endsWith(".zst");
+  const maxLineBytes = isPlain ? USUAL_LINE_BYTES : MAX_LINE_BYTES;
+  for await (const line of splitLines(bytesOf(path, range), { startOffset: start, maxLineBytes })) {
     range.signal?.throwIfAborted();
-    if (line.kind === "line") yield { bytes: asBuffer(line.bytes), offset: line.offset, terminated: line.terminated };
+    const { offset, terminated, length } = line;
+    if (line.kind === "line") yield { bytes: asBuffer(line.bytes), offset, terminated, isCut: false };
+    else {
+      const head = asBuffer(line.head);
+      const bytes = isPlain && isWorthReading(head, length) ? await readAt(path, offset, length) : undefined;
+      yield { bytes: bytes ?? head, offset, terminated, isCut: bytes === undefined };
+    }
   }
+}
+
+/** Whether a line that is longer than usual has to be read, by its first bytes. */
+export function isWorthReading(head: Buffer, length: number): boolean {
+  if (length > MAX_LINE_BYTES) return false;
+  return head.includes('"session_meta"') || ["event", "item", "take-back", "unknown"].includes(lineKind(head).kind);
+}
+
+async function readAt(path: string, offset: number, length: number): Promise<Buffer | undefined> {
+  await using file = await open(path);
+  const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(length), 0, length, offset);
+  return bytesRead === length ? buffer : undefined;
 }
 
 export const asBuffer = (bytes: Uint8Array): Buffer =>
@@ -44,6 +75,7 @@ async function* bytesOf(path: string, range: Range): AsyncGenerator<Buffer, void
     for await (const chunk of plain as AsyncIterable<Buffer>) {
       const wanted = chunk.subarray(Math.max(0, start - offset), Math.max(0, end - offset));
       offset += chunk.length;
+      if (offset > MAX_UNPACKED_BYTES) throw new Error(`it unpacks to more than ${MAX_UNPACKED_BYTES} bytes`);
       if (wanted.length > 0) yield wanted;
       if (offset >= end) break;
     }

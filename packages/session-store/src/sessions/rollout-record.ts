@@ -1,11 +1,14 @@
-import { type FileHandle, open } from "node:fs/promises";
-import { readLinesBackward } from "@plexum/jsonl";
-import { historyChain } from "@plexum/rollout";
+import { closeSync, openSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { historyChain, TurnTracker, userMessageOf } from "@plexum/rollout";
+import { excerpt } from "./excerpt.ts";
 import { guardAt } from "./growth-guard.ts";
-import { asBuffer, linesOf, MAX_LINE_BYTES } from "./rollout-bytes.ts";
+import { readHead, readHeadNow } from "./read-head.ts";
+import { readTail, readTailNow, type Tail } from "./read-tail.ts";
+import { linesOf } from "./rollout-bytes.ts";
 import type { RolloutFile } from "./rollout-files.ts";
-import { isSessionId } from "./session-id.ts";
-import { excerpt, mayHoldUserMessage, userMessageOf } from "./user-message.ts";
+import { headOf, type RolloutHead } from "./rollout-head.ts";
+import { look, parsed, TailScan } from "./tail-scan.ts";
 
 /** What a list shows of one rollout file, and what is needed to go on from there when the file has grown. */
 export interface RolloutRecord {
@@ -17,30 +20,27 @@ export interface RolloutRecord {
   readonly guard: string;
   /** Undefined if the file doesn't begin as a rollout must. */
   readonly head: RolloutHead | undefined;
-  /** The last line's time, in milliseconds since 1970; undefined if no line has one. */
+  /** When a turn wrote its last line, in milliseconds since 1970; without one, the last line's time, if any has one. */
   readonly timestamp: number | undefined;
   readonly lastMessage: string | undefined;
+  /** Codex shows messages in this file: what it gives to the model as the user's does not count then. */
+  readonly hasEvents: boolean;
+  /** Something was taken back since: only a look at all of the thread tells which messages are left. */
+  readonly isTakenBack?: boolean;
+  /** The last message is too long to be read. */
+  readonly isUnread?: boolean;
   /** Of the lines before `end`, once somebody wanted to know. */
   readonly counted?: MessageCount & { readonly end: number };
   /** What the files hold that the thread goes on from, once somebody wanted to know. */
   readonly inherited?: MessageCount & { readonly lastMessage: string | undefined };
 }
 
-interface RolloutHead {
-  readonly id: string;
-  readonly cwd: string | undefined;
-  /** The thread goes on from a part of another file: it was forked or reverted. */
-  readonly continues: boolean;
-}
-
 interface MessageCount {
   readonly events: number;
   readonly items: number;
+  /** How many more there were. */
+  readonly takenBack?: number;
 }
-
-/** The first line is some 22 KB. */
-const HEAD_BYTES = 32 * 1024;
-const TAIL_BYTES = 64 * 1024;
 
 /**
  * Reads as little of a rollout as tells where it was, when it was last used and what the user said last: the first line, and
@@ -52,34 +52,122 @@ export async function readRecord(
   signal?: AbortSignal,
 ): Promise<RolloutRecord> {
   if (known !== undefined && known.size === file.size && known.mtimeMs === file.mtimeMs) return known;
-  if (file.compressed) return readWhole(file, signal);
-  await using handle = await open(file.path);
-  const { size, mtimeMs } = await handle.stat();
-  const earlier = known !== undefined && (await hasOnlyGrown(handle, known, size)) ? known : undefined;
-  const tail = await readTail(handle, size, earlier?.end ?? 0, signal);
+  if (file.compressed) return readCompressed(file, signal);
+  const earlier = known !== undefined && (await hasOnlyGrown(file, known)) ? known : undefined;
+  const floor = earlier?.end ?? 0;
+  const { size, path } = file;
+  const fd = openSync(path, "r");
+  let tail: Tail | undefined;
+  let head: RolloutHead | undefined = earlier?.head;
+  let isHeadRead = head !== undefined;
+  try {
+    if (!isHeadRead) ({ head, isRead: isHeadRead } = readHeadNow(fd, size));
+    tail = readTailNow(fd, size, floor);
+  } finally {
+    closeSync(fd);
+  }
+  if (!isHeadRead) head = await readHead(path, signal);
+  return recordOf(file, tail ?? (await readTail(path, size, floor, signal)), head, earlier);
+}
+
+async function hasOnlyGrown({ path, size }: RolloutFile, known: RolloutRecord): Promise<boolean> {
+  if (known.guard === "" || size < known.size) return false;
+  await using file = await open(path);
+  return known.guard === (await guardAt(file, known.end));
+}
+
+async function recordOf(
+  file: RolloutFile,
+  { scan, end }: Tail,
+  head: RolloutHead | undefined,
+  earlier: RolloutRecord | undefined,
+): Promise<RolloutRecord> {
+  const hasEvents = scan.hasEvent || (earlier?.hasEvents ?? false);
+  const { size, mtimeMs } = file;
   return {
-    ...earlier,
     size,
     mtimeMs,
-    end: tail.end,
-    guard: tail.end === size ? await guardAt(handle, size) : "",
-    head: earlier?.head ?? (await readHead(handle, file.path, signal)),
-    timestamp: tail.timestamp ?? earlier?.timestamp,
-    lastMessage: tail.lastMessage ?? earlier?.lastMessage,
+    end,
+    guard: "",
+    head,
+    timestamp: scan.workedAt ?? earlier?.timestamp ?? scan.writtenAt,
+    lastMessage: scan.eventText ?? (hasEvents ? undefined : scan.itemText) ?? earlier?.lastMessage,
+    hasEvents,
+    ...(scan.isTakenBack || earlier?.isTakenBack ? { isTakenBack: true } : {}),
+    ...(scan.isUnread ? { isUnread: true } : {}),
+    ...(earlier?.counted && { counted: earlier.counted }),
+    ...(earlier?.inherited && { inherited: earlier.inherited }),
   };
+}
+
+/** With what is needed to go on from here once the file has grown. Costs a look at the file: of those that are listed. */
+export async function withGuard(file: RolloutFile, record: RolloutRecord): Promise<RolloutRecord> {
+  if (record.guard !== "" || file.compressed || record.end !== record.size) return record;
+  await using handle = await open(file.path);
+  return { ...record, guard: await guardAt(handle, record.end) };
 }
 
 /** Counts the user's messages in this file: no line is parsed but those that may hold one. */
 export async function countMessages(
   file: RolloutFile,
   record: RolloutRecord,
+  codexHome: string,
   signal?: AbortSignal,
 ): Promise<RolloutRecord> {
+  // Codex may have copied the turns of the thread that a sub-agent works for: they are not its own.
+  if (record.isTakenBack || record.head?.origin !== undefined) return replayed(file, record, codexHome, signal);
   const { end: start = 0, ...before } = record.counted ?? { events: 0, items: 0 };
   if (record.counted !== undefined && start === record.end) return record;
-  const tally = new Tally(before);
-  for await (const line of linesOf(file.path, { start, end: record.size, signal })) tally.add(line.bytes);
-  return { ...record, counted: { ...tally.count, end: record.end } };
+  let { events, items } = before;
+  for await (const { bytes, isCut } of linesOf(file.path, { start, end: record.size, signal })) {
+    const { kind, line } = look(bytes, isCut);
+    if (kind === "take-back") return replayed(file, record, codexHome, signal);
+    if (kind !== "event" && kind !== "item") continue;
+    const source = isCut ? kind : userMessageOf(line ?? parsed(bytes))?.source;
+    if (source === "event") events++;
+    if (source === "item") items++;
+  }
+  return { ...record, counted: { ...before, events, items, end: record.end } };
+}
+
+/** Reads all of a thread, to tell which messages are left where some were taken back. */
+async function replayed(
+  file: RolloutFile,
+  record: RolloutRecord,
+  codexHome: string,
+  signal?: AbortSignal,
+): Promise<RolloutRecord> {
+  if (record.counted?.end === record.end && !record.isTakenBack) return record;
+  const { head } = record;
+  const tracker = new TurnTracker(head?.id);
+  for (const { path, end } of await segmentsOf(file, record, codexHome, signal))
+    for await (const { bytes, isCut } of linesOf(path, { ...(end !== undefined && { end }), signal })) {
+      if (isCut) continue;
+      const { kind, line = kind === "work" || kind === "other" ? undefined : parsed(bytes) } = look(bytes);
+      if (line !== undefined && line !== null) tracker.write(line as Parameters<TurnTracker["write"]>[0]);
+    }
+  const left = tracker.messages(head?.origin === undefined ? undefined : (turn) => !turn.isInherited);
+  const texts = left.map((message) => excerpt(message.text));
+  const count = { events: left.length, items: left.length };
+  const { isTakenBack: _, ...rest } = record;
+  return {
+    ...rest,
+    lastMessage: texts.findLast((text) => text !== ""),
+    counted: { ...count, takenBack: tracker.saidCount - left.length, end: record.end },
+    inherited: { events: 0, items: 0, lastMessage: undefined },
+  };
+}
+
+async function segmentsOf(
+  file: RolloutFile,
+  { head, size }: RolloutRecord,
+  codexHome: string,
+  signal?: AbortSignal,
+): Promise<{ path: string; end: number | undefined }[]> {
+  const own = { path: file.path, end: file.compressed ? undefined : size };
+  if (head?.continues !== true) return [own];
+  const chain = await historyChain(file.path, { codexHome, ...(signal && { signal }) });
+  return [...chain.slice(0, -1), own];
 }
 
 /**
@@ -93,52 +181,50 @@ export async function inheritMessages(
   signal?: AbortSignal,
 ): Promise<RolloutRecord> {
   if (record.head?.continues !== true || record.inherited !== undefined) return record;
-  const chain = await historyChain(file.path, { codexHome, ...(signal && { signal }) });
-  const tally = new Tally();
-  for (const { path, end } of chain.slice(0, -1))
-    for await (const line of linesOf(path, { ...(end !== undefined && { end }), signal })) tally.add(line.bytes);
-  return { ...record, inherited: { ...tally.count, lastMessage: tally.lastMessage } };
+  const tracker = new TurnTracker();
+  const segments = await segmentsOf(file, record, codexHome, signal);
+  for (const { path, end } of segments.slice(0, -1))
+    for await (const { bytes, isCut } of linesOf(path, { ...(end !== undefined && { end }), signal })) {
+      if (isCut) continue;
+      const { kind, line = kind === "work" || kind === "other" ? undefined : parsed(bytes) } = look(bytes);
+      if (line !== undefined && line !== null) tracker.write(line as Parameters<TurnTracker["write"]>[0]);
+    }
+  const left = tracker.messages();
+  const lastMessage = left.map((message) => excerpt(message.text)).findLast((text) => text !== "");
+  return { ...record, inherited: { events: left.length, items: left.length, lastMessage } };
 }
 
 /** Of a message's two forms, codex's own events count where there are any. */
 export function messageCount({ counted, inherited }: RolloutRecord): number {
-  const total = (key: keyof MessageCount) => (counted?.[key] ?? 0) + (inherited?.[key] ?? 0);
+  const total = (key: "events" | "items") => (counted?.[key] ?? 0) + (inherited?.[key] ?? 0);
   return total("events") || total("items");
 }
 
-class Tally {
-  #events: number;
-  #items: number;
-  lastMessage: string | undefined;
-
-  constructor({ events, items }: MessageCount = { events: 0, items: 0 }) {
-    this.#events = events;
-    this.#items = items;
-  }
-
-  get count(): MessageCount {
-    return { events: this.#events, items: this.#items };
-  }
-
-  add(line: Buffer): void {
-    const message = mayHoldUserMessage(line) ? userMessageOf(line) : undefined;
-    if (message === undefined) return;
-    if (message.source === "event") this.#events++;
-    else this.#items++;
-    this.lastMessage = excerpt(message.text) || this.lastMessage;
-  }
-}
+/** With those that were taken back. */
+export const saidCount = (record: RolloutRecord): number => messageCount(record) + (record.counted?.takenBack ?? 0);
 
 /** A compressed rollout can't be read from its end; codex compresses what has not been used for a week. */
-async function readWhole(file: RolloutFile, signal?: AbortSignal): Promise<RolloutRecord> {
-  const tally = new Tally();
-  let first: Buffer | undefined;
-  let timestamp: number | undefined;
+async function readCompressed(file: RolloutFile, signal?: AbortSignal): Promise<RolloutRecord> {
+  let head: RolloutHead | undefined;
+  let isFirst = true;
   let end = 0;
-  for await (const { bytes, offset } of linesOf(file.path, { signal })) {
-    if (first === undefined && bytes.length > 0) first = Buffer.from(bytes);
-    timestamp = timestampOf(bytes) ?? timestamp;
-    tally.add(bytes);
+  // From the first line to the last, where a scan wants them the other way: what the last ones tell is put over the others.
+  let [workedAt, writtenAt, eventText, itemText]: [number?, number?, string?, string?] = [];
+  let [events, items, isTakenBack] = [0, 0, false];
+  for await (const { bytes, offset, isCut } of linesOf(file.path, { signal })) {
+    if (isFirst && bytes.length > 0) {
+      isFirst = false;
+      head = headOf(bytes, !isCut);
+    }
+    const scan = new TailScan();
+    scan.take(bytes, isCut);
+    workedAt = scan.workedAt ?? workedAt;
+    writtenAt = scan.writtenAt ?? writtenAt;
+    eventText = scan.eventText ?? eventText;
+    itemText = scan.itemText ?? itemText;
+    isTakenBack ||= scan.isTakenBack;
+    if (scan.hasEvent) events++;
+    if (scan.hasItem) items++;
     end = offset + bytes.length + 1;
   }
   return {
@@ -146,79 +232,10 @@ async function readWhole(file: RolloutFile, signal?: AbortSignal): Promise<Rollo
     mtimeMs: file.mtimeMs,
     end,
     guard: "",
-    head: first && headOf(first),
-    timestamp,
-    lastMessage: tally.lastMessage,
-    counted: { ...tally.count, end },
+    head,
+    timestamp: workedAt ?? writtenAt,
+    lastMessage: events > 0 ? eventText : itemText,
+    hasEvents: events > 0,
+    ...(isTakenBack ? { isTakenBack } : { counted: { events, items, end } }),
   };
-}
-
-async function readHead(handle: FileHandle, path: string, signal?: AbortSignal): Promise<RolloutHead | undefined> {
-  const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(HEAD_BYTES), 0, HEAD_BYTES, 0);
-  const newline = buffer.subarray(0, bytesRead).indexOf(NEWLINE);
-  if (newline > 0) return headOf(buffer.subarray(0, newline));
-  for await (const { bytes } of linesOf(path, { chunkBytes: HEAD_BYTES, signal }))
-    if (bytes.length > 0) return headOf(bytes);
-  return undefined;
-}
-
-function headOf(line: Buffer): RolloutHead | undefined {
-  try {
-    const { type, payload } = JSON.parse(line.toString("utf8"));
-    if (type !== "session_meta" || !isSessionId(payload?.id)) return undefined;
-    return {
-      id: payload.id,
-      cwd: typeof payload.cwd === "string" ? payload.cwd : undefined,
-      continues: payload.history_base != null,
-    };
-  } catch {
-    return undefined;
-  }
-}
-
-/** From the end of a file back to the user's last message, or to `floor`. */
-async function readTail(handle: FileHandle, size: number, floor: number, signal?: AbortSignal) {
-  let end: number | undefined;
-  let timestamp: number | undefined;
-  let lastMessage: string | undefined;
-  const lines = readLinesBackward(handle, { end: size, chunkBytes: TAIL_BYTES, maxLineBytes: MAX_LINE_BYTES });
-  for await (const line of lines) {
-    signal?.throwIfAborted();
-    if (line.offset < floor) break;
-    end ??= line.terminated ? size : line.offset;
-    if (line.kind === "oversized") continue;
-    const bytes = asBuffer(line.bytes);
-    timestamp ??= timestampOf(bytes);
-    if (mayHoldUserMessage(bytes)) lastMessage = excerpt(userMessageOf(bytes)?.text ?? "") || undefined;
-    if (timestamp !== undefined && lastMessage !== undefined) break;
-  }
-  return { end: end ?? floor, timestamp, lastMessage };
-}
-
-const TIMESTAMP_KEY = Buffer.from('{"timestamp":"');
-const QUOTE = 0x22;
-const NEWLINE = 0x0a;
-
-function timestampOf(line: Buffer): number | undefined {
-  const time = Date.parse(timestampTextOf(line));
-  return Number.isNaN(time) ? undefined : time;
-}
-
-/** Codex begins each line with it, so that the line need not be parsed. */
-function timestampTextOf(line: Buffer): string {
-  const start = TIMESTAMP_KEY.length;
-  if (line.subarray(0, start).equals(TIMESTAMP_KEY)) {
-    const stop = line.subarray(0, start + 64).indexOf(QUOTE, start);
-    return line.toString("latin1", start, Math.max(stop, start));
-  }
-  try {
-    const { timestamp } = JSON.parse(line.toString("utf8"));
-    return typeof timestamp === "string" ? timestamp : "";
-  } catch {
-    return "";
-  }
-}
-
-async function hasOnlyGrown(handle: FileHandle, known: RolloutRecord, size: number): Promise<boolean> {
-  return known.guard !== "" && size >= known.size && known.guard === (await guardAt(handle, known.end));
 }

@@ -1,11 +1,15 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { clearPath, readRegularFile } from "../regular-file.ts";
 
 /** Changes with the shape of what is kept: an index of another version is not read. */
-const HEADER = "plexum-codex sessions 1";
+const HEADER = "plexum-codex sessions 2";
 
 const UNFINISHED_MS = 60_000;
+
+/** Of a hundred thousand sessions it holds some 50 MB. */
+const MAX_BYTES = 256 * 1024 * 1024;
 
 /**
  * What is known of the files of one codex home, by their names, in one file of the user's cache. A hint: every record says
@@ -28,7 +32,7 @@ export class SessionIndex {
   static async load(folder: string, codexHome: string): Promise<SessionIndex> {
     const home = createHash("sha256").update(resolve(codexHome)).digest("hex").slice(0, 16);
     const path = join(folder, `sessions-${home}.index`);
-    const text = await readFile(path, "utf8").catch(() => "");
+    const text = await readRegularFile(path, MAX_BYTES).catch(() => "");
     const lines = new Map<string, string>();
     if (text.startsWith(`${HEADER}\n`)) {
       for (const line of text.slice(HEADER.length + 1).split("\n")) {
@@ -66,7 +70,7 @@ export class SessionIndex {
     for (const name of await readdir(this.#folder)) {
       const path = join(this.#folder, name);
       if (!name.endsWith(".new") || !path.startsWith(this.#path)) continue;
-      if ((await stat(path)).mtimeMs < latest) await rm(path, { force: true });
+      if ((await stat(path)).mtimeMs < latest) await clearPath(path);
     }
   }
 
@@ -83,7 +87,11 @@ export class SessionIndex {
       await this.#removeUnfinished();
       // It holds what users have said.
       await writeFile(fresh, [`${HEADER}\n`, ...kept].join(""), { mode: 0o600, flag: "wx" });
-      await rename(fresh, this.#path);
+      await rename(fresh, this.#path).catch(async (error: NodeJS.ErrnoException) => {
+        if (error.code !== "EISDIR") throw error;
+        await clearPath(this.#path);
+        await rename(fresh, this.#path);
+      });
     } catch {
       await rm(fresh, { force: true }).catch(() => {});
     }

@@ -1,0 +1,37 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+/** The codexes that a plugin keeps or runs a turn on. */
+export const appServersOf = (plugin: number): number[] =>
+  read(`/proc/${plugin}/task/${plugin}/children`)
+    .trim()
+    .split(" ")
+    .map(Number)
+    .filter((child) => read(`/proc/${child}/cmdline`).includes("app-server"));
+
+/** The processes whose command line has this in it. */
+export const processesOf = (text: string): number[] =>
+  allProcesses().filter((pid) => read(`/proc/${pid}/cmdline`).includes(text));
+
+/** The processes that a harness's plugin started, and that still have its environment. */
+export const processesUnder = (folder: string): number[] =>
+  allProcesses().filter((pid) => read(`/proc/${pid}/environ`).includes(`PLEXUM_PROFILE_ROOT=${folder}\0`));
+
+export const isAlive = (pid: number): boolean => !["", "Z", "X"].includes(stateOf(pid));
+
+const stateOf = (pid: number): string => {
+  const stat = read(`/proc/${pid}/stat`);
+  return stat.charAt(stat.lastIndexOf(")") + 2);
+};
+
+const allProcesses = (): number[] =>
+  readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => pid > 0);
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return "";
+  }
+}

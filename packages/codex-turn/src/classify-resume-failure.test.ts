@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { classifyResumeFailure } from "./classify-resume-failure.ts";
+
+const ID = "0199a213-81c0-7800-8aa1-bbab2a035a53";
+
+test.each([
+  ["thread_unreadable", "failed to read thread: rollout at /x.jsonl does not start with session metadata"],
+  ["thread_unreadable", "failed to read thread /x.jsonl: stream did not contain valid UTF-8"],
+  ["thread_unreadable", "error resuming thread: Fatal error: Failed to initialize session: EOF while parsing"],
+  ["thread_unreadable", "failed to read thread /home/a rate limit/429 Too Many Requests/x.jsonl: is empty"],
+  ["thread_unreadable", ""],
+  ["thread_not_found", `no rollout found for thread id ${ID}`],
+  ["thread_busy", `thread-store conflict: thread ${ID} already has an active writer`],
+  ["thread_archived", `session ${ID} is archived`],
+  ["mcp_server_failed", "required MCP servers failed to initialize: x"],
+  ["config_invalid", "Model provider `none` not found"],
+  ["failed", "error resuming thread: database is locked"],
+  ["model_overloaded", "Server overloaded; retry later."],
+  ["failed", "failed to read thread /x.jsonl: No space left on device (os error 28)"],
+])("%s: %s", (code, said) => {
+  expect(classifyResumeFailure(said)).toMatchObject({ code, detail: said });
+});
+
+test("the message has codex's words, with the file that it names", () => {
+  expect(classifyResumeFailure("failed to read thread /x.jsonl: is empty").message).toMatch(
+    /start a new thread.* Codex said: .*\/x\.jsonl: is empty$/,
+  );
+});

@@ -1,0 +1,81 @@
+import { mkdir, readdir, readFile, utimes, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { editLeftovers, lockJsonl, recoverJsonl } from "./index.ts";
+import { ownIdentity } from "./process-identity.ts";
+import { Sidecars } from "./sidecar.ts";
+import { Fault, faultyFiles } from "./testing/faulty-files.ts";
+import { editResults, sampleResults, sampleSession } from "./testing/sample-session.ts";
+import { temporaryFolder } from "./testing/temporary-folder.ts";
+
+const content = sampleSession(sampleResults(3));
+const gone = (nonce: string) => JSON.stringify({ ...ownIdentity(), pid: 2 ** 22 + 1, nonce });
+const alive = (nonce: string) => JSON.stringify({ ...ownIdentity(), nonce });
+
+async function session() {
+  const folder = await temporaryFolder();
+  const path = join(folder.path, "here", "session.jsonl");
+  await mkdir(dirname(path));
+  await writeFile(path, content);
+  const lock = new Sidecars(path).path("lock");
+  const names = async () => (await readdir(dirname(path))).filter((name) => name !== "session.jsonl").sort();
+  return { path, lock, names, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
+}
+
+describe("recovery removes what killed editors left of their locks", () => {
+  it("the lock, a lock to take it over, and drafts of both; never a living one's", async () => {
+    await using one = await session();
+    await writeFile(one.lock, gone("11"));
+    await writeFile(`${one.lock}-11`, gone("12"));
+    await writeFile(`${one.lock}-11-13-draft`, gone("13"));
+    await writeFile(`${one.lock}-14-draft`, gone("14"));
+    await writeFile(`${one.lock}-15-draft`, "");
+    await utimes(`${one.lock}-15-draft`, 0, 0);
+    const kept = [`${one.lock}-16`, `${one.lock}-17-draft`, `${one.lock}-18-draft`];
+    await writeFile(`${one.lock}-16`, alive("16"));
+    await writeFile(`${one.lock}-17-draft`, alive("17"));
+    // Its writer can't be told yet.
+    await writeFile(`${one.lock}-18-draft`, '{"pid":');
+    expect(await recoverJsonl(one.path)).toBe("clean");
+    expect((await one.names()).map((name) => join(dirname(one.path), name))).toEqual(kept);
+    expect(await readFile(one.path, "utf8")).toBe(content);
+  });
+
+  it("whichever operation of an edit was the last", async () => {
+    for (let at = 1, isOver = false; !isOver; at++) {
+      await using one = await session();
+      isOver = await editResults(one.path, [{ id: "id_1", result: "x" }], { files: faultyFiles(at) }).then(
+        () => true,
+        (error) => {
+          if (!(error instanceof Fault)) throw error;
+          return false;
+        },
+      );
+      for (const name of await one.names()) {
+        const path = join(dirname(one.path), name);
+        const holder = name.includes(".lock") ? await readFile(path, "utf8") : "";
+        if (holder.endsWith("}")) await writeFile(path, gone(JSON.parse(holder).nonce));
+        // A minute later.
+        else if (name.endsWith("-draft")) await utimes(path, 0, 0);
+      }
+      await recoverJsonl(one.path);
+      expect(await one.names(), `operation ${at}`).toEqual([]);
+      expect(await editLeftovers(() => [dirname(one.path)])).toEqual([]);
+      expect(at).toBeLessThan(200);
+    }
+  });
+
+  it("but not what a running editor has, which it does not wait for", async () => {
+    await using one = await session();
+    await using _locked = await lockJsonl(one.path);
+    expect(await recoverJsonl(one.path, { waitMs: 0 })).toBe("clean");
+    expect(await one.names()).toHaveLength(1);
+  });
+
+  it("and is not kept from its work by one that it can't remove", async () => {
+    await using one = await session();
+    await mkdir(`${one.lock}-19-draft`);
+    expect(await recoverJsonl(one.path)).toBe("clean");
+    expect(await editResults(one.path, [{ id: "id_1", result: "x" }])).toMatchObject({ mode: "in-place" });
+  });
+});

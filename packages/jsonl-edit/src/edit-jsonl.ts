@@ -1,0 +1,141 @@
+import { existsSync } from "node:fs";
+import type { EditPlan, SkippedId } from "./edit-plan.ts";
+import { asJsonlEditError } from "./errors.ts";
+import type { Span } from "./json-scan.ts";
+import { JsonValue } from "./json-value.ts";
+import { lockJsonl } from "./lock-jsonl.ts";
+import type { LockJsonlOptions } from "./lock-options.ts";
+import type { RewriteGuard, SearchableFile } from "./locked-jsonl.ts";
+import type { PlannedLine, Replacement } from "./replacement.ts";
+
+export interface EditJsonlOptions<Reason extends string = never> extends LockJsonlOptions {
+  /** Only report. Default false. */
+  readonly dryRun?: boolean | undefined;
+  /** Allows a line to grow, for which the file is replaced by a new one. Default: none may. */
+  readonly guardRewrite?: (() => Promise<RewriteGuard<Reason>>) | undefined;
+  /** A longer line is not edited. In bytes; default 64 MiB. */
+  readonly maxLineBytes?: number | undefined;
+}
+
+/** A line that contains one of the ids, wherever in it. */
+export interface EditableLine {
+  /** The whole line. */
+  readonly value: JsonValue;
+  /** Where the line begins in the file. */
+  readonly offset: number;
+  /** The ids that are still searched for. */
+  readonly ids: ReadonlySet<string>;
+  /** Plans to replace a value of this line, for an id. `to` is anything that `JSON.stringify` takes, but undefined. */
+  replace(id: string, value: Span, to: unknown): void;
+  /** The same with JSON text. The span may be any part of the line, such as a value and what stands behind it. */
+  replaceText(id: string, span: Span, json: string): void;
+  /** Says that no earlier line belongs to an id: it is not searched for any further. */
+  done(id: string): void;
+}
+
+/** Ids stand in the order in which they were asked for. */
+export interface EditReport<Reason extends string = never> {
+  /**
+   * - `unchanged`: nothing was written
+   * - `in-place`: bytes were written over, nothing was moved
+   * - `rewritten`: a line had to grow, and the file is a new one
+   */
+  readonly mode: "unchanged" | "in-place" | "rewritten";
+  /** The ids that now look as asked for, changed or found so. */
+  readonly edited: readonly string[];
+  /** The ids that the file does not have. */
+  readonly missing: readonly string[];
+  readonly skipped: readonly SkippedId<Reason | "line-too-long" | "has-to-grow">[];
+  /** By how much shorter the values are, in bytes of JSON: negative if they are longer. */
+  readonly bytesFreed: number;
+  /** True if nothing was written because only a report was asked for. */
+  readonly dryRun: boolean;
+}
+
+const DEFAULT_MAX_LINE_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Changes values in the lines of a file that name some ids, in place: not a byte moves, nothing else changes, and a crash leaves all of
+ * the edit or nothing. No file, or no line with an id, is no error.
+ *
+ * @param edit Called for each line that contains one of the ids as a JSON string, the last line first. It says what to replace. What it
+ * throws is thrown, and nothing is written.
+ * @throws JsonlEditError `busy` if another edit does not end in time, `not-permitted`, `no-space`, `replaced`, `not-a-file`, `io`;
+ * TypeError if a line would not be JSON.
+ */
+export async function editJsonl<Reason extends string = never>(
+  path: string,
+  ids: Iterable<string>,
+  edit: (line: EditableLine) => void,
+  options: EditJsonlOptions<Reason> = {},
+): Promise<EditReport<Reason>> {
+  const { dryRun = false, signal, guardRewrite } = options;
+  const asked = [...new Set(ids)];
+  // Locking it would make a file in its folder.
+  if (asked.length === 0 || !existsSync(path))
+    return { mode: "unchanged", edited: [], missing: asked, skipped: [], bytesFreed: 0, dryRun };
+  await using locked = await lockJsonl(path, options);
+  try {
+    const { plan, mode, changes } = await locked.edit<Reason | "line-too-long">(
+      { plan: (file, plan) => planLines(file, plan, asked, edit, options), guardRewrite },
+      { dryRun, signal },
+    );
+    return {
+      mode: dryRun ? "unchanged" : mode,
+      edited: asked.filter((id) => plan.edited.has(id)),
+      missing: asked.filter((id) => !plan.edited.has(id) && !plan.skipped.has(id)),
+      skipped: asked.flatMap((id) => plan.skipped.get(id) ?? []),
+      bytesFreed: changes.reduce((sum, { bytesFreed }) => sum + bytesFreed, 0),
+      dryRun,
+    };
+  } catch (error) {
+    throw asJsonlEditError(error, path, "edit");
+  }
+}
+
+async function planLines<Reason extends string>(
+  file: SearchableFile,
+  plan: EditPlan<Reason | "line-too-long">,
+  asked: readonly string[],
+  edit: (line: EditableLine) => void,
+  { maxLineBytes = DEFAULT_MAX_LINE_BYTES, signal }: Pick<EditJsonlOptions, "maxLineBytes" | "signal">,
+): Promise<void> {
+  const ids = new Set(asked);
+  const tooLong = new Set<string>();
+  for await (const { offset, length, bytes } of file.search(ids, { maxLineBytes, signal })) {
+    if (bytes === undefined) {
+      for (const id of await file.idsIn({ offset, length }, ids, signal)) tooLong.add(id);
+      continue;
+    }
+    const value = JsonValue.of(bytes);
+    if (value === undefined) continue;
+    const line: PlannedLine = { offset, bytes, replacements: [] };
+    const replaceText = (id: string, { start, end }: Span, json: string) => {
+      const isSame = ({ span }: Replacement) => span.start === start && span.end === end;
+      // Of two ids that share a value neither is edited without the other.
+      const ids = [...line.replacements.filter(isSame).flatMap((other) => other.ids), id];
+      line.replacements = line.replacements.filter((other) => !isSame(other));
+      line.replacements.push({ span: { start, end }, value: json, ids });
+      plan.edited.add(id);
+    };
+    edit({
+      value,
+      offset,
+      ids,
+      replace: (id, span, to) => replaceText(id, span, jsonText(to)),
+      replaceText,
+      done(id) {
+        plan.edited.add(id);
+        ids.delete(id);
+      },
+    });
+    if (line.replacements.length > 0) plan.lines.set(offset, line);
+  }
+  plan.drop(tooLong, "line-too-long", `a line that contains the id is longer than ${maxLineBytes} bytes`);
+}
+
+function jsonText(value: unknown): string {
+  const text = JSON.stringify(value);
+  if (text === undefined) throw new TypeError(`a value can't be replaced by ${typeof value}: it has no JSON text`);
+  return text;
+}

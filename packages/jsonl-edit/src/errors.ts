@@ -1,0 +1,56 @@
+/**
+ * - `not-found`: the file does not exist, or was removed meanwhile.
+ * - `not-a-file`: a directory, a pipe or a device.
+ * - `not-permitted`: this user may not read or change it, or the file system is read-only.
+ * - `no-space`: the disk is full, or a quota or size limit is reached.
+ * - `busy`: another edit of the same file is under way.
+ * - `replaced`: the file was replaced, shortened or removed while it was being worked on.
+ * - `io`: any other failure of the file system; see `cause`.
+ */
+export type JsonlEditErrorCode = "not-found" | "not-a-file" | "not-permitted" | "no-space" | "busy" | "replaced" | "io";
+
+const brand = Symbol.for("@plexum/jsonl-edit/JsonlEditError");
+
+export class JsonlEditError extends Error {
+  override readonly name = "JsonlEditError";
+  readonly code: JsonlEditErrorCode;
+  /** The file it is about. */
+  readonly path: string;
+  readonly [brand] = true;
+
+  constructor(code: JsonlEditErrorCode, path: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.path = path;
+  }
+
+  /** True for a JsonlEditError of any installed copy of this package. */
+  static isInstance(value: unknown): value is JsonlEditError {
+    return typeof value === "object" && value !== null && brand in value;
+  }
+}
+
+const CODES: Record<string, [JsonlEditErrorCode, string]> = {
+  ENOENT: ["not-found", "it does not exist"],
+  ENOTDIR: ["not-found", "a part of its path is not a directory"],
+  EISDIR: ["not-a-file", "it is a directory; name a file"],
+  ENXIO: ["not-a-file", "it is a socket; name a file"],
+  EACCES: ["not-permitted", "this user may not; check the permissions of the file and its directory"],
+  EPERM: ["not-permitted", "this user may not; check the permissions of the file and its directory"],
+  EROFS: ["not-permitted", "its file system is read-only"],
+  ENOSPC: ["no-space", "the disk is full; free some space and try again"],
+  EDQUOT: ["no-space", "the disk quota is used up; free some space and try again"],
+  EFBIG: ["no-space", "the file would get larger than allowed"],
+};
+
+/** Turns what the file system threw into a `JsonlEditError`; returns other errors, such as an abort, as they are. */
+export function asJsonlEditError(error: unknown, path: string, doing: string): unknown {
+  if (JsonlEditError.isInstance(error)) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (typeof code !== "string" || !/^E[A-Z0-9]+$/.test(code)) return error;
+  const [kind, advice] = CODES[code] ?? ["io", message];
+  return new JsonlEditError(kind, path, `can't ${doing} ${path}: ${advice}`, { cause: error });
+}
+
+export const isErrno = (error: unknown, ...codes: string[]): boolean =>
+  codes.includes((error as NodeJS.ErrnoException | undefined)?.code ?? "");

@@ -1,0 +1,157 @@
+import * as fs from "node:fs";
+import * as fsp from "node:fs/promises";
+import { promisify } from "node:util";
+import { isErrno, JsonlEditError } from "./errors.ts";
+
+const read = promisify(fs.read);
+const write = promisify(fs.write);
+const fdatasync = promisify(fs.fdatasync);
+
+/** What reading at a place needs of an open file. */
+export interface ReadableFile {
+  read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
+}
+
+export interface OpenFile extends ReadableFile {
+  /** Writes all of it. */
+  write(bytes: Uint8Array, offset: number, length: number, position: number): Promise<unknown>;
+  sync(): Promise<void>;
+  stat(): Promise<fs.BigIntStats>;
+  /** No other call may be under way. */
+  close(): Promise<void>;
+}
+
+/** Read; read and write; make a file that must not exist, and write; the same, and read. */
+export type OpenFlags = "r" | "r+" | "wx" | "wx+";
+
+/**
+ * The file operations that an edit consists of: tests put a crash between any two of them.
+ *
+ * The small ones are synchronous inside: they take a few microseconds, and an edit does some twenty of them. What may wait for
+ * the disk (reading, writing, flushing) is not. None of them waits for the other end of a pipe.
+ */
+export interface Files {
+  open(path: string, flags: OpenFlags, mode?: number): Promise<OpenFile>;
+  /** Undefined if there is nothing. */
+  stat(path: string): Promise<fs.BigIntStats | undefined>;
+  /** The same of a link itself. */
+  lstat(path: string): Promise<fs.BigIntStats | undefined>;
+  /** Reads a regular file of at most `maxBytes`. Returns `unfit` for anything else, and undefined if there is nothing. */
+  readSmall(path: string, maxBytes: number): Promise<Buffer | "unfit" | undefined>;
+  /** Makes a file that is not there yet, in one go and without a flush. */
+  writeSmall(path: string, bytes: Uint8Array): Promise<void>;
+  /** The names in a directory; none if there is no such directory. */
+  list(path: string): Promise<string[]>;
+  link(from: string, to: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  /** Does nothing if there is nothing. */
+  unlink(path: string): Promise<void>;
+  /** Gives a file the mode and the owner of another; an owner only as far as this user may. */
+  copyOwner(from: fs.BigIntStats, path: string): Promise<void>;
+  /** Makes a directory's entries durable, where the system can do so. */
+  syncDirectory(path: string): Promise<void>;
+}
+
+/** Windows has neither. */
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = fs.constants;
+const FLAGS = { r: O_RDONLY, "r+": O_RDWR, wx: O_RDWR | O_CREAT | O_EXCL, "wx+": O_RDWR | O_CREAT | O_EXCL };
+
+export const nodeFiles: Files = {
+  async open(path, flags, mode) {
+    const fd = fs.openSync(path, FLAGS[flags] | O_NONBLOCK, mode);
+    return {
+      read: (buffer, offset, length, position) => read(fd, buffer, offset, length, position),
+      async write(bytes, offset, length, position) {
+        for (let written = 0; written < length; )
+          written += (await write(fd, bytes, offset + written, length - written, position + written)).bytesWritten;
+      },
+      sync: () => fdatasync(fd),
+      stat: async () => fs.fstatSync(fd, { bigint: true }),
+      close: async () => fs.closeSync(fd),
+    };
+  },
+  async stat(path) {
+    return fs.statSync(path, { bigint: true, throwIfNoEntry: false });
+  },
+  async lstat(path) {
+    return fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  },
+  async readSmall(path, maxBytes) {
+    const isUnfit = (stat: fs.Stats) => !stat.isFile() || stat.size > maxBytes;
+    // A device may do something when it is opened.
+    const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) return undefined;
+    if (isUnfit(stat)) return "unfit";
+    let fd: number | undefined;
+    try {
+      fd = fs.openSync(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+      return isUnfit(fs.fstatSync(fd)) ? "unfit" : fs.readFileSync(fd);
+    } catch (error) {
+      if (isErrno(error, "ENOENT")) return undefined;
+      if (isErrno(error, "ELOOP", "ENXIO")) return "unfit";
+      throw error;
+    } finally {
+      if (fd !== undefined) fs.closeSync(fd);
+    }
+  },
+  async writeSmall(path, bytes) {
+    fs.writeFileSync(path, bytes, { flag: "wx", mode: 0o600 });
+  },
+  async list(path) {
+    try {
+      return await fsp.readdir(path);
+    } catch (error) {
+      if (isErrno(error, "ENOENT", "ENOTDIR")) return [];
+      throw error;
+    }
+  },
+  async link(from, to) {
+    fs.linkSync(from, to);
+  },
+  async rename(from, to) {
+    fs.renameSync(from, to);
+  },
+  async unlink(path) {
+    try {
+      fs.unlinkSync(path);
+    } catch (error) {
+      if (!isErrno(error, "ENOENT")) throw error;
+    }
+  },
+  async copyOwner(from, path) {
+    const made = fs.statSync(path, { bigint: true });
+    if (made.uid !== from.uid || made.gid !== from.gid)
+      await fsp.chown(path, Number(from.uid), Number(from.gid)).catch(() => {});
+    await fsp.chmod(path, Number(from.mode) & 0o7777);
+  },
+  async syncDirectory(path) {
+    // Windows can't open a directory, and needs no such flush.
+    if (process.platform === "win32") return;
+    const handle = await fsp.open(path, "r");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  },
+};
+
+export const sameFile = (a: fs.BigIntStats, b: fs.BigIntStats | undefined): boolean =>
+  b !== undefined && a.ino === b.ino && a.dev === b.dev;
+
+/** Reads from one offset up to another into a buffer. @throws JsonlEditError `replaced` if the file ends before. */
+export async function readInto(
+  file: ReadableFile,
+  path: string,
+  buffer: Buffer,
+  from: number,
+  to: number,
+): Promise<Buffer> {
+  for (let filled = 0; filled < to - from; ) {
+    const { bytesRead } = await file.read(buffer, filled, to - from - filled, from + filled);
+    if (bytesRead === 0)
+      throw new JsonlEditError("replaced", path, `${path} was shortened while it was being read; try again`);
+    filled += bytesRead;
+  }
+  return buffer.subarray(0, to - from);
+}

@@ -1,0 +1,267 @@
+import { createHash, type Hash } from "node:crypto";
+import { basename, dirname } from "node:path";
+import { JsonlEditError } from "./errors.ts";
+import { type Files, type OpenFile, readInto } from "./files.ts";
+import { Pauses } from "./pauses.ts";
+import { type LineChange, type Patch, patchBytes } from "./replacement.ts";
+
+/**
+ * A redo journal: what is about to be written over a file, flushed before the first byte of it is. After a crash it is
+ * replayed, or, where it is torn and so nothing was written yet, dropped.
+ *
+ * It holds no old text. A line is known again by a hash of all that is not to change, and each block of what is to change by a
+ * hash of the old one, so that a file which is not the one the journal was written for is told by its content.
+ */
+export interface Journal {
+  readonly lines: readonly JournalLine[];
+}
+
+interface JournalLine {
+  readonly offset: number;
+  readonly length: number;
+  /** Hash of what is not to change. */
+  readonly around: string;
+  readonly patches: readonly JournalPatch[];
+}
+
+interface JournalPatch extends Patch {
+  /** Hashes of the old bytes. */
+  readonly blocks: readonly string[];
+}
+
+/** Its form: one JSON object and a newline, and behind it a hash of both. */
+const BEGINNING = '{"version":1,';
+const HASH_LENGTH = 32;
+/** For some GB of replaced text: of each block of 512 bytes there is a hash of 32. */
+const MAX_BYTES = 256 * 1024 * 1024;
+const CHUNK_BYTES = 1024 * 1024;
+
+/** No disk tears a write inside of this, counted from the file's beginning; nor does a killed process, since the kernel works by pages. */
+const BLOCK_BYTES = 512;
+
+const hash = (...pieces: Uint8Array[]) => {
+  const sum = createHash("sha256");
+  for (const piece of pieces) sum.update(piece);
+  return digest(sum);
+};
+
+const digest = (sum: Hash) => sum.digest("hex").slice(0, HASH_LENGTH);
+
+/**
+ * Writes the journal so that it survives a loss of power.
+ *
+ * @throws what the file system throws, or JsonlEditError `no-space` if it would be too large. Then there is no journal.
+ */
+export async function writeJournal(
+  files: Files,
+  path: string,
+  changes: readonly LineChange[],
+  edited: string,
+): Promise<void> {
+  const bytes = await serialize(changes, edited);
+  const file = await files.open(path, "wx", 0o600);
+  try {
+    try {
+      await file.write(bytes, 0, bytes.length, 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await files.syncDirectory(dirname(path));
+  } catch (error) {
+    await files.unlink(path);
+    throw error;
+  }
+}
+
+async function serialize(changes: readonly LineChange[], edited: string): Promise<Buffer> {
+  const pauses = new Pauses();
+  const sum = createHash("sha256");
+  const pieces: Buffer[] = [];
+  let length = HASH_LENGTH;
+  const add = (text: string) => {
+    const piece = Buffer.from(text);
+    sum.update(piece);
+    pieces.push(piece);
+    length += piece.length;
+    if (length > MAX_BYTES)
+      throw new JsonlEditError(
+        "no-space",
+        edited,
+        `the journal of this edit of ${edited} would exceed ${MAX_BYTES} bytes; edit fewer ids at once`,
+      );
+  };
+  add(`${BEGINNING}"file":${JSON.stringify(basename(edited))},"lines":[`);
+  for (const [index, change] of changes.entries()) {
+    await pauses.pause();
+    add(`${index === 0 ? "" : ","}${JSON.stringify(describe(change))}`);
+  }
+  add("]}\n");
+  return Buffer.concat([...pieces, Buffer.from(digest(sum))]);
+}
+
+function describe({ offset, bytes, patches }: LineChange): JournalLine {
+  return {
+    offset,
+    length: bytes.length,
+    around: hash(...around(bytes, offset, patches)),
+    patches: patches.map((patch) => ({
+      ...patch,
+      blocks: blocksOf(patch).map(([start, end]) => hash(bytes.subarray(start - offset, end - offset))),
+    })),
+  };
+}
+
+/**
+ * Reads the journal at a path: undefined if there is none; `torn` for the beginning of one, as a crash leaves it; `foreign` for
+ * what can't have been written here, such as a pipe or a text.
+ */
+export async function readJournal(files: Files, path: string): Promise<Journal | "torn" | "foreign" | undefined> {
+  const stat = await files.lstat(path);
+  if (stat === undefined) return undefined;
+  if (!stat.isFile() || stat.size > MAX_BYTES) return "foreign";
+  const file = await files.open(path, "r");
+  try {
+    const size = Number((await file.stat()).size);
+    if (!(await isBeginning(file, path, size))) return "foreign";
+    return (await readWhole(file, path, size)) ?? "torn";
+  } finally {
+    await file.close();
+  }
+}
+
+/** True for a file that begins as a journal does, or that a loss of power has left empty or full of zeros. */
+async function isBeginning(file: OpenFile, path: string, size: number): Promise<boolean> {
+  const head = await readInto(file, path, Buffer.alloc(BEGINNING.length), 0, Math.min(size, BEGINNING.length));
+  return BEGINNING.startsWith(head.toString("latin1")) || head.every((byte) => byte === 0);
+}
+
+async function readWhole(file: OpenFile, path: string, size: number): Promise<Journal | "foreign" | undefined> {
+  const bodyLength = size - HASH_LENGTH;
+  if (bodyLength <= 0) return undefined;
+  const bytes = Buffer.allocUnsafe(size);
+  const sum = createHash("sha256");
+  for (let at = 0; at < size; at += CHUNK_BYTES) {
+    const chunk = await readInto(file, path, bytes.subarray(at), at, Math.min(size, at + CHUNK_BYTES));
+    sum.update(chunk.subarray(0, Math.max(0, bodyLength - at)));
+  }
+  if (digest(sum) !== bytes.toString("latin1", bodyLength)) return undefined;
+  try {
+    const value: unknown = JSON.parse(bytes.toString("utf8", 0, bodyLength));
+    return isJournal(value) ? value : "foreign";
+  } catch {
+    return "foreign";
+  }
+}
+
+const isOffset = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const isList = <T>(value: unknown, isItem: (item: unknown) => item is T): value is T[] =>
+  Array.isArray(value) && value.every(isItem);
+const isText = (value: unknown): value is string => typeof value === "string";
+
+const isPatch = (value: unknown): value is JournalPatch => {
+  const { offset, length, value: text, blocks } = (value ?? {}) as Partial<JournalPatch>;
+  return isOffset(offset) && isOffset(length) && length > 0 && isText(text) && isList(blocks, isText);
+};
+
+const isLine = (value: unknown): value is JournalLine => {
+  const { offset, length, around, patches } = (value ?? {}) as Partial<JournalLine>;
+  return isOffset(offset) && isOffset(length) && isText(around) && isList(patches, isPatch);
+};
+
+const isJournal = (value: unknown): value is Journal =>
+  isList((value as Partial<Journal> | null | undefined)?.lines, isLine);
+
+/** Writes what a journal says, unless the file is not the one it was written for: then nothing, and false is returned. */
+export async function replayJournal(files: Files, journal: Journal, path: string): Promise<boolean> {
+  const file = await files.open(path, "r+");
+  try {
+    const blocks: BlockState[] = [];
+    const { size } = await file.stat();
+    if (!journal.lines.every((line) => isWithin(line, Number(size)))) return false;
+    for (const line of journal.lines) {
+      const states = await blockStates(file, line);
+      if (states === undefined) return false;
+      for (const state of states) blocks.push(state);
+    }
+    if (!isInterruptedWrite(blocks)) return false;
+    for (const line of journal.lines) await writePatches(file, line.patches);
+    await file.sync();
+    return true;
+  } finally {
+    await file.close();
+  }
+}
+
+export async function writePatches(file: OpenFile, patches: readonly Patch[]): Promise<void> {
+  for (const patch of patches) {
+    const bytes = patchBytes(patch);
+    await file.write(bytes, 0, bytes.length, patch.offset);
+  }
+}
+
+/** Whether what a journal says to write stays inside of its lines, and these inside of the file. */
+function isWithin({ offset, length, patches }: JournalLine, size: number): boolean {
+  let at = offset;
+  for (const patch of patches) {
+    if (patch.offset < at || Buffer.byteLength(patch.value) > patch.length) return false;
+    at = patch.offset + patch.length;
+  }
+  return at <= offset + length && offset + length <= size;
+}
+
+type BlockState = "old" | "new" | "other";
+
+/**
+ * Blocks in the order they were written in: after a loss of power any of them may be old or new. One alone may be half written,
+ * where a write ended short: then all before it are new, and all behind it old.
+ */
+function isInterruptedWrite(blocks: readonly BlockState[]): boolean {
+  const torn = blocks.indexOf("other");
+  if (torn === -1) return true;
+  return (
+    blocks.slice(0, torn).every((block) => block === "new") && blocks.slice(torn + 1).every((block) => block === "old")
+  );
+}
+
+/** Undefined if the line is not the one that the journal was written for. */
+async function blockStates(file: OpenFile, line: JournalLine): Promise<BlockState[] | undefined> {
+  const bytes = Buffer.alloc(line.length);
+  for (let filled = 0; filled < line.length; ) {
+    const { bytesRead } = await file.read(bytes, filled, line.length - filled, line.offset + filled);
+    if (bytesRead === 0) return undefined;
+    filled += bytesRead;
+  }
+  if (hash(...around(bytes, line.offset, line.patches)) !== line.around) return undefined;
+  return line.patches.flatMap((patch) => {
+    const wanted = patchBytes(patch);
+    return blocksOf(patch).map(([start, end], index): BlockState => {
+      const block = bytes.subarray(start - line.offset, end - line.offset);
+      if (block.equals(wanted.subarray(start - patch.offset, end - patch.offset))) return "new";
+      return hash(block) === patch.blocks[index] ? "old" : "other";
+    });
+  });
+}
+
+/** What of a line is not to change. */
+function around(bytes: Buffer, offset: number, patches: readonly Pick<Patch, "offset" | "length">[]): Buffer[] {
+  const pieces: Buffer[] = [];
+  let at = 0;
+  for (const patch of patches) {
+    pieces.push(bytes.subarray(at, patch.offset - offset));
+    at = patch.offset - offset + patch.length;
+  }
+  return [...pieces, bytes.subarray(at)];
+}
+
+/** A patch cut at multiples of the block size in the file. */
+function blocksOf(patch: Pick<Patch, "offset" | "length">): [start: number, end: number][] {
+  const blocks: [number, number][] = [];
+  const end = patch.offset + patch.length;
+  for (let start = patch.offset; start < end; ) {
+    const stop = Math.min(end, (Math.floor(start / BLOCK_BYTES) + 1) * BLOCK_BYTES);
+    blocks.push([start, stop]);
+    start = stop;
+  }
+  return blocks;
+}

@@ -1,0 +1,147 @@
+/**
+ * Finds where values stand in JSON text without parsing it into objects, so that one value can be replaced and every other
+ * byte kept: numbers, duplicate keys, escapes, key order, whitespace.
+ */
+
+/** From `start` up to, not including, `end`. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+interface Member {
+  /** Decoded. */
+  readonly key: string;
+  readonly value: Span;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+/** Deeper nesting than any line has; the scanner recurses. */
+const MAX_DEPTH = 256;
+const LITERALS = ["true", "false", "null"].map((word) => Buffer.from(word));
+
+const isSpace = (byte: number | undefined) => byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d;
+
+function skipSpace(bytes: Uint8Array, at: number): number {
+  while (isSpace(bytes[at])) at++;
+  return at;
+}
+
+/** The one value that a text consists of. @throws SyntaxError if it is not JSON. */
+export function documentSpan(bytes: Uint8Array): Span {
+  const start = skipSpace(bytes, 0);
+  const end = skipValue(bytes, start, 0);
+  if (skipSpace(bytes, end) !== bytes.length) fail(end);
+  return { start, end };
+}
+
+/** The members of the object at a span, duplicates included; none if something else stands there. */
+export function membersOf(bytes: Uint8Array, object: Span): Member[] {
+  const members: Member[] = [];
+  if (bytes[object.start] === OPEN_OBJECT) walkObject(bytes, object.start, 0, members);
+  return members;
+}
+
+/** The elements of the array at a span; none if something else stands there. */
+export function elementsOf(bytes: Uint8Array, array: Span): Span[] {
+  const elements: Span[] = [];
+  if (bytes[array.start] === OPEN_ARRAY) walkArray(bytes, array.start, 0, elements);
+  return elements;
+}
+
+/** The string at a span; undefined if something else stands there. */
+export function stringAt(bytes: Uint8Array, span: Span): string | undefined {
+  if (bytes[span.start] !== QUOTE) return undefined;
+  return JSON.parse(textAt(bytes, span)) as string;
+}
+
+export const textAt = (bytes: Uint8Array, span: Span): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset + span.start, span.end - span.start).toString("utf8");
+
+function fail(at: number): never {
+  throw new SyntaxError(`not JSON at byte ${at}`);
+}
+
+function skipValue(bytes: Uint8Array, at: number, depth: number): number {
+  const byte = bytes[at];
+  if (byte === QUOTE) return skipString(bytes, at);
+  if (byte === OPEN_OBJECT) return walkObject(bytes, at, depth);
+  if (byte === OPEN_ARRAY) return walkArray(bytes, at, depth);
+  return skipScalar(bytes, at);
+}
+
+function walkObject(bytes: Uint8Array, start: number, depth: number, members?: Member[]): number {
+  if (depth > MAX_DEPTH) fail(start);
+  let at = skipSpace(bytes, start + 1);
+  if (bytes[at] === CLOSE_OBJECT) return at + 1;
+  for (;;) {
+    const keyEnd = bytes[at] === QUOTE ? skipString(bytes, at) : fail(at);
+    const colon = skipSpace(bytes, keyEnd);
+    if (bytes[colon] !== COLON) fail(colon);
+    const valueStart = skipSpace(bytes, colon + 1);
+    const valueEnd = skipValue(bytes, valueStart, depth + 1);
+    members?.push({
+      key: stringAt(bytes, { start: at, end: keyEnd }) ?? "",
+      value: { start: valueStart, end: valueEnd },
+    });
+    at = skipSpace(bytes, valueEnd);
+    if (bytes[at] === CLOSE_OBJECT) return at + 1;
+    if (bytes[at] !== COMMA) fail(at);
+    at = skipSpace(bytes, at + 1);
+  }
+}
+
+function walkArray(bytes: Uint8Array, start: number, depth: number, elements?: Span[]): number {
+  if (depth > MAX_DEPTH) fail(start);
+  let at = skipSpace(bytes, start + 1);
+  if (bytes[at] === CLOSE_ARRAY) return at + 1;
+  for (;;) {
+    const end = skipValue(bytes, at, depth + 1);
+    elements?.push({ start: at, end });
+    at = skipSpace(bytes, end);
+    if (bytes[at] === CLOSE_ARRAY) return at + 1;
+    if (bytes[at] !== COMMA) fail(at);
+    at = skipSpace(bytes, at + 1);
+  }
+}
+
+function skipString(bytes: Uint8Array, start: number): number {
+  for (let at = start + 1; at < bytes.length; at++) {
+    const byte = bytes[at] as number;
+    if (byte === QUOTE) return at + 1;
+    if (byte < 0x20) fail(at);
+    if (byte === BACKSLASH) at = skipEscape(bytes, at);
+  }
+  fail(bytes.length);
+}
+
+/** Returns the escape's last byte. */
+function skipEscape(bytes: Uint8Array, at: number): number {
+  const kind = bytes[at + 1];
+  if (kind === 0x75) {
+    for (let digit = at + 2; digit < at + 6; digit++) if (!isHexDigit(bytes[digit])) fail(digit);
+    return at + 5;
+  }
+  if (kind === undefined || !'"\\/bfnrt'.includes(String.fromCharCode(kind))) fail(at);
+  return at + 1;
+}
+
+const isHexDigit = (byte: number | undefined) =>
+  byte !== undefined &&
+  ((byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66));
+
+function skipScalar(bytes: Uint8Array, start: number): number {
+  for (const word of LITERALS)
+    if (word.every((byte, index) => bytes[start + index] === byte)) return start + word.length;
+  let at = start;
+  while (at < bytes.length && "+-.0123456789Ee".includes(String.fromCharCode(bytes[at] as number))) at++;
+  if (!/^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(textAt(bytes, { start, end: at }))) fail(start);
+  return at;
+}

@@ -1,0 +1,34 @@
+import { acquireLock } from "./edit-lock.ts";
+import { asJsonlEditError } from "./errors.ts";
+import { nodeFiles } from "./files.ts";
+import { DEFAULT_WAIT_MS, type LockJsonlOptions, resolvedPath } from "./lock-options.ts";
+import { LockedJsonl } from "./locked-jsonl.ts";
+import { recoverLocked } from "./recover-jsonl.ts";
+import { processWarning } from "./set-aside.ts";
+import { Sidecars } from "./sidecar.ts";
+
+/**
+ * Locks a file against other editors, and finishes what a crash of one of them interrupted. Dispose of it to release the lock.
+ *
+ * The file need not exist, since it may stand there in another form, such as compressed: the lock is that of the name. A journal that
+ * an interrupted edit left is removed then.
+ *
+ * @throws JsonlEditError `busy` if another edit does not end in time; `not-permitted` and the like.
+ */
+export async function lockJsonl(path: string, options: LockJsonlOptions = {}): Promise<LockedJsonl> {
+  const { waitMs = DEFAULT_WAIT_MS, signal, onWarning: warn = processWarning, files = nodeFiles } = options;
+  try {
+    const target = resolvedPath(path);
+    const sidecars = new Sidecars(target, options);
+    const lock = await acquireLock(files, sidecars.path("lock"), { waitMs, signal, warn });
+    try {
+      await recoverLocked(files, target, sidecars, warn);
+      return new LockedJsonl(files, target, sidecars, lock);
+    } catch (error) {
+      await lock[Symbol.asyncDispose]();
+      throw error;
+    }
+  } catch (error) {
+    throw asJsonlEditError(error, path, "lock");
+  }
+}

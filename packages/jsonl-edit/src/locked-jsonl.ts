@@ -1,0 +1,230 @@
+import type { BigIntStats } from "node:fs";
+import { patchInPlace, putInPlace, writeGrown } from "./apply-edit.ts";
+import { EditPlan, idsOf } from "./edit-plan.ts";
+import { JsonlEditError } from "./errors.ts";
+import type { Files, OpenFile, ReadableFile } from "./files.ts";
+import { documentSpan } from "./json-scan.ts";
+import { Pauses } from "./pauses.ts";
+import { type LineChange, newLine } from "./replacement.ts";
+import { type FoundLine, idsInLine, type SearchLimits, searchBackward } from "./search-backward.ts";
+import type { Sidecars } from "./sidecar.ts";
+
+/** An open file to search in, such as to plan an edit of it. */
+export class SearchableFile {
+  readonly path: string;
+  /** To read at a place. */
+  readonly file: ReadableFile;
+  /** In bytes, when it was opened. */
+  readonly size: number;
+
+  constructor(path: string, file: ReadableFile, size: number) {
+    this.path = path;
+    this.file = file;
+    this.size = size;
+  }
+
+  /**
+   * Yields the lines that contain one of some ids as a JSON string, from the last to the first. Take an id out of the set when no
+   * earlier line matters for it: the search ends when the set is empty.
+   *
+   * @param end Where the file is taken to end. Default: where it ends.
+   */
+  search(ids: Set<string>, limits: SearchLimits, end = this.size): AsyncGenerator<FoundLine, void, undefined> {
+    return searchBackward(this.file, this.path, end, ids, limits);
+  }
+
+  /** Which of some ids a line contains that is too long to be read at once. */
+  idsIn(line: Pick<FoundLine, "offset" | "length">, ids: Iterable<string>, signal?: AbortSignal): Promise<Set<string>> {
+    return idsInLine(this.file, this.path, line, ids, signal);
+  }
+}
+
+/** Keeps other programs away from a file while it is replaced by a new one, until it is disposed of. */
+export interface RewriteGuard<Reason extends string = string> extends AsyncDisposable {
+  /** Why the file can't be replaced. The ids for which a line would have to grow are skipped then; the others are edited in place. */
+  readonly refusal?: { readonly reason: Reason; readonly message: string };
+  /** Called when the new file is written and not in its place yet. What it throws leaves the old file there. */
+  beforeReplace?(): Promise<void>;
+}
+
+/** What plans an edit of a file. */
+export interface JsonlEditor<Reason extends string = string> {
+  /** Finds lines and plans their replacements. What it throws ends the edit with nothing written. */
+  plan(file: SearchableFile, plan: EditPlan<Reason>): Promise<void>;
+  /** Called if a line has to grow. Without it, the ids concerned are skipped as `has-to-grow`. */
+  guardRewrite?: ((plan: EditPlan<Reason>) => Promise<RewriteGuard<Reason>>) | undefined;
+  /** Called with what is about to be written, before the first byte is. What it throws ends the edit with nothing written. */
+  beforeWrite?(changes: readonly LineChange[]): Promise<void>;
+}
+
+export interface EditOptions {
+  /** Plan only: `mode` says what the edit would do. */
+  readonly dryRun?: boolean | undefined;
+  /** Heeded until writing begins. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface EditOutcome<Reason extends string = string> {
+  readonly plan: EditPlan<Reason>;
+  /** What was done, or in a dry run would be. */
+  readonly mode: "unchanged" | "in-place" | "rewritten";
+  readonly changes: readonly LineChange[];
+}
+
+/** A file that other editors keep away from until it is disposed of. */
+export class LockedJsonl implements AsyncDisposable {
+  /** The file's own path, without symbolic links. */
+  readonly path: string;
+  readonly #files: Files;
+  readonly #sidecars: Sidecars;
+  readonly #lock: AsyncDisposable;
+
+  /** @internal */
+  constructor(files: Files, path: string, sidecars: Sidecars, lock: AsyncDisposable) {
+    this.path = path;
+    this.#files = files;
+    this.#sidecars = sidecars;
+    this.#lock = lock;
+  }
+
+  /**
+   * Edits the file: all that the plan has, or nothing.
+   *
+   * @throws JsonlEditError `not-found`, `not-a-file`, `replaced`, `no-space` and the like; TypeError if a line would not be JSON.
+   */
+  async edit<Reason extends string>(
+    editor: JsonlEditor<Reason>,
+    options: EditOptions = {},
+  ): Promise<EditOutcome<Reason | "has-to-grow">> {
+    const file = await this.#files.open(this.path, "r");
+    try {
+      return await this.#edit(editor, file, await file.stat(), options);
+    } finally {
+      await file.close();
+    }
+  }
+
+  /**
+   * Makes the file from another form of it, such as a compressed one, if the edit has anything to change: as a step of its own, for
+   * which a file that has come to the path meanwhile is left as it is. `edit` does the rest.
+   *
+   * @param from The other form's path, and what it holds. It is removed when the file is there.
+   * @returns What the edit would do; the file is there unless that is `unchanged` or it is a dry run.
+   * @throws JsonlEditError `replaced` if either file was changed or made by somebody else meanwhile.
+   */
+  async unpack<Reason extends string>(
+    from: { readonly path: string; readonly chunks: AsyncIterable<Uint8Array> },
+    editor: JsonlEditor<Reason>,
+    options: EditOptions = {},
+  ): Promise<EditOutcome<Reason | "has-to-grow">> {
+    const files = this.#files;
+    const old = await files.stat(from.path);
+    if (old === undefined)
+      throw new JsonlEditError("replaced", from.path, `${from.path} was removed while it was being read; try again`);
+    const staged = this.#sidecars.path("new");
+    const copy = await files.open(staged, "wx+", 0o600);
+    try {
+      let outcome: EditOutcome<Reason | "has-to-grow">;
+      try {
+        let size = 0;
+        for await (const chunk of from.chunks) {
+          await copy.write(chunk, 0, chunk.length, size);
+          size += chunk.length;
+        }
+        await copy.sync();
+        outcome = await this.#edit(editor, copy, await copy.stat(), { ...options, dryRun: true }, from.path);
+      } finally {
+        await copy.close();
+      }
+      if (options.dryRun || outcome.mode === "unchanged") return outcome;
+      await putInPlace(files, staged, from.path, this.path, old);
+      await files.unlink(from.path);
+      return outcome;
+    } finally {
+      await files.unlink(staged);
+    }
+  }
+
+  async #edit<Reason extends string>(
+    editor: JsonlEditor<Reason>,
+    file: OpenFile,
+    stat: BigIntStats,
+    { dryRun = false, signal }: EditOptions,
+    path = this.path,
+  ): Promise<EditOutcome<Reason | "has-to-grow">> {
+    if (!stat.isFile()) throw new JsonlEditError("not-a-file", path, `${path} is not a file; name a file`);
+    const plan = new EditPlan<Reason | "has-to-grow">();
+    const size = Number(stat.size);
+    await editor.plan(new SearchableFile(path, file, size), plan as EditPlan<Reason>);
+    let changes = await plan.changes();
+    if (changes.some(({ grows }) => grows)) {
+      await using guard = await editor.guardRewrite?.(plan as EditPlan<Reason>);
+      const refusal = guard === undefined ? NO_GUARD : guard.refusal;
+      changes = await plan.changes();
+      if (refusal === undefined && changes.some(({ grows }) => grows)) {
+        await checkLines(changes);
+        signal?.throwIfAborted();
+        if (!dryRun) {
+          await editor.beforeWrite?.(changes);
+          await this.#rewrite(file, stat, changes, guard);
+        }
+        return { plan, mode: "rewritten", changes };
+      }
+      if (refusal !== undefined)
+        plan.drop(idsOf(changes.filter(({ grows }) => grows)), refusal.reason, refusal.message);
+      changes = await plan.changes();
+    }
+    if (changes.length === 0) return { plan, mode: "unchanged", changes };
+    await checkLines(changes);
+    signal?.throwIfAborted();
+    if (!dryRun) {
+      await editor.beforeWrite?.(changes);
+      await patchInPlace(this.#files, path, this.#sidecars.path("redo"), stat, changes);
+    }
+    return { plan, mode: "in-place", changes };
+  }
+
+  async #rewrite(
+    file: OpenFile,
+    stat: BigIntStats,
+    changes: readonly LineChange[],
+    guard: RewriteGuard | undefined,
+  ): Promise<void> {
+    const staged = this.#sidecars.path("new");
+    await writeGrown(this.#files, this.path, staged, file, Number(stat.size), changes);
+    try {
+      await guard?.beforeReplace?.();
+      await putInPlace(this.#files, staged, this.path, this.path, stat);
+    } catch (error) {
+      await this.#files.unlink(staged);
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lock[Symbol.asyncDispose]();
+  }
+}
+
+const NO_GUARD = {
+  reason: "has-to-grow",
+  message: "the new value is longer than its line allows, and the file may not be rewritten",
+} as const;
+
+const NEWLINE = 0x0a;
+
+/** Whoever reads the file must be able to read every line that was edited. */
+async function checkLines(changes: readonly LineChange[]): Promise<void> {
+  const pauses = new Pauses();
+  for (const change of changes) {
+    await pauses.pause();
+    const line = newLine(change);
+    try {
+      if (line.includes(NEWLINE)) throw new SyntaxError("a newline would end the line");
+      documentSpan(line);
+    } catch (error) {
+      const message = `the edit of ${change.ids.join(", ")} would leave a line that is not JSON: ${(error as Error).message}`;
+      throw new TypeError(message, { cause: error });
+    }
+  }
+}

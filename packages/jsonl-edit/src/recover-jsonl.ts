@@ -1,0 +1,143 @@
+import { basename, dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { acquireLock, isAbandonedDraft, isDraft, isHeld } from "./edit-lock.ts";
+import { asJsonlEditError, JsonlEditError } from "./errors.ts";
+import { type Files, nodeFiles } from "./files.ts";
+import { readJournal, replayJournal } from "./journal.ts";
+import { DEFAULT_WAIT_MS, type LockJsonlOptions, resolvedPath } from "./lock-options.ts";
+import { processWarning, setAside, type Warn } from "./set-aside.ts";
+import { Sidecars } from "./sidecar.ts";
+
+/**
+ * - `clean`: no edit was interrupted
+ * - `replayed`: one was, and is finished now
+ * - `dropped`: one was that had not changed anything yet, or the file is not the one that it was about; nothing was written
+ */
+export type Recovery = "clean" | "replayed" | "dropped";
+
+export interface RecoverJsonlOptions extends LockJsonlOptions {
+  /** Another path at which the file may stand, such as of a compressed form of it. An interrupted edit is dropped then. */
+  readonly otherForm?: string | undefined;
+}
+
+/**
+ * Finishes what a crash interrupted in an edit of a file: afterwards the file is byte for byte as before that edit or as after it.
+ * Removes what a killed editor left beside it, locks among it. Costs a listing of the file's folder if there was no crash. Call it
+ * before a program reads the file that does not know of edits. A file that does not exist is `clean`, and nothing is removed.
+ *
+ * @throws JsonlEditError `busy` if an edit is under way and does not end in time; `not-permitted` and the like if what is to be
+ * finished can't be written.
+ */
+export async function recoverJsonl(path: string, options: RecoverJsonlOptions = {}): Promise<Recovery> {
+  const { onWarning: warn = processWarning, files = nodeFiles, signal } = options;
+  try {
+    const target = resolvedPath(path);
+    if (!(await exists(files, target, options))) return "clean";
+    const sidecars = new Sidecars(target, options);
+    const recovery = await recover(files, target, sidecars, options);
+    await removeDeadLocks(files, sidecars.path("lock"), warn, signal);
+    return recovery;
+  } catch (error) {
+    throw asJsonlEditError(error, path, "recover");
+  }
+}
+
+/**
+ * The same for a reader of the file, in a few `stat` calls: an edit that is under way is none of its business, since it sees each line
+ * as before or as after it.
+ */
+export async function recoverBeforeReading(
+  path: string,
+  options: Omit<RecoverJsonlOptions, "waitMs"> = {},
+): Promise<void> {
+  const { files = nodeFiles } = options;
+  try {
+    const target = resolvedPath(path);
+    if (await exists(files, target, options))
+      await recover(files, target, new Sidecars(target, options), { ...options, waitMs: 0 });
+  } catch (error) {
+    if (!JsonlEditError.isInstance(error) || error.code !== "busy") throw asJsonlEditError(error, path, "recover");
+  }
+}
+
+async function exists(files: Files, path: string, { otherForm }: RecoverJsonlOptions): Promise<boolean> {
+  if ((await files.stat(path)) !== undefined) return true;
+  return otherForm !== undefined && (await files.stat(otherForm)) !== undefined;
+}
+
+async function recover(files: Files, path: string, sidecars: Sidecars, options: LockJsonlOptions): Promise<Recovery> {
+  const { waitMs = DEFAULT_WAIT_MS, signal, onWarning: warn = processWarning } = options;
+  const deadline = performance.now() + waitMs;
+  // What an edit that is under way has there is no leftover, and gone when it ends.
+  while (await hasLeftovers(files, sidecars)) {
+    try {
+      await using _lock = await acquireLock(files, sidecars.path("lock"), { waitMs: 0, signal, warn });
+      return await recoverLocked(files, path, sidecars, warn);
+    } catch (error) {
+      const isBusy = JsonlEditError.isInstance(error) && error.code === "busy";
+      if (!isBusy || performance.now() >= deadline) throw error;
+      await delay(POLL_MS, undefined, { signal });
+    }
+  }
+  return "clean";
+}
+
+const POLL_MS = 5;
+
+/** Whether an edit was interrupted, or is under way. */
+async function hasLeftovers(files: Files, sidecars: Sidecars): Promise<boolean> {
+  for (const folder of sidecars.folders)
+    for (const kind of ["redo", "new"] as const)
+      if ((await files.lstat(sidecars.path(kind, folder))) !== undefined) return true;
+  return false;
+}
+
+/** Finishes an interrupted edit, or drops it. The caller holds the lock. */
+export async function recoverLocked(files: Files, path: string, sidecars: Sidecars, warn: Warn): Promise<Recovery> {
+  let recovery: Recovery = "clean";
+  for (const folder of sidecars.folders) {
+    // A new file that was not put in its place yet: nothing was changed.
+    const staged = sidecars.path("new", folder);
+    const stat = await files.lstat(staged);
+    if (stat?.isFile()) {
+      await files.unlink(staged);
+      recovery = "dropped";
+    } else if (stat !== undefined) await setAside(files, staged, "the new file of an edit", warn);
+    const redo = sidecars.path("redo", folder);
+    const journal = await readJournal(files, redo);
+    if (journal === undefined) continue;
+    if (journal === "foreign") {
+      await setAside(files, redo, "the journal of an edit", warn);
+      continue;
+    }
+    // A file that is gone can't be finished.
+    const exists = (await files.stat(path)) !== undefined;
+    recovery = journal !== "torn" && exists && (await replayJournal(files, journal, path)) ? "replayed" : "dropped";
+    await files.unlink(redo);
+    await files.syncDirectory(dirname(redo));
+  }
+  return recovery;
+}
+
+/** Removes what killed processes left of a lock: the lock, those by which one takes it over, and drafts of them. */
+async function removeDeadLocks(files: Files, lock: string, warn: Warn, signal?: AbortSignal): Promise<void> {
+  const folder = dirname(lock);
+  for (const name of await files.list(folder)) {
+    if (!name.startsWith(basename(lock)) || name.includes(".set-aside-")) continue;
+    signal?.throwIfAborted();
+    // Nothing depends on it: a file that can't be removed keeps nobody from using the edited one.
+    await removeDeadLock(files, join(folder, name), warn).catch(() => {});
+  }
+}
+
+/** Removes a lock, or a draft of one, that nobody holds. */
+export async function removeDeadLock(files: Files, path: string, warn: Warn): Promise<void> {
+  const stat = await files.lstat(path);
+  if (stat === undefined) return;
+  if (isDraft(path)) {
+    if (stat.isFile() && (await isAbandonedDraft(files, path))) await files.unlink(path);
+  } else if (!(await isHeld(files, path))) {
+    // Who gets it takes it from its holder that is gone, and giving it back removes it.
+    await (await acquireLock(files, path, { waitMs: 0, warn }))[Symbol.asyncDispose]();
+  }
+}

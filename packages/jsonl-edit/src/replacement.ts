@@ -1,0 +1,102 @@
+import type { Span } from "./json-scan.ts";
+
+/** A value of one line that shall become another. Offsets are from the line's beginning. */
+export interface Replacement {
+  /** The value as it stands. */
+  readonly span: Span;
+  /** The new value as JSON text. */
+  readonly value: string;
+  /** The ids whose edit it is: more than one where they share a value. */
+  readonly ids: readonly string[];
+}
+
+/** A line that something is to be replaced in. */
+export interface PlannedLine {
+  readonly offset: number;
+  /** As it stands, without its newline. */
+  readonly bytes: Buffer;
+  replacements: Replacement[];
+}
+
+/** A piece of a file to be overwritten: a value, and spaces to the end of the old one. */
+export interface Patch {
+  /** Of the first byte, from the file's beginning. */
+  readonly offset: number;
+  readonly length: number;
+  readonly value: string;
+}
+
+/** A line of which a byte is to change. */
+export interface LineChange {
+  readonly offset: number;
+  /** The line as it stands, without its newline. */
+  readonly bytes: Buffer;
+  /** The ids whose edit it is. */
+  readonly ids: readonly string[];
+  /** True if the line is too short for one of its new values. */
+  readonly grows: boolean;
+  /** By how much shorter its values get, in bytes of JSON: negative if they get longer. */
+  readonly bytesFreed: number;
+  /** What to write over the line. Where it grows, a patch may be shorter than its value. */
+  readonly patches: readonly Patch[];
+}
+
+const SPACE = 0x20;
+
+/** The bytes of a patch: JSON allows whitespace behind any value, so that nothing behind it has to move. */
+export function patchBytes(patch: Pick<Patch, "length" | "value">): Buffer {
+  const bytes = Buffer.alloc(Math.max(patch.length, Buffer.byteLength(patch.value)), SPACE);
+  bytes.write(patch.value, "utf8");
+  return bytes;
+}
+
+/**
+ * Lays the replacements over a line. Room for a new value is the old one with the spaces behind it, which are there where a
+ * longer value was replaced before. Of two replacements of the same value the later counts.
+ *
+ * @returns Undefined if no byte is to change.
+ * @throws TypeError if two replacements overlap.
+ */
+export function fitLine({ bytes: line, offset, replacements }: PlannedLine): LineChange | undefined {
+  const patches: Patch[] = [];
+  let bytesFreed = 0;
+  let grows = false;
+  let fitted = 0;
+  for (const { span, value } of inOrder(replacements)) {
+    if (span.start < fitted || span.end > line.length)
+      throw new TypeError(
+        `the replacement at byte ${span.start} of the line at byte ${offset} overlaps another, or the end of the line`,
+      );
+    fitted = span.end;
+    const bytes = Buffer.from(value);
+    const old = line.subarray(span.start, span.end);
+    if (old.equals(bytes)) continue;
+    let roomEnd = span.end;
+    while (line[roomEnd] === SPACE) roomEnd++;
+    const length = roomEnd - span.start;
+    bytesFreed += old.length - bytes.length;
+    grows ||= bytes.length > length;
+    patches.push({ offset: offset + span.start, length, value });
+  }
+  if (patches.length === 0) return undefined;
+  const ids = [...new Set(replacements.flatMap((replacement) => replacement.ids))];
+  return { offset, bytes: line, ids, grows, bytesFreed, patches };
+}
+
+/** By their place in the line, each place once. */
+function inOrder(replacements: readonly Replacement[]): Replacement[] {
+  const byPlace = new Map(replacements.map((one) => [`${one.span.start}-${one.span.end}`, one]));
+  return [...byPlace.values()].sort((a, b) => a.span.start - b.span.start);
+}
+
+/** The whole new line: of the old length, unless it grows. */
+export function newLine({ bytes, offset, patches }: LineChange): Buffer {
+  const pieces: Buffer[] = [];
+  let copied = 0;
+  for (const patch of patches) {
+    const start = patch.offset - offset;
+    pieces.push(bytes.subarray(copied, start), patchBytes(patch));
+    copied = start + patch.length;
+  }
+  return Buffer.concat([...pieces, bytes.subarray(copied)]);
+}

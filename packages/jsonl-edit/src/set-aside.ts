@@ -1,0 +1,18 @@
+import { randomUUID } from "node:crypto";
+import type { Files } from "./files.ts";
+
+/** @inline */
+export type Warn = (message: string) => void;
+
+export const processWarning: Warn = (message) => process.emitWarning(message, "JsonlEditWarning");
+
+/**
+ * Renames what stands under the name of a sidecar and can't be one. It is never deleted, since it may be somebody's.
+ *
+ * @param what Completes "it is not".
+ */
+export async function setAside(files: Files, path: string, what: string, warn: Warn): Promise<void> {
+  const aside = `${path}.set-aside-${randomUUID().slice(0, 8)}`;
+  await files.rename(path, aside);
+  warn(`${path} is not ${what}: it was renamed to ${aside}; remove it if nobody needs it`);
+}

@@ -1,0 +1,51 @@
+import { type Files, nodeFiles, type OpenFile } from "../files.ts";
+
+export class Fault extends Error {}
+
+/**
+ * Files whose n-th operation (counting from 1) goes wrong: half of a write is done, of anything else nothing. With `error`, just that
+ * one, as when a disk is full; without, every later one too, as when the process is gone.
+ */
+export function faultyFiles(at: number, error?: NodeJS.ErrnoException): Files & { operations: number } {
+  const state = { operations: 0, isDead: false };
+  const pass = async <T>(run: () => Promise<T>, half: () => Promise<unknown> = async () => {}): Promise<T> => {
+    if (state.isDead) throw new Fault("the process is gone");
+    if (++state.operations !== at) return run();
+    await half();
+    if (error !== undefined) throw error;
+    state.isDead = true;
+    throw new Fault("the process is gone");
+  };
+  const wrap = (file: OpenFile): OpenFile => ({
+    read: (buffer, offset, length, position) => pass(() => file.read(buffer, offset, length, position)),
+    write: (bytes, offset, length, position) =>
+      pass(
+        () => file.write(bytes, offset, length, position),
+        () => file.write(bytes, offset, Math.floor(length / 2), position),
+      ),
+    sync: () => pass(() => file.sync()),
+    stat: () => pass(() => file.stat()),
+    // The system closes what a process leaves open.
+    close: () => file.close(),
+  });
+  return {
+    get operations() {
+      return state.operations;
+    },
+    open: (path, flags, mode) => pass(async () => wrap(await nodeFiles.open(path, flags, mode))),
+    stat: (path) => pass(() => nodeFiles.stat(path)),
+    lstat: (path) => pass(() => nodeFiles.lstat(path)),
+    readSmall: (path, maxBytes) => pass(() => nodeFiles.readSmall(path, maxBytes)),
+    list: (path) => pass(() => nodeFiles.list(path)),
+    writeSmall: (path, bytes) =>
+      pass(
+        () => nodeFiles.writeSmall(path, bytes),
+        () => nodeFiles.writeSmall(path, bytes.subarray(0, bytes.length >> 1)),
+      ),
+    link: (from, to) => pass(() => nodeFiles.link(from, to)),
+    rename: (from, to) => pass(() => nodeFiles.rename(from, to)),
+    unlink: (path) => pass(() => nodeFiles.unlink(path)),
+    copyOwner: (from, path) => pass(() => nodeFiles.copyOwner(from, path)),
+    syncDirectory: (path) => pass(() => nodeFiles.syncDirectory(path)),
+  };
+}

@@ -1,0 +1,190 @@
+import { statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { findRollout, parseRolloutName, RolloutError, rolloutFilesBelow, threadIdInFirstLine } from "@plexum/rollout";
+import { SessionStoreError } from "../errors.ts";
+import { codexHomeOf } from "../locks.ts";
+import { isThreadId } from "../thread-id.ts";
+import { readGrowing } from "./growing-file.ts";
+import { HISTORY_NAME, takePrompt } from "./prompt-history.ts";
+import { readHead } from "./read-head.ts";
+import { isSessionId } from "./session-id.ts";
+
+export interface FindSessionOptions {
+  /** Default: `CODEX_HOME`, else `~/.codex`. */
+  readonly codexHome?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** One session, as far as its rollout's first line tells. */
+export interface FoundSession {
+  readonly id: string;
+  /** The rollout that codex would resume it from. Undefined if only `history.jsonl` knows the session. */
+  readonly file: string | undefined;
+  /** The folder in which the session began. */
+  readonly cwd: string | undefined;
+  readonly archived: boolean;
+  readonly compressed: boolean;
+  /** Of a thread that codex began itself: the thread it works for, if codex says which. */
+  readonly parentId: string | undefined;
+  /** Of a thread that codex began itself: its role, such as `subagent` or `review`. */
+  readonly role: string | undefined;
+}
+
+/** How many a message names. */
+const MAX_NAMED = 10;
+/** First lines read at a time. */
+const BATCH = 64;
+
+const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
+
+/**
+ * Finds a session by its id, or by the beginning of its id if no other begins so. Undefined if this home has none.
+ *
+ * Asks codex's own index and looks at file names first; reads first lines only where no name tells, as of a file that someone
+ * has renamed. Every session that `listSessions` names is found.
+ *
+ * @throws SessionStoreError `ambiguous_session_id`, with the ids that are meant; RolloutError; the reason of an aborted `signal`.
+ */
+export async function findSession(
+  idOrPrefix: string,
+  options: FindSessionOptions = {},
+): Promise<FoundSession | undefined> {
+  const { signal } = options;
+  const codexHome = resolve(options.codexHome ?? codexHomeOf(process.env));
+  const text = idOrPrefix.trim();
+  if (!isSessionId(text)) return undefined;
+  const folded = text.toLowerCase();
+  signal?.throwIfAborted();
+  if (isThreadId(folded)) {
+    const found = await headOf(codexHome, folded, signal);
+    if (found !== undefined) return found;
+  }
+  const failures: unknown[] = [];
+  const files = filesBelow(codexHome, failures, signal);
+  const meant = (id: string | undefined) => id?.toLowerCase().startsWith(folded) === true;
+  let candidates = byThread(
+    files
+      .filter(({ name }) => meant(idInName(name)))
+      .map(({ path, name }) => ({ path, id: threadIdInFirstLine(path) ?? idInName(name) ?? "" })),
+  );
+  for (const id of candidates.keys()) if (!meant(id)) candidates.delete(id);
+  const prompted = await promptedIds(codexHome, signal);
+  for (const id of prompted) if (meant(id) && !candidates.has(id)) candidates.set(id, []);
+  // A name may say nothing, or another thread's id: what stands in the file counts.
+  if (Array.from(candidates.values()).every((paths) => paths.length === 0)) {
+    const others = await byFirstLine(files, meant, signal);
+    candidates = new Map([...candidates, ...others]);
+  }
+  const exact = Array.from(candidates.keys()).find((id) => id.toLowerCase() === folded);
+  const ids = exact === undefined ? [...candidates.keys()] : [exact];
+  const [id] = ids;
+  if (id === undefined && failures.length > 0) throw failures[0];
+  if (id === undefined) return undefined;
+  if (ids.length > 1) throw ambiguous(text, ids);
+  const found = await headOf(codexHome, id, signal);
+  if (found !== undefined) return found;
+  const path = newest(candidates.get(id) ?? []);
+  return path === undefined ? { ...NO_ROLLOUT, id } : describe(codexHome, id, path, signal);
+}
+
+const NO_ROLLOUT: Omit<FoundSession, "id"> = {
+  file: undefined,
+  cwd: undefined,
+  archived: false,
+  compressed: false,
+  parentId: undefined,
+  role: undefined,
+};
+
+function ambiguous(text: string, ids: readonly string[]): SessionStoreError {
+  const named = ids.toSorted().slice(0, MAX_NAMED).join("\n  ");
+  const more = ids.length > MAX_NAMED ? `\n  and ${ids.length - MAX_NAMED} more` : "";
+  return new SessionStoreError(
+    "ambiguous_session_id",
+    `The ids of ${ids.length} sessions begin with ${text}. Give more of the one that is meant:\n  ${named}${more}`,
+  );
+}
+
+async function headOf(codexHome: string, id: string, signal?: AbortSignal): Promise<FoundSession | undefined> {
+  const rollout = await findRollout(id, { codexHome, ...(signal && { signal }) }).catch((error: unknown) => {
+    if (RolloutError.isInstance(error)) return undefined;
+    throw error;
+  });
+  return rollout && hasContent(rollout.path) ? describe(codexHome, id, rollout.path, signal) : undefined;
+}
+
+async function describe(codexHome: string, id: string, path: string, signal?: AbortSignal): Promise<FoundSession> {
+  // A file that can't be read is found nevertheless: who reads on gets to see the reason.
+  const head = await readHead(path, signal).catch(() => undefined);
+  signal?.throwIfAborted();
+  return {
+    id,
+    file: path,
+    cwd: head?.cwd,
+    archived: path.startsWith(join(codexHome, "archived_sessions/")),
+    compressed: path.endsWith(".zst"),
+    parentId: head?.origin?.parentId,
+    role: head?.origin?.role,
+  };
+}
+
+interface File {
+  readonly path: string;
+  readonly name: string;
+}
+
+/** What can't be listed is left out: the session may stand elsewhere. */
+function filesBelow(codexHome: string, failures: unknown[], signal?: AbortSignal): File[] {
+  const files: File[] = [];
+  for (const { folder, names } of rolloutFilesBelow(codexHome, (error) => failures.push(error))) {
+    for (const name of names) files.push({ path: join(folder, name), name });
+    signal?.throwIfAborted();
+  }
+  return files;
+}
+
+const idInName = (name: string): string | undefined => parseRolloutName(name)?.threadId ?? UUID.exec(name)?.[0];
+
+const hasContent = (path: string): boolean => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0;
+
+function byThread(files: readonly { path: string; id: string }[]): Map<string, string[]> {
+  const threads = new Map<string, string[]>();
+  for (const { path, id } of files) if (hasContent(path)) threads.set(id, [...(threads.get(id) ?? []), path]);
+  return threads;
+}
+
+async function byFirstLine(
+  files: readonly File[],
+  meant: (id: string | undefined) => boolean,
+  signal?: AbortSignal,
+): Promise<Map<string, string[]>> {
+  const found: { path: string; id: string }[] = [];
+  for (const [number, { path }] of files.entries()) {
+    const id = path.endsWith(".zst") ? await compressedId(path, signal) : threadIdInFirstLine(path);
+    if (id !== undefined && meant(id)) found.push({ path, id });
+    if (number % BATCH < BATCH - 1) continue;
+    await setImmediate();
+    signal?.throwIfAborted();
+  }
+  return byThread(found);
+}
+
+/** Of a compressed file only a renamed one has to be opened: the others' names tell, and codex compressed them itself. */
+async function compressedId(path: string, signal?: AbortSignal): Promise<string | undefined> {
+  if (parseRolloutName(path.slice(path.lastIndexOf("/") + 1)) !== undefined) return undefined;
+  return (await readHead(path, signal).catch(() => undefined))?.id;
+}
+
+async function promptedIds(codexHome: string, signal?: AbortSignal): Promise<string[]> {
+  const read = await readGrowing(codexHome, HISTORY_NAME, undefined, takePrompt, signal).catch(() => {
+    signal?.throwIfAborted();
+    return undefined;
+  });
+  return Object.keys(read?.entries ?? {});
+}
+
+function newest(paths: readonly string[]): string | undefined {
+  const times = paths.map((path) => ({ path, time: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0 }));
+  return times.toSorted((a, b) => b.time - a.time)[0]?.path;
+}

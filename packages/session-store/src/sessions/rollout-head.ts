@@ -1,0 +1,78 @@
+import { isSessionId } from "./session-id.ts";
+
+/** What a rollout's first line says of its thread. */
+export interface RolloutHead {
+  readonly id: string;
+  readonly cwd: string | undefined;
+  /** The thread goes on from a part of another file: it was forked or reverted. Undefined if the line was not read so far. */
+  readonly continues: boolean | undefined;
+  /** Undefined for a thread that a person began. */
+  readonly origin: ThreadOrigin | undefined;
+}
+
+/** A thread that codex began itself: a sub-agent, a review, a guardian. */
+export interface ThreadOrigin {
+  /** The thread it works for, where codex says so. */
+  readonly parentId: string | undefined;
+  /** The agent's role as the person named it, else codex's word for what it is: `subagent`, `review`, `guardian`. */
+  readonly role: string;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what a file holds, looked at field by field.
+type Loose = any;
+
+/** Behind it stands the long text that makes the line some 22 KB, and little else. */
+const LONG_KEY = Buffer.from(',"base_instructions"');
+const HISTORY_BASE = Buffer.from('"history_base"');
+
+/**
+ * Reads a first line. Undefined if it is not one that a rollout must begin with.
+ * @param isWhole False for a line of which more stands in the file.
+ */
+export function headOf(line: Buffer, isWhole = true): RolloutHead | undefined {
+  const cut = line.indexOf(LONG_KEY);
+  if (cut !== -1 && !line.includes(HISTORY_BASE, cut)) {
+    const head = parsed(`${line.toString("utf8", 0, cut)}}}`);
+    // More of a sub-agent is told behind the long text.
+    if (head !== undefined && (head.origin === undefined || !isWhole))
+      return { ...head, continues: isWhole ? false : head.continues || undefined };
+  }
+  return isWhole ? parsed(line.toString("utf8")) : undefined;
+}
+
+function parsed(text: string): RolloutHead | undefined {
+  try {
+    const { type, payload } = JSON.parse(text);
+    if (type !== "session_meta" || !isSessionId(payload?.id)) return undefined;
+    return {
+      id: payload.id,
+      cwd: typeof payload.cwd === "string" ? payload.cwd : undefined,
+      continues: payload.history_base != null,
+      origin: originOf(payload),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Values of `thread_source` that are not a person's (0.135 to 0.169; `codex exec` can set others). */
+const OWN_SOURCES = new Set(["subagent", "internal", "memory_consolidation"]);
+
+/**
+ * `source` is `"exec"`, `"cli"` and the like for a person's thread; `{"subagent": …}` or `{"internal": …}` for one of codex's
+ * (0.135 to 0.169).
+ */
+function originOf(payload: Loose): ThreadOrigin | undefined {
+  const { source, thread_source: threadSource } = payload;
+  const own = source?.subagent ?? source?.internal ?? (OWN_SOURCES.has(source) ? source : undefined);
+  if (own == null && !OWN_SOURCES.has(threadSource)) return undefined;
+  const spawn = own?.thread_spawn;
+  const id = [spawn?.parent_thread_id, payload.parent_thread_id, payload.forked_from_id].find(isSessionId);
+  return { parentId: id, role: roleOf(payload, own) ?? "subagent" };
+}
+
+function roleOf(payload: Loose, own: Loose): string | undefined {
+  const spawn = own?.thread_spawn;
+  const named = [spawn?.agent_role, payload.agent_role, own, own?.other];
+  return named.find((role) => typeof role === "string" && role !== "");
+}
