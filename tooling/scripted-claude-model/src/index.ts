@@ -45,6 +45,11 @@ export class ScriptedClaudeModel implements AsyncDisposable {
     this.#script = [...script];
   }
 
+  /** Goes on with the script; until then, requests are refused once it is over. */
+  add(...answers: readonly (readonly Block[])[]): void {
+    this.#script.push(...answers);
+  }
+
   static async start(script: readonly (readonly Block[])[]): Promise<ScriptedClaudeModel> {
     const model = new ScriptedClaudeModel(script);
     model.#server.listen(0, "127.0.0.1");
