@@ -132,3 +132,14 @@ test("a failed turn says why; a lost session begins another", async () => {
   expect(sent()).toContain("from the start");
   expect(sent()).not.toContain("before the loss");
 });
+
+test("when the provider is killed, what claude runs ends too", async () => {
+  const seconds = uniqueSeconds();
+  const input = { command: `setsid sleep ${seconds}` };
+  const { plugin, turn } = await setUp([[{ type: "tool_use", id: "toolu_1", name: "Bash", input }]]);
+  const events = turn("run it").catch((error: unknown) => error);
+  await eventually("the command runs", () => sleepers(seconds).length > 0);
+  process.kill(plugin.pid as number, "SIGKILL");
+  expect(await events).toBeInstanceOf(Error);
+  await eventually("the command is gone", () => sleepers(seconds).length === 0);
+});
