@@ -211,7 +211,7 @@ export const streamRequestSchema = object({
 });
 export type StreamRequest = z.infer<typeof streamRequestSchema>;
 
-/** Tokens of this turn alone. */
+/** Tokens of this turn alone. `input_tokens` includes those read from a cache and written to one; `output_tokens` includes thinking. */
 const usageSchema = object({
   input_tokens: count,
   output_tokens: count,

@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { type HeldLock, type LockOptions, takeLock } from "./process-lock.ts";
 import { checkedThreadId } from "./thread-id.ts";
+import { CODEX_FILE_NAME } from "./workspace-thread.ts";
 
 /** The folder of the threads' locks below a codex home. */
 export const THREAD_LOCKS = "plexum-thread-locks";
@@ -9,12 +10,18 @@ export const THREAD_LOCKS = "plexum-thread-locks";
 /** Where codex keeps its files: `CODEX_HOME`, else `~/.codex`. */
 export const codexHomeOf = (env: NodeJS.ProcessEnv): string => resolve(env.CODEX_HOME || join(homedir(), ".codex"));
 
+export interface WorkspaceLockOptions extends LockOptions {
+  /** The name of the workspace's session file, which the lock stands beside. Default: the one for codex. */
+  readonly fileName?: string;
+}
+
 /**
  * Sees to it that one process at a time, and one turn inside it, works on a workspace.
  * @throws SessionStoreError `busy` or `io`.
  */
-export function lockWorkspace(workspace: string, options?: LockOptions): Promise<HeldLock> {
-  return takeLock(join(workspace, ".plexum-codex-session.lock"), `The workspace ${workspace}`, options);
+export function lockWorkspace(workspace: string, options: WorkspaceLockOptions = {}): Promise<HeldLock> {
+  const { fileName = CODEX_FILE_NAME } = options;
+  return takeLock(join(workspace, `${fileName}.lock`), `The workspace ${workspace}`, options);
 }
 
 /**

@@ -126,6 +126,21 @@ test("a link is followed to be read, and replaced when saved: never written thro
   expect(await thread.load()).toEqual({ threadId: OTHER });
 });
 
+test("another CLI has a file and a form of id of its own, beside codex's", async () => {
+  await using folder = await temporaryFolder();
+  const other = new WorkspaceThread(folder.path, { fileName: ".other-session", idPattern: /ses_[A-Z]+|x/g });
+  const codex = new WorkspaceThread(folder.path);
+  await codex.save(ID);
+  await other.save("ses_ABC");
+  for (const _time of [1, 2]) expect(await other.load()).toEqual({ threadId: "ses_ABC" });
+  expect(await codex.load()).toEqual({ threadId: ID });
+  for (const id of ["ses_", "ses_ABCd", "xx", "x\n", ID, `ses_${"A".repeat(300)}`]) {
+    await expect(other.save(id), id).rejects.toMatchObject({ code: "invalid_thread_id" });
+    await writeFile(other.path, id);
+    if (id.trim() === id) expect((await other.load()).warning).toContain(".other-session.damaged-");
+  }
+});
+
 test("what can't be an id is not saved; what can't be written is told", async () => {
   await using folder = await temporaryFolder();
   const thread = new WorkspaceThread(folder.path);

@@ -6,7 +6,7 @@ import { clearPath, setAsidePath } from "./regular-file.ts";
 import { checkedThreadId, isThreadId } from "./thread-id.ts";
 
 /** The file's name, and its content (the bare id), are those of the provider written in Go: the two can be swapped. */
-const FILE_NAME = ".plexum-codex-session";
+export const CODEX_FILE_NAME = ".plexum-codex-session";
 
 /** More than an id and a newline, so that a longer file is seen to be longer. */
 const MAX_BYTES = 256;
@@ -21,12 +21,23 @@ export interface LoadedThread {
   readonly warning?: string;
 }
 
+export interface WorkspaceThreadOptions {
+  /** The file's name in the workspace; each CLI needs its own. Default: the one for codex. */
+  readonly fileName?: string;
+  /** What a whole id matches, of at most 255 characters without spaces around it. Default: a UUID, which is stored in lower case. */
+  readonly idPattern?: RegExp;
+}
+
 /** Which thread a workspace goes on with. */
 export class WorkspaceThread {
   readonly path: string;
+  readonly #idPattern: RegExp | undefined;
 
-  constructor(workspace: string) {
-    this.path = join(workspace, FILE_NAME);
+  constructor(workspace: string, options: WorkspaceThreadOptions = {}) {
+    this.path = join(workspace, options.fileName ?? CODEX_FILE_NAME);
+    const { idPattern } = options;
+    // Without the flags that make a pattern remember where it stopped, and anchored: half an id is none.
+    this.#idPattern = idPattern && new RegExp(`^(?:${idPattern.source})$`, idPattern.flags.replace(/[gmy]/g, ""));
   }
 
   /**
@@ -35,7 +46,8 @@ export class WorkspaceThread {
    */
   async load(): Promise<LoadedThread> {
     const threadId = await this.#read();
-    if (threadId === undefined || isThreadId(threadId)) return { threadId: threadId?.toLowerCase() };
+    if (threadId === undefined) return { threadId };
+    if (this.#isId(threadId)) return { threadId: this.#idPattern ? threadId : threadId.toLowerCase() };
     return {
       threadId: undefined,
       warning: `${this.path} holds no thread id; once a new thread is saved there, it is set aside as ${this.path}.damaged-<time>`,
@@ -48,14 +60,14 @@ export class WorkspaceThread {
    * @throws SessionStoreError `invalid_thread_id` or `io`.
    */
   async save(threadId: string): Promise<void> {
-    const content = checkedThreadId(threadId);
+    const content = this.#checked(threadId);
     const fresh = `${this.path}.new`;
     const before = await this.#read();
     try {
       // What a process left that was killed here.
       await clearPath(fresh);
       await writeDurably(fresh, content);
-      if (before !== undefined && !isThreadId(before)) await this.#setAside();
+      if (before !== undefined && !this.#isId(before)) await this.#setAside();
       await rename(fresh, this.path);
       await syncFolder(dirname(this.path));
     } catch (error) {
@@ -64,11 +76,26 @@ export class WorkspaceThread {
     }
   }
 
-  /** Forgets the thread. Codex's own record of it stays. */
+  /** Forgets the thread. The CLI's own record of it stays. */
   async clear(): Promise<void> {
     await clearPath(this.path).catch((error) => {
       throw this.#error("remove", error);
     });
+  }
+
+  #isId(text: string): boolean {
+    // A longer one would be read cut off.
+    return this.#idPattern ? this.#idPattern.test(text) && Buffer.byteLength(text) < MAX_BYTES : isThreadId(text);
+  }
+
+  #checked(id: string): string {
+    if (this.#idPattern === undefined) return checkedThreadId(id);
+    if (this.#isId(id) && id === id.trim()) return id;
+    const quoted = JSON.stringify(id.slice(0, 80));
+    throw new SessionStoreError(
+      "invalid_thread_id",
+      `${quoted} does not match the id pattern ${this.#idPattern.source}.`,
+    );
   }
 
   /**

@@ -1,0 +1,3 @@
+import { runRelayCommand } from "@plexum/mcp-bridge/relay";
+
+process.exit(await runRelayCommand(process.argv.slice(2)));

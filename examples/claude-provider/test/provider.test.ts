@@ -1,0 +1,145 @@
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connectPlugin, type HostToolCall, type ProviderEvent } from "@plexum/plugin-sdk";
+import { type Block, ScriptedClaudeModel } from "@plexum/scripted-claude-model";
+import { eventually, sleepers, uniqueSeconds } from "@plexum/test-support";
+import { expect, onTestFinished, test } from "vitest";
+
+const PROVIDER = join(import.meta.dirname, "../src/provider.ts");
+const CLAUDE = join(import.meta.dirname, "../node_modules/.bin/claude");
+const TOOLS = [{ name: "echo", description: "Says it again", input_schema: { type: "object" } }];
+const RESULT = "a long result that the host consumes".repeat(20);
+
+/** A provider with the real claude. Whatever is not on loopback goes to a proxy that refuses, and must never be asked. */
+async function setUp(script: readonly (readonly Block[])[]) {
+  const model = await ScriptedClaudeModel.start(script);
+  const folder = await mkdtemp(join(tmpdir(), "claude-provider-test-"));
+  const outside: (string | undefined)[] = [];
+  const proxy = createServer((request, response) => {
+    outside.push(request.url);
+    response.writeHead(403).end();
+  }).on("connect", (request, socket) => {
+    outside.push(request.url);
+    socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
+  });
+  proxy.listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  const refusing = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const calls: HostToolCall[] = [];
+  const plugin = await connectPlugin({
+    command: process.execPath,
+    args: [PROVIDER],
+    onLog: () => {},
+    callTool: async (call) => {
+      calls.push(call);
+      return { content: [{ type: "text", text: RESULT }] };
+    },
+    env: {
+      PATH: process.env.PATH,
+      HOME: folder,
+      CLAUDE_BIN: CLAUDE,
+      CLAUDE_CONFIG_DIR: join(folder, "config"),
+      ANTHROPIC_BASE_URL: model.baseUrl,
+      ANTHROPIC_API_KEY: "none",
+      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+      DISABLE_AUTOUPDATER: "1",
+      HTTP_PROXY: refusing,
+      HTTPS_PROXY: refusing,
+      NO_PROXY: "127.0.0.1",
+    },
+  });
+  onTestFinished(async () => {
+    await plugin.close();
+    await model[Symbol.asyncDispose]();
+    proxy.close();
+    await rm(folder, { recursive: true });
+    expect(outside).toEqual([]);
+  });
+  const workspace = join(folder, "workspace");
+  const turn = async (text: string, signal?: AbortSignal) => {
+    const events: ProviderEvent[] = [];
+    const agent = { agent_id: "alice", workspace };
+    const request = { messages: [{ role: "user" as const, content: [{ type: "text" as const, text }] }], tools: TOOLS };
+    const sent = { stream_id: text, model_id: "sonnet", agent, request };
+    for await (const event of plugin.stream(sent, signal && { signal })) events.push(event);
+    return events;
+  };
+  const sent = () => JSON.stringify(model.requests.at(-1)?.messages);
+  return { model, plugin, turn, calls, sent, workspace };
+}
+
+test("text comes in pieces, tokens are counted, and the next turn knows of the first", async () => {
+  const { turn, sent } = await setUp([[{ type: "text", text: "hello there" }], [{ type: "text", text: "again" }]]);
+  expect(await turn("first question")).toEqual([
+    { type: "message_start" },
+    { type: "text_delta", text: "hello " },
+    { type: "text_delta", text: "there" },
+    {
+      type: "message_end",
+      stop_reason: "end_turn",
+      usage: { input_tokens: 30, output_tokens: 5, cache_read_tokens: 20, thinking_tokens: 0 },
+    },
+  ]);
+  expect((await turn("second question")).at(-1)).toMatchObject({ stop_reason: "end_turn" });
+  for (const text of ["first question", "hello there", "second question"]) expect(sent()).toContain(text);
+});
+
+test("a host tool is called by claude's id, and the model no longer sees its result once it is consumed", async () => {
+  const call = { type: "tool_use", id: "toolu_1", name: "mcp__host__echo", input: { a: 1 } } as const;
+  const { plugin, turn, calls, sent, workspace } = await setUp([
+    [call],
+    [{ type: "text", text: "done" }],
+    [{ type: "text", text: "gone" }],
+  ]);
+  const events = await turn("call it");
+  expect(calls).toMatchObject([{ call_id: "toolu_1", name: "echo", arguments: { a: 1 } }]);
+  expect(events).toContainEqual({ type: "tool_call_start", tool_call: { id: "toolu_1", name: "mcp__host__echo" } });
+  expect(events.find(({ type }) => type === "tool_result")).toMatchObject({ tool_result: { tool_call_id: "toolu_1" } });
+  expect(sent()).toContain(RESULT);
+  const mutations = ["toolu_1", "toolu_2"].map((block_id) => ({ block_id, op: "consume-light" }));
+  const report = await plugin.mutate({ agent_id: "alice", workspace, mutations });
+  expect(report).toEqual({ requested: 2, touched: 1, missing: ["toolu_2"], skipped: [] });
+  await turn("and now");
+  expect(sent()).toContain("...(consumed)");
+  expect(sent()).not.toContain(RESULT);
+});
+
+test("a canceled turn leaves no command alive, also in a session of its own or deaf to SIGTERM", async () => {
+  const [apart, deaf, behind] = [uniqueSeconds(), uniqueSeconds(), uniqueSeconds()];
+  const command = `setsid sleep ${apart} & sleep ${behind} & (trap "" TERM INT; sleep ${deaf}; sleep ${deaf})`;
+  const { turn } = await setUp([[{ type: "tool_use", id: "toolu_1", name: "Bash", input: { command } }]]);
+  const cancel = new AbortController();
+  const alive = () => [apart, deaf, behind].map((seconds) => sleepers(seconds).length);
+  const events = turn("run it", cancel.signal);
+  await eventually("the commands run", () => alive().every((count) => count > 0));
+  cancel.abort();
+  expect((await events).at(-1)).toMatchObject({ type: "message_end", stop_reason: "cancelled" });
+  expect(alive()).toEqual([0, 0, 0]);
+});
+
+test("a failed turn says why; a lost session begins another", async () => {
+  const { model, turn, workspace, sent } = await setUp([[{ type: "text", text: "old" }]]);
+  await turn("before the loss");
+  const failed = await turn("will fail");
+  expect(failed.find(({ type }) => type === "error")).toMatchObject({ error: { code: "claude_failed" } });
+  model.add([{ type: "text", text: "new" }]);
+  await writeFile(join(workspace, ".plexum-claude-session"), "0199a213-81c0-7800-8aa1-bbab2a035a53");
+  await turn("from the start");
+  expect(sent()).toContain("from the start");
+  expect(sent()).not.toContain("before the loss");
+});
+
+test("when the provider is killed, what claude runs ends too", async () => {
+  const seconds = uniqueSeconds();
+  const input = { command: `setsid sleep ${seconds}` };
+  const { plugin, turn } = await setUp([[{ type: "tool_use", id: "toolu_1", name: "Bash", input }]]);
+  const events = turn("run it").catch((error: unknown) => error);
+  await eventually("the command runs", () => sleepers(seconds).length > 0);
+  process.kill(plugin.pid as number, "SIGKILL");
+  expect(await events).toBeInstanceOf(Error);
+  await eventually("the command is gone", () => sleepers(seconds).length === 0);
+});
