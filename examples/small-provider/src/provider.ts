@@ -1,9 +1,7 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { splitLines } from "@plexum/jsonl";
+import { locateExecutable, startCli } from "@plexum/cli-turn";
 import { startBridge } from "@plexum/mcp-bridge";
 import { type Host, type StreamContext, type StreamRequest, serve } from "@plexum/plugin-sdk";
 
@@ -20,11 +18,12 @@ await serve({
   stream,
 });
 
-async function stream({ stream_id, agent: { agent_id, workspace: cwd }, request }: StreamRequest, turn: StreamContext) {
+async function stream({ stream_id, agent: { agent_id, workspace }, request }: StreamRequest, turn: StreamContext) {
   const { emit, signal } = turn;
   const blocks = request.messages.at(-1)?.content ?? [];
   const prompt = blocks.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("\n");
   if (prompt === "") throw new Error("the last message has no text");
+  const path = await locateExecutable(CLI, process.env, "install it"); // throws if it is not there: the turn is refused
 
   // The host's tools: an MCP server for this turn, which the CLI reaches by starting the relay.
   await using bridge = await startBridge({
@@ -39,20 +38,13 @@ async function stream({ stream_id, agent: { agent_id, workspace: cwd }, request 
   const config = join(folder, "mcp.json");
   await writeFile(config, JSON.stringify({ mcpServers: { host: server } }), { mode: 0o600 });
 
-  // A process group of its own, so that whatever the CLI starts can be ended with it.
-  const cli = spawn(CLI, ["--mcp-config", config], { cwd, stdio: ["pipe", "pipe", "inherit"], detached: true });
-  const exited = once(cli, "exit");
-  const end = () => cli.pid !== undefined && endGroup(cli.pid);
-  signal.addEventListener("abort", end);
   try {
-    await Promise.race([once(cli, "spawn"), exited]); // throws if there is no such program: the turn is refused
-    cli.stdin.on("error", () => {}); // the exit code tells
-    cli.stdin.end(prompt);
+    const program = { path, command: path, prefix: [] };
+    await using run = await startCli({ program, args: ["--mcp-config", config], workspace, stdin: prompt, signal });
     await emit({ type: "message_start" });
-    signal.throwIfAborted();
 
     const usage = { input_tokens: 0, output_tokens: 0, cache_read_tokens: 0, thinking_tokens: 0 };
-    for await (const line of splitLines(cli.stdout)) {
+    for await (const line of run.output) {
       if (line.kind === "oversized") continue;
       const { type, ...event } = JSON.parse(Buffer.from(line.bytes).toString());
       if (type === "text") await emit({ type: "text_delta", text: event.text });
@@ -65,19 +57,10 @@ async function stream({ stream_id, agent: { agent_id, workspace: cwd }, request 
       if (type === "tool_result") await emit({ type: "tool_result", tool_result: event });
       if (type === "usage") Object.assign(usage, event);
     }
-    const [exitCode] = await exited;
-    signal.throwIfAborted();
-    if (exitCode !== 0) throw new Error(`the CLI ended with exit code ${exitCode}: its stderr says why`);
-    await emit({ type: "message_end", stop_reason: "end_turn", usage });
+    const { exitCode, stderr } = await run.result; // the CLI is gone, and so is everything it started
+    if (!signal.aborted && exitCode !== 0) throw new Error(`the CLI ended with exit code ${exitCode}: ${stderr}`);
+    await emit({ type: "message_end", stop_reason: signal.aborted ? "cancelled" : "end_turn", usage });
   } finally {
-    end();
-    await exited.catch(() => {});
     await rm(folder, { recursive: true });
   }
-}
-
-function endGroup(pid: number): void {
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {} // nobody is left in it
 }

@@ -2,6 +2,7 @@ import { chmod, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CallToolResult, type ConnectedPlugin, connectPlugin, type ProviderEvent } from "@plexum/plugin-sdk";
+import { sleepers, uniqueSeconds } from "@plexum/test-support";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 const PROVIDER = join(import.meta.dirname, "../src/provider.ts");
@@ -130,9 +131,26 @@ test("a CLI that fails, and one that is not there, are told apart", async () => 
   expect(await turn(plugin, "say I begin.\nfail")).toEqual([
     { type: "message_start" },
     { type: "text_delta", text: "I begin." },
-    { type: "error", error: { code: "internal", message: "the CLI ended with exit code 3: its stderr says why" } },
+    { type: "error", error: { code: "internal", message: "the CLI ended with exit code 3: as I was told\n" } },
     end("error"),
   ]);
   await using withoutCli = await connect({ cli: join(folder, "nothing") });
-  await expect(turn(withoutCli, "say Hello.")).rejects.toThrow("ENOENT");
+  await expect(turn(withoutCli, "say Hello.")).rejects.toThrow("install it");
 });
+
+test.each(["say Hello.", "work"])(
+  "a process that left the CLI's group and holds its stdout ends with the turn: %s",
+  async (last) => {
+    const seconds = uniqueSeconds();
+    await using plugin = await connect();
+    const cancel = new AbortController();
+    const events: ProviderEvent[] = [];
+    for await (const event of plugin.stream(request(`leave ${seconds}\ntokens\n${last}`), { signal: cancel.signal })) {
+      events.push(event);
+      if (event.type === "text_delta" && last === "work") cancel.abort();
+    }
+    // What the CLI told of its tokens is not lost with a turn that was cancelled.
+    expect(events.at(-1)).toEqual(end(last === "work" ? "cancelled" : "end_turn", 12, 3));
+    expect(sleepers(seconds)).toEqual([]);
+  },
+);

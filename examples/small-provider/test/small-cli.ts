@@ -42,6 +42,13 @@ for (const line of (await text(process.stdin)).split("\n")) {
       await new Promise(() => setInterval(() => {}, 1000));
       break;
     }
+    // A process in a session of its own that holds stdout for as long as it lives.
+    case "leave":
+      spawn("setsid", ["sleep", ...words], { stdio: ["ignore", "inherit", "inherit"] }).unref();
+      break;
+    case "tokens":
+      write({ type: "usage", input_tokens: 12, output_tokens: 3 });
+      break;
     case "fail":
       console.error("as I was told");
       process.exit(3);
