@@ -31,6 +31,7 @@ const DRAIN_MS = 200;
 export async function askCodex(codex: Program, args: readonly string[], options: AskOptions): Promise<Answer> {
   const { env, timeoutMs, signal } = options;
   signal?.throwIfAborted();
+  const limit = AbortSignal.timeout(Math.ceil(timeoutMs));
   const marker = newTurnMarker();
   const family = new ProcessFamily(marker);
   const child = spawn(codex.command, [...codex.prefix, ...args], {
@@ -43,7 +44,6 @@ export async function askCodex(codex: Program, args: readonly string[], options:
     child.once("error", reject);
     child.once("exit", resolve);
   });
-  const limit = AbortSignal.timeout(timeoutMs);
   const stop = signal === undefined ? limit : AbortSignal.any([limit, signal]);
   try {
     const exitCode = await Promise.race([exited, rejection(stop)]);

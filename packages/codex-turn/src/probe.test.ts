@@ -90,7 +90,7 @@ describe("a program in codex's place that does not end as it should", () => {
     await using folder = await temporaryFolder();
     const seconds = uniqueSeconds();
     const binary = await program(folder.path, `trap '' TERM INT\nsleep ${seconds}\nsleep ${seconds}`);
-    await expect(probeCodex({ binary, timeoutMs: 300 })).rejects.toMatchObject({ code: "spawn_failed" });
+    await expect(probeCodex({ binary, timeoutMs: 300.5 })).rejects.toMatchObject({ code: "spawn_failed" });
     expect(sleepers(seconds)).toEqual([]);
   });
 

@@ -53,7 +53,10 @@ export async function probeCodex(options: ProbeOptions = {}): Promise<CodexProbe
   const { binary = "codex", env = process.env, timeoutMs = 10_000, signal } = options;
   const codex = await locateCodex(binary, env);
   const ask = { env, timeoutMs, signal };
-  const [version, login] = await Promise.all([askVersion(codex, ask), askLogin(codex, ask)]);
+  const asked = [askVersion(codex, ask), askLogin(codex, ask)] as const;
+  // Both have ended, with all they started, before the failure of one is reported.
+  await Promise.allSettled(asked);
+  const [version, login] = await Promise.all(asked);
   return {
     path: codex.path,
     command: [codex.command, ...codex.prefix],
