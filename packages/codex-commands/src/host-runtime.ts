@@ -21,5 +21,7 @@ export interface InvokeNodeParams {
   command: string;
   params: unknown;
   timeoutMs: number;
+  /** OpenClaw needs this scope for an invocation, and otherwise uses the scopes of the request that the plugin serves. */
+  scopes: "operator.write"[];
   signal: AbortSignal;
 }

@@ -120,6 +120,7 @@ describe("the list of a node", () => {
         command: "codex.cli.sessions.list",
         params: { filter: "app", limit: 50, archived: true },
         timeoutMs: 15_000,
+        scopes: ["operator.write"],
         signal: expect.any(AbortSignal),
       },
     ]);
@@ -221,6 +222,7 @@ describe("a resume on a node", () => {
       command: "codex.cli.session.resume",
       params: { sessionId: ID, prompt: "go on", cwd: "C:\\app", timeoutMs: 1_200_000 },
       timeoutMs: 1_205_000,
+      scopes: ["operator.write"],
     });
     await resumeSessionOnNode(runtime, { sessionId: ID, prompt: "go on", timeoutMs: 1e9 });
     expect(calls[1]).toMatchObject({ params: { timeoutMs: 3_600_000 }, timeoutMs: 3_605_000 });

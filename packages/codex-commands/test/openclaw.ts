@@ -60,7 +60,14 @@ export interface PluginApi {
           commands?: string[];
         }[];
       }>;
-      invoke: (params: { nodeId: string; command: string; params?: unknown; timeoutMs?: number }) => Promise<unknown>;
+      invoke: (params: {
+        nodeId: string;
+        command: string;
+        params?: unknown;
+        timeoutMs?: number;
+        idempotencyKey?: string;
+        scopes?: ("operator.admin" | "operator.approvals" | "operator.read" | "operator.write")[];
+      }) => Promise<unknown>;
     };
   };
 }
