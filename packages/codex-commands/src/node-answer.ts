@@ -26,7 +26,7 @@ const listingSchema = z.object({
   codexHome: text,
 });
 
-const resumedSchema = z.object({ ok: z.literal(true), sessionId: z.string(), text: z.string() });
+const resumedSchema = z.object({ ok: z.literal(true), sessionId: text, text: z.string() });
 
 /**
  * The list in what a node answered. A session of the wrong shape is left out, with a warning.
@@ -45,8 +45,14 @@ export function readListing(answer: unknown): SessionListing {
   return { sessions: good, warnings: [...warnings, ...warning], codexHome };
 }
 
-/** @throws CodexCommandsError `node_malformed` or `node_failed`. */
-export const readResumed = (answer: unknown): ResumedSession => read(resumedSchema, answer, RESUME_COMMAND);
+/**
+ * Reads the answer of a resume. `asked` is the session that was to be resumed, for nodes that do not repeat its id.
+ * @throws CodexCommandsError `node_malformed` or `node_failed`.
+ */
+export function readResumed(answer: unknown, asked: string): ResumedSession {
+  const { sessionId = asked, ...rest } = read(resumedSchema, answer, RESUME_COMMAND);
+  return { ...rest, sessionId };
+}
 
 function read<Schema extends z.ZodType>(schema: Schema, answer: unknown, command: string): z.output<Schema> {
   const result = schema.safeParse(unwrap(answer, command));
@@ -55,7 +61,7 @@ function read<Schema extends z.ZodType>(schema: Schema, answer: unknown, command
 }
 
 /** What a host wraps around a node's answer. */
-const envelopeSchema = z.object({
+const envelopeSchema = z.looseObject({
   ok: z.boolean().optional().catch(undefined),
   payload: z.unknown().optional(),
   payloadJSON: z.string().nullish().catch(undefined),
@@ -66,6 +72,9 @@ const envelopeSchema = z.object({
     .catch(undefined),
 });
 
+/** Keys that say nothing about what the command answered. */
+const ENVELOPE_KEYS = new Set(["ok", "nodeId", "command", "payload", "payloadJSON", "message", "error"]);
+
 function unwrap(answer: unknown, command: string): unknown {
   const envelope = envelopeSchema.safeParse(answer);
   if (!envelope.success) throw malformed(command, "is empty");
@@ -74,10 +83,17 @@ function unwrap(answer: unknown, command: string): unknown {
     const reason = plainText(message ?? error ?? "no reason given", 2000);
     throw new CodexCommandsError("node_failed", `The node did not run ${command}: ${reason}`);
   }
+  // The order of OpenClaw's own reader: the text is what the node wrote, `payload` is what a host made of it.
+  if (payloadJSON?.trim()) return parse(payloadJSON, command);
   if (payload != null) return payload;
-  if (payloadJSON == null) throw malformed(command, "is empty");
+  // Without envelope: what the command itself returned.
+  if (Object.keys(envelope.data).some((key) => !ENVELOPE_KEYS.has(key))) return envelope.data;
+  throw malformed(command, "is empty");
+}
+
+function parse(json: string, command: string): unknown {
   try {
-    return JSON.parse(payloadJSON);
+    return JSON.parse(json);
   } catch (cause) {
     throw malformed(command, "is not JSON", cause);
   }

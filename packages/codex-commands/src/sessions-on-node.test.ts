@@ -128,6 +128,18 @@ describe("the list of a node", () => {
     expect(await listSessionsOnNode(asText.runtime)).toEqual(expected);
   });
 
+  test.each<[string, object]>([
+    ["without envelope", LISTING],
+    ["without envelope, with keys of a newer node", { ...LISTING, sessionFileCount: 1, payloadVersion: 2 }],
+    ["as text beside a part of it", { payload: { sessions: [] }, payloadJSON: JSON.stringify(LISTING) }],
+    ["as text beside something else", { ok: true, payload: "stored", payloadJSON: `\n${JSON.stringify(LISTING)}\n` }],
+    ["beside blank text", { ok: true, nodeId: "node-1", command: "list", payload: LISTING, payloadJSON: " \n" }],
+    ["beside text that is null", { payload: LISTING, payloadJSON: null }],
+  ])("is read from an answer %s", async (_name, answer) => {
+    const { runtime } = host([studio], () => answer);
+    expect(await listSessionsOnNode(runtime)).toEqual({ node: studio, ...LISTING });
+  });
+
   test("leaves out sessions of the wrong shape, with a warning, and what is odd about the others", async () => {
     const odd = { sessionId: ID, updatedAt: 5, messageCount: "many", archived: 1, extra: true };
     const bad = [null, {}, [], "text", { ...SESSION, sessionId: "a b" }, { ...SESSION, sessionId: 5 }];
@@ -146,7 +158,20 @@ describe("the list of a node", () => {
     ["nothing", undefined, "node_malformed", "is empty"],
     ["text", "text", "node_malformed", "is empty"],
     ["an empty envelope", {}, "node_malformed", "is empty"],
+    [
+      "an envelope around nothing",
+      { ok: true, nodeId: "n", command: "c", payload: null },
+      "node_malformed",
+      "is empty",
+    ],
+    ["something else without envelope", { ok: true, text: "hi" }, "node_malformed", "is not of the shape"],
     ["text that isn't JSON", { payloadJSON: "{" }, "node_malformed", "is not JSON"],
+    [
+      "torn text beside a payload",
+      { payload: { sessions: [] }, payloadJSON: '{"sess' },
+      "node_malformed",
+      "is not JSON",
+    ],
     ["JSON of something else", { payloadJSON: "[]" }, "node_malformed", "is not of the shape"],
     ["null as JSON", { payloadJSON: "null" }, "node_malformed", "is not of the shape"],
     ["sessions that are no list", { payload: { sessions: {} } }, "node_malformed", "is not of the shape"],
@@ -226,6 +251,17 @@ describe("a resume on a node", () => {
     });
     await resumeSessionOnNode(runtime, { sessionId: ID, prompt: "go on", timeoutMs: 1e9 });
     expect(calls[1]).toMatchObject({ params: { timeoutMs: 3_600_000 }, timeoutMs: 3_605_000 });
+  });
+
+  test.each<[string, object]>([
+    ["without the session's id", { payload: { ok: true, text: "done" } }],
+    ["with an id that is none", { payload: { ok: true, sessionId: null, text: "done" } }],
+    ["without id and envelope", { ok: true, text: "done" }],
+    ["with both forms", { ok: true, payload: { ok: true }, payloadJSON: '{"ok":true,"text":"done"}' }],
+  ])("an answer %s is of the session that was asked for", async (_name, answer) => {
+    const { runtime } = host([studio], () => answer);
+    const resumed = await resumeSessionOnNode(runtime, { sessionId: ID, prompt: "go on" });
+    expect(resumed).toEqual({ node: studio, sessionId: ID, text: "done" });
   });
 
   test("with parameters that are none: refused before anyone is asked", async () => {

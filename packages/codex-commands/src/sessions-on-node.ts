@@ -75,7 +75,7 @@ export async function resumeSessionOnNode(
   const node = chooseNode(await listNodes(runtime, LIST_TIMEOUT_MS, signal), options.node, RESUME_COMMAND);
   const timeoutMs = params.timeoutMs + RESUME_MARGIN_MS;
   const answer = await invokeNode(runtime, { node, command: RESUME_COMMAND, params, timeoutMs, signal });
-  const { sessionId, text } = readResumed(answer);
+  const { sessionId, text } = readResumed(answer, params.sessionId);
   return { node, sessionId, text };
 }
 
