@@ -7,6 +7,8 @@ import type { ResumedSession, SessionListing, SessionSummary } from "./session-s
 
 const text = z.string().optional().catch(undefined);
 const flag = z.boolean().catch(false);
+const mark = z.literal(true).optional().catch(undefined);
+const count = z.number().int().nonnegative().optional().catch(undefined);
 
 /** Strict in what a session is known by, loose in the rest: a node may be older or newer than its host. */
 const summarySchema = z.object({
@@ -18,12 +20,18 @@ const summarySchema = z.object({
   messageCount: z.number().int().nonnegative().catch(0),
   archived: flag,
   compressed: flag,
+  partialScan: mark,
 });
 
 const listingSchema = z.object({
   sessions: z.array(z.unknown()),
   warnings: z.array(z.string()).catch([]),
   codexHome: text,
+  // A newer node of OpenClaw limits how much it reads for a filter, and says so.
+  searchTruncated: mark,
+  scannedFileCount: count,
+  sessionFileCount: count,
+  unreadSpanCount: count,
 });
 
 const resumedSchema = z.object({ ok: z.literal(true), sessionId: text, text: z.string() });
@@ -33,7 +41,7 @@ const resumedSchema = z.object({ ok: z.literal(true), sessionId: text, text: z.s
  * @throws CodexCommandsError `node_malformed` or `node_failed`.
  */
 export function readListing(answer: unknown): SessionListing {
-  const { sessions, warnings, codexHome } = read(listingSchema, answer, LIST_COMMAND);
+  const { sessions, warnings, codexHome, searchTruncated, ...counts } = read(listingSchema, answer, LIST_COMMAND);
   const offered = sessions.slice(0, MAX_LIMIT);
   const good: SessionSummary[] = [];
   for (const session of offered) {
@@ -42,7 +50,25 @@ export function readListing(answer: unknown): SessionListing {
   }
   const bad = offered.length - good.length;
   const warning = bad === 0 ? [] : [`${bad} of the node's sessions could not be understood.`];
-  return { sessions: good, warnings: [...warnings, ...warning], codexHome };
+  const truncated = searchTruncated ? [truncation(counts)] : [];
+  return { sessions: good, warnings: [...truncated, ...warnings, ...warning], codexHome, searchTruncated };
+}
+
+interface SearchCounts {
+  readonly scannedFileCount?: number | undefined;
+  readonly sessionFileCount?: number | undefined;
+  readonly unreadSpanCount?: number | undefined;
+}
+
+/** Without counts, or with counts that show no gap, it is still true that something was not searched. */
+function truncation({ scannedFileCount, sessionFileCount, unreadSpanCount = 0 }: SearchCounts): string {
+  const isCounted = scannedFileCount !== undefined && sessionFileCount !== undefined;
+  const gaps = [
+    isCounted && scannedFileCount < sessionFileCount ? `${scannedFileCount} of ${sessionFileCount} session files` : "",
+    unreadSpanCount > 0 ? `${unreadSpanCount} large ${unreadSpanCount === 1 ? "file" : "files"} only in part` : "",
+  ].filter(Boolean);
+  const searched = gaps.length > 0 ? `The node searched ${gaps.join(", ")}` : "The node did not search everything";
+  return `${searched}, so matching sessions may be missing. List with "searchAll" to search everything.`;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { host, laptop, studio } from "../test/host.ts";
+import { formatSessions } from "./format-sessions.ts";
 import { findSessionOnNode, listSessionsOnNode, resumeSessionOnNode } from "./sessions-on-node.ts";
 
 const ID = "0199a213-81c0-7800-8aa1-bbab2a035a53";
@@ -149,6 +150,50 @@ describe("the list of a node", () => {
     expect(warnings).toEqual(["6 of the node's sessions could not be understood."]);
   });
 
+  test.each<[string, object, string]>([
+    [
+      "with both kinds of gaps",
+      { scannedFileCount: 200, sessionFileCount: 950, unreadSpanCount: 3 },
+      "The node searched 200 of 950 session files, 3 large files only in part, so matching sessions may be missing.",
+    ],
+    [
+      "that opened every file",
+      { scannedFileCount: 12, sessionFileCount: 12, unreadSpanCount: 1 },
+      "The node searched 1 large file only in part, so matching sessions may be missing.",
+    ],
+    ["without counts", {}, "The node did not search everything, so matching sessions may be missing."],
+    [
+      "with odd counts",
+      { scannedFileCount: "many", sessionFileCount: -1, unreadSpanCount: Number.NaN },
+      "The node did not search everything, so matching sessions may be missing.",
+    ],
+  ])("a search that stopped short, %s: kept, and said to the person", async (_name, counts, said) => {
+    const answer = { sessions: [], warnings: ["One more."], searchTruncated: true, ...counts };
+    const { runtime } = host([studio], () => ({ payload: answer }));
+    const listing = await listSessionsOnNode(runtime, { filter: "app" });
+    expect(listing).toMatchObject({ sessions: [], searchTruncated: true });
+    expect(formatSessions(listing).split("\n")).toEqual([
+      "No codex sessions found on Studio, but not all were searched.",
+      `Note: ${said} List with "searchAll" to search everything.`,
+      "Note: One more.",
+    ]);
+  });
+
+  test.each([false, "true", 1, null, undefined])("searchTruncated %j is no claim", async (searchTruncated) => {
+    const answer = { sessions: [], searchTruncated, scannedFileCount: 5, sessionFileCount: 9 };
+    const { runtime } = host([studio], () => ({ payload: answer }));
+    const listing = await listSessionsOnNode(runtime);
+    expect(listing).toMatchObject({ warnings: [], searchTruncated: undefined });
+    expect(formatSessions(listing)).toBe("No codex sessions on Studio.");
+  });
+
+  test("everything is searched on request, and a session that was read in part is marked", async () => {
+    const { runtime, calls } = host([studio], () => ({ sessions: [{ ...SESSION, partialScan: true }] }));
+    const listing = await listSessionsOnNode(runtime, { searchAll: true, timeoutMs: 60_000 });
+    expect(calls[0]).toMatchObject({ params: { searchAll: true }, timeoutMs: 60_000 });
+    expect(formatSessions(listing)).toContain(" · read in part · /home/me/app · ");
+  });
+
   test("is cut to what can have been asked for", async () => {
     const { runtime } = host([studio], () => ({ payload: { sessions: Array(1000).fill(SESSION) } }));
     expect((await listSessionsOnNode(runtime)).sessions).toHaveLength(50);
@@ -221,6 +266,29 @@ describe("one session of a node", () => {
     expect(calls[0]?.params).toMatchObject({ filter: ID, limit: 50 });
     expect((await findSessionOnNode(runtime, { sessionId: ID.toUpperCase() })).session).toEqual(SESSION);
     expect((await findSessionOnNode(runtime, { sessionId: "absent" })).session).toBeUndefined();
+  });
+
+  test("is searched everywhere before the answer is that there is none", async () => {
+    const named = { ...laptop, displayName: "Studio", commands: [] };
+    const answer = (params: { params: unknown }, all: object) =>
+      Object(params.params).searchAll ? all : { sessions: [], searchTruncated: true };
+    const has = host([named, studio], (call) => answer(call, { sessions: [SESSION] }));
+    expect(await findSessionOnNode(has.runtime, { node: "Studio", sessionId: ID })).toEqual({
+      node: studio,
+      session: SESSION,
+    });
+    expect(has.calls.map(({ nodeId }) => nodeId)).toEqual(["node-1", "node-1"]);
+    const hasNot = host([studio], (call) => answer(call, { sessions: [] }));
+    expect(await findSessionOnNode(hasNot.runtime, { sessionId: ID })).toEqual({ node: studio, session: undefined });
+    const short = host([studio], (call) => answer(call, { sessions: [], searchTruncated: true }));
+    expect(await findSessionOnNode(short.runtime, { sessionId: ID })).toEqual({
+      node: studio,
+      session: undefined,
+      searchTruncated: true,
+    });
+    const found = host([studio], () => ({ sessions: [SESSION], searchTruncated: true }));
+    expect((await findSessionOnNode(found.runtime, { sessionId: ID })).session).toEqual(SESSION);
+    expect(found.calls).toHaveLength(1);
   });
 
   test("on a node that can't resume, and by an id that is none: refused", async () => {
