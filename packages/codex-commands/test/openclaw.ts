@@ -4,6 +4,7 @@ interface NodeHostCommand {
   command: string;
   cap?: string;
   dangerous?: boolean;
+  hasActiveWork?: () => boolean;
   handle: (paramsJSON?: string | null, io?: { input: unknown }, context?: HandleContext) => Promise<string>;
 }
 
