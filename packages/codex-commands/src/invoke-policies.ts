@@ -1,4 +1,4 @@
-import { LIST_COMMAND, RESUME_COMMAND } from "./commands.ts";
+import { LIST_COMMAND, RESUME_COMMAND, SOURCE_CAPABILITY } from "./commands.ts";
 import { plainText } from "./plain-text.ts";
 
 /** How a command that a node was asked to run ended. */
@@ -19,7 +19,7 @@ export interface InvokePolicyContext {
   readonly nodeId: string;
   readonly command: string;
   readonly params?: unknown;
-  readonly node?: { readonly displayName?: string };
+  readonly node?: { readonly displayName?: string; readonly caps?: readonly string[] };
   /** Absent where nobody can be asked. */
   readonly approvals?: {
     request(request: ApprovalRequest): Promise<{ readonly id?: string; readonly decision?: string | null }>;
@@ -49,6 +49,7 @@ export function createInvokePolicies(): [InvokePolicy, InvokePolicy] {
 }
 
 async function invokeIfApproved(context: InvokePolicyContext): Promise<InvokeResult> {
+  if (namesHome(context.params) && !context.node?.caps?.includes(SOURCE_CAPABILITY)) return SOURCE_UNAVAILABLE;
   const answer = await askForApproval(context);
   if (answer?.decision === "allow-once") return context.invokeNode();
   return {
@@ -58,6 +59,20 @@ async function invokeIfApproved(context: InvokePolicyContext): Promise<InvokeRes
     details: { approvalId: answer?.id ?? null, decision: answer?.decision ?? null },
   };
 }
+
+/** A node without the capability ignores which home is named, and would run the prompt on a session of another one. */
+function namesHome(params: unknown): boolean {
+  const { agentId, sourceHomeId } = Object(params) as Record<string, unknown>;
+  return agentId !== undefined || sourceHomeId !== undefined;
+}
+
+/** OpenClaw's code for this. */
+const SOURCE_UNAVAILABLE: InvokeResult = {
+  ok: false,
+  code: "CODEX_NODE_SOURCE_UNAVAILABLE",
+  message:
+    "This session belongs to a Codex home that the node can't choose. Update the node and approve its new capabilities, or resume the session without agentId and sourceHomeId.",
+};
 
 /** Undefined if nobody can be asked, or asking fails: that is no yes. */
 async function askForApproval(context: InvokePolicyContext) {

@@ -25,7 +25,7 @@ interface PolicyContext {
   params: unknown;
   timeoutMs?: number;
   config: object;
-  node?: { nodeId: string; displayName?: string; platform?: string; commands?: string[] };
+  node?: { nodeId: string; displayName?: string; platform?: string; caps?: string[]; commands?: string[] };
   approvals?: {
     request: (input: {
       title: string;
