@@ -78,6 +78,13 @@ describe("a resume", () => {
     expect(invokeNode).not.toHaveBeenCalled();
   });
 
+  test("says so if the host can't ask anyone", async () => {
+    const unasked = await resumePolicy.handle(call(params).context);
+    expect(unasked).toMatchObject({ message: expect.stringContaining("resume the session on the node itself") });
+    const denied = await resumePolicy.handle(call(params, async () => ({ decision: "deny" })).context);
+    expect(denied).toMatchObject({ message: expect.not.stringContaining("the node itself") });
+  });
+
   test.each<[string, object, string[] | undefined]>([
     ["an agent, on a node that declares nothing", { agentId: "research" }, undefined],
     ["a home, on a node with other capabilities", { sourceHomeId: "f00d" }, ["codex-cli-sessions", "codex-cli"]],

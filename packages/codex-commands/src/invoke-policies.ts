@@ -20,7 +20,7 @@ export interface InvokePolicyContext {
   readonly command: string;
   readonly params?: unknown;
   readonly node?: { readonly displayName?: string; readonly caps?: readonly string[] };
-  /** Absent where nobody can be asked. */
+  /** Absent where the host has nobody to ask. A resume is refused then: docs/decisions/022. */
   readonly approvals?: {
     request(request: ApprovalRequest): Promise<{ readonly id?: string; readonly decision?: string | null }>;
   };
@@ -52,10 +52,12 @@ async function invokeIfApproved(context: InvokePolicyContext): Promise<InvokeRes
   if (namesHome(context.params) && !context.node?.caps?.includes(SOURCE_CAPABILITY)) return SOURCE_UNAVAILABLE;
   const answer = await askForApproval(context);
   if (answer?.decision === "allow-once") return context.invokeNode();
+  const hint =
+    context.approvals === undefined ? " This host can't ask anyone: resume the session on the node itself." : "";
   return {
     ok: false,
     code: "PLUGIN_APPROVAL_REQUIRED",
-    message: `${RESUME_COMMAND} runs codex with all rights on the node, and runs only once a person has allowed it.`,
+    message: `${RESUME_COMMAND} runs codex with all rights on the node, and runs only once a person has allowed it.${hint}`,
     details: { approvalId: answer?.id ?? null, decision: answer?.decision ?? null },
   };
 }

@@ -61,6 +61,7 @@ export interface PluginApi {
           commands?: string[];
         }[];
       }>;
+      /** `scopes` are honored for OpenClaw's own plugins and those it trusts. */
       invoke: (params: {
         nodeId: string;
         command: string;
@@ -73,11 +74,12 @@ export interface PluginApi {
   };
 }
 
-/** A host whose one node runs what is registered; `decide` is the person who is asked. */
-export function openClaw(decide: () => Decision): PluginApi {
+/** A host whose one node runs what is registered; `decide` is the person who is asked, if there is one. */
+export function openClaw(decide?: () => Decision): PluginApi {
   const commands: NodeHostCommand[] = [];
   const policies: NodeInvokePolicy[] = [];
   const node = { nodeId: "node-1", displayName: "Studio", connected: true };
+  const approvals = decide && { request: async () => ({ id: "approval-1", decision: decide() }) };
   return {
     registerNodeHostCommand: (command) => void commands.push(command),
     registerNodeInvokePolicy: (policy) => void policies.push(policy),
@@ -89,11 +91,12 @@ export function openClaw(decide: () => Decision): PluginApi {
             const payloadJSON = await commands
               .find((known) => known.command === command)
               ?.handle(JSON.stringify(params));
-            return { ok: true, payloadJSON };
+            return { ok: true, payload: payloadJSON && JSON.parse(payloadJSON), payloadJSON: payloadJSON ?? null };
           };
-          const approvals = { request: async () => ({ id: "approval-1", decision: decide() }) };
           const policy = policies.find((known) => known.commands.includes(command));
-          return policy?.handle({ nodeId, command, params, config: {}, node, approvals, invokeNode });
+          const caps = commands.flatMap(({ cap }) => cap ?? []);
+          const context = { nodeId, command, params, config: {}, node: { ...node, caps }, invokeNode };
+          return policy?.handle(approvals === undefined ? context : { ...context, approvals });
         },
       },
     },
