@@ -62,7 +62,14 @@ export async function invokeNode(runtime: HostRuntime, call: NodeCall): Promise<
       `Node ${label} did not answer ${command} within ${seconds(timeoutMs)}: it may still be at it. Look whether the node is well, then try again.`,
     );
   return ask(timeoutMs, signal, onTimeout, `Node ${label} failed at ${command}`, (either) =>
-    runtime.nodes.invoke({ nodeId: node.nodeId, command, params, timeoutMs, signal: either }),
+    runtime.nodes.invoke({
+      nodeId: node.nodeId,
+      command,
+      params,
+      timeoutMs,
+      scopes: ["operator.write"],
+      signal: either,
+    }),
   );
 }
 

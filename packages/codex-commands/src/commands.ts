@@ -3,6 +3,9 @@ export const LIST_COMMAND = "codex.cli.sessions.list";
 export const RESUME_COMMAND = "codex.cli.session.resume";
 export const CAPABILITY = "codex-cli-sessions";
 
+/** What OpenClaw's nodes declare if a resume there can choose the Codex home by `agentId` and `sourceHomeId`. Ours can't. */
+export const SOURCE_CAPABILITY = "codex-cli-session-source";
+
 export const DEFAULT_LIMIT = 10;
 export const MAX_LIMIT = 50;
 

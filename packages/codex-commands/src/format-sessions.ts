@@ -13,20 +13,24 @@ const MAX_WARNING = 300;
  * control characters, and with look-alikes for what a chat takes for markup, mentions or links.
  */
 export function formatSessions(listing: SessionListing & { readonly node?: HostNode }): string {
-  const { node, sessions, warnings } = listing;
+  const { node, sessions, warnings, searchTruncated } = listing;
   const where = node === undefined ? "this machine" : shown(nodeLabel(node), MAX_LABEL);
-  const heading = sessions.length === 0 ? `No codex sessions on ${where}.` : `Codex sessions on ${where}:`;
+  const none = searchTruncated
+    ? `No codex sessions found on ${where}, but not all were searched.`
+    : `No codex sessions on ${where}.`;
+  const heading = sessions.length === 0 ? none : `Codex sessions on ${where}:`;
   return [heading, ...sessions.map(line), ...warnings.map((warning) => `Note: ${shown(warning, MAX_WARNING)}`)].join(
     "\n",
   );
 }
 
 /** The message comes last: one in a script that is written from right to left can't reorder what stands before it. */
-function line({ sessionId, updatedAt, archived, cwd, lastMessage }: SessionSummary): string {
+function line({ sessionId, updatedAt, archived, partialScan, cwd, lastMessage }: SessionSummary): string {
   const parts = [
     shown(sessionId, 128),
     updatedAt === undefined ? "" : shown(updatedAt, 40),
     archived ? "archived" : "",
+    partialScan ? "read in part" : "",
     cwd === undefined ? "" : shown(cwd, MAX_FOLDER),
     lastMessage === undefined ? "" : shown(lastMessage, MAX_MESSAGE),
   ];

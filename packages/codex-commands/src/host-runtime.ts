@@ -2,7 +2,7 @@
 export interface HostRuntime {
   readonly nodes: {
     list(params?: { connected?: boolean }): Promise<{ nodes: readonly HostNode[] }>;
-    /** Gives `{ payload }` or `{ payloadJSON }`. */
+    /** Returns `{ payload }`, `{ payloadJSON }`, both, or the answer itself. */
     invoke(params: InvokeNodeParams): Promise<unknown>;
   };
 }
@@ -21,5 +21,7 @@ export interface InvokeNodeParams {
   command: string;
   params: unknown;
   timeoutMs: number;
+  /** OpenClaw requires this scope. Without it, the scopes of the request that the plugin serves apply, such as a read. */
+  scopes: "operator.write"[];
   signal: AbortSignal;
 }

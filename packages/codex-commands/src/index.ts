@@ -12,6 +12,7 @@ export { createSessionCommands, type SessionCommand, type SessionCommandsOptions
 export type { ResumedSession, SessionListing, SessionSummary } from "./session-summary.ts";
 export {
   type FindOnNodeOptions,
+  type FoundOnNode,
   findSessionOnNode,
   type ListOnNodeOptions,
   listSessionsOnNode,

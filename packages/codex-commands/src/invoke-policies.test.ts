@@ -78,6 +78,40 @@ describe("a resume", () => {
     expect(invokeNode).not.toHaveBeenCalled();
   });
 
+  test("says so if the host can't ask anyone", async () => {
+    const unasked = await resumePolicy.handle(call(params).context);
+    expect(unasked).toMatchObject({ message: expect.stringContaining("resume the session on the node itself") });
+    const denied = await resumePolicy.handle(call(params, async () => ({ decision: "deny" })).context);
+    expect(denied).toMatchObject({ message: expect.not.stringContaining("the node itself") });
+  });
+
+  test.each<[string, object, string[] | undefined]>([
+    ["an agent, on a node that declares nothing", { agentId: "research" }, undefined],
+    ["a home, on a node with other capabilities", { sourceHomeId: "f00d" }, ["codex-cli-sessions", "codex-cli"]],
+    ["both, on a node with none", { agentId: "", sourceHomeId: "" }, []],
+    ["null for an agent", { agentId: null }, ["system"]],
+  ])("that names %s: refused before a person is asked", async (_name, named, caps) => {
+    const { context, invokeNode, request } = call({ ...params, ...named }, async () => ({ decision: "allow-once" }));
+    const node = { displayName: "Studio", ...(caps === undefined ? {} : { caps }) };
+    expect(await resumePolicy.handle({ ...context, node })).toEqual({
+      ok: false,
+      code: "CODEX_NODE_SOURCE_UNAVAILABLE",
+      message: expect.stringContaining("Update the node"),
+    });
+    expect(request).not.toHaveBeenCalled();
+    expect(invokeNode).not.toHaveBeenCalled();
+  });
+
+  test("that names a home runs on a node that can choose it, once a person has allowed it", async () => {
+    const node = { displayName: "Studio", caps: ["camera", "codex-cli-session-source"] };
+    const named = { ...params, agentId: "research", sourceHomeId: "f00d" };
+    const allowed = call(named, async () => ({ decision: "allow-once" }));
+    expect(await resumePolicy.handle({ ...allowed.context, node })).toEqual({ ok: true, payload: "ran" });
+    const unasked = call(named);
+    expect(await resumePolicy.handle({ ...unasked.context, node })).toMatchObject({ code: "PLUGIN_APPROVAL_REQUIRED" });
+    expect(unasked.invokeNode).not.toHaveBeenCalled();
+  });
+
   test.each([
     [
       "long and hostile",

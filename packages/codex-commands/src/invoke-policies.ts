@@ -1,4 +1,4 @@
-import { LIST_COMMAND, RESUME_COMMAND } from "./commands.ts";
+import { LIST_COMMAND, RESUME_COMMAND, SOURCE_CAPABILITY } from "./commands.ts";
 import { plainText } from "./plain-text.ts";
 
 /** How a command that a node was asked to run ended. */
@@ -19,8 +19,8 @@ export interface InvokePolicyContext {
   readonly nodeId: string;
   readonly command: string;
   readonly params?: unknown;
-  readonly node?: { readonly displayName?: string };
-  /** Absent where nobody can be asked. */
+  readonly node?: { readonly displayName?: string; readonly caps?: readonly string[] };
+  /** Absent where the host has nobody to ask. A resume is refused then: docs/decisions/022. */
   readonly approvals?: {
     request(request: ApprovalRequest): Promise<{ readonly id?: string; readonly decision?: string | null }>;
   };
@@ -49,15 +49,32 @@ export function createInvokePolicies(): [InvokePolicy, InvokePolicy] {
 }
 
 async function invokeIfApproved(context: InvokePolicyContext): Promise<InvokeResult> {
+  if (namesHome(context.params) && !context.node?.caps?.includes(SOURCE_CAPABILITY)) return SOURCE_UNAVAILABLE;
   const answer = await askForApproval(context);
   if (answer?.decision === "allow-once") return context.invokeNode();
+  const hint =
+    context.approvals === undefined ? " This host can't ask anyone: resume the session on the node itself." : "";
   return {
     ok: false,
     code: "PLUGIN_APPROVAL_REQUIRED",
-    message: `${RESUME_COMMAND} runs codex with all rights on the node, and runs only once a person has allowed it.`,
+    message: `${RESUME_COMMAND} runs codex with all rights on the node, and runs only once a person has allowed it.${hint}`,
     details: { approvalId: answer?.id ?? null, decision: answer?.decision ?? null },
   };
 }
+
+/** A node without the capability ignores which home is named, and would run the prompt on a session of another one. */
+function namesHome(params: unknown): boolean {
+  const { agentId, sourceHomeId } = Object(params) as Record<string, unknown>;
+  return agentId !== undefined || sourceHomeId !== undefined;
+}
+
+/** OpenClaw's code for this. */
+const SOURCE_UNAVAILABLE: InvokeResult = {
+  ok: false,
+  code: "CODEX_NODE_SOURCE_UNAVAILABLE",
+  message:
+    "This session belongs to a Codex home that the node can't choose. Update the node and approve its new capabilities, or resume the session without agentId and sourceHomeId.",
+};
 
 /** Undefined if nobody can be asked, or asking fails: that is no yes. */
 async function askForApproval(context: InvokePolicyContext) {

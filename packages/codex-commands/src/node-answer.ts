@@ -7,6 +7,8 @@ import type { ResumedSession, SessionListing, SessionSummary } from "./session-s
 
 const text = z.string().optional().catch(undefined);
 const flag = z.boolean().catch(false);
+const mark = z.literal(true).optional().catch(undefined);
+const count = z.number().int().nonnegative().optional().catch(undefined);
 
 /** Strict in what a session is known by, loose in the rest: a node may be older or newer than its host. */
 const summarySchema = z.object({
@@ -18,22 +20,28 @@ const summarySchema = z.object({
   messageCount: z.number().int().nonnegative().catch(0),
   archived: flag,
   compressed: flag,
+  partialScan: mark,
 });
 
 const listingSchema = z.object({
   sessions: z.array(z.unknown()),
   warnings: z.array(z.string()).catch([]),
   codexHome: text,
+  // A newer node of OpenClaw limits how much it reads for a filter, and says so.
+  searchTruncated: mark,
+  scannedFileCount: count,
+  sessionFileCount: count,
+  unreadSpanCount: count,
 });
 
-const resumedSchema = z.object({ ok: z.literal(true), sessionId: z.string(), text: z.string() });
+const resumedSchema = z.object({ ok: z.literal(true), sessionId: text, text: z.string() });
 
 /**
  * The list in what a node answered. A session of the wrong shape is left out, with a warning.
  * @throws CodexCommandsError `node_malformed` or `node_failed`.
  */
 export function readListing(answer: unknown): SessionListing {
-  const { sessions, warnings, codexHome } = read(listingSchema, answer, LIST_COMMAND);
+  const { sessions, warnings, codexHome, searchTruncated, ...counts } = read(listingSchema, answer, LIST_COMMAND);
   const offered = sessions.slice(0, MAX_LIMIT);
   const good: SessionSummary[] = [];
   for (const session of offered) {
@@ -42,11 +50,35 @@ export function readListing(answer: unknown): SessionListing {
   }
   const bad = offered.length - good.length;
   const warning = bad === 0 ? [] : [`${bad} of the node's sessions could not be understood.`];
-  return { sessions: good, warnings: [...warnings, ...warning], codexHome };
+  const truncated = searchTruncated ? [truncation(counts)] : [];
+  return { sessions: good, warnings: [...truncated, ...warnings, ...warning], codexHome, searchTruncated };
 }
 
-/** @throws CodexCommandsError `node_malformed` or `node_failed`. */
-export const readResumed = (answer: unknown): ResumedSession => read(resumedSchema, answer, RESUME_COMMAND);
+interface SearchCounts {
+  readonly scannedFileCount?: number | undefined;
+  readonly sessionFileCount?: number | undefined;
+  readonly unreadSpanCount?: number | undefined;
+}
+
+/** Without counts, or with counts that show no gap, it is still true that something was not searched. */
+function truncation({ scannedFileCount, sessionFileCount, unreadSpanCount = 0 }: SearchCounts): string {
+  const isCounted = scannedFileCount !== undefined && sessionFileCount !== undefined;
+  const gaps = [
+    isCounted && scannedFileCount < sessionFileCount ? `${scannedFileCount} of ${sessionFileCount} session files` : "",
+    unreadSpanCount > 0 ? `${unreadSpanCount} large ${unreadSpanCount === 1 ? "file" : "files"} only in part` : "",
+  ].filter(Boolean);
+  const searched = gaps.length > 0 ? `The node searched ${gaps.join(", ")}` : "The node did not search everything";
+  return `${searched}, so matching sessions may be missing. List with "searchAll" to search everything.`;
+}
+
+/**
+ * Reads the answer of a resume. `asked` is the session that was to be resumed, for nodes that do not repeat its id.
+ * @throws CodexCommandsError `node_malformed` or `node_failed`.
+ */
+export function readResumed(answer: unknown, asked: string): ResumedSession {
+  const { sessionId = asked, ...rest } = read(resumedSchema, answer, RESUME_COMMAND);
+  return { ...rest, sessionId };
+}
 
 function read<Schema extends z.ZodType>(schema: Schema, answer: unknown, command: string): z.output<Schema> {
   const result = schema.safeParse(unwrap(answer, command));
@@ -55,7 +87,7 @@ function read<Schema extends z.ZodType>(schema: Schema, answer: unknown, command
 }
 
 /** What a host wraps around a node's answer. */
-const envelopeSchema = z.object({
+const envelopeSchema = z.looseObject({
   ok: z.boolean().optional().catch(undefined),
   payload: z.unknown().optional(),
   payloadJSON: z.string().nullish().catch(undefined),
@@ -66,6 +98,9 @@ const envelopeSchema = z.object({
     .catch(undefined),
 });
 
+/** Keys that say nothing about what the command answered. */
+const ENVELOPE_KEYS = new Set(["ok", "nodeId", "command", "payload", "payloadJSON", "message", "error"]);
+
 function unwrap(answer: unknown, command: string): unknown {
   const envelope = envelopeSchema.safeParse(answer);
   if (!envelope.success) throw malformed(command, "is empty");
@@ -74,10 +109,17 @@ function unwrap(answer: unknown, command: string): unknown {
     const reason = plainText(message ?? error ?? "no reason given", 2000);
     throw new CodexCommandsError("node_failed", `The node did not run ${command}: ${reason}`);
   }
+  // The order of OpenClaw's own reader: the text is what the node wrote, `payload` is what a host made of it.
+  if (payloadJSON?.trim()) return parse(payloadJSON, command);
   if (payload != null) return payload;
-  if (payloadJSON == null) throw malformed(command, "is empty");
+  // Without envelope: what the command itself returned.
+  if (Object.keys(envelope.data).some((key) => !ENVELOPE_KEYS.has(key))) return envelope.data;
+  throw malformed(command, "is empty");
+}
+
+function parse(json: string, command: string): unknown {
   try {
-    return JSON.parse(payloadJSON);
+    return JSON.parse(json);
   } catch (cause) {
     throw malformed(command, "is not JSON", cause);
   }

@@ -26,3 +26,22 @@ test("a plugin hands in what its host gave it, and gets what the node answers", 
   await expect(resumeSessionOnNode(api.runtime, prompt)).rejects.toThrow("There is no codex session 0199a213");
   expect(asked).toBe(2);
 });
+
+test("a host without approvals refuses each resume, and lists", async () => {
+  await using home = await temporaryFolder();
+  const api = openClaw();
+  register(api, home.path);
+  await expect(resumeSessionOnNode(api.runtime, prompt)).rejects.toThrow("This host can't ask anyone");
+  expect((await listSessionsOnNode(api.runtime)).sessions).toEqual([]);
+});
+
+test("a session of another codex home is resumed neither through the policy nor by the node", async () => {
+  await using home = await temporaryFolder();
+  const api = openClaw(() => "allow-once");
+  register(api, home.path);
+  const params = { ...prompt, sourceHomeId: "f00d" };
+  const call = { nodeId: "node-1", command: "codex.cli.session.resume", params };
+  expect(await api.runtime.nodes.invoke(call)).toMatchObject({ ok: false, code: "CODEX_NODE_SOURCE_UNAVAILABLE" });
+  const [, resume] = createSessionCommands({ codexHome: home.path, cacheFolder: home.path });
+  await expect(resume.handle(JSON.stringify(params))).rejects.toThrow('"sourceHomeId" is not supported');
+});

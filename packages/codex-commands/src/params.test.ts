@@ -80,6 +80,16 @@ test.each([0, -1, "0"])("timeoutMs %j is refused", (timeoutMs) => {
   expect(() => resume({ timeoutMs })).toThrow('"timeoutMs" must be more than 0 milliseconds.');
 });
 
+test.each([
+  ["agentId", "research"],
+  ["agentId", null],
+  ["sourceHomeId", ""],
+  ["sourceHomeId", { id: 1 }],
+])("%s %j is refused, not ignored", (key, value) => {
+  expect(() => resume({ [key]: value })).toThrow(`"${key}" is not supported: this node resumes sessions of one`);
+  expect(resume({ [key]: undefined })).toEqual(resume({}));
+});
+
 test("all that is wrong is said at once", () => {
   expect(() => checkResumeParams({})).toThrow(/"sessionId".*; "prompt"/);
 });

@@ -34,6 +34,11 @@ const timeoutSchema = number("must be a number of milliseconds")
   .refine((timeout) => timeout == null || timeout > 0, "must be more than 0 milliseconds")
   .transform((timeout) => Math.min(timeout ?? DEFAULT_RESUME_TIMEOUT_MS, MAX_RESUME_TIMEOUT_MS));
 
+/** Of OpenClaw's session catalog. To ignore it would run the prompt on a session of another Codex home. */
+const otherHomeSchema = z
+  .undefined("is not supported: this node resumes sessions of one Codex home only. Resume the session without it")
+  .optional();
+
 const listSchema = z.object({
   limit: limitSchema,
   filter: filterSchema,
@@ -53,6 +58,8 @@ const resumeSchema = z.object({
     .nullish()
     .transform((cwd) => cwd || undefined),
   timeoutMs: timeoutSchema,
+  agentId: otherHomeSchema,
+  sourceHomeId: otherHomeSchema,
 });
 
 export type ListParams = z.output<typeof listSchema>;

@@ -21,6 +21,23 @@ test("two commands of one capability, one of them dangerous", () => {
   expect(resume).toMatchObject({ command: "codex.cli.session.resume", cap: "codex-cli-sessions", dangerous: true });
 });
 
+test("at rest, nothing delays the host's update, also after a refusal", async () => {
+  await using home = await temporaryFolder();
+  const options = { codexHome: home.path, cacheFolder: home.path };
+  const [list, resume] = createSessionCommands(options);
+  const active = () => [list.hasActiveWork(), resume.hasActiveWork()];
+  expect(active()).toEqual([false, false]);
+  await expect(resume.handle("{")).rejects.toThrow();
+  const refused = resume.handle(JSON.stringify({ sessionId: UNKNOWN, prompt: "go on" }));
+  expect(active()).toEqual([false, true]);
+  await expect(refused).rejects.toMatchObject({ code: "session_not_found" });
+  const aborted = resume.handle(JSON.stringify({ sessionId: UNKNOWN, prompt: "x" }), undefined, {
+    signal: AbortSignal.abort(),
+  });
+  await expect(aborted).rejects.toThrow();
+  expect(active()).toEqual([false, false]);
+});
+
 describe.each(testedCodexes())("sessions of codex $version", (codex) => {
   /** A home with one session in it, whose first prompt was "remember the word". */
   async function setUp(script: Script = [], options: SessionCommandsOptions = {}) {
@@ -105,15 +122,20 @@ describe.each(testedCodexes())("sessions of codex $version", (codex) => {
   });
 
   test("the host's signal ends the turn, and the next one runs", async () => {
-    const { model, resume } = await setUp([{ kind: "hang" }, say("here")]);
+    const { model, resume, resumeCommand } = await setUp([{ kind: "hang" }, say("here")]);
+    const [, registeredLater] = createSessionCommands();
     const controller = new AbortController();
     const resumed = resume({}, controller.signal);
     const expected = expect(resumed).rejects.toThrow("enough");
     await vi.waitFor(() => expect(model.requests).toHaveLength(2), { timeout: 20_000 });
+    expect([resumeCommand.hasActiveWork(), registeredLater.hasActiveWork()]).toEqual([true, true]);
     controller.abort(new Error("enough"));
+    expect(resumeCommand.hasActiveWork()).toBe(true);
     await expected;
+    expect(resumeCommand.hasActiveWork()).toBe(false);
     await expect(resume({}, controller.signal)).rejects.toThrow("enough");
     expect((await resume()).text).toBe("here");
+    expect(resumeCommand.hasActiveWork()).toBe(false);
   });
 
   test("one resume of a session at a time, and none beside another turn in its folder", async () => {

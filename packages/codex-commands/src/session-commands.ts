@@ -19,12 +19,17 @@ export interface SessionCommand {
   readonly command: string;
   readonly cap: string;
   readonly dangerous?: boolean;
+  /** Returns whether a turn runs that an update of the host would end. OpenClaw takes a missing hook for a yes. */
+  hasActiveWork(): boolean;
   /**
    * Takes and gives JSON text. The context's signal ends the work, a running turn included.
    * @throws CodexCommandsError; the signal's reason once it is aborted.
    */
   handle(paramsJSON?: string | null, io?: unknown, context?: { readonly signal?: AbortSignal }): Promise<string>;
 }
+
+/** Of all commands of this process: a host may have registered others since a turn began, and replaces the process. */
+let activeResumes = 0;
 
 /** The commands by which a host lists and resumes the codex sessions of the machine this runs on. */
 export function createSessionCommands(options: SessionCommandsOptions = {}): [SessionCommand, SessionCommand] {
@@ -36,6 +41,7 @@ export function createSessionCommands(options: SessionCommandsOptions = {}): [Se
     {
       command: LIST_COMMAND,
       cap: CAPABILITY,
+      hasActiveWork: () => false,
       handle: async (paramsJSON, _io, context) => {
         const params = checkListParams(parseParams(paramsJSON));
         const listing = await listLocally(local, params, context?.signal);
@@ -46,10 +52,16 @@ export function createSessionCommands(options: SessionCommandsOptions = {}): [Se
       command: RESUME_COMMAND,
       cap: CAPABILITY,
       dangerous: true,
+      hasActiveWork: () => activeResumes > 0,
       handle: async (paramsJSON, _io, context) => {
         const params = checkResumeParams(parseParams(paramsJSON));
-        const text = await resumeSession(local, params, context?.signal);
-        return JSON.stringify({ ok: true, sessionId: params.sessionId, text } satisfies ResumedSession);
+        activeResumes += 1;
+        try {
+          const text = await resumeSession(local, params, context?.signal);
+          return JSON.stringify({ ok: true, sessionId: params.sessionId, text } satisfies ResumedSession);
+        } finally {
+          activeResumes -= 1;
+        }
       },
     },
   ];

@@ -10,6 +10,8 @@ export interface SessionSummary {
   readonly messageCount: number;
   readonly archived: boolean;
   readonly compressed: boolean;
+  /** The node read the session's file only in part: last message and count may be older ones. */
+  readonly partialScan?: true | undefined;
 }
 
 /** What the list command answers. */
@@ -18,6 +20,8 @@ export interface SessionListing {
   /** What could not be read, one sentence each. */
   readonly warnings: readonly string[];
   readonly codexHome?: string | undefined;
+  /** The node did not search everything: sessions that match the filter may be missing. A warning says how much it read. */
+  readonly searchTruncated?: true | undefined;
 }
 
 /** What the resume command answers. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { host, laptop, studio } from "../test/host.ts";
+import { formatSessions } from "./format-sessions.ts";
 import { findSessionOnNode, listSessionsOnNode, resumeSessionOnNode } from "./sessions-on-node.ts";
 
 const ID = "0199a213-81c0-7800-8aa1-bbab2a035a53";
@@ -120,11 +121,24 @@ describe("the list of a node", () => {
         command: "codex.cli.sessions.list",
         params: { filter: "app", limit: 50, archived: true },
         timeoutMs: 15_000,
+        scopes: ["operator.write"],
         signal: expect.any(AbortSignal),
       },
     ]);
     const asText = host([studio], () => ({ ok: true, payload: null, payloadJSON: JSON.stringify(LISTING) }));
     expect(await listSessionsOnNode(asText.runtime)).toEqual(expected);
+  });
+
+  test.each<[string, object]>([
+    ["without envelope", LISTING],
+    ["without envelope, with keys of a newer node", { ...LISTING, sessionFileCount: 1, payloadVersion: 2 }],
+    ["as text beside a part of it", { payload: { sessions: [] }, payloadJSON: JSON.stringify(LISTING) }],
+    ["as text beside something else", { ok: true, payload: "stored", payloadJSON: `\n${JSON.stringify(LISTING)}\n` }],
+    ["beside blank text", { ok: true, nodeId: "node-1", command: "list", payload: LISTING, payloadJSON: " \n" }],
+    ["beside text that is null", { payload: LISTING, payloadJSON: null }],
+  ])("is read from an answer %s", async (_name, answer) => {
+    const { runtime } = host([studio], () => answer);
+    expect(await listSessionsOnNode(runtime)).toEqual({ node: studio, ...LISTING });
   });
 
   test("leaves out sessions of the wrong shape, with a warning, and what is odd about the others", async () => {
@@ -136,6 +150,50 @@ describe("the list of a node", () => {
     expect(warnings).toEqual(["6 of the node's sessions could not be understood."]);
   });
 
+  test.each<[string, object, string]>([
+    [
+      "with both kinds of gaps",
+      { scannedFileCount: 200, sessionFileCount: 950, unreadSpanCount: 3 },
+      "The node searched 200 of 950 session files, 3 large files only in part, so matching sessions may be missing.",
+    ],
+    [
+      "that opened every file",
+      { scannedFileCount: 12, sessionFileCount: 12, unreadSpanCount: 1 },
+      "The node searched 1 large file only in part, so matching sessions may be missing.",
+    ],
+    ["without counts", {}, "The node did not search everything, so matching sessions may be missing."],
+    [
+      "with odd counts",
+      { scannedFileCount: "many", sessionFileCount: -1, unreadSpanCount: Number.NaN },
+      "The node did not search everything, so matching sessions may be missing.",
+    ],
+  ])("a search that stopped short, %s: kept, and said to the person", async (_name, counts, said) => {
+    const answer = { sessions: [], warnings: ["One more."], searchTruncated: true, ...counts };
+    const { runtime } = host([studio], () => ({ payload: answer }));
+    const listing = await listSessionsOnNode(runtime, { filter: "app" });
+    expect(listing).toMatchObject({ sessions: [], searchTruncated: true });
+    expect(formatSessions(listing).split("\n")).toEqual([
+      "No codex sessions found on Studio, but not all were searched.",
+      `Note: ${said} List with "searchAll" to search everything.`,
+      "Note: One more.",
+    ]);
+  });
+
+  test.each([false, "true", 1, null, undefined])("searchTruncated %j is no claim", async (searchTruncated) => {
+    const answer = { sessions: [], searchTruncated, scannedFileCount: 5, sessionFileCount: 9 };
+    const { runtime } = host([studio], () => ({ payload: answer }));
+    const listing = await listSessionsOnNode(runtime);
+    expect(listing).toMatchObject({ warnings: [], searchTruncated: undefined });
+    expect(formatSessions(listing)).toBe("No codex sessions on Studio.");
+  });
+
+  test("everything is searched on request, and a session that was read in part is marked", async () => {
+    const { runtime, calls } = host([studio], () => ({ sessions: [{ ...SESSION, partialScan: true }] }));
+    const listing = await listSessionsOnNode(runtime, { searchAll: true, timeoutMs: 60_000 });
+    expect(calls[0]).toMatchObject({ params: { searchAll: true }, timeoutMs: 60_000 });
+    expect(formatSessions(listing)).toContain(" · read in part · /home/me/app · ");
+  });
+
   test("is cut to what can have been asked for", async () => {
     const { runtime } = host([studio], () => ({ payload: { sessions: Array(1000).fill(SESSION) } }));
     expect((await listSessionsOnNode(runtime)).sessions).toHaveLength(50);
@@ -145,7 +203,20 @@ describe("the list of a node", () => {
     ["nothing", undefined, "node_malformed", "is empty"],
     ["text", "text", "node_malformed", "is empty"],
     ["an empty envelope", {}, "node_malformed", "is empty"],
+    [
+      "an envelope around nothing",
+      { ok: true, nodeId: "n", command: "c", payload: null },
+      "node_malformed",
+      "is empty",
+    ],
+    ["something else without envelope", { ok: true, text: "hi" }, "node_malformed", "is not of the shape"],
     ["text that isn't JSON", { payloadJSON: "{" }, "node_malformed", "is not JSON"],
+    [
+      "torn text beside a payload",
+      { payload: { sessions: [] }, payloadJSON: '{"sess' },
+      "node_malformed",
+      "is not JSON",
+    ],
     ["JSON of something else", { payloadJSON: "[]" }, "node_malformed", "is not of the shape"],
     ["null as JSON", { payloadJSON: "null" }, "node_malformed", "is not of the shape"],
     ["sessions that are no list", { payload: { sessions: {} } }, "node_malformed", "is not of the shape"],
@@ -197,6 +268,29 @@ describe("one session of a node", () => {
     expect((await findSessionOnNode(runtime, { sessionId: "absent" })).session).toBeUndefined();
   });
 
+  test("is searched everywhere before the answer is that there is none", async () => {
+    const named = { ...laptop, displayName: "Studio", commands: [] };
+    const answer = (params: { params: unknown }, all: object) =>
+      Object(params.params).searchAll ? all : { sessions: [], searchTruncated: true };
+    const has = host([named, studio], (call) => answer(call, { sessions: [SESSION] }));
+    expect(await findSessionOnNode(has.runtime, { node: "Studio", sessionId: ID })).toEqual({
+      node: studio,
+      session: SESSION,
+    });
+    expect(has.calls.map(({ nodeId }) => nodeId)).toEqual(["node-1", "node-1"]);
+    const hasNot = host([studio], (call) => answer(call, { sessions: [] }));
+    expect(await findSessionOnNode(hasNot.runtime, { sessionId: ID })).toEqual({ node: studio, session: undefined });
+    const short = host([studio], (call) => answer(call, { sessions: [], searchTruncated: true }));
+    expect(await findSessionOnNode(short.runtime, { sessionId: ID })).toEqual({
+      node: studio,
+      session: undefined,
+      searchTruncated: true,
+    });
+    const found = host([studio], () => ({ sessions: [SESSION], searchTruncated: true }));
+    expect((await findSessionOnNode(found.runtime, { sessionId: ID })).session).toEqual(SESSION);
+    expect(found.calls).toHaveLength(1);
+  });
+
   test("on a node that can't resume, and by an id that is none: refused", async () => {
     const { runtime, calls } = host([{ ...studio, commands: ["codex.cli.sessions.list"] }], list);
     await expect(findSessionOnNode(runtime, { sessionId: ID })).rejects.toMatchObject({
@@ -221,9 +315,21 @@ describe("a resume on a node", () => {
       command: "codex.cli.session.resume",
       params: { sessionId: ID, prompt: "go on", cwd: "C:\\app", timeoutMs: 1_200_000 },
       timeoutMs: 1_205_000,
+      scopes: ["operator.write"],
     });
     await resumeSessionOnNode(runtime, { sessionId: ID, prompt: "go on", timeoutMs: 1e9 });
     expect(calls[1]).toMatchObject({ params: { timeoutMs: 3_600_000 }, timeoutMs: 3_605_000 });
+  });
+
+  test.each<[string, object]>([
+    ["without the session's id", { payload: { ok: true, text: "done" } }],
+    ["with an id that is none", { payload: { ok: true, sessionId: null, text: "done" } }],
+    ["without id and envelope", { ok: true, text: "done" }],
+    ["with both forms", { ok: true, payload: { ok: true }, payloadJSON: '{"ok":true,"text":"done"}' }],
+  ])("an answer %s is of the session that was asked for", async (_name, answer) => {
+    const { runtime } = host([studio], () => answer);
+    const resumed = await resumeSessionOnNode(runtime, { sessionId: ID, prompt: "go on" });
+    expect(resumed).toEqual({ node: studio, sessionId: ID, text: "done" });
   });
 
   test("with parameters that are none: refused before anyone is asked", async () => {

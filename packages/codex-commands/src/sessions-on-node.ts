@@ -23,6 +23,8 @@ export interface ListOnNodeOptions extends NodeOptions {
   /** 1 to 50, default 10. */
   readonly limit?: number | undefined;
   readonly archived?: boolean | undefined;
+  /** Asks a node that limits its searches to search everything. Allow it more time with `timeoutMs`. */
+  readonly searchAll?: boolean | undefined;
   /** For each question to the host, in milliseconds. Default 15 000. */
   readonly timeoutMs?: number;
 }
@@ -46,6 +48,11 @@ export interface FindOnNodeOptions extends NodeOptions {
   readonly timeoutMs?: number;
 }
 
+export interface FoundOnNode extends Pick<SessionListing, "searchTruncated"> {
+  readonly node: HostNode;
+  readonly session: SessionSummary | undefined;
+}
+
 /**
  * The sessions of a node, newest first.
  * @throws CodexCommandsError `invalid_params` or one of `node_…`; the signal's reason.
@@ -54,8 +61,8 @@ export async function listSessionsOnNode(
   runtime: HostRuntime,
   options: ListOnNodeOptions = {},
 ): Promise<SessionsOnNode> {
-  const { signal, timeoutMs = LIST_TIMEOUT_MS } = options;
-  const params = checkListParams(options);
+  const { signal, searchAll, timeoutMs = LIST_TIMEOUT_MS } = options;
+  const params = { ...checkListParams(options), ...(searchAll === true ? { searchAll } : {}) };
   const node = chooseNode(await listNodes(runtime, timeoutMs, signal), options.node, LIST_COMMAND);
   const answer = await invokeNode(runtime, { node, command: LIST_COMMAND, params, timeoutMs, signal });
   return { node, ...readListing(answer) };
@@ -75,23 +82,25 @@ export async function resumeSessionOnNode(
   const node = chooseNode(await listNodes(runtime, LIST_TIMEOUT_MS, signal), options.node, RESUME_COMMAND);
   const timeoutMs = params.timeoutMs + RESUME_MARGIN_MS;
   const answer = await invokeNode(runtime, { node, command: RESUME_COMMAND, params, timeoutMs, signal });
-  const { sessionId, text } = readResumed(answer);
+  const { sessionId, text } = readResumed(answer, params.sessionId);
   return { node, sessionId, text };
 }
 
 /**
  * One session, to tie a conversation to: on a node that can also resume it. `session` is undefined if the node has none
- * of this id.
+ * of this id; with `searchTruncated`, if it found none but did not search everything even when asked to.
  * @throws CodexCommandsError `invalid_params` or one of `node_…`; the signal's reason.
  */
-export async function findSessionOnNode(
-  runtime: HostRuntime,
-  options: FindOnNodeOptions,
-): Promise<{ node: HostNode; session: SessionSummary | undefined }> {
+export async function findSessionOnNode(runtime: HostRuntime, options: FindOnNodeOptions): Promise<FoundOnNode> {
   const { sessionId, ...rest } = options;
-  checkSessionId(sessionId);
-  const { node, sessions } = await listSessionsOnNode(runtime, { ...rest, filter: sessionId, limit: MAX_LIMIT });
-  assertExposes(node, RESUME_COMMAND);
-  const wanted = sessionId.toLowerCase();
-  return { node, session: sessions.find((session) => session.sessionId.toLowerCase() === wanted) };
+  const wanted = checkSessionId(sessionId).toLowerCase();
+  const search = async (how: Pick<ListOnNodeOptions, "node" | "searchAll">): Promise<FoundOnNode> => {
+    const listing = await listSessionsOnNode(runtime, { ...rest, ...how, filter: sessionId, limit: MAX_LIMIT });
+    const { node, sessions, searchTruncated } = listing;
+    const session = sessions.find((candidate) => candidate.sessionId.toLowerCase() === wanted);
+    return session === undefined && searchTruncated ? { node, session, searchTruncated } : { node, session };
+  };
+  const found = await search({ node: rest.node });
+  assertExposes(found.node, RESUME_COMMAND);
+  return found.searchTruncated ? search({ node: found.node.nodeId, searchAll: true }) : found;
 }

@@ -4,6 +4,7 @@ interface NodeHostCommand {
   command: string;
   cap?: string;
   dangerous?: boolean;
+  hasActiveWork?: () => boolean;
   handle: (paramsJSON?: string | null, io?: { input: unknown }, context?: HandleContext) => Promise<string>;
 }
 
@@ -24,7 +25,7 @@ interface PolicyContext {
   params: unknown;
   timeoutMs?: number;
   config: object;
-  node?: { nodeId: string; displayName?: string; platform?: string; commands?: string[] };
+  node?: { nodeId: string; displayName?: string; platform?: string; caps?: string[]; commands?: string[] };
   approvals?: {
     request: (input: {
       title: string;
@@ -60,16 +61,25 @@ export interface PluginApi {
           commands?: string[];
         }[];
       }>;
-      invoke: (params: { nodeId: string; command: string; params?: unknown; timeoutMs?: number }) => Promise<unknown>;
+      /** `scopes` are honored for OpenClaw's own plugins and those it trusts. */
+      invoke: (params: {
+        nodeId: string;
+        command: string;
+        params?: unknown;
+        timeoutMs?: number;
+        idempotencyKey?: string;
+        scopes?: ("operator.admin" | "operator.approvals" | "operator.read" | "operator.write")[];
+      }) => Promise<unknown>;
     };
   };
 }
 
-/** A host whose one node runs what is registered; `decide` is the person who is asked. */
-export function openClaw(decide: () => Decision): PluginApi {
+/** A host whose one node runs what is registered; `decide` is the person who is asked, if there is one. */
+export function openClaw(decide?: () => Decision): PluginApi {
   const commands: NodeHostCommand[] = [];
   const policies: NodeInvokePolicy[] = [];
   const node = { nodeId: "node-1", displayName: "Studio", connected: true };
+  const approvals = decide && { request: async () => ({ id: "approval-1", decision: decide() }) };
   return {
     registerNodeHostCommand: (command) => void commands.push(command),
     registerNodeInvokePolicy: (policy) => void policies.push(policy),
@@ -81,11 +91,12 @@ export function openClaw(decide: () => Decision): PluginApi {
             const payloadJSON = await commands
               .find((known) => known.command === command)
               ?.handle(JSON.stringify(params));
-            return { ok: true, payloadJSON };
+            return { ok: true, payload: payloadJSON && JSON.parse(payloadJSON), payloadJSON: payloadJSON ?? null };
           };
-          const approvals = { request: async () => ({ id: "approval-1", decision: decide() }) };
           const policy = policies.find((known) => known.commands.includes(command));
-          return policy?.handle({ nodeId, command, params, config: {}, node, approvals, invokeNode });
+          const caps = commands.flatMap(({ cap }) => cap ?? []);
+          const context = { nodeId, command, params, config: {}, node: { ...node, caps }, invokeNode };
+          return policy?.handle(approvals === undefined ? context : { ...context, approvals });
         },
       },
     },
