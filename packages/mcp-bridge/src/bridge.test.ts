@@ -92,7 +92,7 @@ describe("a call", () => {
         { type: "audio", data: "aGk=", mimeType: "audio/wav" },
         { type: "resource", resource: { uri: "file:///a", mimeType: "text/plain", text: "a" } },
         { type: "resource_link", uri: "file:///a", name: "a", size: 3 },
-        { type: "hologram", frames: [1, 2.5e300] },
+        { type: "text", text: "", later: { frames: [1, 2.5e300] } },
       ],
       structuredContent: { rows: [{ n: 1 }] },
       isError: false,
