@@ -95,9 +95,10 @@ export class CallRunner {
       }))();
     try {
       const result = await Promise.race([answered, stopped]);
-      return resultSchema.safeParse(result).success
-        ? knownContent(limitDepth(result), (fault) => this.#onFault(call.name, fault))
-        : errorResult(`The host's answer to ${call.name} is not a tool result: it has no list of content`);
+      if (!resultSchema.safeParse(result).success)
+        return errorResult(`The host's answer to ${call.name} is not a tool result: it has no list of content`);
+      const onFault = (fault: string) => this.#onFault(call.name, fault);
+      return knownContent(limitDepth(result, onFault), onFault);
     } catch (error) {
       return errorResult(error instanceof Error ? error.message : String(error));
     } finally {

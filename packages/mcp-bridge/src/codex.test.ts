@@ -385,3 +385,21 @@ describe.each(testedCodexes())("a deep result in codex $version", (codex) => {
     expect(JSON.stringify(model.requests.at(-1)?.body)).toContain(levels === 98 ? "innermost" : "beside");
   });
 });
+
+describe.each(testedCodexes())("a deep schema in codex $version", (codex) => {
+  test.each([48, 61, 62, 80, 1e5])("of %i objects in each other costs no tool", async (objects) => {
+    let inputSchema: Record<string, unknown> = { type: "string", description: "innermost" };
+    for (let i = 0; i < objects; i++) inputSchema = { type: "object", properties: { a: inputSchema } };
+    const warnings: string[] = [];
+    const { model, home, bridge } = await setup([say("done")], {
+      tools: [{ name: "work" }, { name: "deep", inputSchema }],
+      callTool: async () => textResult(""),
+      onWarning: (message) => void warnings.push(message),
+    });
+    const turn = await runTurn({ codex, home, bridge });
+    expect(turn.code, turn.stderr).toBe(0);
+    const offered = model.requests[0]?.toolNames.filter((name) => name.startsWith(alice)).sort();
+    expect(offered).toEqual([`${alice}.deep`, `${alice}.work`]);
+    expect(warnings).toHaveLength(objects === 48 ? 0 : 1);
+  });
+});

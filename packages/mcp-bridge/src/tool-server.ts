@@ -14,7 +14,7 @@ export interface ToolServerOptions extends CallLimits {
   readonly callTool: CallTool;
   /** Finds, in what a client sends beside a call, the ids of its own records. Default: none are known. */
   readonly identifyCall?: (meta: { readonly [key: string]: unknown }) => CallIdentity;
-  /** Gets a sentence when a client is turned away or sends what can't be read, and when a tool's result had to be changed. */
+  /** Gets a sentence when a client is turned away or sends what can't be read, and when a tool or its result had to be changed. */
   readonly onWarning?: (message: string) => void;
   /** How MCP clients see this server. */
   readonly serverInfo?: { readonly name: string; readonly version: string };
@@ -46,6 +46,7 @@ export class ToolServer {
     this.#serverInfo = options.serverInfo ?? { name: "plexum-mcp-bridge", version: "1" };
     this.#maxResultBytes = options.maxResultBytes ?? 15 * 1024 * 1024;
     this.#tools = toolbox(options.tools);
+    for (const warning of this.#tools.warnings) this.#warnOnce(warning);
     this.#runner = new CallRunner(options.callTool, options, (name, fault) =>
       this.#warnOnce(`The tool ${JSON.stringify(name)} returned ${fault}`),
     );
@@ -55,6 +56,7 @@ export class ToolServer {
   setTools(tools: readonly BridgeTool[]): void {
     const before = this.#tools;
     this.#tools = toolbox(tools);
+    for (const warning of this.#tools.warnings) this.#warnOnce(warning);
     if (before.json === this.#tools.json) return;
     for (const client of this.#clients) client.toolsChanged();
   }

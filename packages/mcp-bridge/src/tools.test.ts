@@ -35,6 +35,23 @@ describe("a list of tools", () => {
     );
   });
 
+  test("has a schema that is too deep cut, and says so", () => {
+    let inputSchema: Record<string, unknown> = { type: "string" };
+    for (let i = 0; i < 1e5; i++) inputSchema = { type: "object", properties: { a: inputSchema } };
+    const { offered, json, warnings } = toolbox([{ name: "deep" }, { name: "a", inputSchema }].reverse());
+    expect(offered.map(({ name }) => name)).toEqual(["a", "deep"]);
+    expect(json.length).toBeLessThan(5000);
+    expect(warnings).toEqual([
+      expect.stringContaining('The schema of the tool "a" is nested more than 100 levels deep'),
+    ]);
+  });
+
+  test("is refused with a schema that refers to itself", () => {
+    const inputSchema: Record<string, unknown> = { type: "object" };
+    inputSchema.properties = { a: inputSchema, b: inputSchema };
+    expect(() => toolbox([{ name: "a", inputSchema }])).toThrow(expect.objectContaining({ code: "invalid-tools" }));
+  });
+
   test("is refused with two of one name, or what MCP can't describe", () => {
     expect(() => toolbox([{ name: "a" }, { name: "a" }])).toThrow(
       expect.objectContaining({ code: "invalid-tools", message: 'Two tools are called "a"' }),

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { cutSchema } from "./cut-schema.ts";
 import { McpBridgeError } from "./errors.ts";
+import { isDeeper } from "./limit-depth.ts";
 
 /** A tool as MCP describes one; further fields (`annotations`, `outputSchema`, `_meta`, …) reach the client as they are. */
 export interface BridgeTool {
@@ -20,7 +22,15 @@ export interface Toolbox {
   readonly json: string;
   /** The name a client uses → the host's name. */
   readonly hostNames: ReadonlyMap<string, string>;
+  /** A sentence for each tool that is not offered just as it was given. */
+  readonly warnings: readonly string[];
 }
+
+/**
+ * Of a tool. codex ends the connection over a list of tools with more than 127 levels (0.135.0) or waits out its start
+ * timeout (0.169.0); the message's frame needs three of them.
+ */
+const MAX_DEPTH = 100;
 
 const toolsSchema = z.array(
   z.looseObject({
@@ -39,14 +49,29 @@ export function toolbox(tools: readonly BridgeTool[]): Toolbox {
     });
   }
   const hostNames = new Map<string, string>();
+  const warnings: string[] = [];
   const offered = parsed.data.map((tool) => {
     const name = offeredName(tool.name);
     if (hostNames.has(name))
       throw new McpBridgeError("invalid-tools", `Two tools are called ${JSON.stringify(tool.name)}`);
     hostNames.set(name, tool.name);
-    return { ...tool, name };
+    if (!isDeeper(tool, MAX_DEPTH)) return { ...tool, name };
+    checkFinite(tool);
+    warnings.push(
+      `The schema of the tool ${JSON.stringify(tool.name)} is nested more than ${MAX_DEPTH} levels deep, and was cut there`,
+    );
+    return { ...cutSchema(tool, MAX_DEPTH), name };
   });
-  return { offered, json: toJson(offered), hostNames };
+  return { offered, json: toJson(offered), hostNames, warnings };
+}
+
+/** @throws McpBridgeError `invalid-tools` for what refers to itself. What is too deep to be written has an end all the same. */
+function checkFinite(tool: Record<string, unknown>): void {
+  try {
+    toJson([tool]);
+  } catch (error) {
+    if (!(error instanceof McpBridgeError && error.cause instanceof RangeError)) throw error;
+  }
 }
 
 function toJson(offered: readonly Record<string, unknown>[]): string {
