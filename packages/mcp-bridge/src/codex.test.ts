@@ -403,3 +403,23 @@ describe.each(testedCodexes())("a deep schema in codex $version", (codex) => {
     expect(warnings).toHaveLength(objects === 48 ? 0 : 1);
   });
 });
+
+test.each(testedCodexes())("malformed parts of a tool cost codex $version no tool", async (codex) => {
+  const parts: Record<string, unknown>[] = [
+    { properties: [] },
+    { properties: { a: null, b: "string" } },
+    { properties: { a: { type: "array", items: [{ type: "string" }, { type: "integer" }] } } },
+    { required: "a", description: 7, additionalProperties: "x" },
+    { properties: { a: { enum: {}, required: true, anyOf: {} } } },
+  ];
+  const tools = [
+    { name: "work" },
+    ...parts.map((part, n) => ({ name: `schema_${n}`, inputSchema: { type: "object", ...part } })),
+    { name: "fields", title: 7, annotations: "x", outputSchema: 1, icons: "x", _meta: true },
+  ];
+  const { model, home, bridge } = await setup([say("done")], { tools, callTool: async () => textResult("") });
+  const turn = await runTurn({ codex, home, bridge });
+  expect(turn.code, turn.stderr).toBe(0);
+  const offered = model.requests[0]?.toolNames.filter((name) => name.startsWith(alice));
+  expect(offered?.sort()).toEqual(tools.map(({ name }) => `${alice}.${name}`).sort());
+});

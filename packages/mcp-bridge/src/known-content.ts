@@ -3,8 +3,8 @@ import { errorResult, type ToolResult } from "./tool-call.ts";
 
 type Block = ToolResult["content"][number];
 
-const optionalText = z.string().nullish();
-const meta = z.record(z.string(), z.unknown()).nullish();
+export const optionalText = z.string().nullish();
+export const meta = z.record(z.string(), z.unknown()).nullish();
 const common = {
   annotations: z
     .looseObject({
@@ -17,7 +17,7 @@ const common = {
 };
 const media = z.looseObject({ data: z.string(), mimeType: z.string(), ...common });
 const resource = z.looseObject({ uri: z.string(), mimeType: optionalText, _meta: meta });
-const icon = z.looseObject({ src: z.string(), mimeType: optionalText, sizes: z.array(z.string()).nullish() });
+export const icon = z.looseObject({ src: z.string(), mimeType: optionalText, sizes: z.array(z.string()).nullish() });
 
 /** The content kinds of MCP, by type. What codex reads is stricter than MCP in `size` only: 32 bits (0.135.0). */
 const KINDS = new Map<unknown, z.ZodType>([
@@ -58,7 +58,10 @@ export function knownContent(
   onFault: (fault: string) => void,
 ): ToolResult {
   const content = answer.content.flatMap((block) => knownBlock(block, onFault));
-  const result: ToolResult = { ...withoutMalformed(resultFields, answer, "a result", onFault), content };
+  const result: ToolResult = {
+    ...withoutMalformed(resultFields, answer, "a result with a malformed", onFault),
+    content,
+  };
   if (content.length > 0 || (result.structuredContent ?? null) !== null) return result;
   if (result.isError) return { ...result, ...errorResult("The tool failed without a message") };
   return { ...result, content: [{ type: "text", text: "" }] };
@@ -77,7 +80,12 @@ function knownBlock(block: unknown, onFault: (fault: string) => void): Block[] {
     onFault(`a block of type ${shortened(type)}, which MCP doesn't know: the model gets it as text`);
     return [textBlock(asJson(block))];
   }
-  const clean = withoutMalformed(kind, block, `a block of type ${shortened(type)}`, onFault);
+  const clean = withoutMalformed(
+    kind,
+    block,
+    `a block of type ${shortened(type)} with a missing or malformed`,
+    onFault,
+  );
   if (kind.safeParse(clean).success) return [clean as Block];
   if (type === "text") {
     const { text = null } = block;
@@ -92,8 +100,8 @@ function knownBlock(block: unknown, onFault: (fault: string) => void): Block[] {
   return [textBlock(`[${type} left out: it can't be read] ${asJson(rest)}`)];
 }
 
-/** The value itself if nothing is wrong with it. */
-function withoutMalformed<T extends object>(
+/** Leaves out the fields that the schema refuses, and names them behind `what`. The value itself if there are none. */
+export function withoutMalformed<T extends object>(
   schema: z.ZodType,
   value: T,
   what: string,
@@ -102,7 +110,7 @@ function withoutMalformed<T extends object>(
   const { error } = schema.safeParse(value);
   if (error === undefined) return value;
   const malformed = new Set(error.issues.map(({ path }) => String(path[0])));
-  onFault(`${what} with a missing or malformed ${[...malformed].join(", ")}`);
+  onFault(`${what} ${[...malformed].join(", ")}`);
   return Object.fromEntries(Object.entries(value).filter(([name]) => !malformed.has(name))) as T;
 }
 

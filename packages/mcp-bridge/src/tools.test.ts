@@ -41,8 +41,23 @@ describe("a list of tools", () => {
     const { offered, json, warnings } = toolbox([{ name: "deep" }, { name: "a", inputSchema }].reverse());
     expect(offered.map(({ name }) => name)).toEqual(["a", "deep"]);
     expect(json.length).toBeLessThan(5000);
+    expect(warnings).toEqual([expect.stringContaining('The tool "a" is offered with a schema that was cut')]);
+  });
+
+  test("goes without what a client can't read, and says so", () => {
+    const inputSchema = { type: "object", properties: { a: null, b: { items: [{ type: "string" }] } } };
+    const malformed = { title: 7, annotations: { readOnlyHint: "yes" }, outputSchema: "x", icons: {}, _meta: [] };
+    const { offered, warnings } = toolbox([{ name: "a", inputSchema, ...malformed, further: 1 } as never]);
+    expect(offered).toEqual([
+      {
+        name: "a",
+        inputSchema: { type: "object", properties: { a: {}, b: { items: { anyOf: [{ type: "string" }] } } } },
+        further: 1,
+      },
+    ]);
     expect(warnings).toEqual([
-      expect.stringContaining('The schema of the tool "a" is nested more than 100 levels deep'),
+      'The tool "a" is offered with a schema that was changed where clients can\'t read it: properties.a, properties.b.items',
+      'The tool "a" is offered without what is malformed: title, annotations, outputSchema, icons, _meta',
     ]);
   });
 
