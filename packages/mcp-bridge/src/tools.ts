@@ -35,6 +35,7 @@ export interface Toolbox {
 const MAX_DEPTH = 100;
 /** How many unreadable parts of a schema a warning names. */
 const MAX_PATHS = 5;
+const MAX_PATH_LENGTH = 200;
 
 const toolsSchema = z.array(
   z.looseObject({
@@ -103,7 +104,10 @@ function withoutDepth(tool: ParsedTool, warn: (fault: string) => void): ParsedTo
 function withoutUnreadable(tool: ParsedTool, warn: (fault: string) => void): ParsedTool {
   const paths: string[] = [];
   const readable = readableSchema(tool.inputSchema, (path) => paths.push(path));
-  const shown = paths.slice(0, MAX_PATHS).join(", ");
+  const shown = paths
+    .slice(0, MAX_PATHS)
+    .map((path) => path.slice(0, MAX_PATH_LENGTH))
+    .join(", ");
   if (paths.length > 0) {
     const further = paths.length > MAX_PATHS ? ` and ${paths.length - MAX_PATHS} more` : "";
     warn(`with a schema that was changed where clients can't read it: ${shown}${further}`);
