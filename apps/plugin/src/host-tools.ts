@@ -16,6 +16,7 @@ import type { Host, StreamRequest } from "@plexum/plugin-sdk";
 import { codexCommand } from "./codex-command.ts";
 import type { Config } from "./config.ts";
 import type { Log } from "./log.ts";
+import { mcpContent } from "./mcp-content.ts";
 import { offerableTools } from "./offerable-tools.ts";
 
 /** For how many calls made inside scripts the script is remembered, the latest kept. */
@@ -140,7 +141,7 @@ export class HostTools implements AsyncDisposable {
       })),
       identifyCall: identifyCodexCall,
       onWarning: (message) => log("warning", message),
-      callTool: ({ name, arguments: args, callId, itemId, signal, reportProgress }) => {
+      callTool: async ({ name, arguments: args, callId, itemId, signal, reportProgress }) => {
         if (callId !== undefined && itemId !== undefined) this.#remember(callId, itemId);
         const call = {
           agent_id,
@@ -150,7 +151,11 @@ export class HostTools implements AsyncDisposable {
           arguments: { ...args },
         };
         // codex tells an MCP server of an interrupt only from 0.166 on.
-        return this.#host.callTool(call, { signal: AbortSignal.any([signal, turnSignal]), onProgress: reportProgress });
+        const result = await this.#host.callTool(call, {
+          signal: AbortSignal.any([signal, turnSignal]),
+          onProgress: reportProgress,
+        });
+        return { ...result, content: result.content.map(mcpContent) };
       },
     };
   }

@@ -4,7 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { since, testedCodexes } from "@plexum/codex-versions";
-import { connectPlugin, type HostToolCall, type StreamRequest, type Tool } from "@plexum/plugin-sdk";
+import { connectPlugin, type HostToolCall, type StreamRequest, type Tool, type ToolContent } from "@plexum/plugin-sdk";
 import { newestCodex } from "@plexum/real-codex";
 import { answer, codeModeScript, functionCall, say } from "@plexum/scripted-model";
 import { describe, expect, test } from "vitest";
@@ -108,6 +108,35 @@ describe.each(byEachTransport(testedCodexes()))("the host's tools in codex $vers
       expect(events.filter((event) => event.type === type)).toHaveLength(5);
     }
     for (const id of ids) expect(JSON.stringify(harness.model.lastRequest.outputsOf(id))).toContain(`value of ${id}`);
+  });
+
+  test("a result or a schema that MCP can't carry costs nothing else", async () => {
+    await using harness = await Harness.create({
+      codex,
+      script: [answer([call("lookup", "image", "call_image"), call("lookup", "nothing", "call_nothing")]), say("done")],
+    });
+    const text = { type: "text", text: "beside" };
+    const data = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+    const image = { type: "image", data_base64: data, media_type: "image/png" };
+    const content: Record<string, ToolContent[]> = { image: [text, image, { type: "json", json: [7] }], nothing: [] };
+    const callTool = async ({ arguments: { key } }: HostToolCall) => ({ content: content[String(key)] ?? [] });
+    let deep: Record<string, unknown> = {};
+    for (let i = 0; i < 1000; i++) deep = { type: "object", properties: { deep } };
+    const request = withTools(harness, "go");
+    const tools = [...(request.request.tools ?? []), { name: "deep", input_schema: deep }];
+    const { events } = await turn(await harness.plugin({ callTool }), {
+      ...request,
+      request: { ...request.request, tools },
+    });
+    const results = events.flatMap((event) => (event.type === "tool_result" ? [event.tool_result] : []));
+    expect(results.map(({ is_error }) => is_error)).toEqual([false, false]);
+    const output = JSON.stringify(harness.model.lastRequest.outputsOf("call_image"));
+    for (const part of ["beside", `data:image/png;base64,${data}`, "[7]"]) expect(output).toContain(part);
+    const offered = harness.model.requests[0]?.toolNames.filter((name) => name.startsWith("mcp__")) ?? [];
+    expect(offered.sort()).toEqual(["deep", "fail", "lookup", "wait"].map((name) => `${NAMESPACE}.${name}`));
+    const warnings = harness.warnings().join("\n");
+    expect(warnings).toContain('The tool "lookup" returned a block of type "json"');
+    expect(warnings).toContain('The tool "deep" is offered with a schema that was cut');
   });
 
   test("cancelling the turn cancels the call at the host, and the call without output is told as such", async () => {

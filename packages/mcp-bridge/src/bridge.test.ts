@@ -24,22 +24,19 @@ function circle(): ToolResult {
 
 /** A bridge in a folder of its own, with the tool `work`. */
 async function bridge(callTool: CallTool, options: Partial<BridgeOptions> = {}) {
-  const folder = await temporaryFolder();
-  const started = await startBridge({
-    agentId: "alice",
-    socketPath: join(folder.path, "a.sock"),
-    tools: [{ name: "work" }],
-    callTool,
-    ...options,
-  });
-  return {
-    ...started,
-    folder: folder.path,
-    async [Symbol.asyncDispose]() {
-      await started.close();
-      await folder[Symbol.asyncDispose]();
-    },
-  };
+  await using stack = new AsyncDisposableStack();
+  const folder = stack.use(await temporaryFolder());
+  const started = stack.use(
+    await startBridge({
+      agentId: "alice",
+      socketPath: join(folder.path, "a.sock"),
+      tools: [{ name: "work" }],
+      callTool,
+      ...options,
+    }),
+  );
+  const open = stack.move();
+  return { ...started, folder: folder.path, [Symbol.asyncDispose]: () => open.disposeAsync() };
 }
 
 /** A call that its host never answers, and what becomes of it. */
@@ -92,7 +89,7 @@ describe("a call", () => {
         { type: "audio", data: "aGk=", mimeType: "audio/wav" },
         { type: "resource", resource: { uri: "file:///a", mimeType: "text/plain", text: "a" } },
         { type: "resource_link", uri: "file:///a", name: "a", size: 3 },
-        { type: "hologram", frames: [1, 2.5e300] },
+        { type: "text", text: "", later: { frames: [1, 2.5e300] } },
       ],
       structuredContent: { rows: [{ n: 1 }] },
       isError: false,

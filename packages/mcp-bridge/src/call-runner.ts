@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { McpBridgeError } from "./errors.ts";
+import { knownContent } from "./known-content.ts";
 import { limitDepth } from "./limit-depth.ts";
 import { MAX_TIMER_MS } from "./max-timer.ts";
 import { type CallTool, errorResult, type ToolCall, type ToolResult } from "./tool-call.ts";
@@ -25,18 +26,23 @@ export function timeLimit(name: string, ms: number): number {
   return Math.min(Math.ceil(ms), MAX_TIMER_MS);
 }
 
-const resultSchema = z.looseObject({ content: z.array(z.looseObject({ type: z.string() })) });
+const resultSchema = z.looseObject({ content: z.array(z.unknown()) });
 
 /** Runs calls at the host within the limits. Whatever becomes of one, it has a result: the host's, or what went wrong. */
 export class CallRunner {
   readonly #callTool: CallTool;
   readonly #limits: Required<CallLimits>;
+  readonly #onFault: (toolName: string, fault: string) => void;
   #running = 0;
   readonly #waiting: (() => void)[] = [];
 
-  /** @throws McpBridgeError `invalid-value` for a time that is none, or if no call may run. */
-  constructor(callTool: CallTool, limits: CallLimits) {
+  /**
+   * @param onFault Is given what had to be changed in a tool's result.
+   * @throws McpBridgeError `invalid-value` for a time that is none, or if no call may run.
+   */
+  constructor(callTool: CallTool, limits: CallLimits, onFault: (toolName: string, fault: string) => void) {
     this.#callTool = callTool;
+    this.#onFault = onFault;
     const { callTimeoutMs = 5 * 60_000, maxCallMs = DEFAULT_MAX_CALL_MS, maxConcurrentCalls = 32 } = limits;
     if (!(maxConcurrentCalls >= 1))
       throw new McpBridgeError("invalid-value", `maxConcurrentCalls must be at least 1, not ${maxConcurrentCalls}`);
@@ -89,9 +95,10 @@ export class CallRunner {
       }))();
     try {
       const result = await Promise.race([answered, stopped]);
-      return resultSchema.safeParse(result).success
-        ? limitDepth(result)
-        : errorResult(`The host's answer to ${call.name} is not a tool result: it has no list of content`);
+      if (!resultSchema.safeParse(result).success)
+        return errorResult(`The host's answer to ${call.name} is not a tool result: it has no list of content`);
+      const onFault = (fault: string) => this.#onFault(call.name, fault);
+      return knownContent(limitDepth(result, onFault), onFault);
     } catch (error) {
       return errorResult(error instanceof Error ? error.message : String(error));
     } finally {

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { testedCodexes } from "@plexum/codex-versions";
@@ -154,6 +154,37 @@ describe.each(testedCodexes())("in the config of codex $version", (codex) => {
     expect(await found[0]?.remove()).toBe(true);
     expect((await globalRegistrations(how)).map(({ name }) => name)).toEqual(["plexum-host-bob"]);
     expect(await readFile(join(home.path, "config.toml"), "utf8")).toContain("[mcp_servers.other]");
+  });
+
+  test("the rest of the file stays as it is, comments and all", { timeout: 30_000 }, async () => {
+    const config = `# ours\n[mcp_servers.other] # whose\n# why\ncommand = "other"\nstartup_timeout_sec = 7\n\n# the end\n`;
+    await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1", config });
+    const how = { codex: codex.path, env: home.env };
+    const read = () => readFile(join(home.path, "config.toml"), "utf8");
+    const before = await read();
+    for (const id of ["alice", "bob"]) expect(await registerGlobally(server(id), how)).toBe("added");
+    expect(await registerGlobally({ ...server("alice"), socketPath: "/run/b.sock" }, how)).toBe("added");
+    expect((await read()).startsWith(before)).toBe(true);
+    expect(await unregisterGlobally("alice", how)).toBe("removed");
+    for (const registration of await globalRegistrations(how)) expect(await registration.remove()).toBe(true);
+    expect(await read()).toBe(before);
+    expect((await readdir(home.path)).filter((name) => name.startsWith("config.toml"))).toEqual(["config.toml"]);
+  });
+
+  test.each([
+    ["a missing file", undefined],
+    ["an inline table", 'mcp_servers = { other = { command = "other" } }\n'],
+    ["a string of many lines", 'instructions = """\n[mcp_servers.plexum-host-alice]\n"""\n'],
+  ])("where codex must write %s itself, it does", { timeout: 30_000 }, async (_, config) => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "config.toml");
+    if (config !== undefined) await writeFile(path, config);
+    const how = { codex: codex.path, env: { ...process.env, CODEX_HOME: folder.path } };
+    expect(await registerGlobally(server("alice"), how)).toBe("added");
+    expect((await globalRegistrations(how)).map(({ name }) => name)).toEqual(["plexum-host-alice"]);
+    expect(await unregisterGlobally("alice", how)).toBe("removed");
+    expect(await globalRegistrations(how)).toEqual([]);
+    if (config !== undefined) expect(await readFile(path, "utf8")).toContain(config.includes('"""') ? config : "other");
   });
 
   test("one whose bridge listens stays", { timeout: 30_000 }, async () => {

@@ -1,13 +1,18 @@
 // The only file that knows codex (0.135 to 0.169): how it is told of the relay, and what it sends beside a call.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { DEFAULT_MAX_CALL_MS, timeLimit } from "./call-runner.ts";
+import { changeFile } from "./change-file.ts";
+import { withoutServer, withServer } from "./config-text.ts";
 import { McpBridgeError } from "./errors.ts";
 import type { HttpBridge } from "./http-endpoint.ts";
 import { isListening } from "./listen.ts";
 import { RELAY_AGENT_ID, RELAY_SOCKET, RELAY_TOKEN } from "./relay-environment.ts";
+import { toml } from "./toml.ts";
 import type { CallIdentity } from "./tool-call.ts";
 
 /** How codex starts the relay to a bridge. */
@@ -167,8 +172,8 @@ export interface CodexCommand {
 }
 
 /**
- * Puts the server into codex's own config, unless it stands there just so. codex rewrites that file whole: comments on
- * other servers are lost, as with `codex mcp add` by hand.
+ * Puts the server into codex's own config, unless it stands there just so. The rest of the file stays as it is, unless codex
+ * must be asked to write it: a missing file, or `mcp_servers` as an inline table.
  *
  * @throws McpBridgeError `registration-failed`, or `invalid-value` if a value holds a NUL.
  */
@@ -179,6 +184,8 @@ export function registerGlobally(server: CodexServer, codex: CodexCommand): Prom
     const wanted = { type: "stdio", command: server.command, args: server.args, env };
     const found = await registered(name, codex);
     if (found && isDeepStrictEqual(found, wanted)) return "unchanged";
+    const isThere = async () => isDeepStrictEqual(await registered(name, codex), wanted);
+    if (await changeFile(configPath(codex), (text) => withServer(text, name, wanted), isThere)) return "added";
     const variables = Object.entries(env).flatMap(([key, value]) => ["--env", `${key}=${value}`]);
     await run(codex, ["mcp", "add", name, ...variables, "--", server.command, ...server.args]);
     return "added";
@@ -186,14 +193,15 @@ export function registerGlobally(server: CodexServer, codex: CodexCommand): Prom
 }
 
 /**
- * Takes an agent's server out of codex's own config again.
+ * Takes an agent's server out of codex's own config again, and leaves the rest of the file as it is, where the server stands
+ * there in tables of its own.
  * @throws McpBridgeError `registration-failed`.
  */
 export function unregisterGlobally(agentId: string, codex: CodexCommand): Promise<"removed" | "absent"> {
   return oneAtATime(async () => {
     const name = codexServerName(agentId);
     if (!(await registered(name, codex))) return "absent";
-    await run(codex, ["mcp", "remove", name]);
+    await remove(name, codex);
     return "removed";
   });
 }
@@ -233,7 +241,7 @@ export async function globalRegistrations(codex: CodexCommand): Promise<GlobalRe
         oneAtATime(async () => {
           const socketPath = env?.[RELAY_SOCKET];
           if (socketPath !== undefined && (await isListening(socketPath))) return false;
-          await run(codex, ["mcp", "remove", name]);
+          await remove(name, codex);
           return true;
         }),
     }));
@@ -247,6 +255,17 @@ const registeredSchema = z.object({
     env: z.record(z.string(), z.string()).nullish(),
   }),
 });
+
+async function remove(name: string, codex: CodexCommand): Promise<void> {
+  const isGone = async () => (await registered(name, codex)) === undefined;
+  if (await changeFile(configPath(codex), (text) => withoutServer(text, name), isGone)) return;
+  await run(codex, ["mcp", "remove", name]);
+}
+
+/** Where codex keeps its config. A launcher may set another `CODEX_HOME`: what is done here must be seen by codex. */
+function configPath({ env = process.env }: CodexCommand): string {
+  return join(env.CODEX_HOME || join(env.HOME || homedir(), ".codex"), "config.toml");
+}
 
 /** How codex would start the server of this name; undefined if it knows none. */
 async function registered(name: string, codex: CodexCommand) {
@@ -312,16 +331,4 @@ function relayEnvironment({ agentId, socketPath, command, args }: CodexServer): 
     );
   }
   return { [RELAY_SOCKET]: socketPath, [RELAY_AGENT_ID]: agentId.toWellFormed() };
-}
-
-function toml(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(toml).join(",")}]`;
-  if (typeof value === "object" && value !== null) {
-    return `{${Object.entries(value)
-      .map(([key, inner]) => `${toml(key)}=${toml(inner)}`)
-      .join(",")}}`;
-  }
-  // JSON's escapes are TOML's too; only DEL may stand in JSON as it is, and in TOML not.
-  if (typeof value === "string") return JSON.stringify(value.toWellFormed()).replaceAll("\x7f", "\\u007f");
-  return String(value);
 }

@@ -14,7 +14,7 @@ import { relayCommand } from "../test/relay-command.ts";
 import { temporaryFolder } from "../test/temporary-folder.ts";
 import { type BridgeOptions, startBridge } from "./bridge.ts";
 import { codexNamespace, codexServerName, identifyCodexCall } from "./codex-registration.ts";
-import type { CallTool, ToolCall } from "./tool-call.ts";
+import type { CallTool, ToolCall, ToolResult } from "./tool-call.ts";
 
 const DIRECT_MODEL = "gpt-5";
 const CODE_MODE_MODEL = "gpt-5.6-sol";
@@ -23,6 +23,7 @@ const sendsCallIds = since("0.148.0");
 const sendsItemIds = since("0.151.0");
 const namespaceOf = (agentId: string) => codexNamespace(codexServerName(agentId));
 const alice = namespaceOf("alice");
+const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 const textResult = (text: string) => ({ content: [{ type: "text", text }] });
 
 /** What a test has open. */
@@ -61,6 +62,18 @@ const calling =
     request.continuesTurn ? say("done") : answer(items);
 
 const work = (args: object = {}, callId = "call_1") => functionCall("work", args, { namespace: alice, callId });
+
+/** What codex makes of a tool's content: what the model reads, codex's own item, and what the bridge says. */
+async function resultOf(codex: CodexInstall, content: unknown[]) {
+  const warnings: string[] = [];
+  const { model, home, bridge } = await setup(calling(work()), {
+    callTool: async () => ({ content: content as ToolResult["content"] }),
+    onWarning: (message) => void warnings.push(message),
+  });
+  const { events } = await runTurn({ codex, home, bridge });
+  const item = events.find(({ type, item }) => type === "item.completed" && item.type === "mcp_tool_call")?.item;
+  return { output: JSON.stringify(model.lastRequest.outputsOf("call_1")), item, warnings };
+}
 
 /** A host whose calls all wait for the test. */
 function heldCalls() {
@@ -131,14 +144,13 @@ describe("the model's first request", () => {
 describe.each(testedCodexes())("codex $version", (codex) => {
   test("calls a tool, and shows the model its result, its images, or why it failed", async () => {
     const calls: ToolCall[] = [];
-    const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
     const { model, home, bridge } = await setup(
       calling(work({ n: 1 }, "call_1"), work({ n: 2 }, "call_2"), work({ n: 3 }, "call_3")),
       {
         callTool: async (call) => {
           calls.push(call);
           if (call.arguments.n === 2) throw new Error("the disk is full of eels");
-          if (call.arguments.n === 3) return { content: [{ type: "image", data: png, mimeType: "image/png" }] };
+          if (call.arguments.n === 3) return { content: [{ type: "image", data: PNG, mimeType: "image/png" }] };
           return textResult("forty-two");
         },
       },
@@ -149,7 +161,7 @@ describe.each(testedCodexes())("codex $version", (codex) => {
     expect(outputs[0]).toContain("forty-two");
     expect(outputs[1]).toContain("the disk is full of eels");
     expect(outputs[2]).toContain("input_image");
-    expect(outputs[2]).toContain(png);
+    expect(outputs[2]).toContain(PNG);
     calls.sort((a, b) => Number(a.arguments.n) - Number(b.arguments.n));
     expect(calls.map(({ callId }) => callId)).toEqual(
       sendsCallIds(codex) ? ["call_1", "call_2", "call_3"] : [undefined, undefined, undefined],
@@ -159,6 +171,30 @@ describe.each(testedCodexes())("codex $version", (codex) => {
       expect(lines.find(({ type }) => type === "session_meta")?.payload.id).toBe(threadId);
       expect(lines.find(({ type }) => type === "turn_context")?.payload.turn_id).toBe(turnId);
     }
+  });
+
+  test.each<[string, unknown[], string[]]>([
+    ["a kind that MCP doesn't know", [{ type: "table", rows: [1] }], ["beside", "rows"]],
+    ["an image without its type", [{ type: "image", data: PNG }], ["beside", PNG]],
+    [
+      "malformed annotations",
+      [{ type: "text", text: "noted", annotations: { priority: "high" } }],
+      ["beside", "noted"],
+    ],
+    ["a text that is null", [{ type: "text", text: null }], ["beside"]],
+    ["no type at all", ["loose"], ["beside", "loose"]],
+  ])("a result that holds %s is a success, with the text beside it", async (_, content, expected) => {
+    const { output, item, warnings } = await resultOf(codex, [{ type: "text", text: "beside" }, ...content]);
+    expect(item).toMatchObject({ status: "completed", error: null });
+    for (const part of expected) expect(output).toContain(part);
+    expect(warnings).toEqual([expect.stringContaining('The tool "work" returned')]);
+  });
+
+  test("an empty result is a success", async () => {
+    const { output, item, warnings } = await resultOf(codex, []);
+    expect(item).toMatchObject({ status: "completed", error: null });
+    expect(output).not.toContain("error");
+    expect(warnings).toEqual([]);
   });
 
   test("runs five calls at once", async () => {
@@ -348,4 +384,42 @@ describe.each(testedCodexes())("a deep result in codex $version", (codex) => {
     expect(events.at(-1)).toMatchObject({ type: "turn.completed" });
     expect(JSON.stringify(model.requests.at(-1)?.body)).toContain(levels === 98 ? "innermost" : "beside");
   });
+});
+
+describe.each(testedCodexes())("a deep schema in codex $version", (codex) => {
+  test.each([48, 61, 62, 80, 1e5])("of %i objects in each other costs no tool", async (objects) => {
+    let inputSchema: Record<string, unknown> = { type: "string", description: "innermost" };
+    for (let i = 0; i < objects; i++) inputSchema = { type: "object", properties: { a: inputSchema } };
+    const warnings: string[] = [];
+    const { model, home, bridge } = await setup([say("done")], {
+      tools: [{ name: "work" }, { name: "deep", inputSchema }],
+      callTool: async () => textResult(""),
+      onWarning: (message) => void warnings.push(message),
+    });
+    const turn = await runTurn({ codex, home, bridge });
+    expect(turn.code, turn.stderr).toBe(0);
+    const offered = model.requests[0]?.toolNames.filter((name) => name.startsWith(alice)).sort();
+    expect(offered).toEqual([`${alice}.deep`, `${alice}.work`]);
+    expect(warnings).toHaveLength(objects === 48 ? 0 : 1);
+  });
+});
+
+test.each(testedCodexes())("malformed parts of a tool cost codex $version no tool", async (codex) => {
+  const parts: Record<string, unknown>[] = [
+    { properties: [] },
+    { properties: { a: null, b: "string" } },
+    { properties: { a: { type: "array", items: [{ type: "string" }, { type: "integer" }] } } },
+    { required: "a", description: 7, additionalProperties: "x" },
+    { properties: { a: { enum: {}, required: true, anyOf: {} } } },
+  ];
+  const tools = [
+    { name: "work" },
+    ...parts.map((part, n) => ({ name: `schema_${n}`, inputSchema: { type: "object", ...part } })),
+    { name: "fields", title: 7, annotations: "x", outputSchema: 1, icons: "x", _meta: true },
+  ];
+  const { model, home, bridge } = await setup([say("done")], { tools, callTool: async () => textResult("") });
+  const turn = await runTurn({ codex, home, bridge });
+  expect(turn.code, turn.stderr).toBe(0);
+  const offered = model.requests[0]?.toolNames.filter((name) => name.startsWith(alice));
+  expect(offered?.sort()).toEqual(tools.map(({ name }) => `${alice}.${name}`).sort());
 });

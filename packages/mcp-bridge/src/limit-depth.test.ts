@@ -15,10 +15,12 @@ test("a result within the limit passes as it is", () => {
 
 test("a deep block becomes text, and the text beside it stays", () => {
   const deep = { type: "x", value: nested(98) };
-  expect(limitDepth({ content: [text("a"), deep], isError: false })).toEqual({
+  const faults: string[] = [];
+  expect(limitDepth({ content: [text("a"), deep], isError: false }, (fault) => faults.push(fault))).toEqual({
     content: [text("a"), text(JSON.stringify(deep))],
     isError: false,
   });
+  expect(faults).toEqual([expect.stringContaining("more than 100 levels deep")]);
 });
 
 test("a deep field is left out with a notice", () => {

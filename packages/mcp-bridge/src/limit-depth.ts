@@ -5,10 +5,12 @@ const MAX_DEPTH = 100;
 
 /**
  * Makes a result that is nested too deeply fit: a block of content becomes its JSON as text, and any other field is left
- * out. A text block says so. A result that can't be written as JSON becomes a failure that says why.
+ * out. A text block says so. A result that can't be written as JSON becomes a failure that says why. `onFault` is given
+ * what was wrong.
  */
-export function limitDepth(result: ToolResult): ToolResult {
+export function limitDepth(result: ToolResult, onFault: (fault: string) => void = () => {}): ToolResult {
   if (!isDeeper(result, MAX_DEPTH)) return result;
+  onFault(`a result nested more than ${MAX_DEPTH} levels deep: the deep parts became text or were left out`);
   try {
     const fields = Object.entries(result).filter(([name]) => name !== "content");
     const deep = fields.filter(([, value]) => isDeeper(value, MAX_DEPTH - 1));
@@ -40,7 +42,7 @@ function jsonOf(value: unknown): string | undefined {
 }
 
 /** Whether objects and arrays stand in each other for more than `levels`. Iterative: input chooses the depth. */
-function isDeeper(value: unknown, levels: number): boolean {
+export function isDeeper(value: unknown, levels: number): boolean {
   // A set, so that an object with many references to it is visited once per level.
   let level = new Set<unknown>([value]);
   for (let depth = 0; level.size > 0; depth++) {

@@ -29,7 +29,7 @@ export interface ToolProgress {
   readonly message?: string;
 }
 
-/** What MCP calls a CallToolResult. Every field and every kind of content passes as it is. */
+/** What MCP calls a CallToolResult. Every field and every content kind of MCP's passes as it is; other content becomes text. */
 export interface ToolResult {
   readonly content: readonly { readonly type: string; readonly [field: string]: unknown }[];
   readonly structuredContent?: { readonly [field: string]: unknown };

@@ -4,6 +4,9 @@ import { type McpClient, type McpHandlers, serveMcp } from "./mcp-server.ts";
 import type { CallIdentity, CallTool } from "./tool-call.ts";
 import { type BridgeTool, type Toolbox, toolbox } from "./tools.ts";
 
+/** How many different warnings about results a server emits. */
+const MAX_WARNINGS = 100;
+
 export interface ToolServerOptions extends CallLimits {
   /** Whose tools these are. Any text, the empty one too. */
   readonly agentId: string;
@@ -11,7 +14,7 @@ export interface ToolServerOptions extends CallLimits {
   readonly callTool: CallTool;
   /** Finds, in what a client sends beside a call, the ids of its own records. Default: none are known. */
   readonly identifyCall?: (meta: { readonly [key: string]: unknown }) => CallIdentity;
-  /** Gets a sentence when a client is turned away or sends what can't be read. */
+  /** Gets a sentence when a client is turned away or sends what can't be read, and when a tool or its result had to be changed. */
   readonly onWarning?: (message: string) => void;
   /** How MCP clients see this server. */
   readonly serverInfo?: { readonly name: string; readonly version: string };
@@ -31,6 +34,7 @@ export class ToolServer {
   readonly #maxResultBytes: number;
   readonly #runner: CallRunner;
   readonly #clients = new Set<McpClient>();
+  readonly #warnedOf = new Set<string>();
   #tools: Toolbox;
 
   /** @throws McpBridgeError `invalid-tools` or `invalid-value`. */
@@ -42,13 +46,17 @@ export class ToolServer {
     this.#serverInfo = options.serverInfo ?? { name: "plexum-mcp-bridge", version: "1" };
     this.#maxResultBytes = options.maxResultBytes ?? 15 * 1024 * 1024;
     this.#tools = toolbox(options.tools);
-    this.#runner = new CallRunner(options.callTool, options);
+    for (const warning of this.#tools.warnings) this.#warnOnce(warning);
+    this.#runner = new CallRunner(options.callTool, options, (name, fault) =>
+      this.#warnOnce(`The tool ${JSON.stringify(name)} returned ${fault}`),
+    );
   }
 
   /** @throws McpBridgeError `invalid-tools`; the tools offered before stay. */
   setTools(tools: readonly BridgeTool[]): void {
     const before = this.#tools;
     this.#tools = toolbox(tools);
+    for (const warning of this.#tools.warnings) this.#warnOnce(warning);
     if (before.json === this.#tools.json) return;
     for (const client of this.#clients) client.toolsChanged();
   }
@@ -77,6 +85,13 @@ export class ToolServer {
   }
 
   warn(message: string): void {
+    this.#onWarning(message);
+  }
+
+  /** A tool may be called thousands of times, and answers in the same way. */
+  #warnOnce(message: string): void {
+    if (this.#warnedOf.has(message) || this.#warnedOf.size >= MAX_WARNINGS) return;
+    this.#warnedOf.add(message);
     this.#onWarning(message);
   }
 }

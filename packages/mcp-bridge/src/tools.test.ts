@@ -35,6 +35,38 @@ describe("a list of tools", () => {
     );
   });
 
+  test("has a schema that is too deep cut, and says so", () => {
+    let inputSchema: Record<string, unknown> = { type: "string" };
+    for (let i = 0; i < 1e5; i++) inputSchema = { type: "object", properties: { a: inputSchema } };
+    const { offered, json, warnings } = toolbox([{ name: "deep" }, { name: "a", inputSchema }].reverse());
+    expect(offered.map(({ name }) => name)).toEqual(["a", "deep"]);
+    expect(json.length).toBeLessThan(5000);
+    expect(warnings).toEqual([expect.stringContaining('The tool "a" is offered with a schema that was cut')]);
+  });
+
+  test("goes without what a client can't read, and says so", () => {
+    const inputSchema = { type: "object", properties: { a: null, b: { items: [{ type: "string" }] } } };
+    const malformed = { title: 7, annotations: { readOnlyHint: "yes" }, outputSchema: "x", icons: {}, _meta: [] };
+    const { offered, warnings } = toolbox([{ name: "a", inputSchema, ...malformed, further: 1 } as never]);
+    expect(offered).toEqual([
+      {
+        name: "a",
+        inputSchema: { type: "object", properties: { a: {}, b: { items: { anyOf: [{ type: "string" }] } } } },
+        further: 1,
+      },
+    ]);
+    expect(warnings).toEqual([
+      'The tool "a" is offered with a schema that was changed where clients can\'t read it: properties.a, properties.b.items',
+      'The tool "a" is offered without what is malformed: title, annotations, outputSchema, icons, _meta',
+    ]);
+  });
+
+  test("is refused with a schema that refers to itself", () => {
+    const inputSchema: Record<string, unknown> = { type: "object" };
+    inputSchema.properties = { a: inputSchema, b: inputSchema };
+    expect(() => toolbox([{ name: "a", inputSchema }])).toThrow(expect.objectContaining({ code: "invalid-tools" }));
+  });
+
   test("is refused with two of one name, or what MCP can't describe", () => {
     expect(() => toolbox([{ name: "a" }, { name: "a" }])).toThrow(
       expect.objectContaining({ code: "invalid-tools", message: 'Two tools are called "a"' }),

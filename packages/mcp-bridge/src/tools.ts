@@ -1,6 +1,10 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { cutSchema } from "./cut-schema.ts";
 import { McpBridgeError } from "./errors.ts";
+import { icon, meta, optionalText, withoutMalformed } from "./known-content.ts";
+import { isDeeper } from "./limit-depth.ts";
+import { readableSchema } from "./readable-schema.ts";
 
 /** A tool as MCP describes one; further fields (`annotations`, `outputSchema`, `_meta`, …) reach the client as they are. */
 export interface BridgeTool {
@@ -20,7 +24,18 @@ export interface Toolbox {
   readonly json: string;
   /** The name a client uses → the host's name. */
   readonly hostNames: ReadonlyMap<string, string>;
+  /** A sentence for each tool that is not offered just as it was given. */
+  readonly warnings: readonly string[];
 }
+
+/**
+ * Of a tool. codex ends the connection over a list of tools with more than 127 levels (0.135.0) or waits out its start
+ * timeout (0.169.0); the message's frame needs three of them.
+ */
+const MAX_DEPTH = 100;
+/** How many unreadable parts of a schema a warning names. */
+const MAX_PATHS = 5;
+const MAX_PATH_LENGTH = 200;
 
 const toolsSchema = z.array(
   z.looseObject({
@@ -29,6 +44,24 @@ const toolsSchema = z.array(
     inputSchema: z.looseObject({ type: z.literal("object").default("object") }).default({ type: "object" }),
   }),
 );
+
+const flag = z.boolean().nullish();
+
+const optionalFields = z.looseObject({
+  title: optionalText,
+  annotations: z
+    .looseObject({
+      title: optionalText,
+      readOnlyHint: flag,
+      destructiveHint: flag,
+      idempotentHint: flag,
+      openWorldHint: flag,
+    })
+    .nullish(),
+  outputSchema: z.record(z.string(), z.unknown()).nullish(),
+  icons: z.array(icon).nullish(),
+  _meta: meta,
+});
 
 /** @throws McpBridgeError `invalid-tools` if two tools have one name, or one is not what MCP or JSON can describe. */
 export function toolbox(tools: readonly BridgeTool[]): Toolbox {
@@ -39,14 +72,48 @@ export function toolbox(tools: readonly BridgeTool[]): Toolbox {
     });
   }
   const hostNames = new Map<string, string>();
+  const warnings: string[] = [];
   const offered = parsed.data.map((tool) => {
     const name = offeredName(tool.name);
     if (hostNames.has(name))
       throw new McpBridgeError("invalid-tools", `Two tools are called ${JSON.stringify(tool.name)}`);
     hostNames.set(name, tool.name);
-    return { ...tool, name };
+    const warn = (fault: string) => warnings.push(`The tool ${JSON.stringify(tool.name)} is offered ${fault}`);
+    const shallow = withoutDepth(tool, warn);
+    return { ...withoutUnreadable(shallow, warn), name };
   });
-  return { offered, json: toJson(offered), hostNames };
+  return { offered, json: toJson(offered), hostNames, warnings };
+}
+
+type ParsedTool = z.output<typeof toolsSchema>[number];
+
+/** @throws McpBridgeError `invalid-tools` for what refers to itself. */
+function withoutDepth(tool: ParsedTool, warn: (fault: string) => void): ParsedTool {
+  if (!isDeeper(tool, MAX_DEPTH)) return tool;
+  try {
+    toJson([tool]);
+  } catch (error) {
+    // Too deep to be written, but it has an end.
+    if (!(error instanceof McpBridgeError && error.cause instanceof RangeError)) throw error;
+  }
+  warn(`with a schema that was cut: it is nested more than ${MAX_DEPTH} levels deep`);
+  return cutSchema(tool, MAX_DEPTH);
+}
+
+/** A malformed field costs codex all tools, or this one, without a word (0.135.0, 0.169.0). */
+function withoutUnreadable(tool: ParsedTool, warn: (fault: string) => void): ParsedTool {
+  const paths: string[] = [];
+  const readable = readableSchema(tool.inputSchema, (path) => paths.push(path));
+  const shown = paths
+    .slice(0, MAX_PATHS)
+    .map((path) => path.slice(0, MAX_PATH_LENGTH))
+    .join(", ");
+  if (paths.length > 0) {
+    const further = paths.length > MAX_PATHS ? ` and ${paths.length - MAX_PATHS} more` : "";
+    warn(`with a schema that was changed where clients can't read it: ${shown}${further}`);
+  }
+  const whole = paths.length === 0 ? tool : { ...tool, inputSchema: { ...readable, type: "object" as const } };
+  return withoutMalformed(optionalFields, whole, "without what is malformed:", (fault) => warn(fault));
 }
 
 function toJson(offered: readonly Record<string, unknown>[]): string {

@@ -1,0 +1,38 @@
+import type { ToolContent } from "@plexum/plugin-sdk";
+import { expect, test } from "vitest";
+import { mcpContent } from "./mcp-content.ts";
+
+const data = "iVBORw0KGgo=";
+
+test.each<[Record<string, unknown>, ToolContent]>([
+  [
+    { data_base64: data, media_type: "image/png" },
+    { type: "image", data, mimeType: "image/png" },
+  ],
+  [
+    { data_base64: data, url: "", path: "" },
+    { type: "image", data },
+  ],
+  [{ url: `data:image/gif;base64,${data}` }, { type: "image", data, mimeType: "image/gif" }],
+  [{ url: `data:image/gif;name=a.gif;base64,${data}` }, { type: "image", data, mimeType: "image/gif" }],
+  [{ url: `data:;base64,${data}` }, { type: "image", data }],
+  [
+    { url: "https://a.example/b.png", data_base64: "" },
+    { type: "text", text: "[image: https://a.example/b.png]" },
+  ],
+  [
+    { path: "/tmp/a.png", media_type: "image/png" },
+    { type: "text", text: "[image: /tmp/a.png]" },
+  ],
+])("Plexum's image %j becomes MCP's %j", (fields, expected) => {
+  expect(mcpContent({ type: "image", ...fields })).toEqual(expected);
+});
+
+test.each<ToolContent>([
+  { type: "image", data, mimeType: "image/png" },
+  { type: "image" },
+  { type: "image", url: 7 },
+  { type: "text", text: "a", url: "b" },
+])("%j passes as it is", (block) => {
+  expect(mcpContent(block)).toBe(block);
+});
