@@ -12,12 +12,15 @@ const flag = z.boolean().catch(false);
 const summarySchema = z.object({
   sessionId: sessionIdSchema,
   updatedAt: text,
+  title: text,
   lastMessage: text,
   cwd: text,
   sessionFile: text,
   messageCount: z.number().int().nonnegative().catch(0),
   archived: flag,
   compressed: flag,
+  parentId: text,
+  role: text,
 });
 
 const listingSchema = z.object({

@@ -34,13 +34,17 @@ const timeoutSchema = number("must be a number of milliseconds")
   .refine((timeout) => timeout == null || timeout > 0, "must be more than 0 milliseconds")
   .transform((timeout) => Math.min(timeout ?? DEFAULT_RESUME_TIMEOUT_MS, MAX_RESUME_TIMEOUT_MS));
 
+const flagSchema = z
+  .boolean("must be true or false")
+  .nullish()
+  .transform((flag) => flag ?? undefined);
+
 const listSchema = z.object({
   limit: limitSchema,
   filter: filterSchema,
-  archived: z
-    .boolean("must be true or false")
-    .nullish()
-    .transform((archived) => archived ?? undefined),
+  archived: flagSchema,
+  /** Threads that codex began itself too. */
+  subagents: flagSchema,
 });
 
 const resumeSchema = z.object({

@@ -3,6 +3,8 @@ export interface SessionSummary {
   readonly sessionId: string;
   /** ISO 8601. */
   readonly updatedAt?: string | undefined;
+  /** As the user has named it. */
+  readonly title?: string | undefined;
   /** The start of what the user said last. */
   readonly lastMessage?: string | undefined;
   readonly cwd?: string | undefined;
@@ -10,6 +12,10 @@ export interface SessionSummary {
   readonly messageCount: number;
   readonly archived: boolean;
   readonly compressed: boolean;
+  /** Of a thread that codex began itself: the thread it works for, if codex says which. */
+  readonly parentId?: string | undefined;
+  /** Of a thread that codex began itself: its role, such as `subagent` or `review`. */
+  readonly role?: string | undefined;
 }
 
 /** What the list command answers. */
