@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
 import { promisify } from "node:util";
 import { testedCodexes } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
@@ -78,6 +78,17 @@ describe.each(byEachTransport(testedCodexes()))("the sessions of codex $version 
     expect(table).toContain("call_seq");
     expect(table).toContain(`1 calls, ${bytes} bytes, about ${Math.ceil(bytes / 4)} tokens`);
   });
+});
+
+test("a relative CODEX_HOME is one folder for the plugin and for codex", async () => {
+  await using harness = await Harness.create({ codex: newestCodex, script: [say("noted")] });
+  const home = codexHomeOf(harness.env);
+  const env = { ...harness.home.env, CODEX_HOME: relative(process.cwd(), home) };
+  Object.defineProperty(harness.home, "env", { value: env });
+  expect(harness.env.CODEX_HOME).toMatch(/^\.\./);
+  await turn(await harness.plugin(), harness.request("remember 72"));
+  expect(JSON.parse((await sessions(harness, "--json")).stdout)).toMatchObject([{ lastMessage: "remember 72" }]);
+  expect((await readdir(join(home, "sessions"))).length).toBeGreaterThan(0);
 });
 
 test("processes that list at the same time share one index, and list the same", async () => {
