@@ -1,5 +1,9 @@
 #!/usr/bin/env node
+import { resolve } from "node:path";
 import { keepCompiled } from "./compile-cache.ts";
+
+// Once and for all: codex runs in the workspace, where a relative one would be another folder.
+if (process.env.CODEX_HOME) process.env.CODEX_HOME = resolve(process.env.CODEX_HOME);
 
 const [subcommand, ...args] = process.argv.slice(2);
 

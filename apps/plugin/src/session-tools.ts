@@ -9,8 +9,12 @@ const LIST: McpTool = {
     type: "object",
     properties: {
       limit: { type: "integer", minimum: 1, maximum: 50, default: 10 },
-      filter: { type: "string", description: "Text in the session's id, folder or last message, in any case" },
+      filter: { type: "string", description: "Text in the session's id, title, folder or last message, in any case" },
       archived: { type: "boolean", description: "Archived sessions too" },
+      subagents: {
+        type: "boolean",
+        description: "Threads that codex began itself too, such as sub-agents and reviews",
+      },
     },
   },
 };
@@ -22,7 +26,7 @@ const RESUME: McpTool = {
   inputSchema: {
     type: "object",
     properties: {
-      sessionId: { type: "string" },
+      sessionId: { type: "string", description: "A session's id, or the beginning of it if no other begins so" },
       prompt: { type: "string" },
       timeoutMs: { type: "integer", minimum: 1, maximum: 3_600_000, default: 1_200_000 },
     },

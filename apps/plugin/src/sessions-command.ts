@@ -1,10 +1,20 @@
 import { parseArgs } from "node:util";
-import { findRollout, readToolCalls } from "@plexum/rollout";
-import { codexHomeOf, listSessions, type Session } from "@plexum/session-store";
+import { RolloutError, readThreadCalls } from "@plexum/rollout";
+import {
+  childSessions,
+  codexHomeOf,
+  type FoundSession,
+  findSession,
+  listSessions,
+  type Session,
+  SessionStoreError,
+} from "@plexum/session-store";
 import { plain } from "./plain.ts";
 
-const USAGE = `usage: plexum-openai-provider sessions [--filter TEXT] [--limit 1..50] [--archived] [--json]
-       plexum-openai-provider sessions show ID [--json]
+const USAGE = `usage: plexum-openai-provider sessions [--filter TEXT] [--limit 1..50] [--archived] [--subagents] [--json]
+       plexum-openai-provider sessions show ID [--taken-back] [--json]
+
+ID is the id of a session, or the beginning of one.
 `;
 
 /** The sessions of this machine for a person: a list, or what the calls of one cost. Resolves with the exit code. */
@@ -22,6 +32,8 @@ export async function sessionsCommand(argv: readonly string[], env: NodeJS.Proce
         filter: { type: "string" },
         limit: { type: "string", default: "10" },
         archived: { type: "boolean", default: false },
+        subagents: { type: "boolean", default: false },
+        "taken-back": { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
@@ -32,10 +44,11 @@ export async function sessionsCommand(argv: readonly string[], env: NodeJS.Proce
     }
     const [verb, id, ...rest] = positionals;
     if (verb === undefined) return await list(env, values);
-    if (verb === "show" && id !== undefined && rest.length === 0) return await show(env, id, values.json);
+    if (verb === "show" && id !== undefined && rest.length === 0) return await show(env, id, values);
     throw new Error(`unknown arguments: ${positionals.join(" ")}`);
   } catch (error) {
-    process.stderr.write(`sessions: ${(error as Error).message}\n${USAGE}`);
+    const isUsage = !SessionStoreError.isInstance(error) && !RolloutError.isInstance(error);
+    process.stderr.write(`sessions: ${(error as Error).message}\n${isUsage ? USAGE : ""}`);
     return 1;
   }
 }
@@ -44,6 +57,7 @@ interface ListFlags {
   readonly filter?: string | undefined;
   readonly limit: string;
   readonly archived: boolean;
+  readonly subagents: boolean;
   readonly json: boolean;
 }
 
@@ -55,6 +69,7 @@ async function list(env: NodeJS.ProcessEnv, flags: ListFlags): Promise<number> {
     codexHome: codexHomeOf(env),
     limit,
     archived: flags.archived,
+    subagents: flags.subagents,
     ...(flags.filter === undefined ? {} : { filter: flags.filter }),
   });
   for (const warning of warnings) process.stderr.write(`warning: ${plain(warning)}\n`);
@@ -64,51 +79,80 @@ async function list(env: NodeJS.ProcessEnv, flags: ListFlags): Promise<number> {
   return 0;
 }
 
-const row = ({ id, updatedAt, messageCount, lastMessage = "", cwd = "", archived, compressed }: Session): string[] => [
-  id,
-  updatedAt.slice(0, 16).replace("T", " "),
-  String(messageCount),
-  [archived ? "(archived)" : "", compressed ? "(compressed)" : "", lastMessage].filter(Boolean).join(" "),
-  cwd,
+const row = (session: Session): string[] => [
+  session.id,
+  session.updatedAt.slice(0, 16).replace("T", " "),
+  String(session.messageCount),
+  [...marks(session), session.lastMessage ?? ""].filter(Boolean).join(" "),
+  session.cwd ?? "",
 ];
 
-/** Codex counts tokens itself; four bytes a token is its own estimate where it has no count. */
-const BYTES_PER_TOKEN = 4;
+const marks = ({ archived, compressed, role, title }: Session): string[] => [
+  archived ? "(archived)" : "",
+  compressed ? "(compressed)" : "",
+  role === undefined ? "" : `(${role})`,
+  title === undefined ? "" : `[${title}]`,
+];
 
-async function show(env: NodeJS.ProcessEnv, id: string, asJson: boolean): Promise<number> {
+interface ShowFlags {
+  readonly "taken-back": boolean;
+  readonly json: boolean;
+}
+
+async function show(env: NodeJS.ProcessEnv, id: string, flags: ShowFlags): Promise<number> {
   const codexHome = codexHomeOf(env);
-  const rollout = await findRollout(id.toLowerCase(), { codexHome });
-  if (rollout === undefined) throw new Error(`there is no session ${plain(id)} in ${codexHome}`);
-  const turns = new Map<string | undefined, number>();
-  const calls = [];
-  for await (const call of readToolCalls(rollout.path, { codexHome })) {
-    if (!turns.has(call.turnId)) turns.set(call.turnId, turns.size + 1);
-    // What a nested call returned is in the context only as far as its script passed it on, and counted there.
-    const bytes = call.kind === "nested" ? 0 : Buffer.byteLength(call.arguments) + Buffer.byteLength(call.output ?? "");
-    calls.push({
-      turn: turns.get(call.turnId) ?? 0,
-      id: call.callId,
-      tool: call.name,
-      bytes,
-      tokens: Math.ceil(bytes / BYTES_PER_TOKEN),
-    });
+  const session = await findSession(id, { codexHome });
+  if (session?.file === undefined) {
+    const what = session === undefined ? "there is no session" : "nothing but its messages is left of the session";
+    process.stderr.write(`sessions: ${what} ${plain(session?.id ?? id)} in ${codexHome}\n`);
+    return 1;
   }
-  const total = calls.reduce((sum, { bytes }) => sum + bytes, 0);
-  if (asJson) {
-    print(JSON.stringify({ id: rollout.threadId, file: rollout.path, calls }, null, 2));
+  const { file, parentId, role } = session;
+  const children = await childSessions(session, { codexHome });
+  const thread = await readThreadCalls(file, { codexHome, threadId: session.id });
+  const shown = thread.calls.filter(({ state, isInherited }) =>
+    // What a sub-agent's file repeats of its parent's history is the parent's.
+    parentId !== undefined && isInherited ? false : state === "in-context" || flags["taken-back"],
+  );
+  const calls = shown.map(({ turn, callId, name, bytes, tokens, state }) => ({
+    turn,
+    id: callId,
+    tool: name,
+    bytes,
+    tokens,
+    state,
+  }));
+  const sent = calls.filter(({ state }) => state === "in-context");
+  const total = (of: "bytes" | "tokens") => sent.reduce((sum, call) => sum + call[of], 0);
+  if (flags.json) {
+    const named = children.map(({ id, role, file }) => ({ id, role, file }));
+    print(JSON.stringify({ id: session.id, file, parentId, role, calls, children: named }, null, 2));
     return 0;
   }
-  print(`${rollout.threadId}\n${rollout.path}`);
+  print(`${session.id}\n${plain(file)}`);
+  for (const line of relatives(session, children)) print(plain(line));
   if (calls.length === 0) print("no tool calls");
   else
     table(
-      ["turn", "call", "tool", "bytes", "≈ tokens"],
-      calls.map(({ turn, id, tool, bytes, tokens }) => [String(turn), id, tool, String(bytes), String(tokens)]),
+      ["turn", "call", "tool", "bytes", "≈ tokens", ...(flags["taken-back"] ? ["state"] : [])],
+      calls.map(({ turn, id, tool, bytes, tokens, state }) => [
+        String(turn),
+        id,
+        tool,
+        String(bytes),
+        String(tokens),
+        ...(flags["taken-back"] ? [state] : []),
+      ]),
       [2],
     );
-  print(`${calls.length} calls, ${total} bytes, about ${Math.ceil(total / BYTES_PER_TOKEN)} tokens in every request`);
+  print(`${sent.length} calls, ${total("bytes")} bytes, about ${total("tokens")} tokens in every request`);
   return 0;
 }
+
+const relatives = ({ role, parentId }: FoundSession, children: readonly FoundSession[]): string[] => [
+  ...(role === undefined ? [] : [`${role}${parentId === undefined ? "" : ` of ${parentId}`}`]),
+  ...children.map((child) => `began ${child.id} (${child.role ?? "subagent"})`),
+];
 
 const print = (text: string) => process.stdout.write(`${text}\n`);
 

@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
 import { promisify } from "node:util";
 import { testedCodexes } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
 import { answer, say, shell } from "@plexum/scripted-model";
+import { codexHomeOf } from "@plexum/session-store";
 import { describe, expect, test } from "vitest";
 import { byEachTransport, Harness, PLUGIN, turn } from "./harness.ts";
 
@@ -79,6 +80,17 @@ describe.each(byEachTransport(testedCodexes()))("the sessions of codex $version 
   });
 });
 
+test("a relative CODEX_HOME is one folder for the plugin and for codex", async () => {
+  await using harness = await Harness.create({ codex: newestCodex, script: [say("noted")] });
+  const home = codexHomeOf(harness.env);
+  const env = { ...harness.home.env, CODEX_HOME: relative(process.cwd(), home) };
+  Object.defineProperty(harness.home, "env", { value: env });
+  expect(harness.env.CODEX_HOME).toMatch(/^\.\./);
+  await turn(await harness.plugin(), harness.request("remember 72"));
+  expect(JSON.parse((await sessions(harness, "--json")).stdout)).toMatchObject([{ lastMessage: "remember 72" }]);
+  expect((await readdir(join(home, "sessions"))).length).toBeGreaterThan(0);
+});
+
 test("processes that list at the same time share one index, and list the same", async () => {
   await using harness = await Harness.create({ codex: newestCodex, script: () => say("ok") });
   const plugin = await harness.plugin();
@@ -115,10 +127,99 @@ test.each([
   [["--limit", "many"], "--limit"],
   [["--dance"], "--dance"],
   [["show"], "unknown arguments"],
-  [["show", "no-such-session"], "there is no session no-such-session"],
 ])("sessions %j is refused on stderr, with exit code 1", async (args, said) => {
   await using harness = await Harness.create({ codex: newestCodex });
   expect(await sessions(harness, ...args)).toEqual({ stdout: "", stderr: expect.stringContaining(said), exitCode: 1 });
+});
+
+/** Writes a rollout as codex would, and gives its file. */
+async function rollout(harness: Harness, id: string, meta: object, lines: readonly object[], name?: string) {
+  const folder = join(codexHomeOf(harness.env), "sessions", "2026", "02", "03");
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, name ?? `rollout-2026-02-03T04-05-06-${id}.jsonl`);
+  const timestamp = "2026-02-03T04:05:06.000Z";
+  const first = { type: "session_meta", payload: { id, timestamp, cwd: harness.folder, source: "cli", ...meta } };
+  await writeFile(file, [first, ...lines].map((line) => `${JSON.stringify({ timestamp, ...line })}\n`).join(""));
+  return file;
+}
+
+const item = (payload: object) => ({ type: "response_item", payload });
+const event = (payload: object) => ({ type: "event_msg", payload });
+const said = (message: string) => [
+  item({ type: "message", role: "user", content: [{ type: "input_text", text: message }] }),
+  event({ type: "user_message", message }),
+];
+const called = (callId: string, output: string) => [
+  item({ type: "function_call", name: "peek", arguments: "{}", call_id: callId }),
+  item({ type: "function_call_output", call_id: callId, output }),
+];
+
+const PARENT = "019c2100-aaaa-7000-8000-000000000001";
+const CHILD = "019c2100-bbbb-7000-8000-000000000002";
+const SPAWNED = {
+  source: { subagent: { thread_spawn: { parent_thread_id: PARENT, depth: 1 } } },
+  thread_source: "subagent",
+};
+
+describe("a session that is shown", () => {
+  test("by the beginning of its id, in a renamed file too; an ambiguous one names the candidates, an unknown one takes one line", async () => {
+    await using harness = await Harness.create({ codex: newestCodex });
+    const file = await rollout(harness, PARENT, {}, said("mine"), "rollout-of march (conflicted copy).jsonl");
+    await rollout(harness, CHILD, {}, said("another"));
+    for (const id of [PARENT, PARENT.toUpperCase(), "019c2100-aa"])
+      expect(JSON.parse((await sessions(harness, "show", id, "--json")).stdout)).toMatchObject({ id: PARENT, file });
+    const ambiguous = await sessions(harness, "show", "019c21");
+    expect(ambiguous).toMatchObject({ stdout: "", exitCode: 1 });
+    for (const id of [PARENT, CHILD]) expect(ambiguous.stderr).toContain(id);
+    expect(ambiguous.stderr).not.toContain("usage");
+    for (const id of ["no-such-session", "../x", "019d"]) {
+      const { stdout, stderr, exitCode } = await sessions(harness, "show", id);
+      expect({ stdout, lines: stderr.split("\n").length - 1, exitCode }).toEqual({ stdout: "", lines: 1, exitCode: 1 });
+      expect(stderr).toContain(`there is no session ${id}`);
+    }
+  });
+
+  test("names the threads that codex began for it, which the list hides unless asked", async () => {
+    await using harness = await Harness.create({ codex: newestCodex });
+    await rollout(harness, PARENT, {}, said("mine"));
+    await rollout(harness, CHILD, SPAWNED, said("look around"));
+    const listed = async (...args: string[]) => JSON.parse((await sessions(harness, "--json", ...args)).stdout);
+    expect(await listed()).toMatchObject([{ id: PARENT }]);
+    const all = await listed("--subagents");
+    expect(all).toHaveLength(2);
+    const { role } = all.find(({ id }: { id: string }) => id === CHILD);
+    expect(all).toContainEqual(expect.objectContaining({ id: CHILD, parentId: PARENT, role: expect.any(String) }));
+    const shown = JSON.parse((await sessions(harness, "show", PARENT, "--json")).stdout);
+    expect(shown.children).toMatchObject([{ id: CHILD, role }]);
+    expect((await sessions(harness, "show", PARENT)).stdout).toContain(`began ${CHILD} (${role})`);
+    expect((await sessions(harness, "show", CHILD)).stdout).toContain(`of ${PARENT}`);
+    expect((await sessions(harness, "--subagents")).stdout).toContain(`(${role}) look around`);
+
+    const list = { name: "codex_sessions_list", arguments: { subagents: true } };
+    const { structuredContent } = await (await harness.plugin()).callTool(list);
+    expect(structuredContent).toMatchObject({
+      sessions: expect.arrayContaining([expect.objectContaining({ sessionId: CHILD, parentId: PARENT, role })]),
+    });
+  });
+
+  test("without the calls that were rolled back, unless asked for", async () => {
+    await using harness = await Harness.create({ codex: newestCodex });
+    const lines = [
+      ...said("talk"),
+      ...said("first"),
+      ...called("call_kept", "x".repeat(400)),
+      ...said("second"),
+      ...called("call_gone", "y".repeat(4000)),
+      event({ type: "thread_rolled_back", num_turns: 1 }),
+    ];
+    await rollout(harness, PARENT, {}, lines);
+    const calls = async (...args: string[]) =>
+      JSON.parse((await sessions(harness, "show", PARENT, "--json", ...args)).stdout).calls;
+    const kept = { turn: 2, id: "call_kept", bytes: 402, state: "in-context" };
+    expect(await calls()).toMatchObject([kept]);
+    expect(await calls("--taken-back")).toMatchObject([kept, { id: "call_gone", state: "taken-back" }]);
+    expect((await sessions(harness, "show", PARENT, "--taken-back")).stdout).toContain("1 calls, 402 bytes");
+  });
 });
 
 test("a reader that has seen enough ends the sessions command without a word", async () => {

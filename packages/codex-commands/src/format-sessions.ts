@@ -25,13 +25,15 @@ export function formatSessions(listing: SessionListing & { readonly node?: HostN
 }
 
 /** The message comes last: one in a script that is written from right to left can't reorder what stands before it. */
-function line({ sessionId, updatedAt, archived, partialScan, cwd, lastMessage }: SessionSummary): string {
+function line({ sessionId, updatedAt, archived, partialScan, role, cwd, title, lastMessage }: SessionSummary): string {
   const parts = [
     shown(sessionId, 128),
     updatedAt === undefined ? "" : shown(updatedAt, 40),
     archived ? "archived" : "",
     partialScan ? "read in part" : "",
+    role === undefined ? "" : shown(role, MAX_LABEL),
     cwd === undefined ? "" : shown(cwd, MAX_FOLDER),
+    title === undefined ? "" : shown(title, MAX_LABEL),
     lastMessage === undefined ? "" : shown(lastMessage, MAX_MESSAGE),
   ];
   return `- ${parts.filter(Boolean).join(" · ")}`;

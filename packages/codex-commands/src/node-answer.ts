@@ -14,6 +14,7 @@ const count = z.number().int().nonnegative().optional().catch(undefined);
 const summarySchema = z.object({
   sessionId: sessionIdSchema,
   updatedAt: text,
+  title: text,
   lastMessage: text,
   cwd: text,
   sessionFile: text,
@@ -21,6 +22,8 @@ const summarySchema = z.object({
   archived: flag,
   compressed: flag,
   partialScan: mark,
+  parentId: text,
+  role: text,
 });
 
 const listingSchema = z.object({

@@ -39,13 +39,17 @@ const otherHomeSchema = z
   .undefined("is not supported: this node resumes sessions of one Codex home only. Resume the session without it")
   .optional();
 
+const flagSchema = z
+  .boolean("must be true or false")
+  .nullish()
+  .transform((flag) => flag ?? undefined);
+
 const listSchema = z.object({
   limit: limitSchema,
   filter: filterSchema,
-  archived: z
-    .boolean("must be true or false")
-    .nullish()
-    .transform((archived) => archived ?? undefined),
+  archived: flagSchema,
+  /** Threads that codex began itself too. */
+  subagents: flagSchema,
 });
 
 const resumeSchema = z.object({

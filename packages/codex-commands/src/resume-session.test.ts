@@ -43,12 +43,25 @@ describe.each(testedCodexes())("a session of codex $version", (codex) => {
       expect(JSON.parse(answer)).toEqual({ ok: true, sessionId, text: "fine" });
       expect(model.lastRequest.userTexts).toEqual(expect.arrayContaining(["the first words", "and now?"]));
     };
-    return { run, codexDoes, listed, resumes };
+    return { run, codexDoes, listed, resume, resumes };
   }
 
   test("as it is", async () => {
     const { run, resumes } = await setUp();
     await resumes(await run());
+  });
+
+  test("by the beginning of its id, and answered with the full id; not by one that two share", async () => {
+    const { run, listed, resume } = await setUp();
+    const id = await run();
+    const answer = await resume.handle(JSON.stringify({ sessionId: id.slice(0, -3), prompt: "and now?" }));
+    expect(JSON.parse(answer)).toEqual({ ok: true, sessionId: id, text: "fine" });
+    const other = await run({ prompt: "something else" });
+    let length = 0;
+    while (id[length] === other[length]) length++;
+    const shared = resume.handle(JSON.stringify({ sessionId: id.slice(0, length), prompt: "and now?" }));
+    await expect(shared).rejects.toMatchObject({ code: "invalid_params", message: expect.stringContaining(other) });
+    expect((await listed()).map(({ messageCount }) => messageCount).toSorted()).toEqual([1, 2]);
   });
 
   test("gone on with by the other version", async () => {

@@ -2,18 +2,25 @@ import { stat } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import { type StartTurnOptions, startTurn } from "@plexum/codex-exec";
 import type { TurnResult } from "@plexum/codex-turn";
-import { isThreadId, listSessions, lockThread, lockWorkspace } from "@plexum/session-store";
-import { MAX_LIMIT } from "./commands.ts";
+import {
+  type FoundSession,
+  findSession,
+  isThreadId,
+  lockThread,
+  lockWorkspace,
+  SessionStoreError,
+} from "@plexum/session-store";
 import { CodexCommandsError } from "./errors.ts";
 import type { LocalOptions } from "./local-options.ts";
 import type { ResumeParams } from "./params.ts";
 import { asResumeError, noSuchSession } from "./resume-error.ts";
+import type { ResumedSession } from "./session-summary.ts";
 import { unarchive } from "./unarchive.ts";
 
 const NO_TEXT = "Codex completed without a text reply.";
 
 /**
- * Runs one turn on a session, in the session's folder, and gives codex's last message. A session in codex's archive is
+ * Runs one turn on a session, in the session's folder, and gives its full id and codex's last message. A session in codex's archive is
  * taken out of it where codex would not resume it otherwise.
  *
  * @throws CodexCommandsError; the signal's reason if it was aborted, once nothing of the turn runs any more.
@@ -22,12 +29,11 @@ export async function resumeSession(
   local: LocalOptions,
   params: ResumeParams,
   signal: AbortSignal | undefined,
-): Promise<string> {
+): Promise<ResumedSession> {
   signal?.throwIfAborted();
-  // Codex takes anything else for a name, and without a session of that name begins a new one.
-  if (!isThreadId(params.sessionId)) throw noSuchSession(params.sessionId);
-  const threadId = params.sessionId.toLowerCase();
-  const folder = params.cwd ?? (await folderOf(local, threadId, signal));
+  const session = await find(local, params.sessionId, signal);
+  const threadId = session.id.toLowerCase();
+  const folder = params.cwd ?? folderOf(session);
   await assertFolder(folder);
   const turn = () => runTurn(local, { ...params, threadId, workspace: folder }, signal);
   try {
@@ -36,22 +42,31 @@ export async function resumeSession(
     await using _threadLock = await lockThread(local.codexHome, threadId, { signal });
     const result = await turn();
     const isArchived = result.status === "failed" && result.error.code === "thread_archived";
-    return textOf(isArchived && (await unarchive(local, threadId, signal)) ? await turn() : result);
+    const text = textOf(isArchived && (await unarchive(local, threadId, signal)) ? await turn() : result);
+    return { ok: true, sessionId: session.id, text };
   } catch (error) {
     signal?.throwIfAborted();
     throw asResumeError(error, params.sessionId);
   }
 }
 
-async function folderOf(local: LocalOptions, threadId: string, signal: AbortSignal | undefined): Promise<string> {
-  const { codexHome, cacheFolder } = local;
-  const { sessions } = await listSessions({ codexHome, cacheFolder, filter: threadId, limit: MAX_LIMIT, signal });
-  const session = sessions.find(({ id }) => id.toLowerCase() === threadId);
-  if (session === undefined) throw noSuchSession(threadId);
-  if (session.cwd !== undefined) return session.cwd;
+async function find(local: LocalOptions, id: string, signal: AbortSignal | undefined): Promise<FoundSession> {
+  const session = await findSession(id, { codexHome: local.codexHome, ...(signal && { signal }) }).catch((error) => {
+    signal?.throwIfAborted();
+    if (SessionStoreError.isInstance(error) && error.code === "ambiguous_session_id")
+      throw new CodexCommandsError("invalid_params", error.message, { cause: error });
+    throw asResumeError(error, id);
+  });
+  // Codex takes anything but a thread's id for a name, and without a session of that name begins a new one.
+  if (session === undefined || !isThreadId(session.id.toLowerCase())) throw noSuchSession(id);
+  return session;
+}
+
+function folderOf({ id, cwd }: FoundSession): string {
+  if (cwd !== undefined) return cwd;
   throw new CodexCommandsError(
     "folder_not_found",
-    `Codex has not recorded the folder of session ${threadId}: name the folder to run in as "cwd".`,
+    `Codex has not recorded the folder of session ${id}: name the folder to run in as "cwd".`,
   );
 }
 

@@ -5,7 +5,7 @@ import { listLocally } from "./list-sessions.ts";
 import type { LocalOptions } from "./local-options.ts";
 import { checkListParams, checkResumeParams, parseParams } from "./params.ts";
 import { resumeSession } from "./resume-session.ts";
-import type { ResumedSession, SessionListing } from "./session-summary.ts";
+import type { SessionListing } from "./session-summary.ts";
 
 export interface SessionCommandsOptions extends Omit<LocalOptions, "codexHome" | "env"> {
   /** Where codex keeps its files. Default: `CODEX_HOME` of `env`, else `~/.codex`. */
@@ -57,8 +57,7 @@ export function createSessionCommands(options: SessionCommandsOptions = {}): [Se
         const params = checkResumeParams(parseParams(paramsJSON));
         activeResumes += 1;
         try {
-          const text = await resumeSession(local, params, context?.signal);
-          return JSON.stringify({ ok: true, sessionId: params.sessionId, text } satisfies ResumedSession);
+          return JSON.stringify(await resumeSession(local, params, context?.signal));
         } finally {
           activeResumes -= 1;
         }

@@ -3,6 +3,8 @@ export interface SessionSummary {
   readonly sessionId: string;
   /** ISO 8601. */
   readonly updatedAt?: string | undefined;
+  /** As the user has named it. */
+  readonly title?: string | undefined;
   /** The start of what the user said last. */
   readonly lastMessage?: string | undefined;
   readonly cwd?: string | undefined;
@@ -12,6 +14,10 @@ export interface SessionSummary {
   readonly compressed: boolean;
   /** The node read the session's file only in part: last message and count may be older ones. */
   readonly partialScan?: true | undefined;
+  /** Of a thread that codex began itself: the thread it works for, if codex says which. */
+  readonly parentId?: string | undefined;
+  /** Of a thread that codex began itself: its role, such as `subagent` or `review`. */
+  readonly role?: string | undefined;
 }
 
 /** What the list command answers. */

@@ -18,13 +18,15 @@ interface NodeOptions {
 }
 
 export interface ListOnNodeOptions extends NodeOptions {
-  /** Only sessions with this in their id, folder or last message. */
+  /** Only sessions with this in their id, title, folder or last message. */
   readonly filter?: string | undefined;
   /** 1 to 50, default 10. */
   readonly limit?: number | undefined;
   readonly archived?: boolean | undefined;
   /** Asks a node that limits its searches to search everything. Allow it more time with `timeoutMs`. */
   readonly searchAll?: boolean | undefined;
+  /** Whether the threads that codex began itself are listed too. Default false. */
+  readonly subagents?: boolean | undefined;
   /** For each question to the host, in milliseconds. Default 15 000. */
   readonly timeoutMs?: number;
 }

@@ -5,6 +5,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Readable, Writable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../test/temporary-folder.ts";
 import { codexHomeOf, lockThread, lockWorkspace } from "./locks.ts";
@@ -82,6 +83,30 @@ describe("waiting", () => {
     const waiting = lockWorkspace(folder.path, { waitMs: 20_000 });
     child.kill("SIGKILL");
     await using _lock = await waiting;
+  });
+
+  test("in the order in which they came, by whatever link, also when one of them gives up", async () => {
+    await using folder = await temporaryFolder();
+    const [workspace, link] = [join(folder.path, "workspace"), join(folder.path, "link")];
+    await mkdir(workspace);
+    await symlink(workspace, link);
+    for (let round = 0; round < 6; round++) {
+      const served: number[] = [];
+      const holding = await lockWorkspace(workspace);
+      const given = new AbortController();
+      const waiting = Array.from({ length: 5 }, async (_, number) => {
+        await delay(number * 6);
+        const signal = number === 2 ? given.signal : undefined;
+        await using _lock = await lockWorkspace(number % 2 === 0 ? workspace : link, { waitMs: 20_000, signal });
+        served.push(number);
+      });
+      await delay(40 + round * 5);
+      given.abort(new Error("no longer"));
+      await holding[Symbol.asyncDispose]();
+      const ends = await Promise.allSettled(waiting);
+      expect(ends.map(({ status }) => status)).toEqual(ends.map((_, n) => (n === 2 ? "rejected" : "fulfilled")));
+      expect(served).toEqual([0, 1, 3, 4]);
+    }
   });
 
   test("no longer than told", async () => {

@@ -1,6 +1,6 @@
-import { closeSync, constants, openSync, statSync } from "node:fs";
+import { closeSync, constants, openSync, realpathSync, statSync } from "node:fs";
 import { access, chmod, lstat, mkdir, unlink } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
 import { SessionStoreError } from "./errors.ts";
@@ -24,6 +24,9 @@ const BUSY = 5;
 /** More than any real removal of the file needs; the bound is there so that nothing can keep us for ever. */
 const MAX_MOVES = 1000;
 
+/** Who waits for a lock in this process, by its file. The system's lock is polled, and by itself serves whoever asks next. */
+const queues = new Map<string, symbol[]>();
+
 /**
  * Takes a lock that the operating system lets go of when the process ends, killed or not.
  *
@@ -31,18 +34,47 @@ const MAX_MOVES = 1000;
  * to which nothing is ever written. The file stays, empty. Whoever removes it holds the lock on it meanwhile
  * (`removeLock`); who then holds the lock on a file that is no longer at the path holds nothing, and begins again.
  *
+ * Callers in one process are served in the order in which they called.
+ *
  * @throws SessionStoreError `busy`, or `io` if the file can't be made.
  */
 export async function takeLock(path: string, what: string, options: LockOptions = {}): Promise<HeldLock> {
-  const { waitMs = 0, signal } = options;
-  const deadline = performance.now() + waitMs;
   const file = resolve(path);
+  const key = queueKey(file);
+  const queue = queues.get(key) ?? [];
+  const ticket = Symbol(file);
+  queues.set(key, queue);
+  queue.push(ticket);
+  try {
+    return await waitForLock(file, what, options, () => queue[0] === ticket);
+  } finally {
+    queue.splice(queue.indexOf(ticket), 1);
+    if (queue.length === 0) queues.delete(key);
+  }
+}
+
+/** The same by whatever link the folder is reached, as far as it is there. */
+function queueKey(file: string): string {
+  try {
+    return join(realpathSync(dirname(file)), basename(file));
+  } catch {
+    return file;
+  }
+}
+
+async function waitForLock(
+  file: string,
+  what: string,
+  { waitMs = 0, signal }: LockOptions,
+  isNext: () => boolean,
+): Promise<HeldLock> {
+  const deadline = performance.now() + waitMs;
   await mkdir(dirname(file), { recursive: true }).catch((cause) => {
     throw unusable(file, cause);
   });
   for (let moves = 0; ; ) {
     signal?.throwIfAborted();
-    const lock = await tryLock(file);
+    const lock = isNext() ? await tryLock(file) : "busy";
     if (lock === "moved" && moves++ < MAX_MOVES) continue;
     if (typeof lock === "object") return lock;
     if (performance.now() >= deadline) {

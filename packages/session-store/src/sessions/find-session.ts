@@ -69,6 +69,9 @@ export async function findSession(
       .map(({ path, name }) => ({ path, id: threadIdInFirstLine(path) ?? idInName(name) ?? "" })),
   );
   for (const id of candidates.keys()) if (!meant(id)) candidates.delete(id);
+  const nameless = files.filter(({ name }) => idInName(name) === undefined);
+  for (const [id, paths] of await byFirstLine(nameless, meant, signal))
+    candidates.set(id, [...(candidates.get(id) ?? []), ...paths]);
   const prompted = await promptedIds(codexHome, signal);
   for (const id of prompted) if (meant(id) && !candidates.has(id)) candidates.set(id, []);
   // A name may say nothing, or another thread's id: what stands in the file counts.
