@@ -1,5 +1,5 @@
 import type { TurnResult } from "@plexum/codex-turn";
-import { findRollout } from "@plexum/rollout";
+import { findRollout, findRolloutFile } from "@plexum/rollout";
 
 export interface LostThread {
   readonly message: string;
@@ -20,11 +20,20 @@ export async function whyThreadIsLost(
   if (result.status !== "failed") return undefined;
   const { code, detail } = result.error;
   if (code !== "thread_not_found" && code !== "thread_unreadable") return undefined;
-  // Whatever is wrong with it: the turn goes on, and codex's words name it as a rule.
-  const file = (await findRollout(threadId, { codexHome }).catch(() => undefined))?.path;
+  const file = await fileOf(threadId, codexHome);
   const message =
     code === "thread_not_found" && file === undefined
       ? `codex has no record of thread ${threadId} any more: ${GOING_ON}`
       : `codex can't load thread ${threadId}${file === undefined ? "" : ` from ${file}`}: ${GOING_ON}. The file is left as it is: repair it or move it away`;
   return { message, detail, file };
+}
+
+/** Whatever is wrong with the file, the turn goes on. It may also be one that names another thread in its first line. */
+async function fileOf(threadId: string, codexHome: string): Promise<string | undefined> {
+  try {
+    const found = (await findRollout(threadId, { codexHome })) ?? (await findRolloutFile(codexHome, threadId));
+    return found?.path;
+  } catch {
+    return undefined;
+  }
 }

@@ -73,6 +73,8 @@ describe.each(byEachTransport(testedCodexes()))("a damaged thread on codex $vers
     }
     // From then on as if nothing had been.
     const { end } = await turn(plugin, harness.request("and now?", { agent: agentOf(DAMAGES[0]?.[0] as string) }));
-    expect({ stop: end.stop_reason, warnings: harness.warnings() }).toEqual({ stop: "end_turn", warnings: [] });
+    // codex knows no details of the scripted model, and may say so.
+    const warnings = harness.warnings().filter((warning) => !warning.includes("Model metadata"));
+    expect({ stop: end.stop_reason, warnings }).toEqual({ stop: "end_turn", warnings: [] });
   });
 });

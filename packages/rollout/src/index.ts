@@ -1,7 +1,13 @@
 export { type CallEdit, consumeHeavy, consumeLight } from "./call-edit.ts";
 export { RolloutError, type RolloutErrorCode } from "./errors.ts";
 export type { MutationCost } from "./estimate-cost.ts";
-export { type FindRolloutOptions, type FoundRollout, findRollout, rolloutFilesBelow } from "./find-rollout.ts";
+export {
+  type FindRolloutOptions,
+  type FoundRollout,
+  findRollout,
+  findRolloutFile,
+  rolloutFilesBelow,
+} from "./find-rollout.ts";
 export { threadIdInFirstLine } from "./first-line.ts";
 export { type FollowRolloutOptions, followRollout } from "./follow-rollout.ts";
 export { type HistorySegment, historyChain } from "./history-chain.ts";

@@ -2,6 +2,7 @@ import { globSync } from "node:fs";
 import { copyFile, readdir, readFile, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { installedNames } from "@plexum/readme-test";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { ScriptedModel, say } from "@plexum/scripted-model";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
@@ -93,7 +94,9 @@ describe.concurrent.each(packages)("$name alone, with no more than it declares",
 
   beforeAll(async () => {
     const at = join(folder, "alone", name.replace("/", "-"));
-    consumer = await Consumer.install(at, registry.env, "pnpm", [name]);
+    // What its README tells to install: the package, and at times one of those it depends on.
+    const asked = installedNames(await readFile(join(source, "README.md"), "utf8"));
+    consumer = await Consumer.install(at, registry.env, "pnpm", [...new Set([name, ...asked])]);
   });
 
   test("each entry can be imported", async () => {
