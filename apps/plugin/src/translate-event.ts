@@ -10,6 +10,7 @@ export type Translation =
 /** Translates a turn's events. Each text reaches the host once, however codex sends it. */
 export class EventTranslator {
   readonly #texts = new TextDeltas();
+  #hasOtherAgents = false;
 
   /**
    * An `error` event is no event of the turn: codex also reports retries that way, and when the turn does fail, the
@@ -21,8 +22,11 @@ export class EventTranslator {
         const isFirst = this.#texts.textOf(event.item_id) === "";
         return textDelta(event.item_id, this.#texts.delta(event.item_id, event.delta), event.phase, isFirst);
       }
+      case "item.started":
+        return event.item.type === "collab_tool_call" ? this.#otherAgents() : undefined;
       case "item.completed": {
         const { item } = event;
+        if (item.type === "collab_tool_call") return this.#otherAgents();
         if (item.type === "error") return log("warning", `codex: ${item.message}`);
         if (item.type !== "agent_message") return undefined;
         const isFirst = this.#texts.textOf(item.id) === "";
@@ -49,6 +53,16 @@ export class EventTranslator {
       default:
         return undefined;
     }
+  }
+
+  /** codex records the work of other agents in threads of their own, which nobody follows here. */
+  #otherAgents(): Translation {
+    if (this.#hasOtherAgents) return undefined;
+    this.#hasOtherAgents = true;
+    return log(
+      "warning",
+      "codex works with other agents in this turn: what they call of the host's tools is run, but no event tells of it, it can't be consumed, and their tokens are not counted",
+    );
   }
 }
 
