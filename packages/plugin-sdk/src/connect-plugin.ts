@@ -55,8 +55,8 @@ export interface ConnectedPlugin extends AsyncDisposable {
    * One turn's events. The request is sent when reading begins. Aborting the signal cancels the turn, and its events
    * still come, up to `message_end`; leaving the loop cancels it too, and waits until the plugin has ended it.
    *
-   * Iterating throws RpcError if the plugin can't start the turn; PluginSdkError `closed`, `protocol_violation` (a gap,
-   * a malformed event, no `message_end`) or `event_overflow`; the signal's reason if it is aborted from the start.
+   * Iterating throws RpcError if the plugin can't start the turn; JsonRpcError `closed`; PluginSdkError
+   * `protocol_violation` (a gap, a malformed event, no `message_end`) or `event_overflow`; the signal's reason if it is aborted from the start.
    */
   stream(request: StreamRequest, options?: Pick<CallOptions, "signal">): AsyncGenerator<ProviderEvent, void>;
   mutate(request: MutateRequest, options?: CallOptions): Promise<MutateReport>;
