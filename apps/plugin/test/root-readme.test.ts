@@ -95,10 +95,9 @@ testReadme(join(ROOT, "README.md"), {
     };
     const run = async (command = "") =>
       (await promisify(execFile)("sh", ["-c", command.replace("<id>", id)], { env })).stdout;
-    const [newest, filtered, shown, ...others] = block.commands;
-    expect(await run(newest)).toContain(id);
-    expect(await run(filtered)).toContain(id);
-    expect(await run(shown)).toContain("call_true");
+    const [newest, filtered, withOthers, shown, takenBack, ...others] = block.commands;
+    for (const list of [newest, filtered, withOthers]) expect(await run(list)).toContain(id);
+    for (const show of [shown, takenBack]) expect(await run(show)).toContain("call_true");
     expect(others).toEqual([]);
   },
   "doctor.sh": async (block) => {
