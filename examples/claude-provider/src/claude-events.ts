@@ -1,61 +1,74 @@
-import type { ProviderEvent, Usage } from "@plexum/plugin-sdk";
+import type { ProviderEvent, Tool, Usage } from "@plexum/plugin-sdk";
+
+type Counts = Readonly<Record<string, unknown>>;
 
 /** What the provider reads of claude's stream-json, in 2.1.332; see docs/claude.md. */
 export interface ClaudeEvent {
   readonly type: string;
-  readonly session_id?: string;
-  readonly event?: { readonly type: string; readonly delta?: { readonly type: string; readonly text?: string } };
+  readonly event?: { type: string; delta?: { text?: string }; message?: { usage?: Counts }; usage?: Counts };
   /** Set for what a subagent says. */
   readonly parent_tool_use_id?: string | null;
-  readonly message?: { readonly content: string | readonly ClaudeBlock[] };
+  readonly message?: { content: string | { type: string; [key: string]: unknown }[] };
+  /** The kind of failure, on an `assistant` event that stands for a failed request. */
+  readonly error?: string;
   readonly is_error?: boolean;
   readonly result?: string;
   readonly errors?: readonly string[];
-  readonly usage?: Readonly<Record<string, unknown>>;
-}
-
-interface ClaudeBlock {
-  readonly type: string;
-  readonly id?: string;
-  readonly name?: string;
-  readonly input?: unknown;
-  readonly tool_use_id?: string;
-  readonly content?: unknown;
-  readonly is_error?: boolean;
+  readonly usage?: Counts;
 }
 
 /** Returns the host's events for an event of claude: pieces of text, tool calls, their results. */
-export function toHostEvents({ type, event, message, parent_tool_use_id }: ClaudeEvent): ProviderEvent[] {
-  if (parent_tool_use_id) return [];
-  if (type === "stream_event") {
-    const { delta } = event ?? {};
-    return delta?.type === "text_delta" ? [{ type: "text_delta", text: delta.text ?? "" }] : [];
-  }
-  return typeof message?.content === "object" ? message.content.flatMap(blockEvents) : [];
+export function toHostEvents(claudeEvent: ClaudeEvent, hostTools: readonly Tool[]): ProviderEvent[] {
+  const { event, message, error, parent_tool_use_id } = claudeEvent;
+  if (parent_tool_use_id || error !== undefined) return [];
+  if (event?.delta?.text !== undefined) return [{ type: "text_delta", text: event.delta.text }];
+  const blocks = typeof message?.content === "object" ? message.content : [];
+  return blocks.flatMap(({ type, id, name, input, tool_use_id, content, is_error = false }): ProviderEvent[] => {
+    if (type === "tool_use") {
+      const call = { id: String(id), ...hostName(String(name), hostTools) };
+      return [
+        { type: "tool_call_start", tool_call: call },
+        { type: "tool_call_delta", tool_call: { id: call.id, arguments: JSON.stringify(input) } },
+        { type: "tool_call_end", tool_call: { id: call.id } },
+      ];
+    }
+    const result = { tool_call_id: String(tool_use_id), content, is_error: is_error === true };
+    return type === "tool_result" ? [{ type: "tool_result", tool_result: result }] : [];
+  });
 }
 
-function blockEvents(block: ClaudeBlock): ProviderEvent[] {
-  const { type, id = "", name = "", input, tool_use_id = "", content, is_error = false } = block;
-  if (type === "tool_use") {
-    return [
-      { type: "tool_call_start", tool_call: { id, name } },
-      { type: "tool_call_delta", tool_call: { id, arguments: JSON.stringify(input) } },
-      { type: "tool_call_end", tool_call: { id } },
-    ];
-  }
-  return type === "tool_result"
-    ? [{ type: "tool_result", tool_result: { tool_call_id: tool_use_id, content, is_error } }]
-    : [];
+function hostName(name: string, hostTools: readonly Tool[]): { name: string; namespace?: string } {
+  const tool = hostTools.find((tool) => name === `mcp__host__${tool.name.replace(/[^\w-]/g, "_")}`);
+  return tool === undefined ? { name } : { name: tool.name, namespace: "mcp__host" };
 }
 
-/** Claude counts cached tokens beside `input_tokens`; the host's number includes them. */
-export function usageOf(usage: ClaudeEvent["usage"] = {}): Usage {
-  const count = (key: string) => Number(usage[key] ?? 0);
-  const read = count("cache_read_input_tokens");
+/** Counts a turn's tokens request by request, since a turn that is killed has no `result`; with one, as claude's sum says. */
+export function addUsage(before: Usage, { type, event, usage }: ClaudeEvent): Usage {
+  if (type === "result" && usage) return toUsage(usage);
+  // A request's first event has the tokens that went in, its last one those that came out.
+  const now = toUsage({ ...event?.message?.usage, output_tokens: event?.usage?.output_tokens });
   return {
-    input_tokens: count("input_tokens") + read + count("cache_creation_input_tokens"),
-    output_tokens: count("output_tokens"),
-    cache_read_tokens: read,
+    input_tokens: before.input_tokens + now.input_tokens,
+    output_tokens: before.output_tokens + now.output_tokens,
+    cache_read_tokens: before.cache_read_tokens + now.cache_read_tokens,
     thinking_tokens: 0,
   };
 }
+
+/** Claude counts cached tokens beside `input_tokens`; the host's number includes them. */
+export function toUsage(usage: Counts = {}): Usage {
+  const count = (key: string) => Number(usage[key] ?? 0);
+  const cache_read_tokens = count("cache_read_input_tokens");
+  const input_tokens = count("input_tokens") + cache_read_tokens + count("cache_creation_input_tokens");
+  const { thinking_tokens = 0 } = (usage.output_tokens_details ?? {}) as { thinking_tokens?: number };
+  return { input_tokens, output_tokens: count("output_tokens"), cache_read_tokens, thinking_tokens };
+}
+
+/** The kinds of failure that claude tells apart, by the host's names. */
+export const FAILURE_CODES: Readonly<Record<string, string>> = {
+  authentication_failed: "not_signed_in",
+  billing_error: "quota_exceeded",
+  rate_limit: "rate_limited",
+  server_error: "model_unavailable",
+  invalid_request: "request_refused",
+};

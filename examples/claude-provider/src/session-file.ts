@@ -1,11 +1,10 @@
 import { glob } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { editJsonl } from "@plexum/jsonl-edit";
-import type { MutateReport, MutateRequest } from "@plexum/plugin-sdk";
+import { type EditableLine, type EditJsonlOptions, editJsonl } from "@plexum/jsonl-edit";
+import type { MutateReport, Mutation } from "@plexum/plugin-sdk";
 
-const PLACEHOLDER = "...(consumed)";
-const OPERATIONS = new Set(["consume-light", "consume-heavy"]);
+const TEXTS = { "consume-light": "...(consumed)", "consume-heavy": "...(tool called)" };
 
 /** Finds the file in which claude keeps a session, whatever folder the session began in. */
 export async function findSession(id: string): Promise<string | undefined> {
@@ -14,23 +13,37 @@ export async function findSession(id: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** Replaces the results of calls in a session file, in both places where a line holds one (2.1.332). */
-export async function consume(path: string | undefined, mutations: MutateRequest["mutations"]): Promise<MutateReport> {
-  const ids = new Set(mutations.filter(({ op }) => OPERATIONS.has(op)).map(({ block_id }) => block_id));
-  const skipped = mutations
-    .filter(({ op }) => !OPERATIONS.has(op))
-    .map(({ block_id, op }) => ({ block_id, reason: `unknown operation ${op}` }));
-  const requested = mutations.length;
-  if (path === undefined) return { requested, touched: 0, missing: [...ids], skipped };
-  const report = await editJsonl(path, [...ids], (line) => {
-    for (const block of line.value.get("message")?.get("content")?.elements() ?? []) {
-      const id = block.get("tool_use_id")?.string;
-      if (id === undefined || !line.ids.has(id)) continue;
-      const values = [...block.all("content"), ...line.value.all("toolUseResult")];
-      for (const value of values) line.replace(id, value, PLACEHOLDER);
-      line.done(id);
-    }
-  });
-  const short = report.skipped.map(({ id, reason }) => ({ block_id: id, reason }));
-  return { requested, touched: report.edited.length, missing: [...report.missing], skipped: [...skipped, ...short] };
+/** Replaces results of calls in a session file, and for `consume-heavy` also the arguments (2.1.332). */
+export async function consume(
+  path: string | undefined,
+  mutations: readonly Mutation[],
+  options: Pick<EditJsonlOptions, "files" | "signal"> = {},
+): Promise<MutateReport> {
+  const known = mutations.filter(({ op }) => Object.hasOwn(TEXTS, op));
+  const ids = [...new Set(known.map(({ block_id }) => block_id))];
+  const heavy = new Set(known.filter(({ op }) => op === "consume-heavy").map(({ block_id }) => block_id));
+  const unknown = mutations.filter(({ op }) => !Object.hasOwn(TEXTS, op));
+  const refused = unknown.map(({ block_id, op }) => ({ block_id, reason: `unknown operation ${op}` }));
+  if (path === undefined) return { requested: mutations.length, touched: 0, missing: ids, skipped: refused };
+  // Claude opens the file for each line that it appends: one that a short result makes longer may take its place.
+  const guardRewrite = async () => ({ async [Symbol.asyncDispose]() {} });
+  const edit = (line: EditableLine) => editLine(line, heavy);
+  const { edited, missing, skipped } = await editJsonl(path, ids, edit, { ...options, guardRewrite });
+  for (const { id, reason } of skipped) refused.push({ block_id: id, reason });
+  return { requested: mutations.length, touched: edited.length, missing: [...missing], skipped: refused };
+}
+
+/** A result stands in two places of its line; the call, in a line before it. */
+function editLine(line: EditableLine, heavy: ReadonlySet<string>): void {
+  for (const block of line.value.get("message")?.get("content")?.elements() ?? []) {
+    const isCall = block.get("type")?.string === "tool_use";
+    const id = block.get(isCall ? "id" : "tool_use_id")?.string;
+    if (id === undefined || !line.ids.has(id)) continue;
+    const isHeavy = heavy.has(id);
+    const to = TEXTS[isHeavy ? "consume-heavy" : "consume-light"];
+    if (isCall && isHeavy) for (const value of block.all("input")) line.replace(id, value, {});
+    const results = isCall ? [] : [...block.all("content"), ...line.value.all("toolUseResult")];
+    for (const value of results) line.replace(id, value, to);
+    if (isCall === isHeavy) line.done(id);
+  }
 }

@@ -97,7 +97,10 @@ test("a host tool is called by claude's id, and the model no longer sees its res
   ]);
   const events = await turn("call it");
   expect(calls).toMatchObject([{ call_id: "toolu_1", name: "echo", arguments: { a: 1 } }]);
-  expect(events).toContainEqual({ type: "tool_call_start", tool_call: { id: "toolu_1", name: "mcp__host__echo" } });
+  expect(events).toContainEqual({
+    type: "tool_call_start",
+    tool_call: { id: "toolu_1", name: "echo", namespace: "mcp__host" },
+  });
   expect(events.find(({ type }) => type === "tool_result")).toMatchObject({ tool_result: { tool_call_id: "toolu_1" } });
   expect(sent()).toContain(RESULT);
   const mutations = ["toolu_1", "toolu_2"].map((block_id) => ({ block_id, op: "consume-light" }));

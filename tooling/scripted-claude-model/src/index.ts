@@ -7,15 +7,22 @@ export type Block =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "tool_use"; readonly id: string; readonly name: string; readonly input: object };
 
+/** An answer of the model: blocks, or the API's refusal. */
+export type Answer = readonly Block[] | { readonly status: number; readonly type: string; readonly message: string };
+
 /** A request as claude sent it. */
 export interface ModelRequest {
+  readonly model: string;
+  readonly system?: unknown;
   readonly messages: readonly { readonly role: string; readonly content: unknown }[];
 }
+
+const THE_END = { status: 400, type: "invalid_request_error", message: "the script is over" };
 
 /** A Messages API on loopback: answers each streaming request with the next entry of the script, and keeps the requests. */
 export class ScriptedClaudeModel implements AsyncDisposable {
   readonly requests: ModelRequest[] = [];
-  readonly #script: (readonly Block[])[];
+  readonly #script: Answer[];
   readonly #server = createServer((request, response) => {
     readBody(request).then(
       (body) => {
@@ -24,15 +31,17 @@ export class ScriptedClaudeModel implements AsyncDisposable {
           return;
         }
         this.requests.push(body as ModelRequest);
-        const blocks = this.#script.shift();
-        if (blocks === undefined) {
-          const error = { type: "invalid_request_error", message: "the script is over" };
-          response.writeHead(400, { "content-type": "application/json" }).end(JSON.stringify({ type: "error", error }));
+        const answer = this.#script.shift() ?? THE_END;
+        if ("status" in answer) {
+          const { status, ...error } = answer;
+          response
+            .writeHead(status, { "content-type": "application/json", "x-should-retry": "false" })
+            .end(JSON.stringify({ type: "error", error }));
           return;
         }
         response.writeHead(200, { "content-type": "text/event-stream" });
         response.end(
-          events(blocks)
+          events(answer)
             .map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
             .join(""),
         );
@@ -41,16 +50,16 @@ export class ScriptedClaudeModel implements AsyncDisposable {
     );
   });
 
-  private constructor(script: readonly (readonly Block[])[]) {
+  private constructor(script: readonly Answer[]) {
     this.#script = [...script];
   }
 
   /** Goes on with the script; until then, requests are refused once it is over. */
-  add(...answers: readonly (readonly Block[])[]): void {
+  add(...answers: readonly Answer[]): void {
     this.#script.push(...answers);
   }
 
-  static async start(script: readonly (readonly Block[])[]): Promise<ScriptedClaudeModel> {
+  static async start(script: readonly Answer[]): Promise<ScriptedClaudeModel> {
     const model = new ScriptedClaudeModel(script);
     model.#server.listen(0, "127.0.0.1");
     await once(model.#server, "listening");
