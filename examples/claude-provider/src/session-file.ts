@@ -25,10 +25,7 @@ export async function consume(
   const unknown = mutations.filter(({ op }) => !Object.hasOwn(TEXTS, op));
   const refused = unknown.map(({ block_id, op }) => ({ block_id, reason: `unknown operation ${op}` }));
   if (path === undefined) return { requested: mutations.length, touched: 0, missing: ids, skipped: refused };
-  // Claude opens the file for each line that it appends: one that a short result makes longer may take its place.
-  const guardRewrite = async () => ({ async [Symbol.asyncDispose]() {} });
-  const edit = (line: EditableLine) => editLine(line, heavy);
-  const { edited, missing, skipped } = await editJsonl(path, ids, edit, { ...options, guardRewrite });
+  const { edited, missing, skipped } = await editJsonl(path, ids, (line) => editLine(line, heavy), options);
   for (const { id, reason } of skipped) refused.push({ block_id: id, reason });
   return { requested: mutations.length, touched: edited.length, missing: [...missing], skipped: refused };
 }

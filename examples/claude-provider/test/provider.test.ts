@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -41,6 +42,8 @@ async function setUp(script: readonly (readonly Block[])[]) {
     env: {
       PATH: process.env.PATH,
       HOME: folder,
+      // Sockets and temporary files of its own: other tests have an agent of that name too.
+      TMPDIR: folder,
       CLAUDE_BIN: CLAUDE,
       CLAUDE_CONFIG_DIR: join(folder, "config"),
       ANTHROPIC_BASE_URL: model.baseUrl,
@@ -69,8 +72,18 @@ async function setUp(script: readonly (readonly Block[])[]) {
     return events;
   };
   const sent = () => JSON.stringify(model.requests.at(-1)?.messages);
-  return { model, plugin, turn, calls, sent, workspace };
+  return { model, plugin, turn, calls, sent, workspace, folder };
 }
+
+/** The processes that have the test's home folder in their environment: claude, and what it started. */
+const processesOf = (folder: string): string[] =>
+  readdirSync("/proc").filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/environ`, "utf8").includes(`HOME=${folder}`);
+    } catch {
+      return false;
+    }
+  });
 
 test("text comes in pieces, tokens are counted, and the next turn knows of the first", async () => {
   const { turn, sent } = await setUp([[{ type: "text", text: "hello there" }], [{ type: "text", text: "again" }]]);
@@ -139,10 +152,49 @@ test("a failed turn says why; a lost session begins another", async () => {
 test("when the provider is killed, what claude runs ends too", async () => {
   const seconds = uniqueSeconds();
   const input = { command: `setsid sleep ${seconds}` };
-  const { plugin, turn } = await setUp([[{ type: "tool_use", id: "toolu_1", name: "Bash", input }]]);
+  const { plugin, turn, folder } = await setUp([[{ type: "tool_use", id: "toolu_1", name: "Bash", input }]]);
   const events = turn("run it").catch((error: unknown) => error);
   await eventually("the command runs", () => sleepers(seconds).length > 0);
   process.kill(plugin.pid as number, "SIGKILL");
   expect(await events).toBeInstanceOf(Error);
-  await eventually("the command is gone", () => sleepers(seconds).length === 0);
+  await eventually("claude and its command are gone", () => processesOf(folder).length === 0, 3000);
+  expect(sleepers(seconds)).toEqual([]);
+});
+
+test("a call that is consumed heavily loses its arguments too; an operation that is not known changes nothing", async () => {
+  const input = { path: "a long argument that the host consumes".repeat(20) };
+  const call = { type: "tool_use", id: "toolu_1", name: "mcp__host__echo", input } as const;
+  const { plugin, turn, sent, workspace } = await setUp([
+    [call],
+    [{ type: "text", text: "done" }],
+    [{ type: "text", text: "gone" }],
+  ]);
+  await turn("call it");
+  const mutations = [
+    { block_id: "toolu_1", op: "consume-heavy" },
+    { block_id: "toolu_1", op: "burn" },
+  ];
+  expect(await plugin.mutate({ agent_id: "alice", workspace, mutations })).toMatchObject({
+    touched: 1,
+    skipped: [{ block_id: "toolu_1", reason: "unknown operation burn" }],
+  });
+  await turn("and now");
+  expect(sent()).toContain("...(tool called)");
+  expect(sent()).not.toContain(input.path);
+  expect(sent()).not.toContain(RESULT);
+});
+
+test("two turns of one workspace never run at once: the second is refused while the first runs", async () => {
+  const { model, turn } = await setUp([
+    [{ type: "tool_use", id: "toolu_1", name: "Bash", input: { command: "sleep 3" } }],
+    [{ type: "text", text: "slept" }],
+    [{ type: "text", text: "second" }],
+  ]);
+  const first = turn("the first turn");
+  await eventually("the first turn runs", () => model.requests.length > 0);
+  await expect(turn("the second turn")).rejects.toMatchObject({ data: { code: "busy" } });
+  expect((await first).at(-1)).toMatchObject({ stop_reason: "end_turn" });
+  expect((await turn("the second turn again")).at(-1)).toMatchObject({ stop_reason: "end_turn" });
+  const seen = model.requests.map(({ messages }) => JSON.stringify(messages).includes("the second turn"));
+  expect(seen).toEqual([false, false, true]);
 });
