@@ -7,12 +7,12 @@ import { since, testedCodexes } from "@plexum/codex-versions";
 import { findRollout } from "@plexum/rollout";
 import { answer, say, shell } from "@plexum/scripted-model";
 import { expect, test } from "vitest";
-import { Harness, turn } from "./harness.ts";
+import { byEachTransport, Harness, turn } from "./harness.ts";
 
 const threadOf = (harness: Harness) => readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
 
-test.each(testedCodexes().filter(since("0.137.0")))(
-  "a thread whose rollout codex $version has compressed goes on: only this turn's calls and tokens are told",
+test.each(byEachTransport(testedCodexes().filter(since("0.137.0"))))(
+  "a thread whose rollout codex $version has compressed goes on by $transport: only this turn's calls and tokens are told",
   async (codex) => {
     await using harness = await Harness.create({
       codex,
@@ -38,8 +38,8 @@ test.each(testedCodexes().filter(since("0.137.0")))(
   },
 );
 
-test.each(testedCodexes().filter(since("0.136.0")))(
-  "a thread that codex $version archived is an error that says how to bring it back",
+test.each(byEachTransport(testedCodexes().filter(since("0.136.0"))))(
+  "a thread that codex $version archived, by $transport, is an error that says how to bring it back",
   async (codex) => {
     await using harness = await Harness.create({ codex, script: [say("first"), say("back")] });
     const plugin = await harness.plugin();

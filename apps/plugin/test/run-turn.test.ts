@@ -6,43 +6,46 @@ import { defaultConfig } from "../src/config.ts";
 import { HostTools } from "../src/host-tools.ts";
 import { runTurn } from "../src/run-turn.ts";
 import { Transports } from "../src/transports.ts";
-import { Harness } from "./harness.ts";
+import { Harness, TRANSPORTS } from "./harness.ts";
 
-test("a turn that can't be told to its end leaves nothing running in the plugin", async () => {
-  await using harness = await Harness.create({
-    codex: newestCodex,
-    script: [answer([shell("echo a", { callId: "call_a" })]), say("done")],
-  });
-  const { env, home, workspace } = harness;
-  const config = { ...defaultConfig(), binary: newestCodex.path };
-  const host = { log() {}, callTool: () => Promise.reject(), readAgentState: () => Promise.reject() };
-  await using transports = new Transports(config, env, home.path);
-  const [begun, ended] = [vi.spyOn(globalThis, "setInterval"), vi.spyOn(globalThis, "clearInterval")];
-  onTestFinished(() => {
-    vi.restoreAllMocks();
-  });
-  const told: string[] = [];
-  const turn = runTurn({
-    request: harness.request("look"),
-    config,
-    codexHome: home.path,
-    store: new WorkspaceThread(workspace),
-    tools: new HostTools(host, config, env),
-    transports,
-    threadId: undefined,
-    text: "look",
-    images: [],
-    signal: new AbortController().signal,
-    log() {},
-    async emit({ type }) {
-      told.push(type);
-      if (type === "text_delta") throw new Error("it can't be told");
-    },
-  });
-  await expect(turn).rejects.toThrow("it can't be told");
-  expect(told).toContain("tool_result");
-  expect(begun).toHaveBeenCalled();
-  expect(ended.mock.calls.map(([timer]) => timer)).toEqual(
-    expect.arrayContaining(begun.mock.results.map(({ value }) => value)),
-  );
-});
+test.each(TRANSPORTS)(
+  "a turn by %s that can't be told to its end leaves nothing running in the plugin",
+  async (transport) => {
+    await using harness = await Harness.create({
+      codex: newestCodex,
+      script: [answer([shell("echo a", { callId: "call_a" })]), say("done")],
+    });
+    const { env, home, workspace } = harness;
+    const config = { ...defaultConfig(), binary: newestCodex.path, transport };
+    const host = { log() {}, callTool: () => Promise.reject(), readAgentState: () => Promise.reject() };
+    await using transports = new Transports(config, env, home.path);
+    const [begun, ended] = [vi.spyOn(globalThis, "setInterval"), vi.spyOn(globalThis, "clearInterval")];
+    onTestFinished(() => {
+      vi.restoreAllMocks();
+    });
+    const told: string[] = [];
+    const turn = runTurn({
+      request: harness.request("look"),
+      config,
+      codexHome: home.path,
+      store: new WorkspaceThread(workspace),
+      tools: new HostTools(host, config, env),
+      transports,
+      threadId: undefined,
+      text: "look",
+      images: [],
+      signal: new AbortController().signal,
+      log() {},
+      async emit({ type }) {
+        told.push(type);
+        if (type === "text_delta") throw new Error("it can't be told");
+      },
+    });
+    await expect(turn).rejects.toThrow("it can't be told");
+    expect(told).toContain("tool_result");
+    expect(begun).toHaveBeenCalled();
+    expect(ended.mock.calls.map(([timer]) => timer)).toEqual(
+      expect.arrayContaining(begun.mock.results.map(({ value }) => value)),
+    );
+  },
+);
