@@ -150,12 +150,13 @@ test("what can't be an id is not saved; what can't be written is told", async ()
   expect(await readdir(folder.path)).toEqual([]);
   await writeFile(join(folder.path, "file"), "");
   const impossible = new WorkspaceThread(join(folder.path, "file"));
+  // Begun one by one: a promise that is rejected while another is awaited would count as unhandled.
   for (const attempt of [
-    impossible.load(),
-    impossible.save(ID),
-    new WorkspaceThread(join(folder.path, "none")).save(ID),
+    () => impossible.load(),
+    () => impossible.save(ID),
+    () => new WorkspaceThread(join(folder.path, "none")).save(ID),
   ]) {
-    const error = await attempt.catch((thrown: unknown) => thrown);
+    const error = await attempt().catch((thrown: unknown) => thrown);
     expect(SessionStoreError.isInstance(error) && error.code).toBe("io");
   }
 });
