@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type Files, nodeFiles } from "@plexum/jsonl-edit";
 import { mutateRollout } from "@plexum/rollout";
-import { mutateWith } from "../packages/rollout/src/mutate-rollout.ts";
+import { mutateWith } from "../packages/rollout/src/mutate/mutate-rollout.ts";
 
 const [mode, childPath = "", childId = ""] = process.argv.slice(2);
 if (mode === "--grow") {

@@ -1,25 +1,28 @@
-export { type CallEdit, consumeHeavy, consumeLight } from "./call-edit.ts";
+export { readThreadCalls, type ThreadCall, type ThreadCalls } from "./calls/read-thread-calls.ts";
+export { type PairedToolCall, type ReadToolCallsOptions, readToolCalls } from "./calls/read-tool-calls.ts";
+export { type CallRules, selectCalls } from "./calls/select-calls.ts";
+export type { ToolCall, ToolCallKind, ToolOutput } from "./calls/tool-call.ts";
+export { type ToolCallEvent, ToolCallPairer } from "./calls/tool-call-pairer.ts";
 export { RolloutError, type RolloutErrorCode } from "./errors.ts";
-export type { MutationCost } from "./estimate-cost.ts";
 export {
   type FindRolloutOptions,
   type FoundRollout,
   findRollout,
   findRolloutFile,
   rolloutFilesBelow,
-} from "./find-rollout.ts";
-export { threadIdInFirstLine } from "./first-line.ts";
-export { type FollowRolloutOptions, followRollout } from "./follow-rollout.ts";
-export { type HistorySegment, historyChain } from "./history-chain.ts";
-export { type MutateRolloutOptions, mutateRollout } from "./mutate-rollout.ts";
-export { type MutationLeftover, mutationLeftovers } from "./mutation-leftovers.ts";
-export type { MutationReport, SkippedEdit, SkipReason } from "./mutation-report.ts";
-export { type ReadRolloutOptions, readRollout } from "./read-rollout.ts";
-export { readThreadCalls, type ThreadCall, type ThreadCalls } from "./read-thread-calls.ts";
-export { type PairedToolCall, type ReadToolCallsOptions, readToolCalls } from "./read-tool-calls.ts";
-export { type RecoverOptions, type Recovery, recoverRollout } from "./recover-rollout.ts";
-export { type RestoreReport, type RestoreRolloutOptions, restoreRollout } from "./restore-rollout.ts";
-export type { DamageReason, RolloutEntry } from "./rollout-entry.ts";
+} from "./find/find-rollout.ts";
+export { threadIdInFirstLine } from "./find/first-line.ts";
+export { parseRolloutName, type RolloutName } from "./find/rollout-name.ts";
+export { type MutationLeftover, mutationLeftovers } from "./leftovers/mutation-leftovers.ts";
+export { type RecoverOptions, type Recovery, recoverRollout } from "./leftovers/recover-rollout.ts";
+export { type CallEdit, consumeHeavy, consumeLight } from "./mutate/call-edit.ts";
+export type { MutationCost } from "./mutate/estimate-cost.ts";
+export { type MutateRolloutOptions, mutateRollout } from "./mutate/mutate-rollout.ts";
+export type { MutationReport, SkippedEdit, SkipReason } from "./mutate/mutation-report.ts";
+export { type FollowRolloutOptions, followRollout } from "./read/follow-rollout.ts";
+export { type HistorySegment, historyChain } from "./read/history-chain.ts";
+export { type ReadRolloutOptions, readRollout } from "./read/read-rollout.ts";
+export type { DamageReason, RolloutEntry } from "./read/rollout-entry.ts";
 export type {
   Compacted,
   EventMessage,
@@ -31,11 +34,8 @@ export type {
   TokenTotals,
   TokenUsageRecord,
   TurnContext,
-} from "./rollout-line.ts";
-export { parseRolloutName, type RolloutName } from "./rollout-name.ts";
-export { type CallRules, selectCalls } from "./select-calls.ts";
-export { readThreadUsage, type ThreadUsage } from "./thread-usage.ts";
-export type { ToolCall, ToolCallKind, ToolOutput } from "./tool-call.ts";
-export { type ToolCallEvent, ToolCallPairer } from "./tool-call-pairer.ts";
-export { type TrackedMessage, type TrackedTurn, TurnTracker } from "./turn-tracker.ts";
-export { messagesKeptBy, type UserMessage, userMessageOf } from "./user-message.ts";
+} from "./read/rollout-line.ts";
+export { readThreadUsage, type ThreadUsage } from "./read/thread-usage.ts";
+export { type TrackedMessage, type TrackedTurn, TurnTracker } from "./read/turn-tracker.ts";
+export { messagesKeptBy, type UserMessage, userMessageOf } from "./read/user-message.ts";
+export { type RestoreReport, type RestoreRolloutOptions, restoreRollout } from "./restore/restore-rollout.ts";

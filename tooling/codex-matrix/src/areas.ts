@@ -50,9 +50,9 @@ export const TEST_FILES: Readonly<Record<string, TestFile>> = {
   "packages/mcp-bridge/src/codex.test.ts": { area: "host tools", codeMode: "in code mode" },
   "packages/rollout/src/codex-code-mode.test.ts": { area: "consuming", codeMode: "consuming in code mode" },
   "packages/rollout/src/codex-direct.test.ts": { area: "consuming" },
-  "packages/rollout/src/estimate-cost.test.ts": { area: "consuming" },
-  "packages/rollout/src/read-thread-calls.test.ts": { area: "sessions" },
-  "packages/rollout/src/restore-rollout.test.ts": { area: "consuming" },
+  "packages/rollout/src/mutate/estimate-cost.test.ts": { area: "consuming" },
+  "packages/rollout/src/calls/read-thread-calls.test.ts": { area: "sessions" },
+  "packages/rollout/src/restore/restore-rollout.test.ts": { area: "consuming" },
   "packages/session-store/src/sessions/codex.test.ts": { area: "sessions" },
 };
 

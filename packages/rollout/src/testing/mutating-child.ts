@@ -1,5 +1,5 @@
 /** Mutates a rollout back and forth until it is killed, or as often as asked: `path callIds [times] [markers…]`. */
-import { mutateRollout } from "../mutate-rollout.ts";
+import { mutateRollout } from "../mutate/mutate-rollout.ts";
 
 const [path = "", callIds = "", times = "1000000", ...markers] = process.argv.slice(2);
 const texts = markers.length > 0 ? markers : ["...(consumed)", "...(tool called)"];

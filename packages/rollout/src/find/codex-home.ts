@@ -1,0 +1,33 @@
+import { realpathSync } from "node:fs";
+import { homedir } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import { asRolloutError, isErrno } from "../errors.ts";
+
+/** `CODEX_HOME`, else `~/.codex`. Absolute: a relative one is resolved against this process's working directory. */
+export const defaultCodexHome = (): string => resolve(process.env.CODEX_HOME || join(homedir(), ".codex"));
+
+/**
+ * The home that a rollout stands in; undefined for a file that stands elsewhere, such as a copy. The path as it is given counts
+ * before where its links lead to: `sessions` may be a link to a folder of another name.
+ */
+export const codexHomeOf = (path: string): string | undefined => homeByName(path) ?? homeByName(resolvedPath(path));
+
+function homeByName(path: string): string | undefined {
+  const folder = dirname(path);
+  if (basename(folder) === "archived_sessions") return dirname(folder);
+  const sessions = dirname(dirname(dirname(folder)));
+  return basename(sessions) === "sessions" ? dirname(sessions) : undefined;
+}
+
+/** A rollout's own path where it is reached by a symbolic link: what stands beside it is found from anywhere. @throws RolloutError */
+export function resolvedPath(path: string): string {
+  try {
+    return realpathSync.native(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR")) return path;
+    throw asRolloutError(error, path, "find");
+  }
+}
+
+/** Codex moves its databases, and only these, by `CODEX_SQLITE_HOME`. */
+export const sqliteHome = (codexHome: string): string => process.env.CODEX_SQLITE_HOME || codexHome;

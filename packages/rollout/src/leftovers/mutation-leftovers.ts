@@ -1,0 +1,54 @@
+import { join } from "node:path";
+import { editLeftovers, type Recovery } from "@plexum/jsonl-edit";
+import { asRolloutError } from "../errors.ts";
+import { defaultCodexHome } from "../find/codex-home.ts";
+import { daysBackward, type FindRolloutOptions } from "../find/find-rollout.ts";
+import { recoverRollout } from "./recover-rollout.ts";
+import { plainName, SIDECAR_PREFIX } from "./sidecars.ts";
+
+/** What a mutation left that was killed, or lost its machine. */
+export interface MutationLeftover {
+  /** Undefined if the rollout is gone: then there is nothing to finish. */
+  readonly rollout: string | undefined;
+  readonly files: readonly string[];
+  /**
+   * Finishes or drops the mutation, as `recoverRollout` does, and removes the files.
+   * @throws RolloutError `busy` if somebody works on the rollout by now; `not-permitted` and the like.
+   */
+  repair(): Promise<Recovery>;
+}
+
+/**
+ * What interrupted mutations left in a codex home. Recovery happens by itself when a thread is used again; this is for the
+ * threads that nobody uses. What a running mutation has there is not among it. Reads directories, and of the files found locks only.
+ *
+ * @throws RolloutError `not-permitted` or `io` if a directory can't be listed.
+ */
+export async function mutationLeftovers(options: FindRolloutOptions = {}): Promise<MutationLeftover[]> {
+  const { codexHome = defaultCodexHome(), signal } = options;
+  const found = await editLeftovers(() => folders(codexHome), {
+    sidecarPrefix: SIDECAR_PREFIX,
+    editedName: (name) => (/\.jsonl(\.zst)?$/.test(name) ? plainName(name) : undefined),
+    recover: (rollout) => recoverRollout(rollout, { codexHome }),
+    signal,
+  }).catch((error) => {
+    throw asRolloutError(error, codexHome, "look for leftovers in");
+  });
+  return found.map(({ file, leftovers, repair }) => ({
+    rollout: file,
+    files: leftovers,
+    repair: () =>
+      repair().catch((error) => {
+        throw asRolloutError(error, leftovers[0] ?? codexHome, "clean up after a mutation,");
+      }),
+  }));
+}
+
+/** The archive is looked at before and after the rest: codex may be moving a rollout to or from there. */
+function* folders(codexHome: string): Generator<string, void, undefined> {
+  const archive = join(codexHome, "archived_sessions");
+  const sessions = join(codexHome, "sessions");
+  yield archive;
+  for (const day of daysBackward(sessions)) yield join(sessions, day);
+  yield archive;
+}

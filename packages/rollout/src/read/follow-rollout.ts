@@ -1,0 +1,126 @@
+import { type FSWatcher, watch } from "node:fs";
+import { stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { type LineLimit, LineSplitter } from "@plexum/jsonl";
+import { asRolloutError, isErrno, RolloutError } from "../errors.ts";
+import { recoverBeforeReading } from "../leftovers/recover-rollout.ts";
+import { chunksOf, openToRead } from "./open-rollout.ts";
+import { type RolloutEntry, toRolloutEntry } from "./rollout-entry.ts";
+
+export interface FollowRolloutOptions extends LineLimit {
+  /** Begin at this offset, which must be a line's. Default 0. */
+  readonly from?: number;
+  /** Ends the following: what stands in the file by then is still yielded. Leave the loop to end without it. */
+  readonly signal?: AbortSignal;
+  /** Looks at the file this often, for file systems that don't tell of changes. In milliseconds; default 1,000. */
+  readonly pollIntervalMs?: number;
+}
+
+/**
+ * The lines of a rollout as codex appends them. The file need not exist yet, nor its directories. An unfinished last line is held
+ * until it is whole. Sleeps until the system tells of a change.
+ *
+ * @throws RolloutError `replaced` if the file is replaced or shortened: its lines stand elsewhere then.
+ */
+export async function* followRollout(
+  path: string,
+  options: FollowRolloutOptions = {},
+): AsyncGenerator<RolloutEntry, void, undefined> {
+  const { from = 0, signal, pollIntervalMs = 1_000, maxLineBytes } = options;
+  await recoverBeforeReading(path);
+  const splitter = new LineSplitter({ startOffset: from, ...(maxLineBytes === undefined ? {} : { maxLineBytes }) });
+  using changes = new Changes(path, pollIntervalMs, signal);
+  let position = from;
+  let followed: { ino: bigint; dev: bigint } | undefined;
+  for (;;) {
+    // Before looking, so that what comes while this looks is not slept over.
+    const change = changes.next();
+    const isLast = signal?.aborted ?? false;
+    try {
+      await using file = await openToRead(path);
+      const { size, ino, dev } = await file.stat({ bigint: true });
+      const end = Number(size);
+      followed ??= { ino, dev };
+      if (followed.ino !== ino || followed.dev !== dev || end < position)
+        throw new RolloutError("replaced", path, `${path} was replaced or shortened; read it again`);
+      for await (const chunk of chunksOf(file, path, position, end)) {
+        position += chunk.length;
+        for (const split of splitter.write(chunk)) {
+          const entry = toRolloutEntry(path, split);
+          if (entry !== undefined) yield entry;
+        }
+      }
+    } catch (error) {
+      if (!isErrno(error, "ENOENT", "ENOTDIR")) throw asRolloutError(error, path, "follow");
+    }
+    if (isLast) return;
+    await change;
+  }
+}
+
+/** Tells when a file may have changed: by the system where it does so, else by the clock. */
+class Changes implements Disposable {
+  readonly #path: string;
+  readonly #timer: NodeJS.Timeout;
+  readonly #signal: AbortSignal | undefined;
+  #watcher: FSWatcher | undefined;
+  /** What the watcher looks at: the file, or the nearest directory above it that exists. */
+  #watched = "";
+  #wake = () => {};
+  #disposed = false;
+
+  constructor(path: string, pollIntervalMs: number, signal: AbortSignal | undefined) {
+    this.#path = path;
+    this.#signal = signal;
+    this.#timer = setInterval(() => this.#wake(), pollIntervalMs);
+    signal?.addEventListener("abort", this.#onAbort);
+  }
+
+  readonly #onAbort = () => this.#wake();
+
+  /** Resolves at the next change, be it one of a directory on the way to the file. */
+  async next(): Promise<void> {
+    const changed = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    await this.#watchNearest();
+    if (this.#signal?.aborted) return;
+    await changed;
+  }
+
+  async #watchNearest(): Promise<void> {
+    let target = this.#path;
+    while (!(await exists(target)) && dirname(target) !== target) target = dirname(target);
+    if (target === this.#watched || this.#disposed) return;
+    this.#watcher?.close();
+    this.#watched = target;
+    try {
+      this.#watcher = watch(target, { persistent: false }, () => this.#wake());
+      // A watched file that is removed ends the watching; the clock finds what comes in its place.
+      this.#watcher.on("error", () => this.#unwatch());
+      // It may have come between the look and the watch.
+      this.#wake();
+    } catch {
+      this.#unwatch();
+    }
+  }
+
+  #unwatch(): void {
+    this.#watcher?.close();
+    this.#watched = "";
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    clearInterval(this.#timer);
+    this.#unwatch();
+    this.#wake();
+  }
+}
+
+const exists = (path: string) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );

@@ -1,0 +1,124 @@
+import { randomUUID } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pipeline } from "node:stream";
+import { createZstdDecompress } from "node:zlib";
+import { asRolloutError, isErrno, RolloutError } from "../errors.ts";
+import { existing } from "../find/find-rollout.ts";
+
+/** A rollout opened for reading. Of a compressed one it is a decompressed copy, which is gone when it is closed. */
+export interface OpenRollout extends AsyncDisposable {
+  /** The file that was found: with or without `.zst`, whatever was asked for. */
+  readonly path: string;
+  readonly file: FileHandle;
+  /** In bytes, when it was opened. */
+  readonly size: number;
+}
+
+/** @throws RolloutError */
+export async function openRollout(path: string, signal?: AbortSignal): Promise<OpenRollout> {
+  const found = existing(path) ?? path;
+  try {
+    const file = found.endsWith(".zst") ? await decompressed(found, signal) : await openToRead(found);
+    const { size } = await file.stat();
+    return { path: found, file, size, [Symbol.asyncDispose]: () => file.close() };
+  } catch (error) {
+    throw asRolloutError(error, found, "read");
+  }
+}
+
+/** @throws RolloutError `not-a-file` */
+export async function openToRead(path: string): Promise<FileHandle> {
+  // Does not wait for a writer if it is a pipe.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    if (!(await file.stat()).isFile())
+      throw new RolloutError("not-a-file", path, `${path} is not a file; name a rollout file`);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+async function decompressed(path: string, signal?: AbortSignal): Promise<FileHandle> {
+  const copy = join(tmpdir(), `rollout-copy-${randomUUID()}`);
+  const file = await open(copy, "wx+", 0o600);
+  try {
+    // Without a name it can't be left behind, however this process ends. (Windows keeps it until the temp folder is cleaned.)
+    await rm(copy).catch(() => {});
+    for await (const chunk of unpack(path, signal)) await file.writeFile(chunk);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** Twice the largest rollout that was ever measured here. A few kilobytes can unpack to more than any disk holds. */
+const MAX_UNPACKED_BYTES = 4 * 1024 ** 3;
+
+/**
+ * What a `.zst` file holds, in chunks. Leaving the loop closes the file.
+ *
+ * @throws RolloutError `damaged` if it isn't zstd, or ends too early; `no-space` if it unpacks to more than 4 GiB.
+ */
+export async function* unpack(
+  path: string,
+  signal?: AbortSignal,
+  maxBytes = MAX_UNPACKED_BYTES,
+): AsyncGenerator<Buffer, void, undefined> {
+  const file = await openToRead(path);
+  let length = 0;
+  try {
+    for await (const chunk of pipeline(file.createReadStream(), createZstdDecompress(), () => {})) {
+      signal?.throwIfAborted();
+      length += chunk.length;
+      if (length > maxBytes)
+        throw new RolloutError(
+          "no-space",
+          path,
+          `${path} unpacks to more than ${maxBytes} bytes; if it is a rollout, unpack it by zstd`,
+        );
+      yield chunk;
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (!isErrno(error, "Z_BUF_ERROR") && !code?.startsWith("ZSTD_")) throw error;
+    throw new RolloutError("damaged", path, `${path} can't be decompressed: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** What reading at a place needs of an open file. */
+export interface ReadableFile {
+  read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
+}
+
+/** Reads exactly `length` bytes. @throws RolloutError `replaced` if the file ends before. */
+export async function readExactly(file: ReadableFile, path: string, offset: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(length);
+  for (let filled = 0; filled < length; ) {
+    const { bytesRead } = await file.read(buffer, filled, length - filled, offset + filled);
+    if (bytesRead === 0) throw new RolloutError("replaced", path, `${path} was shortened while it was being read`);
+    filled += bytesRead;
+  }
+  return buffer;
+}
+
+const CHUNK_BYTES = 256 * 1024;
+
+/** The bytes of an open file from one offset to another, in chunks. */
+export async function* chunksOf(
+  file: ReadableFile,
+  path: string,
+  start: number,
+  end: number,
+  chunkBytes = CHUNK_BYTES,
+): AsyncGenerator<Buffer, void, undefined> {
+  for (let offset = start; offset < end; offset += chunkBytes)
+    yield await readExactly(file, path, offset, Math.min(chunkBytes, end - offset));
+}

@@ -1,0 +1,57 @@
+import { SearchableFile } from "@plexum/jsonl-edit";
+import { recoverBeforeReading } from "../leftovers/recover-rollout.ts";
+import { historyChain } from "./history-chain.ts";
+import { openRollout } from "./open-rollout.ts";
+import type { ReadRolloutOptions } from "./read-rollout.ts";
+import { toRolloutEntry } from "./rollout-entry.ts";
+import { type TokenTotals, tokenCountInfo } from "./rollout-line.ts";
+
+export interface ThreadUsage {
+  /** The thread's running total by its last `token_count`: what `turn.completed` of `codex exec` counts on from. */
+  readonly total: TokenTotals | undefined;
+  /** The same by its last `token_usage_record` (codex 0.153 and later). */
+  readonly record: TokenTotals | undefined;
+}
+
+/** Codex writes a count after each answer of the model: one that is farther from the end is not searched for. */
+const MAX_BYTES = 128 * 1024 * 1024;
+/** The lines searched for are some hundred bytes long. */
+const MAX_LINE_BYTES = 1024 * 1024;
+
+/**
+ * Returns what a thread has used so far: the last counts in its rollout. A fork that has no count of its own yet begins with its
+ * parent's. Searches from the end, at most 128 MiB, and parses nothing but the counts.
+ *
+ * @throws RolloutError
+ */
+export async function readThreadUsage(
+  path: string,
+  options: Pick<ReadRolloutOptions, "codexHome" | "signal"> = {},
+): Promise<ThreadUsage> {
+  let total: TokenTotals | undefined;
+  let record: TokenTotals | undefined;
+  let maxBytes = MAX_BYTES;
+  await recoverBeforeReading(path, options);
+  for (const segment of (await historyChain(path, options)).toReversed()) {
+    await using rollout = await openRollout(segment.path, options.signal);
+    const end = Math.min(segment.end ?? rollout.size, rollout.size);
+    const file = new SearchableFile(rollout.path, rollout.file, rollout.size);
+    const limits = { maxLineBytes: MAX_LINE_BYTES, maxBytes, signal: options.signal };
+    for await (const { bytes, ...found } of file.search(new Set(MARKS), limits, end)) {
+      const entry = bytes && toRolloutEntry(rollout.path, { kind: "line", ...found, bytes });
+      if (entry?.kind !== "line") continue;
+      const { line } = entry;
+      if (line.type === "event_msg" && line.payload.type === "token_count")
+        total ??= tokenCountInfo.safeParse(line.payload.info).data?.total_token_usage;
+      if (line.type === "token_usage_record") record ??= line.payload.thread_token_usage;
+      // A record stands in the same turn as its count, or the version writes none: the turn's beginning ends the search.
+      const isTurnStart = line.type === "event_msg" && line.payload.type === "task_started";
+      if (total !== undefined && (record !== undefined || isTurnStart)) return { total, record };
+    }
+    maxBytes -= end;
+    if (maxBytes <= 0) break;
+  }
+  return { total, record };
+}
+
+const MARKS = ["token_count", "token_usage_record", "task_started"];
