@@ -46,7 +46,7 @@ export default {
     {
       name: "the-mcp-sdk-behind-one-file",
       severity: "error",
-      from: { pathNot: ["^packages/mcp-bridge/src/mcp-server\\.ts$", "^(tooling|benchmarks)/", TESTS] },
+      from: { pathNot: ["^packages/mcp-bridge/src/server/mcp-server\\.ts$", "^(tooling|benchmarks)/", TESTS] },
       to: { path: "node_modules/@modelcontextprotocol/sdk" },
     },
     { name: "no-unresolved-imports", severity: "error", from: {}, to: { couldNotResolve: true } },

@@ -12,9 +12,9 @@ import { afterEach, describe, expect, test } from "vitest";
 import { rolloutLines, runTurn, startTurn } from "../test/codex-turn.ts";
 import { relayCommand } from "../test/relay-command.ts";
 import { temporaryFolder } from "../test/temporary-folder.ts";
-import { type BridgeOptions, startBridge } from "./bridge.ts";
-import { codexNamespace, codexServerName, identifyCodexCall } from "./codex-registration.ts";
-import type { CallTool, ToolCall, ToolResult } from "./tool-call.ts";
+import { codexNamespace, codexServerName, identifyCodexCall } from "./registration/codex-registration.ts";
+import type { CallTool, ToolCall, ToolResult } from "./server/tool-call.ts";
+import { type BridgeOptions, startBridge } from "./socket/bridge.ts";
 
 const DIRECT_MODEL = "gpt-5";
 const CODE_MODE_MODEL = "gpt-5.6-sol";

@@ -9,9 +9,9 @@ import { httpGateway } from "../test/http-gateway.ts";
 import { relayEnvironment } from "../test/relay-client.ts";
 import { relayCommand } from "../test/relay-command.ts";
 import { temporaryFolder } from "../test/temporary-folder.ts";
-import { startBridge } from "./bridge.ts";
-import type { CallTool, ToolResult } from "./tool-call.ts";
-import type { BridgeTool } from "./tools.ts";
+import type { CallTool, ToolResult } from "./server/tool-call.ts";
+import type { BridgeTool } from "./server/tools.ts";
+import { startBridge } from "./socket/bridge.ts";
 
 const stack = new AsyncDisposableStack();
 afterAll(() => stack.disposeAsync());

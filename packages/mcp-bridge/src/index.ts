@@ -1,5 +1,11 @@
-export { type Bridge, type BridgeOptions, startBridge } from "./bridge.ts";
-export type { CallLimits } from "./call-runner.ts";
+export { McpBridgeError, type McpBridgeErrorCode } from "./errors.ts";
+export type { HttpBridgeOptions } from "./http/http-bridge.ts";
+export {
+  type HttpBridge,
+  type HttpEndpoint,
+  type HttpEndpointOptions,
+  startHttpEndpoint,
+} from "./http/http-endpoint.ts";
 export {
   type CodexCommand,
   type CodexHttpServer,
@@ -16,12 +22,11 @@ export {
   identifyCodexCall,
   registerGlobally,
   unregisterGlobally,
-} from "./codex-registration.ts";
-export { McpBridgeError, type McpBridgeErrorCode } from "./errors.ts";
-export type { HttpBridgeOptions } from "./http-bridge.ts";
-export { type HttpBridge, type HttpEndpoint, type HttpEndpointOptions, startHttpEndpoint } from "./http-endpoint.ts";
-export { type SocketLeftover, socketLeftovers } from "./socket-leftovers.ts";
-export { bridgeSocketPath } from "./socket-path.ts";
-export type { CallIdentity, CallTool, ToolCall, ToolProgress, ToolResult } from "./tool-call.ts";
-export type { ToolServerOptions } from "./tool-server.ts";
-export type { BridgeTool } from "./tools.ts";
+} from "./registration/codex-registration.ts";
+export type { CallLimits } from "./server/call-runner.ts";
+export type { CallIdentity, CallTool, ToolCall, ToolProgress, ToolResult } from "./server/tool-call.ts";
+export type { ToolServerOptions } from "./server/tool-server.ts";
+export type { BridgeTool } from "./server/tools.ts";
+export { type Bridge, type BridgeOptions, startBridge } from "./socket/bridge.ts";
+export { type SocketLeftover, socketLeftovers } from "./socket/socket-leftovers.ts";
+export { bridgeSocketPath } from "./socket/socket-path.ts";

@@ -1,2 +1,2 @@
-export { runRelayCommand } from "./relay-command.ts";
-export { type RelayOptions, runRelay } from "./run-relay.ts";
+export { runRelayCommand } from "./relay/relay-command.ts";
+export { type RelayOptions, runRelay } from "./relay/run-relay.ts";

@@ -1,7 +1,7 @@
 /* Tries to listen at each path that comes in on stdin, and says what came of it. Lets go of it at the next line. */
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";
-import { listenPrivately } from "../src/listen.ts";
+import { listenPrivately } from "../src/socket/listen.ts";
 
 let letGo: (() => Promise<void>) | undefined;
 for await (const path of createInterface(process.stdin)) {

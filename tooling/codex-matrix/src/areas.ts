@@ -46,7 +46,7 @@ export const TEST_FILES: Readonly<Record<string, TestFile>> = {
   "packages/codex-turn/src/locate.test.ts": { area: "finding codex" },
   "packages/codex-turn/src/probe.test.ts": { area: "finding codex" },
   "packages/codex-exec/src/start-turn.test.ts": { area: "turns" },
-  "packages/mcp-bridge/src/codex-registration.test.ts": { area: "host tools" },
+  "packages/mcp-bridge/src/registration/codex-registration.test.ts": { area: "host tools" },
   "packages/mcp-bridge/src/codex.test.ts": { area: "host tools", codeMode: "in code mode" },
   "packages/rollout/src/codex-code-mode.test.ts": { area: "consuming", codeMode: "consuming in code mode" },
   "packages/rollout/src/codex-direct.test.ts": { area: "consuming" },

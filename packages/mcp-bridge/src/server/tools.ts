@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { cutSchema } from "./cut-schema.ts";
-import { McpBridgeError } from "./errors.ts";
-import { icon, meta, optionalText, withoutMalformed } from "./known-content.ts";
-import { isDeeper } from "./limit-depth.ts";
-import { readableSchema } from "./readable-schema.ts";
+import { cutSchema } from "../content/cut-schema.ts";
+import { icon, meta, optionalText, withoutMalformed } from "../content/known-content.ts";
+import { isDeeper } from "../content/limit-depth.ts";
+import { readableSchema } from "../content/readable-schema.ts";
+import { McpBridgeError } from "../errors.ts";
 
 /** A tool as MCP describes one; further fields (`annotations`, `outputSchema`, `_meta`, …) reach the client as they are. */
 export interface BridgeTool {

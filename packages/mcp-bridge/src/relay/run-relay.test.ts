@@ -7,11 +7,11 @@ import { PassThrough, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { relayCommand } from "../test/relay-command.ts";
-import { temporaryFolder } from "../test/temporary-folder.ts";
-import { startBridge } from "./bridge.ts";
-import { firstLine } from "./first-line.ts";
-import { answerLine } from "./handshake.ts";
+import { relayCommand } from "../../test/relay-command.ts";
+import { temporaryFolder } from "../../test/temporary-folder.ts";
+import { startBridge } from "../socket/bridge.ts";
+import { firstLine } from "../socket/first-line.ts";
+import { answerLine } from "../socket/handshake.ts";
 import { runRelay } from "./run-relay.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -302,7 +302,7 @@ describe("the command", () => {
         return resolved;
       } });
       import(process.argv[1]).then(() => console.log(JSON.stringify(loaded)));`;
-    const url = new URL("relay.ts", import.meta.url);
+    const url = new URL("../relay.ts", import.meta.url);
     const child = spawn(process.execPath, ["-e", script, url.href], { stdio: ["ignore", "pipe", "inherit"] });
     const loaded: string[] = JSON.parse(await text(child.stdout));
     const others = loaded.filter((name) => !name.startsWith(new URL(".", url).href));

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
-import { McpBridgeError } from "./errors.ts";
+import { McpBridgeError } from "../errors.ts";
 
 /** What the kernel's address structure holds, without the NUL at its end. */
 const MAX_SOCKET_PATH_BYTES = process.platform === "linux" ? 107 : 103;

@@ -1,13 +1,13 @@
 import { createServer, type Socket } from "node:net";
+import { timeLimit } from "../server/call-runner.ts";
+import { ToolServer, type ToolServerOptions } from "../server/tool-server.ts";
+import type { BridgeTool } from "../server/tools.ts";
 import { randomToken, reasonToRefuse } from "./admission.ts";
-import { timeLimit } from "./call-runner.ts";
 import { firstLine } from "./first-line.ts";
 import { answerLine } from "./handshake.ts";
 import { JsonSocket } from "./json-socket.ts";
 import { listenPrivately } from "./listen.ts";
 import { bridgeSocketPath } from "./socket-path.ts";
-import { ToolServer, type ToolServerOptions } from "./tool-server.ts";
-import type { BridgeTool } from "./tools.ts";
 
 export interface BridgeOptions extends ToolServerOptions {
   /** Where to listen. Default `bridgeSocketPath(agentId)`. */

@@ -4,9 +4,9 @@ import { connect as connectSocket } from "node:net";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { expect, onTestFinished, test } from "vitest";
+import type { CallTool } from "../server/tool-call.ts";
 import type { HttpBridgeOptions } from "./http-bridge.ts";
 import { type HttpBridge, startHttpEndpoint } from "./http-endpoint.ts";
-import type { CallTool } from "./tool-call.ts";
 
 const echo: CallTool = async (call) => ({ content: [{ type: "text", text: String(call.arguments.value) }] });
 

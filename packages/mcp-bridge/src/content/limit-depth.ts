@@ -1,4 +1,4 @@
-import { errorResult, type ToolResult } from "./tool-call.ts";
+import { errorResult, type ToolResult } from "../server/tool-call.ts";
 
 /** codex 0.169 drops a message of more than about 125 levels and goes on waiting; the message's frame needs some of them. */
 const MAX_DEPTH = 100;

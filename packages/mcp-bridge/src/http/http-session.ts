@@ -1,5 +1,5 @@
+import type { McpConnection, MessageSubject } from "../server/mcp-connection.ts";
 import type { HttpReply } from "./http-reply.ts";
-import type { McpConnection, MessageSubject } from "./mcp-connection.ts";
 
 type RequestId = string | number;
 

@@ -7,10 +7,10 @@ import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { ScriptedModel } from "@plexum/scripted-model";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { runTurn } from "../test/codex-turn.ts";
-import { relayCommand } from "../test/relay-command.ts";
-import { temporaryFolder } from "../test/temporary-folder.ts";
-import { startBridge } from "./bridge.ts";
+import { runTurn } from "../../test/codex-turn.ts";
+import { relayCommand } from "../../test/relay-command.ts";
+import { temporaryFolder } from "../../test/temporary-folder.ts";
+import { startBridge } from "../socket/bridge.ts";
 import {
   codexEnvironment,
   codexNamespace,
@@ -40,7 +40,7 @@ describe("a server's name", () => {
   });
 
   test("shows what it can of any other id", () => {
-    expect(["", "a/b", "a_b", "🦊", "../..", "x".repeat(300)].map(codexServerName)).toEqual([
+    expect(["", "a/b", "a_b", "🦊", "../../..", "x".repeat(300)].map(codexServerName)).toEqual([
       "plexum-host-12ae32cb1e",
       expect.stringMatching(/^plexum-host-a-b-[0-9a-f]{10}$/),
       expect.stringMatching(/^plexum-host-a-b-[0-9a-f]{10}$/),

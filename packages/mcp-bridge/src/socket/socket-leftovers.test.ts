@@ -5,12 +5,12 @@ import { mkdir, readdir, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { temporaryFolder } from "../test/temporary-folder.ts";
+import { temporaryFolder } from "../../test/temporary-folder.ts";
 import { startBridge } from "./bridge.ts";
 import { socketLeftovers } from "./socket-leftovers.ts";
 import { bridgeSocketPath } from "./socket-path.ts";
 
-const HOLDER = fileURLToPath(new URL("../test/bridge-holder.ts", import.meta.url));
+const HOLDER = fileURLToPath(new URL("../../test/bridge-holder.ts", import.meta.url));
 const before = process.env.XDG_RUNTIME_DIR;
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let sockets: string;

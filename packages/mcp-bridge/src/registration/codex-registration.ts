@@ -5,15 +5,15 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
-import { DEFAULT_MAX_CALL_MS, timeLimit } from "./call-runner.ts";
+import { McpBridgeError } from "../errors.ts";
+import type { HttpBridge } from "../http/http-endpoint.ts";
+import { RELAY_AGENT_ID, RELAY_SOCKET, RELAY_TOKEN } from "../relay/relay-environment.ts";
+import { DEFAULT_MAX_CALL_MS, timeLimit } from "../server/call-runner.ts";
+import type { CallIdentity } from "../server/tool-call.ts";
+import { isListening } from "../socket/listen.ts";
 import { changeFile } from "./change-file.ts";
 import { withoutServer, withServer } from "./config-text.ts";
-import { McpBridgeError } from "./errors.ts";
-import type { HttpBridge } from "./http-endpoint.ts";
-import { isListening } from "./listen.ts";
-import { RELAY_AGENT_ID, RELAY_SOCKET, RELAY_TOKEN } from "./relay-environment.ts";
 import { toml } from "./toml.ts";
-import type { CallIdentity } from "./tool-call.ts";
 
 /** How codex starts the relay to a bridge. */
 export interface CodexServer {

@@ -4,10 +4,10 @@ import { lstatSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { dirname } from "node:path";
 import type { Readable, Writable } from "node:stream";
+import { firstLine } from "../socket/first-line.ts";
+import { greetingLine, parseAnswer } from "../socket/handshake.ts";
+import { directoryFault } from "../socket/private-directory.ts";
 import { serveNoTools } from "./empty-server.ts";
-import { firstLine } from "./first-line.ts";
-import { greetingLine, parseAnswer } from "./handshake.ts";
-import { directoryFault } from "./private-directory.ts";
 
 export interface RelayOptions {
   readonly socketPath: string;

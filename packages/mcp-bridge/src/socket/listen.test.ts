@@ -8,7 +8,7 @@ import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { temporaryFolder } from "../test/temporary-folder.ts";
+import { temporaryFolder } from "../../test/temporary-folder.ts";
 import { claimPrefix, listenPrivately } from "./listen.ts";
 import { bridgeSocketPath } from "./socket-path.ts";
 
@@ -45,7 +45,7 @@ async function leaveStaleSocket(path: string): Promise<void> {
 
 /** Another process that tries for each path it is told, and answers what came of it. */
 function contender() {
-  const script = fileURLToPath(new URL("../test/contender.ts", import.meta.url));
+  const script = fileURLToPath(new URL("../../test/contender.ts", import.meta.url));
   const child = spawn(process.execPath, [script], { stdio: ["pipe", "pipe", "inherit"] });
   onTestFinished(() => void child.kill("SIGKILL"));
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
@@ -228,7 +228,7 @@ describe("what stands in the way stays, and is named:", () => {
 });
 
 describe("an agent's own path", () => {
-  const ids = ["", "a", "x".repeat(300), "a/b", "a_b", "a-b", "🦊", "../..", `"\n`];
+  const ids = ["", "a", "x".repeat(300), "a/b", "a_b", "a-b", "🦊", "../../..", `"\n`];
 
   test("is stable, its own, and short enough in any temp folder", () => {
     const before = { TMPDIR: process.env.TMPDIR, XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR };

@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { isSameSecret } from "./admission.ts";
+import type { BridgeTool } from "../server/tools.ts";
+import { isSameSecret } from "../socket/admission.ts";
 import { type HttpBridgeOptions, HttpBridgeServer } from "./http-bridge.ts";
-import type { BridgeTool } from "./tools.ts";
 
 export interface HttpEndpointOptions {
   /** Gets a sentence when requests are turned away: the first, then at most one a minute. */

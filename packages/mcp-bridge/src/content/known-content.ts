@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { errorResult, type ToolResult } from "./tool-call.ts";
+import { errorResult, type ToolResult } from "../server/tool-call.ts";
 
 type Block = ToolResult["content"][number];
 

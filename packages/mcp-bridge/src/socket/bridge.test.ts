@@ -7,11 +7,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ToolListChangedNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { connectByRelay } from "../test/relay-client.ts";
-import { temporaryFolder } from "../test/temporary-folder.ts";
+import { connectByRelay } from "../../test/relay-client.ts";
+import { temporaryFolder } from "../../test/temporary-folder.ts";
+import type { CallTool, ToolCall, ToolResult } from "../server/tool-call.ts";
 import { type BridgeOptions, startBridge } from "./bridge.ts";
 import { greetingLine } from "./handshake.ts";
-import type { CallTool, ToolCall, ToolResult } from "./tool-call.ts";
 
 const anything = z.looseObject({});
 const textResult = (text: string): ToolResult => ({ content: [{ type: "text", text }] });

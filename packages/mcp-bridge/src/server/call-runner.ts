@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { McpBridgeError } from "./errors.ts";
-import { knownContent } from "./known-content.ts";
-import { limitDepth } from "./limit-depth.ts";
+import { knownContent } from "../content/known-content.ts";
+import { limitDepth } from "../content/limit-depth.ts";
+import { McpBridgeError } from "../errors.ts";
 import { MAX_TIMER_MS } from "./max-timer.ts";
 import { type CallTool, errorResult, type ToolCall, type ToolResult } from "./tool-call.ts";
 

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { LineSplitter } from "@plexum/jsonl";
-import type { McpConnection } from "./mcp-connection.ts";
+import type { McpConnection } from "../server/mcp-connection.ts";
 
 /** JSON over a socket, one value a line. */
 export class JsonSocket implements McpConnection {

@@ -1,4 +1,4 @@
-import { errorResult, type ToolResult } from "./tool-call.ts";
+import { errorResult, type ToolResult } from "../server/tool-call.ts";
 
 /**
  * Makes a result that is longer than a client takes fit: its long texts lose their middle, and say so. What is too long

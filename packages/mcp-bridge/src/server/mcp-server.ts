@@ -9,10 +9,10 @@ import {
   SUPPORTED_PROTOCOL_VERSIONS,
 } from "@modelcontextprotocol/sdk/types.js";
 import { z } from "zod";
-import { fitResult } from "./fit-result.ts";
+import { fitResult } from "../content/fit-result.ts";
+import { withoutHalfPairs } from "../content/without-half-pairs.ts";
 import type { McpConnection } from "./mcp-connection.ts";
 import { errorResult, type ToolProgress, type ToolResult } from "./tool-call.ts";
-import { withoutHalfPairs } from "./without-half-pairs.ts";
 
 export interface McpHandlers {
   readonly serverInfo: { readonly name: string; readonly version: string };

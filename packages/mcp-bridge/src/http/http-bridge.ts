@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { isSameSecret, randomToken } from "./admission.ts";
+import { isKnownProtocolVersion } from "../server/mcp-server.ts";
+import { ToolServer, type ToolServerOptions } from "../server/tool-server.ts";
+import { isSameSecret, randomToken } from "../socket/admission.ts";
 import { readBody } from "./http-body.ts";
 import { HttpReply } from "./http-reply.ts";
 import { HttpSession } from "./http-session.ts";
-import { isKnownProtocolVersion } from "./mcp-server.ts";
-import { ToolServer, type ToolServerOptions } from "./tool-server.ts";
 
 export interface HttpBridgeOptions extends ToolServerOptions {
   /** MCP sessions at once; a further one ends the one that was idle longest. Default 64. */

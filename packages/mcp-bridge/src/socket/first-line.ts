@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { MAX_TIMER_MS } from "./max-timer.ts";
+import { MAX_TIMER_MS } from "../server/max-timer.ts";
 
 const MAX_LINE_BYTES = 64 * 1024;
 

@@ -3,7 +3,7 @@ import { chmod, lstat, mkdir, readdir, rename, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { McpBridgeError } from "./errors.ts";
+import { McpBridgeError } from "../errors.ts";
 import { directoryFault } from "./private-directory.ts";
 import { checkSocketPath, isNamedPipe } from "./socket-path.ts";
 
