@@ -44,7 +44,7 @@ switch (subcommand) {
     break;
   }
   case "sessions": {
-    const { sessionsCommand } = await import("./sessions-command.ts");
+    const { sessionsCommand } = await import("./sessions/sessions-command.ts");
     process.exitCode = await sessionsCommand(args);
     break;
   }
@@ -54,7 +54,7 @@ switch (subcommand) {
     break;
   }
   case "mcp-unregister": {
-    const { unregister } = await import("./unregister.ts");
+    const { unregister } = await import("./install/unregister.ts");
     process.exitCode = await unregister(args);
     break;
   }

@@ -1,7 +1,7 @@
 import type { Manifest } from "@plexum/plugin-sdk";
 import type { Config } from "./config.ts";
 import { EXECUTABLE_NAME, PLUGIN_NAME, VERSION } from "./name.ts";
-import { sessionTools } from "./session-tools.ts";
+import { sessionTools } from "./sessions/session-tools.ts";
 
 export function manifestFor(config: Config): Manifest {
   const tools = sessionTools(config);

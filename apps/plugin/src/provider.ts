@@ -11,16 +11,16 @@ import type {
 } from "@plexum/plugin-sdk";
 import { codexHomeOf, lockWorkspace, WorkspaceThread } from "@plexum/session-store";
 import type { Config } from "./config.ts";
-import { withConversationSoFar } from "./conversation-so-far.ts";
-import { HostTools } from "./host-tools.ts";
+import { HostTools } from "./host-tools/host-tools.ts";
 import { LimitedLog, type Log } from "./log.ts";
-import { whyThreadIsLost } from "./lost-thread.ts";
 import { mutateThread } from "./mutate-thread.ts";
 import { plain } from "./plain.ts";
-import { checkExecText, promptOf } from "./prompt.ts";
-import { type RunTurnOptions, runTurn, type TurnEnd } from "./run-turn.ts";
-import { callSessionTool } from "./session-tools.ts";
-import { Transports } from "./transports.ts";
+import { callSessionTool } from "./sessions/session-tools.ts";
+import { withConversationSoFar } from "./turn/conversation-so-far.ts";
+import { whyThreadIsLost } from "./turn/lost-thread.ts";
+import { checkExecText, promptOf } from "./turn/prompt.ts";
+import { type RunTurnOptions, runTurn, type TurnEnd } from "./turn/run-turn.ts";
+import { Transports } from "./turn/transports.ts";
 
 /** How long a turn waits for the workspace, in milliseconds: a mutation holds it for a moment, to find its thread. */
 const WORKSPACE_WAIT_MS = 1000;

@@ -3,9 +3,9 @@ import { answer, say, shell } from "@plexum/scripted-model";
 import { WorkspaceThread } from "@plexum/session-store";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { defaultConfig } from "../src/config.ts";
-import { HostTools } from "../src/host-tools.ts";
-import { runTurn } from "../src/run-turn.ts";
-import { Transports } from "../src/transports.ts";
+import { HostTools } from "../src/host-tools/host-tools.ts";
+import { runTurn } from "../src/turn/run-turn.ts";
+import { Transports } from "../src/turn/transports.ts";
 import { Harness, TRANSPORTS } from "./harness.ts";
 
 test.each(TRANSPORTS)(

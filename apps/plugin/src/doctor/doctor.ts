@@ -1,6 +1,6 @@
 import { constants } from "node:os";
 import { parseArgs } from "node:util";
-import { withProfile } from "../profile-flag.ts";
+import { withProfile } from "../install/profile-flag.ts";
 import { nodeVersion } from "./node-check.ts";
 import { findingsJson, findingText, summaryText } from "./report.ts";
 import { type Finding, findingOf, runChecks } from "./run-checks.ts";

@@ -7,9 +7,9 @@ import { cacheFolder } from "@plexum/session-store/cache-folder";
 import { loadConfig, pluginFolder } from "../config.ts";
 import { manifestFor } from "../manifest.ts";
 import { EXECUTABLE_NAME, PLUGIN_NAME, VERSION } from "../name.ts";
-import { withProfile } from "../profile-flag.ts";
 import { chooseCodex } from "./choose-codex.ts";
 import { removeRegistrations } from "./own-registrations.ts";
+import { withProfile } from "./profile-flag.ts";
 import { stableNodePath } from "./stable-node.ts";
 
 const INSTALL_USAGE = `usage: plexum-openai-provider install [--profile DIR] [--codex PATH]

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { unregisterGlobally } from "@plexum/mcp-bridge";
-import { codexCommand } from "./codex-command.ts";
-import { loadConfig } from "./config.ts";
+import { codexCommand } from "../codex-command.ts";
+import { loadConfig } from "../config.ts";
 
 const USAGE = `usage: plexum-openai-provider mcp-unregister --agent-id <id>
 Takes an agent's MCP server out of codex's own config again, where mcp_registration "global" had put it.

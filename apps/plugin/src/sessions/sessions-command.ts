@@ -9,7 +9,7 @@ import {
   type Session,
   SessionStoreError,
 } from "@plexum/session-store";
-import { plain } from "./plain.ts";
+import { plain } from "../plain.ts";
 
 const USAGE = `usage: plexum-openai-provider sessions [--filter TEXT] [--limit 1..50] [--archived] [--subagents] [--json]
        plexum-openai-provider sessions show ID [--taken-back] [--json]

@@ -13,9 +13,9 @@ import {
   type ToolServerOptions,
 } from "@plexum/mcp-bridge";
 import type { Host, StreamRequest } from "@plexum/plugin-sdk";
-import { codexCommand } from "./codex-command.ts";
-import type { Config } from "./config.ts";
-import type { Log } from "./log.ts";
+import { codexCommand } from "../codex-command.ts";
+import type { Config } from "../config.ts";
+import type { Log } from "../log.ts";
 import { mcpContent } from "./mcp-content.ts";
 import { offerableTools } from "./offerable-tools.ts";
 

@@ -1,6 +1,6 @@
 import type { SessionCommand } from "@plexum/codex-commands";
 import type { CallToolResult, McpTool } from "@plexum/plugin-sdk";
-import type { Config } from "./config.ts";
+import type { Config } from "../config.ts";
 
 const LIST: McpTool = {
   name: "codex_sessions_list",

@@ -2,9 +2,9 @@ import { AppServerTurns } from "@plexum/codex-app-server";
 import { startTurn } from "@plexum/codex-exec";
 import { CodexTurnError, type PromptImage, type Turn } from "@plexum/codex-turn";
 import { codexNoProxy } from "@plexum/mcp-bridge";
-import type { Config, ModelChoice } from "./config.ts";
-import type { OfferedTools } from "./host-tools.ts";
-import type { Log } from "./log.ts";
+import type { Config, ModelChoice } from "../config.ts";
+import type { OfferedTools } from "../host-tools/host-tools.ts";
+import type { Log } from "../log.ts";
 import { checkExecText } from "./prompt.ts";
 
 export type Transport = "app-server" | "exec";

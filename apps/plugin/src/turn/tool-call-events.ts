@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ProviderEvent } from "@plexum/plugin-sdk";
 import { followRollout, type ToolCallEvent, ToolCallPairer } from "@plexum/rollout";
-import type { Log } from "./log.ts";
+import type { Log } from "../log.ts";
 
 /** What codex itself shows the model for a call that no output came of (0.135.0 to 0.169.0). */
 const NO_OUTPUT = "aborted";
