@@ -3,15 +3,8 @@ export {
   type EditJsonlOptions,
   type EditReport,
   editJsonl,
-} from "./edit-jsonl.ts";
-export { type EditLeftover, type EditLeftoversOptions, editLeftovers } from "./edit-leftovers.ts";
-export { type EditPlan, idsOf, type SkippedId } from "./edit-plan.ts";
-export { asJsonlEditError, isErrno, JsonlEditError, type JsonlEditErrorCode } from "./errors.ts";
-export { type Files, nodeFiles, type OpenFile, type OpenFlags, type ReadableFile, sameFile } from "./files.ts";
-export type { Span } from "./json-scan.ts";
-export { type JsonMember, JsonValue } from "./json-value.ts";
-export { lockJsonl } from "./lock-jsonl.ts";
-export type { LockJsonlOptions } from "./lock-options.ts";
+} from "./edit/edit-jsonl.ts";
+export { type EditPlan, idsOf, type SkippedId } from "./edit/edit-plan.ts";
 export {
   type EditOptions,
   type EditOutcome,
@@ -19,9 +12,21 @@ export {
   type LockedJsonl,
   type RewriteGuard,
   SearchableFile,
-} from "./locked-jsonl.ts";
-export { Pauses } from "./pauses.ts";
-export { type RecoverJsonlOptions, type Recovery, recoverBeforeReading, recoverJsonl } from "./recover-jsonl.ts";
-export type { LineChange, Patch, PlannedLine, Replacement } from "./replacement.ts";
-export type { FoundLine, SearchLimits } from "./search-backward.ts";
-export type { SidecarNames } from "./sidecar.ts";
+} from "./edit/locked-jsonl.ts";
+export { asJsonlEditError, isErrno, JsonlEditError, type JsonlEditErrorCode } from "./errors.ts";
+export { type Files, nodeFiles, type OpenFile, type OpenFlags, type ReadableFile, sameFile } from "./files.ts";
+export { Pauses } from "./find/pauses.ts";
+export type { FoundLine, SearchLimits } from "./find/search-backward.ts";
+export type { Span } from "./json/json-scan.ts";
+export { type JsonMember, JsonValue } from "./json/json-value.ts";
+export type { LineChange, Patch, PlannedLine, Replacement } from "./json/replacement.ts";
+export { lockJsonl } from "./lock/lock-jsonl.ts";
+export type { LockJsonlOptions } from "./lock/lock-options.ts";
+export type { SidecarNames } from "./lock/sidecar.ts";
+export { type EditLeftover, type EditLeftoversOptions, editLeftovers } from "./recover/edit-leftovers.ts";
+export {
+  type RecoverJsonlOptions,
+  type Recovery,
+  recoverBeforeReading,
+  recoverJsonl,
+} from "./recover/recover-jsonl.ts";

@@ -1,4 +1,4 @@
-import { type EditJsonlOptions, type EditReport, editJsonl } from "../edit-jsonl.ts";
+import { type EditJsonlOptions, type EditReport, editJsonl } from "../edit/edit-jsonl.ts";
 
 /** A line of the sample has one result, and every result has a call before it and noise behind it. */
 export interface SampleResult {

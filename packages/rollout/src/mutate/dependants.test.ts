@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { zstdCompressSync } from "node:zlib";
 import { nodeFiles } from "@plexum/jsonl-edit";
 import { describe, expect, it } from "vitest";
-import { writeJournal } from "../../../jsonl-edit/src/journal.ts";
+import { writeJournal } from "../../../jsonl-edit/src/edit/journal.ts";
 import { consumeLight, mutateRollout, recoverRollout } from "../index.ts";
 import { sampleCalls, sampleRollout } from "../testing/sample-rollout.ts";
 import { sidecarPath } from "../testing/sidecar-path.ts";

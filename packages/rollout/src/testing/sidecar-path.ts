@@ -1,4 +1,4 @@
-import { type SidecarKind, Sidecars } from "../../../jsonl-edit/src/sidecar.ts";
+import { type SidecarKind, Sidecars } from "../../../jsonl-edit/src/lock/sidecar.ts";
 import { plainName, SIDECAR_PREFIX } from "../leftovers/sidecars.ts";
 
 /** Where a mutation of a rollout has its lock, its journal or its new file. */

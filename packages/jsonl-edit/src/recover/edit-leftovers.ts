@@ -1,12 +1,12 @@
 import { basename, dirname, join } from "node:path";
-import { acquireLock, isAbandonedDraft, isDraft, isHeld } from "./edit-lock.ts";
-import { asJsonlEditError } from "./errors.ts";
-import { type Files, nodeFiles } from "./files.ts";
-import { readJournal } from "./journal.ts";
-import type { LockJsonlOptions } from "./lock-options.ts";
+import { readJournal } from "../edit/journal.ts";
+import { asJsonlEditError } from "../errors.ts";
+import { type Files, nodeFiles } from "../files.ts";
+import { acquireLock, isAbandonedDraft, isDraft, isHeld } from "../lock/edit-lock.ts";
+import type { LockJsonlOptions } from "../lock/lock-options.ts";
+import { processWarning, setAside } from "../lock/set-aside.ts";
+import { DEFAULT_SIDECAR_PREFIX, sidecarKey } from "../lock/sidecar.ts";
 import { type Recovery, recoverJsonl, removeDeadLock } from "./recover-jsonl.ts";
-import { processWarning, setAside } from "./set-aside.ts";
-import { DEFAULT_SIDECAR_PREFIX, sidecarKey } from "./sidecar.ts";
 
 /** What an edit left that was killed, or lost its machine. */
 export interface EditLeftover {

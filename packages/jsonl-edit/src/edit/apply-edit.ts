@@ -1,9 +1,9 @@
 import type { BigIntStats } from "node:fs";
 import { dirname } from "node:path";
-import { isErrno, JsonlEditError } from "./errors.ts";
-import { type Files, type OpenFile, sameFile } from "./files.ts";
+import { isErrno, JsonlEditError } from "../errors.ts";
+import { type Files, type OpenFile, sameFile } from "../files.ts";
+import { type LineChange, newLine } from "../json/replacement.ts";
 import { writeJournal, writePatches } from "./journal.ts";
-import { type LineChange, newLine } from "./replacement.ts";
 
 /**
  * Writes over a file in place: journal first, so that after a crash all of it is done or nothing.

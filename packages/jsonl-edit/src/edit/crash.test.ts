@@ -6,11 +6,11 @@ import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type EditReport, JsonlEditError, recoverJsonl } from "./index.ts";
-import { type SidecarKind, Sidecars } from "./sidecar.ts";
-import { Fault, faultyFiles } from "./testing/faulty-files.ts";
-import { anyRewrite, editResults, type SampleResult, sampleResults, sampleSession } from "./testing/sample-session.ts";
-import { temporaryFolder } from "./testing/temporary-folder.ts";
+import { type EditReport, JsonlEditError, recoverJsonl } from "../index.ts";
+import { type SidecarKind, Sidecars } from "../lock/sidecar.ts";
+import { Fault, faultyFiles } from "../testing/faulty-files.ts";
+import { anyRewrite, editResults, type SampleResult, sampleResults, sampleSession } from "../testing/sample-session.ts";
+import { temporaryFolder } from "../testing/temporary-folder.ts";
 
 const edit = (path: string, results: readonly SampleResult[], files?: ReturnType<typeof faultyFiles>) =>
   editResults(path, results, { ...anyRewrite, files });
@@ -214,7 +214,7 @@ describe("recovery", () => {
 });
 
 describe("SIGKILL", () => {
-  const child = fileURLToPath(new URL("testing/editing-child.ts", import.meta.url));
+  const child = fileURLToPath(new URL("../testing/editing-child.ts", import.meta.url));
   const KILLS = 300;
 
   it(`leaves the old or the new file, ${KILLS} times at random`, { timeout: 120_000 }, async () => {

@@ -3,10 +3,10 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { editLeftovers, recoverBeforeReading, recoverJsonl } from "./index.ts";
+import { editLeftovers, recoverBeforeReading, recoverJsonl } from "../index.ts";
+import { editResults, sampleResults, sampleSession } from "../testing/sample-session.ts";
+import { temporaryFolder } from "../testing/temporary-folder.ts";
 import { type SidecarKind, Sidecars } from "./sidecar.ts";
-import { editResults, sampleResults, sampleSession } from "./testing/sample-session.ts";
-import { temporaryFolder } from "./testing/temporary-folder.ts";
 
 const withHash = (body: string) => body + createHash("sha256").update(body).digest("hex").slice(0, 32);
 
@@ -106,8 +106,8 @@ describe.each(cases)("$what under the name of a $kind", ({ kind, make }) => {
 });
 
 it("what stands there never waits for the other end of a pipe, in a process of its own", () => {
-  const script = `import { editResults } from ${JSON.stringify(new URL("testing/sample-session.ts", import.meta.url).href)};
-import { Sidecars } from ${JSON.stringify(new URL("sidecar.ts", import.meta.url).href)};
+  const script = `import { editResults } from ${JSON.stringify(new URL("../testing/sample-session.ts", import.meta.url).href)};
+import { Sidecars } from ${JSON.stringify(new URL("./sidecar.ts", import.meta.url).href)};
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, writeFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { utimesSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { isErrno, JsonlEditError } from "./errors.ts";
-import type { Files } from "./files.ts";
+import { isErrno, JsonlEditError } from "../errors.ts";
+import type { Files } from "../files.ts";
 import { isAlive, ownIdentity, type ProcessIdentity } from "./process-identity.ts";
 import { setAside, type Warn } from "./set-aside.ts";
 

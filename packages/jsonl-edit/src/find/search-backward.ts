@@ -1,4 +1,4 @@
-import { type ReadableFile, readInto } from "./files.ts";
+import { type ReadableFile, readInto } from "../files.ts";
 import { IdMatcher } from "./id-matcher.ts";
 import { Pauses } from "./pauses.ts";
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Files } from "./files.ts";
+import type { Files } from "../files.ts";
 
 /** @inline */
 export type Warn = (message: string) => void;

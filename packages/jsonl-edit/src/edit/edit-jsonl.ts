@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
+import { asJsonlEditError } from "../errors.ts";
+import type { Span } from "../json/json-scan.ts";
+import { JsonValue } from "../json/json-value.ts";
+import type { PlannedLine, Replacement } from "../json/replacement.ts";
+import { lockJsonl } from "../lock/lock-jsonl.ts";
+import type { LockJsonlOptions } from "../lock/lock-options.ts";
 import type { EditPlan, SkippedId } from "./edit-plan.ts";
-import { asJsonlEditError } from "./errors.ts";
-import type { Span } from "./json-scan.ts";
-import { JsonValue } from "./json-value.ts";
-import { lockJsonl } from "./lock-jsonl.ts";
-import type { LockJsonlOptions } from "./lock-options.ts";
 import type { RewriteGuard, SearchableFile } from "./locked-jsonl.ts";
-import type { PlannedLine, Replacement } from "./replacement.ts";
 
 export interface EditJsonlOptions<Reason extends string = never> extends LockJsonlOptions {
   /** Only report. Default false. */

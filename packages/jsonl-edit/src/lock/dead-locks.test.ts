@@ -1,12 +1,12 @@
 import { mkdir, readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { editLeftovers, lockJsonl, recoverJsonl } from "./index.ts";
+import { editLeftovers, lockJsonl, recoverJsonl } from "../index.ts";
+import { Fault, faultyFiles } from "../testing/faulty-files.ts";
+import { editResults, sampleResults, sampleSession } from "../testing/sample-session.ts";
+import { temporaryFolder } from "../testing/temporary-folder.ts";
 import { ownIdentity } from "./process-identity.ts";
 import { Sidecars } from "./sidecar.ts";
-import { Fault, faultyFiles } from "./testing/faulty-files.ts";
-import { editResults, sampleResults, sampleSession } from "./testing/sample-session.ts";
-import { temporaryFolder } from "./testing/temporary-folder.ts";
 
 const content = sampleSession(sampleResults(3));
 const gone = (nonce: string) => JSON.stringify({ ...ownIdentity(), pid: 2 ** 22 + 1, nonce });

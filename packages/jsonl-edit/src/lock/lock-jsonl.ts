@@ -1,9 +1,9 @@
+import { LockedJsonl } from "../edit/locked-jsonl.ts";
+import { asJsonlEditError } from "../errors.ts";
+import { nodeFiles } from "../files.ts";
+import { recoverLocked } from "../recover/recover-jsonl.ts";
 import { acquireLock } from "./edit-lock.ts";
-import { asJsonlEditError } from "./errors.ts";
-import { nodeFiles } from "./files.ts";
 import { DEFAULT_WAIT_MS, type LockJsonlOptions, resolvedPath } from "./lock-options.ts";
-import { LockedJsonl } from "./locked-jsonl.ts";
-import { recoverLocked } from "./recover-jsonl.ts";
 import { processWarning } from "./set-aside.ts";
 import { Sidecars } from "./sidecar.ts";
 

@@ -1,13 +1,13 @@
 import type { BigIntStats } from "node:fs";
+import { JsonlEditError } from "../errors.ts";
+import type { Files, OpenFile, ReadableFile } from "../files.ts";
+import { Pauses } from "../find/pauses.ts";
+import { type FoundLine, idsInLine, type SearchLimits, searchBackward } from "../find/search-backward.ts";
+import { documentSpan } from "../json/json-scan.ts";
+import { type LineChange, newLine } from "../json/replacement.ts";
+import type { Sidecars } from "../lock/sidecar.ts";
 import { patchInPlace, putInPlace, writeGrown } from "./apply-edit.ts";
 import { EditPlan, idsOf } from "./edit-plan.ts";
-import { JsonlEditError } from "./errors.ts";
-import type { Files, OpenFile, ReadableFile } from "./files.ts";
-import { documentSpan } from "./json-scan.ts";
-import { Pauses } from "./pauses.ts";
-import { type LineChange, newLine } from "./replacement.ts";
-import { type FoundLine, idsInLine, type SearchLimits, searchBackward } from "./search-backward.ts";
-import type { Sidecars } from "./sidecar.ts";
 
 /** An open file to search in, such as to plan an edit of it. */
 export class SearchableFile {

@@ -3,9 +3,9 @@ import { readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promise
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type EditableLine, editJsonl, JsonValue } from "./index.ts";
-import { anyRewrite, editResults, sampleResults, sampleSession } from "./testing/sample-session.ts";
-import { temporaryFolder } from "./testing/temporary-folder.ts";
+import { type EditableLine, editJsonl, JsonValue } from "../index.ts";
+import { anyRewrite, editResults, sampleResults, sampleSession } from "../testing/sample-session.ts";
+import { temporaryFolder } from "../testing/temporary-folder.ts";
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { realpathSync } from "node:fs";
-import { isErrno } from "./errors.ts";
-import type { Files } from "./files.ts";
+import { isErrno } from "../errors.ts";
+import type { Files } from "../files.ts";
 import type { Warn } from "./set-aside.ts";
 import type { SidecarNames } from "./sidecar.ts";
 

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { acquireLock as acquire } from "./edit-lock.ts";
-import { type Files, nodeFiles } from "./files.ts";
-import { JsonlEditError, lockJsonl } from "./index.ts";
-import { ownIdentity } from "./process-identity.ts";
-import { editResults, sampleResults, sampleSession } from "./testing/sample-session.ts";
-import { temporaryFolder } from "./testing/temporary-folder.ts";
+import { type Files, nodeFiles } from "../files.ts";
+import { JsonlEditError, lockJsonl } from "../index.ts";
+import { acquireLock as acquire } from "../lock/edit-lock.ts";
+import { ownIdentity } from "../lock/process-identity.ts";
+import { editResults, sampleResults, sampleSession } from "../testing/sample-session.ts";
+import { temporaryFolder } from "../testing/temporary-folder.ts";
 
 const results = sampleResults(20, 6_000);
 const ids = results.map(({ id }) => id);

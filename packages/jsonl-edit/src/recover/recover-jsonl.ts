@@ -1,12 +1,12 @@
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { acquireLock, isAbandonedDraft, isDraft, isHeld } from "./edit-lock.ts";
-import { asJsonlEditError, JsonlEditError } from "./errors.ts";
-import { type Files, nodeFiles } from "./files.ts";
-import { readJournal, replayJournal } from "./journal.ts";
-import { DEFAULT_WAIT_MS, type LockJsonlOptions, resolvedPath } from "./lock-options.ts";
-import { processWarning, setAside, type Warn } from "./set-aside.ts";
-import { Sidecars } from "./sidecar.ts";
+import { readJournal, replayJournal } from "../edit/journal.ts";
+import { asJsonlEditError, JsonlEditError } from "../errors.ts";
+import { type Files, nodeFiles } from "../files.ts";
+import { acquireLock, isAbandonedDraft, isDraft, isHeld } from "../lock/edit-lock.ts";
+import { DEFAULT_WAIT_MS, type LockJsonlOptions, resolvedPath } from "../lock/lock-options.ts";
+import { processWarning, setAside, type Warn } from "../lock/set-aside.ts";
+import { Sidecars } from "../lock/sidecar.ts";
 
 /**
  * - `clean`: no edit was interrupted

@@ -1,5 +1,5 @@
-import { Pauses } from "./pauses.ts";
-import { fitLine, type LineChange, type PlannedLine } from "./replacement.ts";
+import { Pauses } from "../find/pauses.ts";
+import { fitLine, type LineChange, type PlannedLine } from "../json/replacement.ts";
 
 /** An id that was found and not edited. */
 export interface SkippedId<Reason extends string = string> {

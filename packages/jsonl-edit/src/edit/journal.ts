@@ -1,9 +1,9 @@
 import { createHash, type Hash } from "node:crypto";
 import { basename, dirname } from "node:path";
-import { JsonlEditError } from "./errors.ts";
-import { type Files, type OpenFile, readInto } from "./files.ts";
-import { Pauses } from "./pauses.ts";
-import { type LineChange, type Patch, patchBytes } from "./replacement.ts";
+import { JsonlEditError } from "../errors.ts";
+import { type Files, type OpenFile, readInto } from "../files.ts";
+import { Pauses } from "../find/pauses.ts";
+import { type LineChange, type Patch, patchBytes } from "../json/replacement.ts";
 
 /**
  * A redo journal: what is about to be written over a file, flushed before the first byte of it is. After a crash it is
