@@ -31,7 +31,7 @@ async function session(name: string): Promise<string> {
 }
 
 function start(script: string, ...args: string[]) {
-  const path = fileURLToPath(new URL(`testing/${script}.ts`, import.meta.url));
+  const path = fileURLToPath(new URL(`../testing/${script}.ts`, import.meta.url));
   const child = spawn(process.execPath, [path, ...args], {
     stdio: ["ignore", "pipe", "inherit"],
   });
