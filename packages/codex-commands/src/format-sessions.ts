@@ -1,5 +1,5 @@
-import { nodeLabel } from "./choose-node.ts";
 import type { HostNode } from "./host-runtime.ts";
+import { nodeLabel } from "./node/choose-node.ts";
 import { plainText } from "./plain-text.ts";
 import type { SessionListing, SessionSummary } from "./session-summary.ts";
 

@@ -8,8 +8,6 @@ export {
   type InvokePolicyContext,
   type InvokeResult,
 } from "./invoke-policies.ts";
-export { createSessionCommands, type SessionCommand, type SessionCommandsOptions } from "./session-commands.ts";
-export type { ResumedSession, SessionListing, SessionSummary } from "./session-summary.ts";
 export {
   type FindOnNodeOptions,
   type FoundOnNode,
@@ -19,4 +17,6 @@ export {
   type ResumeOnNodeOptions,
   resumeSessionOnNode,
   type SessionsOnNode,
-} from "./sessions-on-node.ts";
+} from "./node/sessions-on-node.ts";
+export { createSessionCommands, type SessionCommand, type SessionCommandsOptions } from "./session-commands.ts";
+export type { ResumedSession, SessionListing, SessionSummary } from "./session-summary.ts";

@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { openClaw, type PluginApi } from "../test/openclaw.ts";
 import { temporaryFolder } from "../test/temporary-folder.ts";
 import { createInvokePolicies } from "./invoke-policies.ts";
+import { listSessionsOnNode, resumeSessionOnNode } from "./node/sessions-on-node.ts";
 import { createSessionCommands } from "./session-commands.ts";
-import { listSessionsOnNode, resumeSessionOnNode } from "./sessions-on-node.ts";
 
 const prompt = { sessionId: "0199a213-81c0-7800-8aa1-bbab2a035a53", prompt: "go on" };
 

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { LIST_COMMAND, MAX_LIMIT, RESUME_COMMAND } from "./commands.ts";
-import { CodexCommandsError } from "./errors.ts";
-import { sessionIdSchema } from "./params.ts";
-import { plainText } from "./plain-text.ts";
-import type { ResumedSession, SessionListing, SessionSummary } from "./session-summary.ts";
+import { LIST_COMMAND, MAX_LIMIT, RESUME_COMMAND } from "../commands.ts";
+import { CodexCommandsError } from "../errors.ts";
+import { sessionIdSchema } from "../params.ts";
+import { plainText } from "../plain-text.ts";
+import type { ResumedSession, SessionListing, SessionSummary } from "../session-summary.ts";
 
 const text = z.string().optional().catch(undefined);
 const flag = z.boolean().catch(false);

@@ -1,10 +1,10 @@
+import { LIST_COMMAND, MAX_LIMIT, RESUME_COMMAND } from "../commands.ts";
+import type { HostNode, HostRuntime } from "../host-runtime.ts";
+import { checkListParams, checkResumeParams, checkSessionId } from "../params.ts";
+import type { SessionListing, SessionSummary } from "../session-summary.ts";
 import { invokeNode, listNodes } from "./ask-host.ts";
 import { assertExposes, chooseNode } from "./choose-node.ts";
-import { LIST_COMMAND, MAX_LIMIT, RESUME_COMMAND } from "./commands.ts";
-import type { HostNode, HostRuntime } from "./host-runtime.ts";
 import { readListing, readResumed } from "./node-answer.ts";
-import { checkListParams, checkResumeParams, checkSessionId } from "./params.ts";
-import type { SessionListing, SessionSummary } from "./session-summary.ts";
 
 const LIST_TIMEOUT_MS = 15_000;
 

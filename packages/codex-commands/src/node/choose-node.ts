@@ -1,6 +1,6 @@
-import { CodexCommandsError } from "./errors.ts";
-import type { HostNode } from "./host-runtime.ts";
-import { plainText } from "./plain-text.ts";
+import { CodexCommandsError } from "../errors.ts";
+import type { HostNode } from "../host-runtime.ts";
+import { plainText } from "../plain-text.ts";
 
 /** How many nodes a message names. */
 const MAX_NAMED = 5;

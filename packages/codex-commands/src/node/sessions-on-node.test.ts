@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { host, laptop, studio } from "../test/host.ts";
-import { formatSessions } from "./format-sessions.ts";
+import { host, laptop, studio } from "../../test/host.ts";
+import { formatSessions } from "../format-sessions.ts";
 import { findSessionOnNode, listSessionsOnNode, resumeSessionOnNode } from "./sessions-on-node.ts";
 
 const ID = "0199a213-81c0-7800-8aa1-bbab2a035a53";

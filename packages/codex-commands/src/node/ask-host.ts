@@ -1,9 +1,9 @@
 import { z } from "zod";
+import { CodexCommandsError } from "../errors.ts";
+import type { HostNode, HostRuntime } from "../host-runtime.ts";
+import { plainText } from "../plain-text.ts";
+import { withTimeLimit } from "../time-limit.ts";
 import { nodeLabel } from "./choose-node.ts";
-import { CodexCommandsError } from "./errors.ts";
-import type { HostNode, HostRuntime } from "./host-runtime.ts";
-import { plainText } from "./plain-text.ts";
-import { withTimeLimit } from "./time-limit.ts";
 
 const optionalText = z.string().optional().catch(undefined);
 
