@@ -31,7 +31,7 @@ const subjects: readonly Subject[] = [
     run(chunks) {
       let events = 0;
       const parser = createEventParser({ onEvent: () => events++ });
-      for (const chunk of chunks) parser.feed(chunk);
+      for (const chunk of chunks) parser.write(chunk);
       parser.end();
       return events;
     },

@@ -26,7 +26,7 @@ const DEFAULT_MAX_LINE_BYTES = 32 * 1024 * 1024;
 export interface OutputParser<T> {
   write(chunk: Uint8Array): readonly T[];
   /** The values that only the end of the output completes. */
-  finish(): readonly T[];
+  end(): readonly T[];
 }
 
 export interface StartCliOptions<T> {
@@ -212,7 +212,7 @@ class Run<T> implements CliRun<T> {
     await Promise.race([closed, delay(PIPE_GRACE_MS, undefined, { ref: false })]);
     child.stdout.destroy();
     child.stderr.destroy();
-    push(parser.finish());
+    push(parser.end());
     stderr.end();
     queue.end();
     release();

@@ -27,7 +27,7 @@ export class StderrReader {
   }
 
   end(): void {
-    this.#take(this.#splitter.finish());
+    this.#take(this.#splitter.end());
   }
 
   get tail(): string {

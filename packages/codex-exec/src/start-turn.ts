@@ -162,10 +162,10 @@ function eventsOf(record: TurnRecord, onCommand: () => void, maxLineBytes: numbe
   };
   return {
     write(chunk: Uint8Array) {
-      parser.feed(chunk);
+      parser.write(chunk);
       return taken();
     },
-    finish() {
+    end() {
       parser.end();
       return taken();
     },

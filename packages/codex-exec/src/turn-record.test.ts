@@ -12,7 +12,7 @@ function resultOf(events: object[], end: Partial<CliEnd>) {
   const record = new TurnRecord();
   const note = (event: ParsedEvent) => record.note(event);
   const parser = createEventParser({ onEvent: note, onUnknown: note, onMalformed: note, onOversized: note });
-  for (const event of events) parser.feed(Buffer.from(`${JSON.stringify(event)}\n`));
+  for (const event of events) parser.write(Buffer.from(`${JSON.stringify(event)}\n`));
   return record.result({ ...OVER, ...end });
 }
 
@@ -90,7 +90,7 @@ describe.each(FORGED)("once the turn may run, no text about its thread counts: %
     const record = new TurnRecord();
     const note = (event: ParsedEvent) => record.note(event);
     const parser = createEventParser({ onEvent: note, onUnknown: note, onMalformed: note, onOversized: note });
-    parser.feed(Buffer.from(`{"type":"thread.started","thread_id":"t"}\n${line}\n`));
+    parser.write(Buffer.from(`{"type":"thread.started","thread_id":"t"}\n${line}\n`));
     parser.end();
     const result = record.result({ ...OVER, exitCode: 1, stderr: `INFO a tool said\n${text}\n` });
     expect(["crashed", "failed"]).toContain(result.status === "failed" && result.error.code);

@@ -10,7 +10,7 @@ function parse(chunks: readonly Uint8Array[], options?: EventParserOptions): Par
     handleAll((result) => results.push(result)),
     options,
   );
-  for (const chunk of chunks) parser.feed(chunk);
+  for (const chunk of chunks) parser.write(chunk);
   parser.end();
   return results;
 }
@@ -105,7 +105,7 @@ describe("lines", () => {
     const offsets: number[] = [];
     const parser = createEventParser({ onMalformed: ({ offset }) => offsets.push(offset) });
     for (const text of ["\nx", "\nx"]) {
-      parser.feed(Buffer.from(text));
+      parser.write(Buffer.from(text));
       parser.end();
     }
     expect(offsets).toEqual([1, 1]);
@@ -233,7 +233,7 @@ describe("oversized", () => {
   });
 });
 
-test("what a handler throws comes out of feed, and the next chunk is read as usual", () => {
+test("what a handler throws comes out of write, and the next chunk is read as usual", () => {
   const seen: string[] = [];
   const parser = createEventParser({
     onEvent(event) {
@@ -243,8 +243,8 @@ test("what a handler throws comes out of feed, and the next chunk is read as usu
   });
   const filler = JSON.stringify({ type: "error", message: "x".repeat(600) });
   for (const chunk of [`{"type":"turn.started"}\n{"type":"err`, `{"type":"turn.started"}\n${filler}\n{"type":"err`]) {
-    expect(() => parser.feed(Buffer.from(chunk))).toThrow("from the handler");
-    parser.feed(Buffer.from('or","message":"m"}\n'));
+    expect(() => parser.write(Buffer.from(chunk))).toThrow("from the handler");
+    parser.write(Buffer.from('or","message":"m"}\n'));
   }
   expect(seen).toEqual(["error", "error"]);
 });

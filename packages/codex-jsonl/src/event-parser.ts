@@ -4,7 +4,7 @@ import { readBatch } from "./read-batch.ts";
 import { readEvent } from "./read-event.ts";
 import type { MalformedLine, OversizedLine, ParsedEvent, UnknownEvent } from "./results.ts";
 
-/** Called once for each line that isn't blank, in the order of the lines, before `feed` or `end` returns. */
+/** Called once for each line that isn't blank, in the order of the lines, before `write` or `end` returns. */
 export interface EventHandlers {
   onEvent?(event: CodexEvent): void;
   /** Worth a line in a debug log. */
@@ -22,7 +22,7 @@ export interface EventParserOptions extends LineLimit {
 
 export interface EventParser {
   /** Takes the next bytes of codex's stdout, cut anywhere. */
-  feed(chunk: Uint8Array): void;
+  write(chunk: Uint8Array): void;
   /** Ends the input: reads a last line that has no newline. The parser is then ready for a new input, offsets from 0. */
   end(): void;
 }
@@ -35,7 +35,7 @@ const NEWLINE = 0x0a;
 /**
  * Reads the stdout of `codex exec --json` as it comes. Holds one unfinished line, never more than the cap.
  *
- * No input makes it throw. What a handler throws comes out of `feed` or `end`; the lines of that chunk that stand behind
+ * No input makes it throw. What a handler throws comes out of `write` or `end`; the lines of that chunk that stand behind
  * are then lost, later chunks are read as usual.
  *
  * @throws RangeError if an option is not a whole number in its range.
@@ -85,13 +85,13 @@ export function createEventParser(
   }
 
   return {
-    feed(chunk) {
+    write(chunk) {
       const isBatch = chunk.length >= MIN_BATCH_BYTES && chunk.length <= maxBatchBytes;
       if (isBatch && chunk.includes(NEWLINE)) feedBatch(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
       else feedPiece(chunk);
     },
     end() {
-      const last = splitter.finish();
+      const last = splitter.end();
       splitter = new LineSplitter({ maxLineBytes });
       position = 0;
       isWithinLine = false;

@@ -17,7 +17,7 @@ export async function* parseEvents(
     options,
   );
   for await (const chunk of source) {
-    parser.feed(chunk);
+    parser.write(chunk);
     if (results.length === 0) continue;
     const ready = results;
     results = [];

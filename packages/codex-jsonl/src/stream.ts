@@ -14,7 +14,7 @@ export class EventParserStream extends TransformStream<Uint8Array, ParsedEvent> 
       start(controller) {
         onResult = (result) => controller.enqueue(result);
       },
-      transform: (chunk) => parser.feed(chunk),
+      transform: (chunk) => parser.write(chunk),
       flush: () => parser.end(),
     });
   }

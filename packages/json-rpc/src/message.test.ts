@@ -6,7 +6,7 @@ import { type Incoming, readMessage } from "./message.ts";
 /** The message in the one line that this is, with a limit that lets no more than its head through. */
 function readLong(text: string, maxLineBytes = 256): Incoming {
   const splitter = new LineSplitter({ maxLineBytes });
-  const lines = [...splitter.write(Buffer.from(`${text}${" ".repeat(maxLineBytes)}\n`)), ...splitter.finish()];
+  const lines = [...splitter.write(Buffer.from(`${text}${" ".repeat(maxLineBytes)}\n`)), ...splitter.end()];
   if (lines.length !== 1 || lines[0] === undefined) throw new Error("not one line");
   return readMessage(lines[0], "mcp");
 }

@@ -105,7 +105,7 @@ export class Peer {
       for (const line of splitter.write(chunk)) this.#receive(readMessage(line, dialect), line);
     });
     input.on("end", () => {
-      for (const line of splitter.finish()) this.#receive(readMessage(line, dialect), line);
+      for (const line of splitter.end()) this.#receive(readMessage(line, dialect), line);
       this.#end("it closed its end");
     });
     input.on("error", (error) => this.#end(error.message));

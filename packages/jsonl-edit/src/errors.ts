@@ -1,13 +1,13 @@
 /**
- * - `not-found`: the file does not exist, or was removed meanwhile.
- * - `not-a-file`: a directory, a pipe or a device.
- * - `not-permitted`: this user may not read or change it, or the file system is read-only.
- * - `no-space`: the disk is full, or a quota or size limit is reached.
+ * - `not_found`: the file does not exist, or was removed meanwhile.
+ * - `not_a_file`: a directory, a pipe or a device.
+ * - `not_permitted`: this user may not read or change it, or the file system is read-only.
+ * - `no_space`: the disk is full, or a quota or size limit is reached.
  * - `busy`: another edit of the same file is under way.
  * - `replaced`: the file was replaced, shortened or removed while it was being worked on.
  * - `io`: any other failure of the file system; see `cause`.
  */
-export type JsonlEditErrorCode = "not-found" | "not-a-file" | "not-permitted" | "no-space" | "busy" | "replaced" | "io";
+export type JsonlEditErrorCode = "not_found" | "not_a_file" | "not_permitted" | "no_space" | "busy" | "replaced" | "io";
 
 const brand = Symbol.for("@plexum/jsonl-edit/JsonlEditError");
 
@@ -31,16 +31,16 @@ export class JsonlEditError extends Error {
 }
 
 const CODES: Record<string, [JsonlEditErrorCode, string]> = {
-  ENOENT: ["not-found", "it does not exist"],
-  ENOTDIR: ["not-found", "a part of its path is not a directory"],
-  EISDIR: ["not-a-file", "it is a directory; name a file"],
-  ENXIO: ["not-a-file", "it is a socket; name a file"],
-  EACCES: ["not-permitted", "this user may not; check the permissions of the file and its directory"],
-  EPERM: ["not-permitted", "this user may not; check the permissions of the file and its directory"],
-  EROFS: ["not-permitted", "its file system is read-only"],
-  ENOSPC: ["no-space", "the disk is full; free some space and try again"],
-  EDQUOT: ["no-space", "the disk quota is used up; free some space and try again"],
-  EFBIG: ["no-space", "the file would get larger than allowed"],
+  ENOENT: ["not_found", "it does not exist"],
+  ENOTDIR: ["not_found", "a part of its path is not a directory"],
+  EISDIR: ["not_a_file", "it is a directory; name a file"],
+  ENXIO: ["not_a_file", "it is a socket; name a file"],
+  EACCES: ["not_permitted", "this user may not; check the permissions of the file and its directory"],
+  EPERM: ["not_permitted", "this user may not; check the permissions of the file and its directory"],
+  EROFS: ["not_permitted", "its file system is read-only"],
+  ENOSPC: ["no_space", "the disk is full; free some space and try again"],
+  EDQUOT: ["no_space", "the disk quota is used up; free some space and try again"],
+  EFBIG: ["no_space", "the file would get larger than allowed"],
 };
 
 /** Turns what the file system threw into a `JsonlEditError`; returns other errors, such as an abort, as they are. */

@@ -43,7 +43,7 @@ export class BackwardLineSplitter {
   }
 
   /** Ends the input at its first byte: returns the first line, if the input had any. */
-  finish(): SplitLine[] {
+  end(): SplitLine[] {
     return this.#terminated || this.#lineLength > 0 ? [this.#take(this.#position)] : [];
   }
 

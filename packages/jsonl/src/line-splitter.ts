@@ -46,7 +46,7 @@ export class LineSplitter {
   }
 
   /** Ends the input. Returns the last line if the input did not end with a newline, and is ready for a new input. */
-  finish(): SplitLine[] {
+  end(): SplitLine[] {
     return this.#lineLength === 0 ? [] : [this.#end(new Uint8Array(0), false)];
   }
 

@@ -67,7 +67,7 @@ describe("LineSplitter", () => {
     fc.assert(
       fc.property(inputs, sizes, caps, (input, cuts, maxLineBytes) => {
         const splitter = new LineSplitter({ maxLineBytes });
-        const lines = [...chunked(input, cuts).flatMap((chunk) => splitter.write(chunk)), ...splitter.finish()];
+        const lines = [...chunked(input, cuts).flatMap((chunk) => splitter.write(chunk)), ...splitter.end()];
         expect(lines.map(plain)).toEqual(expected(input, maxLineBytes));
       }),
     );
@@ -91,8 +91,8 @@ describe("LineSplitter", () => {
     expect(splitter.write(Buffer.from("\nx")).map(plain)).toEqual([
       { text: "", offset: 0, length: 0, terminated: true },
     ]);
-    expect(splitter.finish().map(plain)).toEqual([{ text: "x", offset: 1, length: 1, terminated: false }]);
-    expect(splitter.finish()).toEqual([]);
+    expect(splitter.end().map(plain)).toEqual([{ text: "x", offset: 1, length: 1, terminated: false }]);
+    expect(splitter.end()).toEqual([]);
   });
 
   test.each([0, -1, 1.5, Number.NaN])("refuses maxLineBytes %d", (maxLineBytes) => {
@@ -125,7 +125,7 @@ describe("backward", () => {
           ...chunked(input, cuts)
             .reverse()
             .flatMap((chunk) => splitter.write(chunk)),
-          ...splitter.finish(),
+          ...splitter.end(),
         ];
         expect(lines.map(plain).reverse()).toEqual(expected(input, maxLineBytes));
       }),

@@ -27,7 +27,7 @@ export async function* readLinesBackward(
     position -= length;
     yield* splitter.write(await readFully(file, position, length));
   }
-  yield* splitter.finish();
+  yield* splitter.end();
 }
 
 async function readFully(file: FileHandle, position: number, length: number): Promise<Uint8Array> {

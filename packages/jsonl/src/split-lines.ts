@@ -11,5 +11,5 @@ export async function* splitLines(
 ): AsyncGenerator<SplitLine, void, undefined> {
   const splitter = new LineSplitter(options);
   for await (const chunk of source) yield* splitter.write(chunk);
-  yield* splitter.finish();
+  yield* splitter.end();
 }

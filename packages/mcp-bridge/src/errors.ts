@@ -1,16 +1,16 @@
 export type McpBridgeErrorCode =
   /** A tool without a usable name, two tools with one name, a schema that is no object's, what JSON can't hold. */
-  | "invalid-tools"
+  | "invalid_tools"
   /** A value that no environment variable, command line or socket address can hold; a time limit of nothing. */
-  | "invalid-value"
-  | "socket-path-too-long"
+  | "invalid_value"
+  | "socket_path_too_long"
   /** The socket's directory is not ours alone. */
-  | "socket-directory-unsafe"
+  | "socket_directory_unsafe"
   /** Something that is not our socket stands where the socket should be. */
-  | "socket-path-taken"
+  | "socket_path_taken"
   /** Another bridge is listening there. */
-  | "socket-in-use"
-  | "registration-failed";
+  | "socket_in_use"
+  | "registration_failed";
 
 const BRAND = Symbol.for("@plexum/mcp-bridge/error");
 

@@ -3,20 +3,20 @@ import { asJsonlEditError, isErrno, JsonlEditError } from "@plexum/jsonl-edit";
 export { isErrno };
 
 /**
- * - `not-found`: there is no such file, or a file that a thread's history goes on in is gone.
- * - `not-a-file`: a directory, a pipe or a device.
- * - `not-permitted`: this user may not read or change it, or the file system is read-only.
- * - `no-space`: the disk is full, or a quota or size limit is reached.
+ * - `not_found`: there is no such file, or a file that a thread's history goes on in is gone.
+ * - `not_a_file`: a directory, a pipe or a device.
+ * - `not_permitted`: this user may not read or change it, or the file system is read-only.
+ * - `no_space`: the disk is full, or a quota or size limit is reached.
  * - `busy`: another mutation of the same rollout is under way, or codex writes to its index.
  * - `replaced`: the file was replaced, shortened or removed while it was being worked on.
  * - `damaged`: the content is not what it must be, such as a compressed rollout that can't be decompressed.
  * - `io`: any other failure of the file system; see `cause`.
  */
 export type RolloutErrorCode =
-  | "not-found"
-  | "not-a-file"
-  | "not-permitted"
-  | "no-space"
+  | "not_found"
+  | "not_a_file"
+  | "not_permitted"
+  | "no_space"
   | "busy"
   | "replaced"
   | "damaged"

@@ -19,7 +19,7 @@ export const socketDirectory: Check = {
       return ok(`${directory}: a bridge can listen here`);
     } catch (error) {
       if (!McpBridgeError.isInstance(error)) throw error;
-      const isOpen = error.code === "socket-directory-unsafe" && before?.isOurs === true && before.isOpenToOthers;
+      const isOpen = error.code === "socket_directory_unsafe" && before?.isOurs === true && before.isOpenToOthers;
       return {
         status: "error",
         title: error.message,

@@ -32,7 +32,7 @@ export async function whyUnloadable(path: string, signal: AbortSignal): Promise<
     return undefined;
   } catch (error) {
     // codex archives and deletes while this looks.
-    if (RolloutError.isInstance(error) && error.code === "not-found") return undefined;
+    if (RolloutError.isInstance(error) && error.code === "not_found") return undefined;
     throw error;
   }
 }

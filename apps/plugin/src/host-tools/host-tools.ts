@@ -119,7 +119,7 @@ export class HostTools implements AsyncDisposable {
       // The same agent in another workspace at the same time: a socket of this turn's own serves as well.
       if (
         !McpBridgeError.isInstance(error) ||
-        error.code !== "socket-in-use" ||
+        error.code !== "socket_in_use" ||
         this.#config.mcpRegistration === "global"
       )
         throw error;

@@ -74,7 +74,7 @@ export class ToolCallEvents implements AsyncDisposable {
     // A compressed one that codex did not come to bring back is still there.
     if (![path, `${path}.zst`].some((file) => existsSync(file)))
       this.#log("warning", `${path} was moved or removed: calls that codex recorded since then are not told`);
-    for (const event of pairer.finish()) await this.#tell(event);
+    for (const event of pairer.end()) await this.#tell(event);
   }
 
   async #tell(event: ToolCallEvent): Promise<void> {

@@ -119,7 +119,7 @@ export class TurnThread implements AsyncDisposable {
   }
 }
 
-const UNOPENABLE: ReadonlySet<string> = new Set(["not-found", "not-a-file", "not-permitted", "damaged"]);
+const UNOPENABLE: ReadonlySet<string> = new Set(["not_found", "not_a_file", "not_permitted", "damaged"]);
 
 const usageOf = async (...args: Parameters<typeof readThreadUsage>) => (await readThreadUsage(...args)).total;
 

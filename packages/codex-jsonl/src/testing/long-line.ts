@@ -21,8 +21,8 @@ const parser = createEventParser({
   },
 });
 const before = process.resourceUsage().maxRSS;
-parser.feed(head);
-for (let fed = head.length; fed < LINE_BYTES; fed += filler.length) parser.feed(filler);
-parser.feed(tail);
+parser.write(head);
+for (let fed = head.length; fed < LINE_BYTES; fed += filler.length) parser.write(filler);
+parser.write(tail);
 const growth = (process.resourceUsage().maxRSS - before) * 1024;
 console.log(JSON.stringify({ type, growth, lineBytes: LINE_BYTES }));

@@ -171,7 +171,7 @@ describe("an edit", () => {
     await symlink(path, link);
     expect(await editResults(link, [{ id: "id_0", result: "x" }])).toMatchObject({ mode: "in-place" });
     expect((await linesOf(path))[0].result).toBe("x");
-    await expect(editJsonl(folder.path, ["a"], never)).rejects.toMatchObject({ code: "not-a-file" });
+    await expect(editJsonl(folder.path, ["a"], never)).rejects.toMatchObject({ code: "not_a_file" });
   });
 
   it("in a dry run only reports", async () => {

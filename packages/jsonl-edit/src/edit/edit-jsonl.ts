@@ -60,7 +60,7 @@ const DEFAULT_MAX_LINE_BYTES = 64 * 1024 * 1024;
  *
  * @param edit Called for each line that contains one of the ids as a JSON string, the last line first. It says what to replace. What it
  * throws is thrown, and nothing is written.
- * @throws JsonlEditError `busy` if another edit does not end in time, `not-permitted`, `no-space`, `replaced`, `not-a-file`, `io`;
+ * @throws JsonlEditError `busy` if another edit does not end in time, `not_permitted`, `no_space`, `replaced`, `not_a_file`, `io`;
  * TypeError if a line would not be JSON.
  */
 export async function editJsonl<Reason extends string = never>(

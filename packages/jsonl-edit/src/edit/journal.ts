@@ -50,7 +50,7 @@ const digest = (sum: Hash) => sum.digest("hex").slice(0, HASH_LENGTH);
 /**
  * Writes the journal so that it survives a loss of power.
  *
- * @throws what the file system throws, or JsonlEditError `no-space` if it would be too large. Then there is no journal.
+ * @throws what the file system throws, or JsonlEditError `no_space` if it would be too large. Then there is no journal.
  */
 export async function writeJournal(
   files: Files,
@@ -86,7 +86,7 @@ async function serialize(changes: readonly LineChange[], edited: string): Promis
     length += piece.length;
     if (length > MAX_BYTES)
       throw new JsonlEditError(
-        "no-space",
+        "no_space",
         edited,
         `the journal of this edit of ${edited} would exceed ${MAX_BYTES} bytes; edit fewer ids at once`,
       );

@@ -90,7 +90,7 @@ export class LockedJsonl implements AsyncDisposable {
   /**
    * Edits the file: all that the plan has, or nothing.
    *
-   * @throws JsonlEditError `not-found`, `not-a-file`, `replaced`, `no-space` and the like; TypeError if a line would not be JSON.
+   * @throws JsonlEditError `not_found`, `not_a_file`, `replaced`, `no_space` and the like; TypeError if a line would not be JSON.
    */
   async edit<Reason extends string>(
     editor: JsonlEditor<Reason>,
@@ -152,7 +152,7 @@ export class LockedJsonl implements AsyncDisposable {
     { dryRun = false, signal }: EditOptions,
     path = this.path,
   ): Promise<EditOutcome<Reason | "has-to-grow">> {
-    if (!stat.isFile()) throw new JsonlEditError("not-a-file", path, `${path} is not a file; name a file`);
+    if (!stat.isFile()) throw new JsonlEditError("not_a_file", path, `${path} is not a file; name a file`);
     const plan = new EditPlan<Reason | "has-to-grow">();
     const size = Number(stat.size);
     await editor.plan(new SearchableFile(path, file, size), plan as EditPlan<Reason>);

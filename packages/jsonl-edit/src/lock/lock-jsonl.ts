@@ -13,7 +13,7 @@ import { Sidecars } from "./sidecar.ts";
  * The file need not exist, since it may stand there in another form, such as compressed: the lock is that of the name. A journal that
  * an interrupted edit left is removed then.
  *
- * @throws JsonlEditError `busy` if another edit does not end in time; `not-permitted` and the like.
+ * @throws JsonlEditError `busy` if another edit does not end in time; `not_permitted` and the like.
  */
 export async function lockJsonl(path: string, options: LockJsonlOptions = {}): Promise<LockedJsonl> {
   const { waitMs = DEFAULT_WAIT_MS, signal, onWarning: warn = processWarning, files = nodeFiles } = options;

@@ -16,7 +16,7 @@ export interface EditLeftover {
   readonly leftovers: readonly string[];
   /**
    * Finishes or drops the edit, as `recoverJsonl` does, and removes the files.
-   * @throws JsonlEditError `busy` if somebody edits the file by now; `not-permitted` and the like.
+   * @throws JsonlEditError `busy` if somebody edits the file by now; `not_permitted` and the like.
    */
   repair(): Promise<Recovery>;
 }
@@ -34,7 +34,7 @@ export interface EditLeftoversOptions extends Omit<LockJsonlOptions, "waitMs" | 
  *
  * @param folders Gives the folders, and again for a repair. A folder between which and another files are moved may come twice, before
  * and after the other.
- * @throws JsonlEditError `not-permitted` or `io` if a folder can't be listed.
+ * @throws JsonlEditError `not_permitted` or `io` if a folder can't be listed.
  */
 export async function editLeftovers(
   folders: () => Iterable<string>,

@@ -25,7 +25,7 @@ export interface RecoverJsonlOptions extends LockJsonlOptions {
  * Removes what a killed editor left beside it, locks among it. Costs a listing of the file's folder if there was no crash. Call it
  * before a program reads the file that does not know of edits. A file that does not exist is `clean`, and nothing is removed.
  *
- * @throws JsonlEditError `busy` if an edit is under way and does not end in time; `not-permitted` and the like if what is to be
+ * @throws JsonlEditError `busy` if an edit is under way and does not end in time; `not_permitted` and the like if what is to be
  * finished can't be written.
  */
 export async function recoverJsonl(path: string, options: RecoverJsonlOptions = {}): Promise<Recovery> {

@@ -31,7 +31,7 @@ export class HttpBridgeServer {
   readonly #sockets = new Set<Socket>();
   #running = 0;
 
-  /** @throws McpBridgeError `invalid-tools` or `invalid-value`. */
+  /** @throws McpBridgeError `invalid_tools` or `invalid_value`. */
   constructor(options: HttpBridgeOptions) {
     this.tools = new ToolServer(options);
     this.#maxClients = options.maxClients ?? 64;

@@ -18,7 +18,7 @@ export interface HttpEndpoint extends AsyncDisposable {
   readonly port: number;
   /**
    * Offers tools under a URL and a token of their own, until it is closed.
-   * @throws McpBridgeError `invalid-tools` or `invalid-value`.
+   * @throws McpBridgeError `invalid_tools` or `invalid_value`.
    */
   open(options: HttpBridgeOptions): HttpBridge;
   /** Closes what is open under it, and stops listening. May be called again. */
@@ -35,7 +35,7 @@ export interface HttpBridge extends AsyncDisposable {
   readonly headers: { readonly Authorization: string };
   /**
    * Offers other tools from now on. A client sees them when it asks for the list again.
-   * @throws McpBridgeError `invalid-tools`; the tools offered before stay.
+   * @throws McpBridgeError `invalid_tools`; the tools offered before stay.
    */
   setTools(tools: readonly BridgeTool[]): void;
   /** Aborts the calls that run, and ends the clients' connections. May be called again. */

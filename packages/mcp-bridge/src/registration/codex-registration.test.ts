@@ -97,7 +97,7 @@ describe("the overrides", () => {
   });
 
   test("refuse a NUL, and a time that is none", () => {
-    const invalid = expect.objectContaining({ code: "invalid-value" });
+    const invalid = expect.objectContaining({ code: "invalid_value" });
     expect(() => codexOverrides(server("a\0"))).toThrow(invalid);
     expect(() => codexOverrides(server("a"), { maxCallMs: Number.NaN })).toThrow(invalid);
     expect(() => codexOverrides(server("a"), { startupTimeoutMs: 0 })).toThrow(invalid);
@@ -239,19 +239,19 @@ describe.each(testedCodexes())("in the config of codex $version", (codex) => {
 
 test("a codex that can't be run, or fails, is named", async () => {
   await expect(registerGlobally(server("a"), { codex: "/nowhere/codex" })).rejects.toMatchObject({
-    code: "registration-failed",
+    code: "registration_failed",
     message: expect.stringContaining("ENOENT"),
   });
   await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1", config: "not toml" });
   await expect(registerGlobally(server("a"), { codex: newestCodex.path, env: home.env })).rejects.toMatchObject({
-    code: "registration-failed",
+    code: "registration_failed",
     message: expect.stringContaining("config.toml"),
   });
 });
 
 test.each(["hello", "{}", '[{"name":7}]'])("a codex that answers with %s is named", async (answer) => {
   const how = { codex: process.execPath, codexArgs: ["-p", JSON.stringify(answer)], timeoutMs: Infinity };
-  const failed = { code: "registration-failed", message: expect.stringMatching(/`codex mcp (get|list) .*` failed/) };
+  const failed = { code: "registration_failed", message: expect.stringMatching(/`codex mcp (get|list) .*` failed/) };
   await expect(registerGlobally(server("a"), how)).rejects.toMatchObject(failed);
   await expect(unregisterGlobally("a", how)).rejects.toMatchObject(failed);
   await expect(globalRegistrations(how)).rejects.toMatchObject(failed);

@@ -49,7 +49,7 @@ const CALL_MARGIN_MS = 30_000;
  * The arguments (`-c`, `key=value`, …) by which one run of codex gets this server. The bridge's token is not among them:
  * start codex with `codexEnvironment(token)` in its environment.
  *
- * @throws McpBridgeError `invalid-value` if a value holds a NUL, or a time is none.
+ * @throws McpBridgeError `invalid_value` if a value holds a NUL, or a time is none.
  */
 export function codexOverrides(server: CodexServer | CodexHttpServer, options: CodexOverrideOptions = {}): string[] {
   const { isRegistered = false, ...others } = options;
@@ -67,7 +67,7 @@ export function codexOverrides(server: CodexServer | CodexHttpServer, options: C
  * The same as values for the `config` of `thread/start` and `thread/resume` of `codex app-server`. They hold the token, and
  * codex needs nothing in its environment. It forgets them with the thread: give them each time it is loaded.
  *
- * @throws McpBridgeError `invalid-value` if a value holds a NUL, or a time is none.
+ * @throws McpBridgeError `invalid_value` if a value holds a NUL, or a time is none.
  */
 export function codexThreadConfig(
   server: (CodexServer & { readonly token: string }) | CodexHttpServer,
@@ -175,7 +175,7 @@ export interface CodexCommand {
  * Puts the server into codex's own config, unless it stands there just so. The rest of the file stays as it is, unless codex
  * must be asked to write it: a missing file, or `mcp_servers` as an inline table.
  *
- * @throws McpBridgeError `registration-failed`, or `invalid-value` if a value holds a NUL.
+ * @throws McpBridgeError `registration_failed`, or `invalid_value` if a value holds a NUL.
  */
 export function registerGlobally(server: CodexServer, codex: CodexCommand): Promise<"added" | "unchanged"> {
   return oneAtATime(async () => {
@@ -195,7 +195,7 @@ export function registerGlobally(server: CodexServer, codex: CodexCommand): Prom
 /**
  * Takes an agent's server out of codex's own config again, and leaves the rest of the file as it is, where the server stands
  * there in tables of its own.
- * @throws McpBridgeError `registration-failed`.
+ * @throws McpBridgeError `registration_failed`.
  */
 export function unregisterGlobally(agentId: string, codex: CodexCommand): Promise<"removed" | "absent"> {
   return oneAtATime(async () => {
@@ -211,7 +211,7 @@ export interface GlobalRegistration {
   readonly name: string;
   /** The program that codex starts, with its arguments. */
   readonly command: readonly string[];
-  /** Takes it out again. False if a bridge listens for it: then it stays. @throws McpBridgeError `registration-failed`. */
+  /** Takes it out again. False if a bridge listens for it: then it stays. @throws McpBridgeError `registration_failed`. */
   remove(): Promise<boolean>;
 }
 
@@ -228,7 +228,7 @@ const listSchema = z.array(
 
 /**
  * The bridges' servers in codex's own config, whoever registered them.
- * @throws McpBridgeError `registration-failed`.
+ * @throws McpBridgeError `registration_failed`.
  */
 export async function globalRegistrations(codex: CodexCommand): Promise<GlobalRegistration[]> {
   const servers = await ask(listSchema, codex, ["mcp", "list", "--json"]);
@@ -277,7 +277,7 @@ async function registered(name: string, codex: CodexCommand) {
   }
 }
 
-/** @throws McpBridgeError `registration-failed`, or the signal's reason. */
+/** @throws McpBridgeError `registration_failed`, or the signal's reason. */
 async function ask<T>(schema: z.ZodType<T>, codex: CodexCommand, args: string[]): Promise<T> {
   const answer = await run(codex, args);
   try {
@@ -311,7 +311,7 @@ async function run(
 }
 
 function failed(args: readonly string[], why: string, cause: unknown): McpBridgeError {
-  return new McpBridgeError("registration-failed", `\`codex ${args.slice(0, 3).join(" ")}\` failed: ${why}`, { cause });
+  return new McpBridgeError("registration_failed", `\`codex ${args.slice(0, 3).join(" ")}\` failed: ${why}`, { cause });
 }
 
 let lastRegistration: Promise<unknown> = Promise.resolve();
@@ -326,7 +326,7 @@ function oneAtATime<T>(task: () => Promise<T>): Promise<T> {
 function relayEnvironment({ agentId, socketPath, command, args }: CodexServer): Record<string, string> {
   if ([agentId, socketPath, command, ...args].some((value) => value.includes("\0"))) {
     throw new McpBridgeError(
-      "invalid-value",
+      "invalid_value",
       "An agent id, path or argument holds a NUL, which no process can be given",
     );
   }

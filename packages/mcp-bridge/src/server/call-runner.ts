@@ -18,11 +18,11 @@ export const DEFAULT_MAX_CALL_MS = 60 * 60_000;
 
 /**
  * A time limit as a timer can keep it: whole milliseconds, of longer ones, `Infinity` too, 24.8 days.
- * @throws McpBridgeError `invalid-value` unless it is more than 0.
+ * @throws McpBridgeError `invalid_value` unless it is more than 0.
  */
 export function timeLimit(name: string, ms: number): number {
   if (!(ms > 0))
-    throw new McpBridgeError("invalid-value", `${name} must be a positive number of milliseconds, not ${ms}`);
+    throw new McpBridgeError("invalid_value", `${name} must be a positive number of milliseconds, not ${ms}`);
   return Math.min(Math.ceil(ms), MAX_TIMER_MS);
 }
 
@@ -38,14 +38,14 @@ export class CallRunner {
 
   /**
    * @param onFault Is given what had to be changed in a tool's result.
-   * @throws McpBridgeError `invalid-value` for a time that is none, or if no call may run.
+   * @throws McpBridgeError `invalid_value` for a time that is none, or if no call may run.
    */
   constructor(callTool: CallTool, limits: CallLimits, onFault: (toolName: string, fault: string) => void) {
     this.#callTool = callTool;
     this.#onFault = onFault;
     const { callTimeoutMs = 5 * 60_000, maxCallMs = DEFAULT_MAX_CALL_MS, maxConcurrentCalls = 32 } = limits;
     if (!(maxConcurrentCalls >= 1))
-      throw new McpBridgeError("invalid-value", `maxConcurrentCalls must be at least 1, not ${maxConcurrentCalls}`);
+      throw new McpBridgeError("invalid_value", `maxConcurrentCalls must be at least 1, not ${maxConcurrentCalls}`);
     this.#limits = {
       callTimeoutMs: timeLimit("callTimeoutMs", callTimeoutMs),
       maxCallMs: timeLimit("maxCallMs", maxCallMs),

@@ -37,7 +37,7 @@ export class ToolServer {
   readonly #warnedOf = new Set<string>();
   #tools: Toolbox;
 
-  /** @throws McpBridgeError `invalid-tools` or `invalid-value`. */
+  /** @throws McpBridgeError `invalid_tools` or `invalid_value`. */
   constructor(options: ToolServerOptions) {
     // What can't be written as UTF-8 would come back from a client as something else.
     this.agentId = options.agentId.toWellFormed();
@@ -52,7 +52,7 @@ export class ToolServer {
     );
   }
 
-  /** @throws McpBridgeError `invalid-tools`; the tools offered before stay. */
+  /** @throws McpBridgeError `invalid_tools`; the tools offered before stay. */
   setTools(tools: readonly BridgeTool[]): void {
     const before = this.#tools;
     this.#tools = toolbox(tools);

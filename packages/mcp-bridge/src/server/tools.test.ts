@@ -64,12 +64,12 @@ describe("a list of tools", () => {
   test("is refused with a schema that refers to itself", () => {
     const inputSchema: Record<string, unknown> = { type: "object" };
     inputSchema.properties = { a: inputSchema, b: inputSchema };
-    expect(() => toolbox([{ name: "a", inputSchema }])).toThrow(expect.objectContaining({ code: "invalid-tools" }));
+    expect(() => toolbox([{ name: "a", inputSchema }])).toThrow(expect.objectContaining({ code: "invalid_tools" }));
   });
 
   test("is refused with two of one name, or what MCP can't describe", () => {
     expect(() => toolbox([{ name: "a" }, { name: "a" }])).toThrow(
-      expect.objectContaining({ code: "invalid-tools", message: 'Two tools are called "a"' }),
+      expect.objectContaining({ code: "invalid_tools", message: 'Two tools are called "a"' }),
     );
     const wrong = [
       { name: 7 },
@@ -78,7 +78,7 @@ describe("a list of tools", () => {
       { name: "a", inputSchema: { default: 1n } },
     ];
     for (const tool of wrong) {
-      expect(() => toolbox([tool as never])).toThrow(expect.objectContaining({ code: "invalid-tools" }));
+      expect(() => toolbox([tool as never])).toThrow(expect.objectContaining({ code: "invalid_tools" }));
     }
   });
 });

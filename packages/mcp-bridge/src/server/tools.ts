@@ -63,11 +63,11 @@ const optionalFields = z.looseObject({
   _meta: meta,
 });
 
-/** @throws McpBridgeError `invalid-tools` if two tools have one name, or one is not what MCP or JSON can describe. */
+/** @throws McpBridgeError `invalid_tools` if two tools have one name, or one is not what MCP or JSON can describe. */
 export function toolbox(tools: readonly BridgeTool[]): Toolbox {
   const parsed = toolsSchema.safeParse(tools);
   if (!parsed.success) {
-    throw new McpBridgeError("invalid-tools", `The tools can't be offered: ${z.prettifyError(parsed.error)}`, {
+    throw new McpBridgeError("invalid_tools", `The tools can't be offered: ${z.prettifyError(parsed.error)}`, {
       cause: parsed.error,
     });
   }
@@ -76,7 +76,7 @@ export function toolbox(tools: readonly BridgeTool[]): Toolbox {
   const offered = parsed.data.map((tool) => {
     const name = offeredName(tool.name);
     if (hostNames.has(name))
-      throw new McpBridgeError("invalid-tools", `Two tools are called ${JSON.stringify(tool.name)}`);
+      throw new McpBridgeError("invalid_tools", `Two tools are called ${JSON.stringify(tool.name)}`);
     hostNames.set(name, tool.name);
     const warn = (fault: string) => warnings.push(`The tool ${JSON.stringify(tool.name)} is offered ${fault}`);
     const shallow = withoutDepth(tool, warn);
@@ -87,7 +87,7 @@ export function toolbox(tools: readonly BridgeTool[]): Toolbox {
 
 type ParsedTool = z.output<typeof toolsSchema>[number];
 
-/** @throws McpBridgeError `invalid-tools` for what refers to itself. */
+/** @throws McpBridgeError `invalid_tools` for what refers to itself. */
 function withoutDepth(tool: ParsedTool, warn: (fault: string) => void): ParsedTool {
   if (!isDeeper(tool, MAX_DEPTH)) return tool;
   try {
@@ -120,7 +120,7 @@ function toJson(offered: readonly Record<string, unknown>[]): string {
   try {
     return JSON.stringify(offered);
   } catch (cause) {
-    throw new McpBridgeError("invalid-tools", `The tools can't be written as JSON: ${(cause as Error).message}`, {
+    throw new McpBridgeError("invalid_tools", `The tools can't be written as JSON: ${(cause as Error).message}`, {
       cause,
     });
   }

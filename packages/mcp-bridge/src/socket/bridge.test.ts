@@ -215,7 +215,7 @@ describe("a long call", () => {
   test.each([0, -1, Number.NaN])("can't have %d ms, nor so many calls at once", async (number) => {
     const names = ["callTimeoutMs", "maxCallMs", "greetingTimeoutMs", "maxConcurrentCalls"];
     for (const limits of names.map((name) => ({ [name]: number }))) {
-      await expect(bridge(async () => textResult(""), limits)).rejects.toMatchObject({ code: "invalid-value" });
+      await expect(bridge(async () => textResult(""), limits)).rejects.toMatchObject({ code: "invalid_value" });
     }
   });
 
@@ -287,7 +287,7 @@ describe("many", () => {
       resolve();
     });
     host.setTools(tools(1000));
-    expect(() => host.setTools([...tools(1), ...tools(1)])).toThrow(expect.objectContaining({ code: "invalid-tools" }));
+    expect(() => host.setTools([...tools(1), ...tools(1)])).toThrow(expect.objectContaining({ code: "invalid_tools" }));
     host.setTools(tools(2));
     await changed;
     expect(await list()).toEqual(["tool_0", "tool_1"]);
@@ -383,7 +383,7 @@ describe("a client is turned away", () => {
     const warnings: string[] = [];
     await using host = await bridge(async () => textResult(""), { onWarning: (message) => warnings.push(message) });
     await expect(bridge(async () => textResult(""), { socketPath: host.socketPath })).rejects.toMatchObject({
-      code: "socket-in-use",
+      code: "socket_in_use",
     });
     await using relay = await connectByRelay(host);
     await relay.client.listTools();

@@ -28,7 +28,7 @@ export interface Bridge extends AsyncDisposable {
   readonly token: string;
   /**
    * Offers other tools from now on, and tells the clients so.
-   * @throws McpBridgeError `invalid-tools`; the tools offered before stay.
+   * @throws McpBridgeError `invalid_tools`; the tools offered before stay.
    */
   setTools(tools: readonly BridgeTool[]): void;
   /** Aborts the calls that run, lets go of the clients, and removes the socket. May be called again. */
@@ -38,7 +38,7 @@ export interface Bridge extends AsyncDisposable {
 /**
  * Makes a host's tools an MCP server that local programs reach through a relay (`@plexum/mcp-bridge/relay`).
  *
- * @throws McpBridgeError `invalid-tools`, `invalid-value`, or with a `socket-…` code; what the file system throws otherwise.
+ * @throws McpBridgeError `invalid_tools`, `invalid_value`, or with a `socket-…` code; what the file system throws otherwise.
  */
 export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   const {

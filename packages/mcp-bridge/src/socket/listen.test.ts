@@ -97,7 +97,7 @@ describe("the socket", () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "a.sock");
     await using _ = await listen(path);
-    await expect(listen(path)).rejects.toMatchObject({ code: "socket-in-use" });
+    await expect(listen(path)).rejects.toMatchObject({ code: "socket_in_use" });
     expect(await visit(path)).toBe("hello");
     expect(await readdir(folder.path)).toEqual(["a.sock"]);
   });
@@ -110,7 +110,7 @@ describe("the socket", () => {
     const winners = results.filter((result) => result.status === "fulfilled");
     expect(winners.length).toBe(1);
     for (const result of results) {
-      if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "socket-in-use" });
+      if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "socket_in_use" });
     }
     expect(await visit(path)).toBe("hello");
     for (const winner of winners) await winner.value[Symbol.asyncDispose]();
@@ -127,7 +127,7 @@ describe("the socket", () => {
     for (let round = 0; round < 50; round++) {
       await leaveStaleSocket(path);
       const outcomes = await tell(path);
-      expect(outcomes.sort()).toEqual(["listening", ...Array(3).fill("socket-in-use")]);
+      expect(outcomes.sort()).toEqual(["listening", ...Array(3).fill("socket_in_use")]);
       expect(await text(connect(path))).toBe("hello");
       await tell("");
     }
@@ -149,7 +149,7 @@ describe("the socket", () => {
     await delay(300);
     expect(isOver).toBe(false);
     await rename(claim, path);
-    await expect(second).rejects.toMatchObject({ code: "socket-in-use" });
+    await expect(second).rejects.toMatchObject({ code: "socket_in_use" });
     stopped.close();
   });
 
@@ -174,7 +174,7 @@ describe("what stands in the way stays, and is named:", () => {
     if (kind === "symbolic link") await symlink(target, path);
     if (kind === "directory") await mkdir(path);
     await expect(listen(path)).rejects.toMatchObject({
-      code: "socket-path-taken",
+      code: "socket_path_taken",
       message: expect.stringContaining(`A ${kind} stands at ${path}`),
     });
     expect((await readdir(folder.path)).sort()).toEqual(["a.sock", "precious"]);
@@ -185,7 +185,7 @@ describe("what stands in the way stays, and is named:", () => {
     await using folder = await temporaryFolder();
     await chmod(folder.path, 0o750);
     await expect(listen(join(folder.path, "a.sock"))).rejects.toMatchObject({
-      code: "socket-directory-unsafe",
+      code: "socket_directory_unsafe",
       message: expect.stringContaining("chmod 700"),
     });
     expect((await lstat(folder.path)).mode & 0o777).toBe(0o750);
@@ -198,7 +198,7 @@ describe("what stands in the way stays, and is named:", () => {
     await writeFile(join(folder.path, "file"), "");
     for (const directory of ["link", "file"]) {
       await expect(listen(join(folder.path, directory, "a.sock"))).rejects.toMatchObject({
-        code: "socket-directory-unsafe",
+        code: "socket_directory_unsafe",
       });
     }
   });
@@ -213,17 +213,17 @@ describe("what stands in the way stays, and is named:", () => {
       const path = join(folder.path, "a.sock");
       await leaveStaleSocket(path);
       await chown(path, 65534, 65534);
-      await expect(listen(path)).rejects.toMatchObject({ code: "socket-path-taken" });
+      await expect(listen(path)).rejects.toMatchObject({ code: "socket_path_taken" });
       expect((await lstat(path)).uid).toBe(65534);
     }
-    await expect(listen(join(directory, "a.sock"))).rejects.toMatchObject({ code: "socket-directory-unsafe" });
+    await expect(listen(join(directory, "a.sock"))).rejects.toMatchObject({ code: "socket_directory_unsafe" });
   });
 
   test("a path that no socket address holds", async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "x".repeat(120));
-    await expect(listen(path)).rejects.toMatchObject({ code: "socket-path-too-long" });
-    await expect(listen("")).rejects.toMatchObject({ code: "invalid-value" });
+    await expect(listen(path)).rejects.toMatchObject({ code: "socket_path_too_long" });
+    await expect(listen("")).rejects.toMatchObject({ code: "invalid_value" });
   });
 });
 

@@ -42,14 +42,14 @@ async function ensurePrivateDirectory(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 }).catch((cause: NodeJS.ErrnoException) => {
     // EEXIST: something that is no directory, which the check below names.
     if (cause.code === "EEXIST") return;
-    throw new McpBridgeError("socket-directory-unsafe", `The directory ${directory} can't be made: ${cause.message}`, {
+    throw new McpBridgeError("socket_directory_unsafe", `The directory ${directory} can't be made: ${cause.message}`, {
       cause,
     });
   });
   const fault = directoryFault(await lstat(directory));
   if (fault) {
     throw new McpBridgeError(
-      "socket-directory-unsafe",
+      "socket_directory_unsafe",
       `The socket's directory ${directory} ${fault}: make it a directory of your own with mode 700 (\`chmod 700\`), or choose another socket path`,
     );
   }
@@ -65,7 +65,7 @@ async function checkReplaceable(path: string): Promise<void> {
     : found.uid !== process.getuid?.()
       ? `The socket ${path} belongs to user ${found.uid}: choose another path`
       : undefined;
-  if (fault) throw new McpBridgeError("socket-path-taken", fault);
+  if (fault) throw new McpBridgeError("socket_path_taken", fault);
   if (await isListening(path)) throw socketInUse(path);
 }
 
@@ -83,7 +83,7 @@ const WAIT_MS = 10_000;
  * No clock decides whether a claim still counts, and nobody's is taken away. The kernel knows: it refuses a connection to
  * that of a process that was killed, and keeps that of one that was only stopped, until it goes on.
  *
- * @throws McpBridgeError `socket-in-use` if others claim the path for longer than 10 seconds.
+ * @throws McpBridgeError `socket_in_use` if others claim the path for longer than 10 seconds.
  */
 export async function oneAtATime<T>(server: Server, path: string, task: (claim: string) => Promise<T>): Promise<T> {
   const directory = dirname(path);
@@ -143,7 +143,7 @@ async function identityOf(path: string): Promise<string | undefined> {
 
 function socketInUse(path: string, cause?: unknown): McpBridgeError {
   return new McpBridgeError(
-    "socket-in-use",
+    "socket_in_use",
     `Another bridge is listening on ${path}: close it first, or choose another path`,
     { cause },
   );

@@ -22,13 +22,13 @@ export function isNamedPipe(path: string): boolean {
   return process.platform === "win32" && path.startsWith("\\\\");
 }
 
-/** @throws McpBridgeError `socket-path-too-long` or `invalid-value`. */
+/** @throws McpBridgeError `socket_path_too_long` or `invalid_value`. */
 export function checkSocketPath(path: string): void {
   if (path === "" || path.includes("\0"))
-    throw new McpBridgeError("invalid-value", "The socket path is empty or holds a NUL");
+    throw new McpBridgeError("invalid_value", "The socket path is empty or holds a NUL");
   if (isNamedPipe(path) || fitsSocketAddress(path)) return;
   throw new McpBridgeError(
-    "socket-path-too-long",
+    "socket_path_too_long",
     `The socket path ${path} is longer than the ${MAX_SOCKET_PATH_BYTES} bytes a socket address holds: choose a shorter one, or leave it out`,
   );
 }

@@ -34,7 +34,7 @@ export class ToolCallPairer {
     if (line.type === "event_msg") {
       const event = line.payload;
       if (event.type === "task_started") return this.#enterTurn(event.turn_id);
-      if (event.type === "task_complete" || event.type === "turn_aborted") return this.finish();
+      if (event.type === "task_complete" || event.type === "turn_aborted") return this.end();
       return this.#nested(entry, displayedCall(event));
     }
     if (line.type !== "response_item") return [];
@@ -61,7 +61,7 @@ export class ToolCallPairer {
   }
 
   /** Ends the turn, or the input: returns the calls that no output came for. */
-  finish(): ToolCallEvent[] {
+  end(): ToolCallEvent[] {
     const abandoned = [...this.#calls.values()].filter(({ answered }) => !answered);
     this.#calls.clear();
     return abandoned.map(({ call }) => ({ type: "call-abandoned", call }));
@@ -70,7 +70,7 @@ export class ToolCallPairer {
   #enterTurn(turnId: string | null | undefined): ToolCallEvent[] {
     if (!turnId || turnId === this.#turnId) return [];
     this.#turnId = turnId;
-    return this.finish();
+    return this.end();
   }
 
   #nested(entry: RolloutEntry, displayed: ReturnType<typeof displayedCall>): ToolCallEvent[] {

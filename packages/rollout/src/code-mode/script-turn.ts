@@ -49,7 +49,7 @@ export async function readScriptTurn(
     limits.signal?.throwIfAborted();
     for (const split of splitter.write(chunk)) if (reader.take(split)) return reader.turn;
   }
-  for (const split of splitter.finish()) reader.take(split);
+  for (const split of splitter.end()) reader.take(split);
   return reader.turn;
 }
 

@@ -26,7 +26,7 @@ export interface FoundRollout extends RolloutName {
  * newest first. Where a rollout is there both plain and compressed, the plain one counts, as it does for codex. A file whose
  * first line names another thread is not this thread's, whatever its name says. No file of another home is ever returned.
  *
- * @throws RolloutError `not-permitted` or `io` if a directory can't be listed.
+ * @throws RolloutError `not_permitted` or `io` if a directory can't be listed.
  */
 export async function findRollout(
   threadId: string,
@@ -124,7 +124,7 @@ const MAX_DEPTH = 4;
  * `sessions` first, then the archive's, each newest first.
  *
  * @param failed Takes the error of a directory that can't be listed, and the search goes on without it. Default: throws it.
- * @throws RolloutError `not-permitted` or `io`.
+ * @throws RolloutError `not_permitted` or `io`.
  */
 export function* rolloutFilesBelow(
   codexHome: string,

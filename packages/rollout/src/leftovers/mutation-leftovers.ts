@@ -13,7 +13,7 @@ export interface MutationLeftover {
   readonly files: readonly string[];
   /**
    * Finishes or drops the mutation, as `recoverRollout` does, and removes the files.
-   * @throws RolloutError `busy` if somebody works on the rollout by now; `not-permitted` and the like.
+   * @throws RolloutError `busy` if somebody works on the rollout by now; `not_permitted` and the like.
    */
   repair(): Promise<Recovery>;
 }
@@ -22,7 +22,7 @@ export interface MutationLeftover {
  * What interrupted mutations left in a codex home. Recovery happens by itself when a thread is used again; this is for the
  * threads that nobody uses. What a running mutation has there is not among it. Reads directories, and of the files found locks only.
  *
- * @throws RolloutError `not-permitted` or `io` if a directory can't be listed.
+ * @throws RolloutError `not_permitted` or `io` if a directory can't be listed.
  */
 export async function mutationLeftovers(options: FindRolloutOptions = {}): Promise<MutationLeftover[]> {
   const { codexHome = defaultCodexHome(), signal } = options;

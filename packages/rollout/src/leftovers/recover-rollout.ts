@@ -21,7 +21,7 @@ export interface RecoverOptions {
  * Removes what a killed mutation left beside it, locks among it. Costs a listing of the rollout's folder if there was no crash.
  * `readRollout`, `followRollout` and `mutateRollout` finish an interrupted mutation too; call this before codex is started on a thread.
  *
- * @throws RolloutError `busy` if a mutation is under way and does not end in time; `not-permitted` and the like if what is to be
+ * @throws RolloutError `busy` if a mutation is under way and does not end in time; `not_permitted` and the like if what is to be
  * finished can't be written.
  */
 export async function recoverRollout(path: string, options: RecoverOptions = {}): Promise<Recovery> {

@@ -182,7 +182,7 @@ describe("another file of the home", () => {
       },
     };
     await expect(mutateWith(files, home.path, light)).rejects.toMatchObject({
-      code: "not-permitted",
+      code: "not_permitted",
       path: fork,
       message: expect.stringContaining(`can't look for forks in ${fork}`),
     });

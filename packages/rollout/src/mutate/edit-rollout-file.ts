@@ -33,7 +33,7 @@ export async function editRolloutFile<Editor extends JsonlEditor<SkipReason>>(
   const place = resolvedPath(existing(given) ?? given);
   const before = await files.stat(place);
   if (before === undefined) return undefined;
-  if (!before.isFile()) throw new RolloutError("not-a-file", place, `${place} is not a file; name a rollout file`);
+  if (!before.isFile()) throw new RolloutError("not_a_file", place, `${place} is not a file; name a rollout file`);
   const plain = plainName(place);
   const lockOptions = { ...sidecarsOf(plain, codexHome), files, waitMs, signal, onWarning };
   await using locked = await lockJsonl(plain, lockOptions);

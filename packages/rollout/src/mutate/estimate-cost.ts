@@ -162,7 +162,7 @@ async function readPart(
     signal?.throwIfAborted();
     for (const split of splitter.write(chunk)) take(split);
   }
-  for (const split of splitter.finish()) take(split);
+  for (const split of splitter.end()) take(split);
   return part;
 }
 

@@ -307,7 +307,7 @@ describe("the file", () => {
     expect(await readFile(path, "utf8")).toContain("consumed");
     const directory = join(folder.path, "directory.jsonl");
     await mkdir(directory);
-    expect(await codeOf(mutateRollout(directory, edits))).toBe("not-a-file");
+    expect(await codeOf(mutateRollout(directory, edits))).toBe("not_a_file");
   });
 
   it("may be removed or replaced while it is looked through: nothing is lost", async () => {
@@ -324,7 +324,7 @@ describe("the file", () => {
           return nodeFiles.open(...args);
         },
       };
-      expect(await codeOf(mutateWith(files, path, edits))).toBe(replace ? "replaced" : "not-found");
+      expect(await codeOf(mutateWith(files, path, edits))).toBe(replace ? "replaced" : "not_found");
       if (replace) expect(await readFile(path, "utf8")).toBe("another file\n");
     }
   });
@@ -342,7 +342,7 @@ await mutateRollout(${JSON.stringify(path)}, [{ callId: "call_0", output: "x" }]
     const { stdout } = isRoot
       ? spawnSync("setpriv", drop, { encoding: "utf8" })
       : spawnSync(process.execPath, args, { encoding: "utf8" });
-    expect(stdout).toBe("not-permitted\n");
+    expect(stdout).toBe("not_permitted\n");
     expect(await readFile(path)).toEqual(before);
   });
 
@@ -373,8 +373,8 @@ console.log(JSON.stringify({ grown, same, light, length: now.length, changed: no
     const hasDisk = run.stdout.startsWith("{");
     if (hasDisk) {
       const outcome = JSON.parse(run.stdout);
-      expect(outcome).toMatchObject({ grown: "no-space", same: true, length: content.length });
-      expect(outcome.light).toBe(outcome.changed ? "in-place" : "no-space");
+      expect(outcome).toMatchObject({ grown: "no_space", same: true, length: content.length });
+      expect(outcome.light).toBe(outcome.changed ? "in-place" : "no_space");
     } else {
       // Without a file system of its own: one that says it is full at every write. Each single write failing is crash.test.ts's.
       await writeFile(path, content);
@@ -385,7 +385,7 @@ console.log(JSON.stringify({ grown, same, light, length: now.length, changed: no
           write: () => Promise.reject(Object.assign(new Error(), { code: "ENOSPC" })),
         }),
       };
-      expect(await codeOf(mutateWith(full, path, grow))).toBe("no-space");
+      expect(await codeOf(mutateWith(full, path, grow))).toBe("no_space");
       expect(await readFile(path, "utf8")).toBe(content);
     }
   });

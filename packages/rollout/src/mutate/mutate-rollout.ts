@@ -47,7 +47,7 @@ export interface MutateRolloutOptions {
  * A codex that has the thread loaded does not notice before it loads it again. A thread whose history stands in several files is
  * edited file by file, each of them as a whole or not at all.
  *
- * @throws RolloutError `busy` if another mutation does not end in time, `not-permitted`, `no-space`, `replaced`, `not-a-file`, `damaged`, `io`.
+ * @throws RolloutError `busy` if another mutation does not end in time, `not_permitted`, `no_space`, `replaced`, `not_a_file`, `damaged`, `io`.
  */
 export function mutateRollout(
   path: string,

@@ -27,7 +27,7 @@ const HEAD_BYTES = 32 * 1024;
  * The files that a thread's history stands in, oldest first: a fork goes on from a part of another thread's file, and a
  * reverted thread from a part of its own earlier one (codex 0.148 and later).
  *
- * @throws RolloutError `not-found` if a file that the history goes on from is gone.
+ * @throws RolloutError `not_found` if a file that the history goes on from is gone.
  */
 export async function historyChain(
   path: string,
@@ -45,7 +45,7 @@ export async function historyChain(
     const found = codexHome === undefined ? undefined : await findRolloutFile(codexHome, base.thread_id);
     if (found === undefined)
       throw new RolloutError(
-        "not-found",
+        "not_found",
         rollout.path,
         `${rollout.path} goes on from rollout ${base.thread_id}, which is not in ${codexHome ?? "a codex home"}`,
       );

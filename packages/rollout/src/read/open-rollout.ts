@@ -29,13 +29,13 @@ export async function openRollout(path: string, signal?: AbortSignal): Promise<O
   }
 }
 
-/** @throws RolloutError `not-a-file` */
+/** @throws RolloutError `not_a_file` */
 export async function openToRead(path: string): Promise<FileHandle> {
   // Does not wait for a writer if it is a pipe.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     if (!(await file.stat()).isFile())
-      throw new RolloutError("not-a-file", path, `${path} is not a file; name a rollout file`);
+      throw new RolloutError("not_a_file", path, `${path} is not a file; name a rollout file`);
     return file;
   } catch (error) {
     await file.close();
@@ -63,7 +63,7 @@ const MAX_UNPACKED_BYTES = 4 * 1024 ** 3;
 /**
  * What a `.zst` file holds, in chunks. Leaving the loop closes the file.
  *
- * @throws RolloutError `damaged` if it isn't zstd, or ends too early; `no-space` if it unpacks to more than 4 GiB.
+ * @throws RolloutError `damaged` if it isn't zstd, or ends too early; `no_space` if it unpacks to more than 4 GiB.
  */
 export async function* unpack(
   path: string,
@@ -78,7 +78,7 @@ export async function* unpack(
       length += chunk.length;
       if (length > maxBytes)
         throw new RolloutError(
-          "no-space",
+          "no_space",
           path,
           `${path} unpacks to more than ${maxBytes} bytes; if it is a rollout, unpack it by zstd`,
         );

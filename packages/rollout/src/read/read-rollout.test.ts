@@ -83,11 +83,11 @@ describe("readRollout", () => {
   it("says what is wrong with what is no rollout", async () => {
     const codeOf = (path: string) =>
       collect(readRollout(path)).catch((error: unknown) => RolloutError.isInstance(error) && error.code);
-    expect(await codeOf(join(folder.path, "none.jsonl"))).toBe("not-found");
-    expect(await codeOf(folder.path)).toBe("not-a-file");
+    expect(await codeOf(join(folder.path, "none.jsonl"))).toBe("not_found");
+    expect(await codeOf(folder.path)).toBe("not_a_file");
     for (const name of ["pipe.jsonl", "pipe.jsonl.zst"]) {
       execFileSync("mkfifo", [join(folder.path, name)]);
-      expect(await codeOf(join(folder.path, name))).toBe("not-a-file");
+      expect(await codeOf(join(folder.path, name))).toBe("not_a_file");
       await rm(join(folder.path, name));
     }
     const packed = join(folder.path, "packed.jsonl.zst");
@@ -141,7 +141,7 @@ describe("tool calls", () => {
     ]);
     const pairer = new ToolCallPairer();
     const events = (await collect(readRollout(path))).flatMap((entry) => pairer.write(entry));
-    expect([...events, ...pairer.finish()].map((one) => [one.type, one.call.callId])).toEqual([
+    expect([...events, ...pairer.end()].map((one) => [one.type, one.call.callId])).toEqual([
       ["call-started", "a"],
       ["call-started", "b"],
       ["call-started", "c"],
@@ -390,7 +390,7 @@ describe("followRollout", () => {
   it("does not wait for a pipe", async () => {
     const path = join(folder.path, "followed.jsonl");
     execFileSync("mkfifo", [path]);
-    await expect(followRollout(path).next()).rejects.toMatchObject({ code: "not-a-file" });
+    await expect(followRollout(path).next()).rejects.toMatchObject({ code: "not_a_file" });
   });
 
   it("begins where it is told to, and says when the file is another one", async () => {

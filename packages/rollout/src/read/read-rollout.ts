@@ -59,6 +59,6 @@ async function settled(rollout: OpenRollout, split: SplitLine): Promise<RolloutE
     const again = await readExactly(rollout.file, rollout.path, split.offset, split.length);
     if (again.equals(current.bytes)) return entry;
     const splitter = new LineSplitter({ startOffset: split.offset, maxLineBytes: Math.max(1, split.length) });
-    current = { ...(splitter.write(again)[0] ?? splitter.finish()[0] ?? current), terminated: true };
+    current = { ...(splitter.write(again)[0] ?? splitter.end()[0] ?? current), terminated: true };
   }
 }

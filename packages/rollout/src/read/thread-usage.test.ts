@@ -94,7 +94,7 @@ describe("a compressed rollout", () => {
       for await (const chunk of unpack(path, undefined, 1e6)) unpacked.push(chunk);
     })();
     const error = await reading.catch((thrown: unknown) => thrown);
-    expect(RolloutError.isInstance(error) && error.code).toBe("no-space");
+    expect(RolloutError.isInstance(error) && error.code).toBe("no_space");
     expect(Buffer.concat(unpacked).length).toBeLessThanOrEqual(1e6);
     expect(Buffer.concat(await collect(unpack(path))).length).toBe(20e6);
     await using whole = await openRollout(path);

@@ -236,7 +236,7 @@ describe("what is kept", () => {
     const { mtimeNs } = await stat(home.path, { bigint: true });
     const edits = big.map(({ callId }) => consumeLight(callId));
     await expect(mutateRollout(home.path, edits, home.options)).rejects.toMatchObject({
-      code: "no-space",
+      code: "no_space",
       message: expect.stringContaining("100 MB"),
     });
     expect((await stat(home.path, { bigint: true })).mtimeNs).toBe(mtimeNs);

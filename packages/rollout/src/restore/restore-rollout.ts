@@ -43,7 +43,7 @@ export interface RestoreReport extends Pick<MutationReport, "dryRun"> {
  * Gives the calls of a thread back what mutations with the same `undoFolder` took, for as long as nothing else has changed their
  * lines: in place, byte for byte, and of each file all or nothing. What was restored is no longer kept.
  *
- * @throws RolloutError `not-found`, `busy`, `not-permitted`, `no-space`, `replaced`, `damaged`, `io`.
+ * @throws RolloutError `not_found`, `busy`, `not_permitted`, `no_space`, `replaced`, `damaged`, `io`.
  */
 export function restoreRollout(path: string, options: RestoreRolloutOptions): Promise<RestoreReport> {
   return restoreWith(nodeFiles, path, options);

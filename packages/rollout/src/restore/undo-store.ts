@@ -78,7 +78,7 @@ export class UndoStore {
 
   /**
    * Keeps what is about to be overwritten, and survives a loss of power. Removes what is too old, and the oldest where it would be too much.
-   * @throws RolloutError `no-space` if it is more than is kept of all; what the file system throws.
+   * @throws RolloutError `no_space` if it is more than is kept of all; what the file system throws.
    */
   async keep(changes: readonly LineChange[]): Promise<void> {
     const bytes = await this.#serialize(changes);
@@ -114,7 +114,7 @@ export class UndoStore {
       length += piece.length;
       if (length > MAX_BYTES)
         throw new RolloutError(
-          "no-space",
+          "no_space",
           this.#folder,
           `the old values are more than ${MAX_BYTES / 1e6} MB, which is what is kept to undo mutations; edit fewer calls at once`,
         );

@@ -172,7 +172,7 @@ async function segmentsOf(
 
 /**
  * Looks at the files that a forked or reverted thread goes on from, up to where it does.
- * @throws RolloutError `not-found` if one of them is gone.
+ * @throws RolloutError `not_found` if one of them is gone.
  */
 export async function inheritMessages(
   file: RolloutFile,
