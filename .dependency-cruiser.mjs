@@ -4,20 +4,21 @@ const packages = (...names) => `^packages/(${names.join("|")})/`;
 
 /** What a package imports of the others; everything not named here is forbidden. */
 const ALLOWED = {
+  "coded-error": [],
   jsonl: [],
-  "jsonl-edit": [],
+  "jsonl-edit": ["coded-error"],
   "codex-jsonl": ["jsonl"],
-  rollout: ["jsonl", "jsonl-edit"],
-  "session-store": ["rollout", "jsonl"],
-  "json-rpc": ["jsonl"],
-  "cli-turn": ["jsonl"],
-  "codex-turn": ["cli-turn", "codex-jsonl"],
+  rollout: ["coded-error", "jsonl", "jsonl-edit"],
+  "session-store": ["coded-error", "rollout", "jsonl"],
+  "json-rpc": ["coded-error", "jsonl"],
+  "cli-turn": ["coded-error", "jsonl"],
+  "codex-turn": ["coded-error", "cli-turn", "codex-jsonl"],
   "codex-exec": ["cli-turn", "codex-turn", "codex-jsonl"],
   "codex-app-server": ["cli-turn", "codex-turn", "codex-jsonl", "json-rpc", "rollout"],
-  "codex-commands": ["codex-exec", "codex-turn", "session-store"],
-  "mcp-bridge": ["jsonl"],
-  "plugin-sdk": ["json-rpc", "jsonl"],
-  profile: [],
+  "codex-commands": ["coded-error", "codex-exec", "codex-turn", "session-store"],
+  "mcp-bridge": ["coded-error", "jsonl"],
+  "plugin-sdk": ["coded-error", "json-rpc", "jsonl"],
+  profile: ["coded-error"],
 };
 
 const TESTS = "(\\.test\\.ts|/test/|/testing/)";

@@ -1,3 +1,5 @@
+import { CodedError, isCodedError } from "@plexum/coded-error";
+
 /** Everything that can go wrong with a command, as a caller tells it apart. */
 export type CodexCommandsErrorCode =
   /** What was asked for can't be done as it was asked. */
@@ -21,21 +23,14 @@ export type CodexCommandsErrorCode =
   /** The node's answer is not what the command answers. */
   | "node_malformed";
 
-const BRAND = Symbol.for("@plexum/codex-commands/CodexCommandsError");
-
 /** A command that failed. `message` says what to do about it: through a host it is all that a caller gets to see. */
-export class CodexCommandsError extends Error {
-  override readonly name = "CodexCommandsError";
-  readonly code: CodexCommandsErrorCode;
-  readonly [BRAND] = true;
-
-  constructor(code: CodexCommandsErrorCode, message: string, options: { cause?: unknown } = {}) {
-    super(message, options);
-    this.code = code;
+export class CodexCommandsError extends CodedError<CodexCommandsErrorCode> {
+  constructor(code: CodexCommandsErrorCode, message: string, options?: ErrorOptions) {
+    super("CodexCommandsError", code, message, options);
   }
 
-  /** Like `instanceof`, and true across duplicate installs of this package. */
+  /** Like `instanceof`, and also true for errors of another installed copy of this package. */
   static isInstance(value: unknown): value is CodexCommandsError {
-    return typeof value === "object" && value !== null && BRAND in value;
+    return isCodedError(value, "CodexCommandsError");
   }
 }

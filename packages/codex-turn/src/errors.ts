@@ -1,3 +1,5 @@
+import { CodedError, isCodedError } from "@plexum/coded-error";
+
 /** Everything that can go wrong with a turn, as a caller tells it apart. */
 export type CodexTurnErrorCode =
   // Before anything starts.
@@ -40,8 +42,6 @@ export type CodexTurnErrorCode =
   | "incomplete"
   | "failed";
 
-const BRAND = Symbol.for("@plexum/codex-turn/CodexTurnError");
-
 export interface CodexTurnErrorOptions {
   readonly cause?: unknown;
   /** What codex said, word for word: its error message, or the end of its stderr. */
@@ -51,24 +51,20 @@ export interface CodexTurnErrorOptions {
 }
 
 /** A turn that could not start or did not end well. `message` says what to do about it; `detail` is codex's own wording. */
-export class CodexTurnError extends Error {
-  override readonly name = "CodexTurnError";
-  readonly code: CodexTurnErrorCode;
+export class CodexTurnError extends CodedError<CodexTurnErrorCode> {
   readonly detail: string | undefined;
   readonly exitCode: number | null | undefined;
   readonly signal: NodeJS.Signals | null | undefined;
-  readonly [BRAND] = true;
 
   constructor(code: CodexTurnErrorCode, message: string, options: CodexTurnErrorOptions = {}) {
-    super(message, { cause: options.cause });
-    this.code = code;
+    super("CodexTurnError", code, message, { cause: options.cause });
     this.detail = options.detail;
     this.exitCode = options.exitCode;
     this.signal = options.signal;
   }
 
-  /** Like `instanceof`, and true across duplicate installs of this package. */
+  /** Like `instanceof`, and also true for errors of another installed copy of this package. */
   static isInstance(value: unknown): value is CodexTurnError {
-    return typeof value === "object" && value !== null && BRAND in value;
+    return isCodedError(value, "CodexTurnError");
   }
 }

@@ -1,4 +1,4 @@
-const BRAND = Symbol.for("@plexum/json-rpc/JsonRpcError");
+import { CodedError, isCodedError } from "@plexum/coded-error";
 
 /**
  * - `rpc`: the other side answered a request with an error, or a handler here wants to. See `RpcError`.
@@ -8,19 +8,14 @@ const BRAND = Symbol.for("@plexum/json-rpc/JsonRpcError");
 export type JsonRpcErrorCode = "rpc" | "closed" | "timed_out";
 
 /** Every error that this package throws on its own. */
-export class JsonRpcError extends Error {
-  readonly code: JsonRpcErrorCode;
-
+export class JsonRpcError extends CodedError<JsonRpcErrorCode> {
   constructor(code: JsonRpcErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = "JsonRpcError";
-    this.code = code;
-    Object.defineProperty(this, BRAND, { value: true });
+    super("JsonRpcError", code, message, options);
   }
 
   /** Like `instanceof`, and also true for errors of another installed copy of this package. */
   static isInstance(value: unknown): value is JsonRpcError {
-    return typeof value === "object" && value !== null && BRAND in value;
+    return isCodedError(value, "JsonRpcError");
   }
 }
 
@@ -52,15 +47,4 @@ export class RpcError extends JsonRpcError {
   static override isInstance(value: unknown): value is RpcError {
     return JsonRpcError.isInstance(value) && value.code === "rpc";
   }
-}
-
-/** The message of an error, whatever was thrown. */
-export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
-}
-
-/** The `code` that Node's errors and those of these packages carry, where it is a word. */
-export function codeOf(thrown: unknown): string | undefined {
-  const code = typeof thrown === "object" && thrown !== null && "code" in thrown ? thrown.code : undefined;
-  return typeof code === "string" ? code : undefined;
 }

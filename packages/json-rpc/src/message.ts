@@ -1,5 +1,6 @@
+import { messageOf } from "@plexum/coded-error";
 import type { SplitLine } from "@plexum/jsonl";
-import { messageOf, RPC_CODES, RpcError } from "./errors.ts";
+import { RPC_CODES, RpcError } from "./errors.ts";
 import type { Dialect } from "./peer.ts";
 
 export type RequestId = string | number;

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from "node:stream";
+import { codeOf, messageOf } from "@plexum/coded-error";
 import { LineSplitter, type SplitLine } from "@plexum/jsonl";
-import { codeOf, JsonRpcError, messageOf, RPC_CODES, RpcError } from "./errors.ts";
+import { JsonRpcError, RPC_CODES, RpcError } from "./errors.ts";
 import { LineWriter } from "./line-writer.ts";
 import {
   CANCELLED,

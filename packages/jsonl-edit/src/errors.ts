@@ -1,3 +1,5 @@
+import { CodedError, isCodedError } from "@plexum/coded-error";
+
 /**
  * - `not_found`: the file does not exist, or was removed meanwhile.
  * - `not_a_file`: a directory, a pipe or a device.
@@ -9,24 +11,18 @@
  */
 export type JsonlEditErrorCode = "not_found" | "not_a_file" | "not_permitted" | "no_space" | "busy" | "replaced" | "io";
 
-const brand = Symbol.for("@plexum/jsonl-edit/JsonlEditError");
-
-export class JsonlEditError extends Error {
-  override readonly name = "JsonlEditError";
-  readonly code: JsonlEditErrorCode;
+export class JsonlEditError extends CodedError<JsonlEditErrorCode> {
   /** The file it is about. */
   readonly path: string;
-  readonly [brand] = true;
 
   constructor(code: JsonlEditErrorCode, path: string, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
+    super("JsonlEditError", code, message, options);
     this.path = path;
   }
 
-  /** True for a JsonlEditError of any installed copy of this package. */
+  /** Like `instanceof`, and also true for errors of another installed copy of this package. */
   static isInstance(value: unknown): value is JsonlEditError {
-    return typeof value === "object" && value !== null && brand in value;
+    return isCodedError(value, "JsonlEditError");
   }
 }
 

@@ -1,3 +1,5 @@
+import { CodedError, isCodedError } from "@plexum/coded-error";
+
 export type McpBridgeErrorCode =
   /** A tool without a usable name, two tools with one name, a schema that is no object's, what JSON can't hold. */
   | "invalid_tools"
@@ -12,21 +14,14 @@ export type McpBridgeErrorCode =
   | "socket_in_use"
   | "registration_failed";
 
-const BRAND = Symbol.for("@plexum/mcp-bridge/error");
-
 /** What this package throws of its own accord; `message` says what to do. What the file system throws, it passes on. */
-export class McpBridgeError extends Error {
-  readonly code: McpBridgeErrorCode;
-
+export class McpBridgeError extends CodedError<McpBridgeErrorCode> {
   constructor(code: McpBridgeErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = "McpBridgeError";
-    this.code = code;
-    Object.defineProperty(this, BRAND, { value: true });
+    super("McpBridgeError", code, message, options);
   }
 
-  /** Works where `instanceof` does not: when two copies of this package are installed. */
+  /** Like `instanceof`, and also true for errors of another installed copy of this package. */
   static isInstance(value: unknown): value is McpBridgeError {
-    return value instanceof Error && BRAND in value;
+    return isCodedError(value, "McpBridgeError");
   }
 }

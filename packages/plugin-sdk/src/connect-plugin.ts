@@ -1,5 +1,6 @@
 import type { Readable, Writable } from "node:stream";
-import { type CallOptions, messageOf, Peer, RpcError } from "@plexum/json-rpc";
+import { messageOf } from "@plexum/coded-error";
+import { type CallOptions, Peer, RpcError } from "@plexum/json-rpc";
 import { checkedAnswer } from "./check.ts";
 import { PluginSdkError } from "./error.ts";
 import { type HostHandlers, HostSession } from "./host-session.ts";

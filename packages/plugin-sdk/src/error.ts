@@ -1,4 +1,4 @@
-const BRAND = Symbol.for("@plexum/plugin-sdk/PluginSdkError");
+import { CodedError, isCodedError } from "@plexum/coded-error";
 
 /**
  * - `start_failed`: the plugin could not be started, or did not complete the handshake.
@@ -15,18 +15,13 @@ export type PluginSdkErrorCode =
   | "shutdown_timeout";
 
 /** Every error that this package throws of its own accord. */
-export class PluginSdkError extends Error {
-  readonly code: PluginSdkErrorCode;
-
+export class PluginSdkError extends CodedError<PluginSdkErrorCode> {
   constructor(code: PluginSdkErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = "PluginSdkError";
-    this.code = code;
-    Object.defineProperty(this, BRAND, { value: true });
+    super("PluginSdkError", code, message, options);
   }
 
-  /** Recognises the errors of another installed copy of this package too. */
+  /** Like `instanceof`, and also true for errors of another installed copy of this package. */
   static isInstance(value: unknown): value is PluginSdkError {
-    return typeof value === "object" && value !== null && BRAND in value;
+    return isCodedError(value, "PluginSdkError");
   }
 }

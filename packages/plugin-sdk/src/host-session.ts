@@ -1,5 +1,6 @@
+import { messageOf } from "@plexum/coded-error";
 import type { CallContext, Peer } from "@plexum/json-rpc";
-import { type JsonRpcError, messageOf, RPC_CODES, RpcError } from "@plexum/json-rpc";
+import { type JsonRpcError, RPC_CODES, RpcError } from "@plexum/json-rpc";
 import { check, checkedAnswer, checkedParams } from "./check.ts";
 import { PluginSdkError } from "./error.ts";
 import { EventQueue } from "./event-queue.ts";

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
-import { messageOf } from "@plexum/json-rpc";
+import { messageOf } from "@plexum/coded-error";
 import { splitLines } from "@plexum/jsonl";
 import { PluginSdkError } from "./error.ts";
 import { timeLimit } from "./time-limit.ts";

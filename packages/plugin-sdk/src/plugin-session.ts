@@ -1,5 +1,6 @@
+import { messageOf } from "@plexum/coded-error";
 import type { CallContext, Peer } from "@plexum/json-rpc";
-import { messageOf, RPC_CODES, RpcError } from "@plexum/json-rpc";
+import { RPC_CODES, RpcError } from "@plexum/json-rpc";
 import { check, checkedAnswer, checkedParams, invalidParams } from "./check.ts";
 import type { Host, Plugin } from "./plugin.ts";
 import { runStream } from "./provider-stream.ts";

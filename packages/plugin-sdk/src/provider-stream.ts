@@ -1,4 +1,5 @@
-import { codeOf, messageOf, RPC_CODES, RpcError } from "@plexum/json-rpc";
+import { codeOf, messageOf } from "@plexum/coded-error";
+import { RPC_CODES, RpcError } from "@plexum/json-rpc";
 import { PluginSdkError } from "./error.ts";
 import type { Plugin } from "./plugin.ts";
 import type { ProviderEvent, StreamRequest, Usage } from "./wire.ts";

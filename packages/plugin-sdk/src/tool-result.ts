@@ -1,4 +1,4 @@
-import { messageOf } from "@plexum/json-rpc";
+import { messageOf } from "@plexum/coded-error";
 import type { CallToolResult } from "./wire.ts";
 
 /** A tool's own failure, as MCP tells it: the model is to see it, so it is no failure of the request. */

@@ -1,3 +1,5 @@
+import { CodedError, isCodedError } from "@plexum/coded-error";
+
 export type ProfileErrorCode =
   /** A file of the profile is not JSON, or not of the shape that is expected there. */
   | "invalid_file"
@@ -8,22 +10,15 @@ export type ProfileErrorCode =
   /** A file can't be read or written. */
   | "io";
 
-const BRAND = Symbol.for("@plexum/profile/ProfileError");
-
 /** A profile that could not be changed. `message` names the file and says what to do. */
-export class ProfileError extends Error {
-  override readonly name = "ProfileError";
-  readonly code: ProfileErrorCode;
-  readonly [BRAND] = true;
-
+export class ProfileError extends CodedError<ProfileErrorCode> {
   constructor(code: ProfileErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
+    super("ProfileError", code, message, options);
   }
 
-  /** Like `instanceof`, and true across duplicate installs of this package. */
+  /** Like `instanceof`, and also true for errors of another installed copy of this package. */
   static isInstance(value: unknown): value is ProfileError {
-    return typeof value === "object" && value !== null && BRAND in value;
+    return isCodedError(value, "ProfileError");
   }
 }
 

@@ -1,3 +1,4 @@
+import { CodedError, isCodedError } from "@plexum/coded-error";
 import { asJsonlEditError, isErrno, JsonlEditError } from "@plexum/jsonl-edit";
 
 export { isErrno };
@@ -22,24 +23,18 @@ export type RolloutErrorCode =
   | "damaged"
   | "io";
 
-const brand = Symbol.for("@plexum/rollout/RolloutError");
-
-export class RolloutError extends Error {
-  override readonly name = "RolloutError";
-  readonly code: RolloutErrorCode;
+export class RolloutError extends CodedError<RolloutErrorCode> {
   /** The file it is about. */
   readonly path: string;
-  readonly [brand] = true;
 
   constructor(code: RolloutErrorCode, path: string, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
+    super("RolloutError", code, message, options);
     this.path = path;
   }
 
-  /** True for a RolloutError of any installed copy of this package. */
+  /** Like `instanceof`, and also true for errors of another installed copy of this package. */
   static isInstance(value: unknown): value is RolloutError {
-    return typeof value === "object" && value !== null && brand in value;
+    return isCodedError(value, "RolloutError");
   }
 }
 

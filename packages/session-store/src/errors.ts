@@ -1,3 +1,5 @@
+import { CodedError, isCodedError } from "@plexum/coded-error";
+
 export type SessionStoreErrorCode =
   /** Someone else holds the lock. */
   | "busy"
@@ -7,20 +9,13 @@ export type SessionStoreErrorCode =
   /** The ids of several sessions begin so. */
   | "ambiguous_session_id";
 
-const BRAND = Symbol.for("@plexum/session-store/SessionStoreError");
-
-export class SessionStoreError extends Error {
-  override readonly name = "SessionStoreError";
-  readonly code: SessionStoreErrorCode;
-  readonly [BRAND] = true;
-
-  constructor(code: SessionStoreErrorCode, message: string, options: { cause?: unknown } = {}) {
-    super(message, options);
-    this.code = code;
+export class SessionStoreError extends CodedError<SessionStoreErrorCode> {
+  constructor(code: SessionStoreErrorCode, message: string, options?: ErrorOptions) {
+    super("SessionStoreError", code, message, options);
   }
 
-  /** Like `instanceof`, and true across duplicate installs of this package. */
+  /** Like `instanceof`, and also true for errors of another installed copy of this package. */
   static isInstance(value: unknown): value is SessionStoreError {
-    return typeof value === "object" && value !== null && BRAND in value;
+    return isCodedError(value, "SessionStoreError");
   }
 }

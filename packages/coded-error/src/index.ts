@@ -1,0 +1,1 @@
+export { CodedError, codeOf, isCodedError, messageOf } from "./coded-error.ts";
