@@ -1,6 +1,6 @@
 import type { FoundLine, PlannedLine, SearchableFile, SearchLimits } from "@plexum/jsonl-edit";
 import { displayedCall } from "../calls/nested-item.ts";
-import { type NestedCall, NestedCallPlanner } from "../code-mode/nested-calls.ts";
+import { type NestedCall, planNestedCalls } from "../code-mode/nested-calls.ts";
 import { readScriptTurn, type ScriptTurn } from "../code-mode/script-turn.ts";
 import { readExactly } from "../read/open-rollout.ts";
 import { toRolloutEntry } from "../read/rollout-entry.ts";
@@ -100,6 +100,6 @@ async function planNested(
       bytes: await readExactly(file.file, file.path, offset, length),
       replacements: [],
     };
-  for (const [turn, group] of turns)
-    await new NestedCallPlanner(plan, turn, group, options.nestedCalls, lineAt, options.signal).run();
+  const { nestedCalls: links, signal } = options;
+  for (const [turn, group] of turns) await planNestedCalls(group, { plan, turn, links, lineAt, signal });
 }
