@@ -26,7 +26,7 @@ const schema = z.looseObject({
   session_resume: z.optional(z.boolean()),
 });
 
-/** What is expected of each key, for the person who has to mend the file. */
+/** What each key must be, for the error message. */
 const EXPECTED: Record<string, string> = {
   binary: "a string: the name or path of the codex executable",
   extra_args: "a list of strings: arguments for codex exec",
@@ -47,35 +47,35 @@ const EXPECTED: Record<string, string> = {
 export interface Config {
   /** The codex executable: a path, or a name on the PATH. */
   readonly binary: string;
-  /** More arguments for `codex exec`, in front of the prompt. */
+  /** More arguments for `codex exec`, before the prompt. */
   readonly extraArgs: readonly string[];
   /** The models offered to the host. */
   readonly supportedModels: readonly string[];
-  /** By model name of the host: what codex is asked for. */
+  /** What codex is asked for, by the host's model name. */
   readonly modelArgs: Readonly<Record<string, ModelChoice>>;
-  /** How codex is run. `auto`: by app-server, or by exec where that can't be had. */
+  /** How codex is run. `auto`: by app-server, or by exec if that is not available. */
   readonly transport: "auto" | "app-server" | "exec";
   /** How long an idle app-server is kept, in milliseconds; 0 ends it after each turn. */
   readonly keepAliveMs: number;
   /** How many idle app-servers are kept. */
   readonly maxKept: number;
-  /** What the model's commands may do, unless `extraArgs` say something about it. */
+  /** What the model's commands may do, unless `extraArgs` say otherwise. */
   readonly sandbox: SandboxMode;
   /** A turn's time limit. Undefined: the default of a turn, an hour. */
   readonly timeoutMs: number | undefined;
-  /** How long nothing at all may happen in a turn on an app-server. Undefined: the default of a turn, ten minutes. */
+  /** How long a turn on an app-server may be silent. Undefined: the default of a turn, ten minutes. */
   readonly stallMs: number | undefined;
-  /** How codex learns of the host's tools: for each run alone, or from its own config, where every agent's codex sees them. */
+  /** How codex learns of the host's tools: for one run only, or from its own config, where every agent's codex sees them. */
   readonly mcpRegistration: "run" | "global";
   /** How models that codex drives in code mode call the host's tools: by themselves, or from inside their scripts. */
   readonly codeModeTools: "direct" | "nested";
   /** Whether the plugin offers the host tools for this machine's codex sessions. */
   readonly sessionTools: boolean;
-  /** Whether one of them resumes sessions, which runs a prompt with all rights. */
+  /** Whether one of these tools resumes sessions, which runs a prompt with full access. */
   readonly sessionResume: boolean;
 }
 
-/** What stands for one model name of the host. */
+/** What one of the host's model names stands for. */
 export interface ModelChoice {
   /** Undefined: codex's own choice. */
   readonly model?: string | undefined;
@@ -89,13 +89,13 @@ export interface LoadedConfig {
   readonly warnings: readonly string[];
 }
 
-/** The config's file names its fault in its message. */
+/** The message names the file and its fault. */
 class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly code = "config_invalid";
 }
 
-/** Where a profile has the plugin. */
+/** The plugin's folder in a profile. */
 export const pluginFolder = (profile: string): string => join(profile, "plugins", PLUGIN_NAME);
 
 const configPath = (env: NodeJS.ProcessEnv): string =>
@@ -118,29 +118,29 @@ export async function loadConfig(env: NodeJS.ProcessEnv): Promise<LoadedConfig> 
 }
 
 /**
- * Arguments for `codex exec` that app-server has nothing for: `auto` is `exec` then, and says so.
- * @throws ConfigError if the file asks for app-server all the same.
+ * Looks for arguments of `codex exec` that app-server has no counterpart for. If there are any, `auto` means `exec`, with a warning.
+ * @throws ConfigError if the file asks for app-server nevertheless.
  */
 async function withUsableTransport(
   config: Config,
   path: string,
   warnings: readonly string[],
 ): Promise<Omit<LoadedConfig, "path">> {
-  // What can tell is loaded only for those who need it: the host waits for the handshake.
+  // Loaded only when needed, since the host is waiting for the handshake.
   if (config.extraArgs.length === 0 || config.transport === "exec") return { config, warnings };
   const { untranslatableArgument } = await import("@plexum/codex-app-server");
   const argument = untranslatableArgument(config.extraArgs);
   if (argument === undefined) return { config, warnings };
   if (config.transport === "app-server") {
     throw new ConfigError(
-      `${path}: "extra_args" has ${argument}, which codex app-server has nothing for: leave it out, or set "transport" to "auto" or "exec".`,
+      `${path}: "extra_args" has ${argument}, which codex app-server does not support: remove it, or set "transport" to "auto" or "exec".`,
     );
   }
-  const warning = `${path}: turns run with codex exec, which has no text deltas, because codex app-server has nothing for ${argument} in "extra_args"`;
+  const warning = `${path}: turns run with codex exec, which has no text deltas, because codex app-server does not support ${argument} in "extra_args"`;
   return { config: { ...config, transport: "exec" }, warnings: [...warnings, warning] };
 }
 
-/** What holds where the file says nothing. */
+/** The defaults. */
 export const defaultConfig = (): Config => readConfig("{}", "").config;
 
 function readConfig(content: string, path: string): Omit<LoadedConfig, "path"> {
@@ -173,8 +173,7 @@ function readConfig(content: string, path: string): Omit<LoadedConfig, "path"> {
       sessionResume: data.session_resume ?? false,
     },
     warnings: unknown.map(
-      (key) =>
-        `${path}: the key "${key}" is not known and has no effect; known are ${Object.keys(EXPECTED).join(", ")}`,
+      (key) => `${path}: unknown key "${key}" has no effect; the known keys are ${Object.keys(EXPECTED).join(", ")}`,
     ),
   };
 }
@@ -186,7 +185,7 @@ const modelChoices = (args: Record<string, string | ModelChoice>): Record<string
 
 function parseJson(content: string, path: string): unknown {
   try {
-    // Some editors put a byte order mark in front.
+    // Some editors add a byte order mark.
     return JSON.parse(content.replace(/^\uFEFF/, ""));
   } catch (cause) {
     throw new ConfigError(

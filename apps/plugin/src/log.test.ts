@@ -12,23 +12,23 @@ function logging(limits: Partial<typeof LOG_LIMITS> = {}) {
   return { lines, turn, later };
 }
 
-test("what is written without end is limited in rate, and what was left out is counted", () => {
+test("endless output is limited in rate, and dropped lines are counted", () => {
   const { lines, turn, later } = logging({ burst: 10, perSecond: 5 });
   for (let n = 0; n < 1000; n++) turn.log("debug", `line ${n}`);
   expect(lines).toHaveLength(10);
   later(1000);
   turn.log("debug", "later");
   expect(lines.slice(10)).toEqual([
-    { level: "warning", message: expect.stringContaining("990 lines were left out"), fields: { dropped: 990 } },
+    { level: "warning", message: expect.stringContaining("990 log lines were dropped"), fields: { dropped: 990 } },
     { level: "debug", message: "later", fields: undefined },
   ]);
   for (let n = 0; n < 5; n++) turn.log("warning", "codex: retrying");
   turn[Symbol.dispose]();
-  expect(lines.at(-1)?.message).toContain("1 line was left out");
+  expect(lines.at(-1)?.message).toContain("1 log line was dropped");
   expect(lines).toHaveLength(17);
 });
 
-test("errors and the plugin's own information are never left out", () => {
+test("errors and the plugin's own information are never dropped", () => {
   const { lines, turn } = logging({ burst: 1, perSecond: 0 });
   for (let n = 0; n < 50; n++) turn.log("debug", "noise");
   turn.log("error", "it failed");

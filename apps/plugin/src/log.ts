@@ -1,23 +1,23 @@
 import type { LogLevel } from "@plexum/plugin-sdk";
 import { plain } from "./plain.ts";
 
-/** Writes to the host's log; the workspace is among the fields already. */
+/** Writes to the host's log. The workspace is already one of the fields. */
 export type Log = (level: LogLevel, message: string, fields?: Record<string, unknown>) => void;
 
-/** How much of one turn's debug and warning lines reaches the host's log. */
+/** Limits for one turn's debug and warning lines in the host's log. */
 export interface LogLimits {
-  /** The longest text in a line; the rest is cut off. In characters, also for each field. */
+  /** The longest text in a line, and the longest field, in characters. The rest is cut off. */
   readonly maxText: number;
-  /** So many lines are taken at once, and then so many a second. */
+  /** How many lines may come at once, and then per second. */
   readonly burst: number;
   readonly perSecond: number;
-  /** In all of the turn, in characters: a host that reads nothing has to be held in memory. */
+  /** The whole turn's limit in characters, since lines that the host does not read stay in memory. */
   readonly maxTotal: number;
 }
 
 export const LOG_LIMITS: LogLimits = { maxText: 8192, burst: 2000, perSecond: 200, maxTotal: 16 * 1024 * 1024 };
 
-/** A log that what codex, its tools and its model server write can neither flood nor forge. Dispose of it to say what was left out. */
+/** A log that the output of codex, its tools and its model server can neither flood nor forge. Disposing of it logs how many lines were dropped. */
 export class LimitedLog implements Disposable {
   readonly #write: Log;
   readonly #limits: LogLimits;
@@ -27,7 +27,7 @@ export class LimitedLog implements Disposable {
   #total = 0;
   #dropped = 0;
 
-  /** @param now Milliseconds, by any clock that never goes back. */
+  /** @param now Returns milliseconds of a monotonic clock. */
   constructor(write: Log, limits: LogLimits = LOG_LIMITS, now: () => number = () => performance.now()) {
     this.#write = write;
     this.#limits = limits;
@@ -36,7 +36,7 @@ export class LimitedLog implements Disposable {
     this.#since = now();
   }
 
-  /** Lines of the levels `info` and `error` are the plugin's own and few: they are never left out. */
+  /** Lines of the levels `info` and `error` are few and the plugin's own, so they are never dropped. */
   readonly log: Log = (level, message, fields) => {
     const line = [this.#text(message), fields === undefined ? undefined : this.#fields(fields)] as const;
     if ((level === "debug" || level === "warning") && !this.#takes(line)) {
@@ -69,14 +69,14 @@ export class LimitedLog implements Disposable {
     this.#dropped = 0;
     this.#write(
       "warning",
-      `${dropped} ${dropped === 1 ? "line was" : "lines were"} left out of the log: codex wrote more than it takes`,
+      `${dropped} ${dropped === 1 ? "log line was" : "log lines were"} dropped: codex wrote more than the limit`,
       { dropped },
     );
   }
 
   #text(text: string): string {
     const { maxText } = this.#limits;
-    // Cut first: what is cut off is not worth the work.
+    // Cut first, to save the work on the rest.
     return text.length <= maxText ? plain(text) : `${plain(text.slice(0, maxText))}…`;
   }
 

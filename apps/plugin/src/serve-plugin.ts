@@ -20,7 +20,7 @@ class CodexPlugin implements Plugin {
       models: config.supportedModels,
       config: path,
     });
-    // What runs turns is loaded behind the handshake: the host waits for that, and many plugins are never asked.
+    // Load what runs turns after the handshake: the host waits for the handshake, and many plugins never get a turn.
     this.#provider = new Promise((resolve) => setImmediate(resolve))
       .then(() => import("./provider.ts"))
       .then(({ Provider }) => new Provider(host, config, process.env));

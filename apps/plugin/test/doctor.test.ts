@@ -87,7 +87,7 @@ describe.each([oldestCodex, newestCodex])("with codex $version", (codex) => {
     const findings = await doctor(harness, ["--turn"]);
     expect(findings.get("turn")).toMatchObject({
       status: "ok",
-      title: expect.stringContaining("the model has told what it returned"),
+      title: expect.stringContaining("the model repeated its result"),
     });
     expect(await readFile(join(harness.home.path, "config.toml"), "utf8")).toBe(config);
     const made = (await filesOf(harness.home.path)).filter((name) => !before.includes(name));
@@ -183,7 +183,7 @@ describe("what is broken is found, and keeps nothing else from being looked at:"
       },
     ],
     ["a wrong value", "config", "error", '"timeout_ms" must be', (h) => h.configure({ timeout_ms: "soon" })],
-    ["an unknown key", "config", "warning", "1 key", (h) => h.configure({ binary: newestCodex.path, colour: "red" })],
+    ["an unknown key", "config", "warning", "1 unknown key", (h) => h.configure({ binary: newestCodex.path, colour: "red" })],
     ["no codex", "codex-found", "error", "/nowhere/codex", (h) => h.configure({ binary: "/nowhere/codex" })],
     ["an old codex", "codex-version", "error", "0.100.0", (h) => h.configure({ binary: unsupportedCodex.path })],
     ["no CODEX_HOME", "codex-home", "error", "no such folder", (h) => ({ ...h.env, CODEX_HOME: join(folder, "none") })],
@@ -316,7 +316,7 @@ describe("the installation", () => {
     ["allowed", "lacks", (root: string) => writeFile(join(root, "plexum.json"), '{"plugins":{"allow":["other"]}}')],
     ["launcher", "EACCES", (root: string) => chmod(join(pluginIn(root), "plexum-openai-provider-plugin"), 0o644)],
     ["launcher", "exit", (root: string) => rm(join(pluginIn(root), "program"), { recursive: true })],
-    ["manifest", "is not what", (root: string) => writeFile(join(pluginIn(root), "manifest.json"), '{"name":"x"}')],
+    ["manifest", "differs from what", (root: string) => writeFile(join(pluginIn(root), "manifest.json"), '{"name":"x"}')],
     ["manifest", "is not JSON", (root: string) => writeFile(join(pluginIn(root), "manifest.json"), "{")],
   ])("has a fault: %s, %s", async (id, says, breakIt) => {
     await using harness = await Harness.create({ codex: newestCodex });
@@ -329,7 +329,7 @@ describe("the installation", () => {
   test.each([
     ["plexum.json", (root: string) => writeFile(join(root, "plexum.json"), "[] // mine")],
     ["install.json", (root: string) => writeFile(join(pluginIn(root), "install.json"), "{")],
-  ])("that can't be read, for its %s, is told once", async (name, breakIt) => {
+  ])("that can't be read because of its %s is reported once", async (name, breakIt) => {
     await using harness = await Harness.create({ codex: newestCodex });
     await install(harness);
     await breakIt(harness.folder);
@@ -403,8 +403,8 @@ describe("for a person", () => {
 });
 
 describe("--fix", () => {
-  /** Finds it, mends it, and finds it no more. */
-  async function mends(harness: Harness, id: string, what: string) {
+  /** Finds it, repairs it, and no longer finds it. */
+  async function repairs(harness: Harness, id: string, what: string) {
     const found = (await doctor(harness)).get(id);
     expect(found).toMatchObject({ fixable: true });
     expect(`${found?.title}\n${found?.detail}`).toContain(what);
@@ -419,7 +419,7 @@ describe("--fix", () => {
     await using harness = await Harness.create({ codex: newestCodex });
     await mkdir(join(folder, "plexum-mcp"), { mode: 0o755 });
     await chmod(join(folder, "plexum-mcp"), 0o755);
-    await mends(harness, "socket-directory", "chmod 700");
+    await repairs(harness, "socket-directory", "chmod 700");
     expect((await stat(join(folder, "plexum-mcp"))).mode & 0o777).toBe(0o700);
   });
 
@@ -434,7 +434,7 @@ describe("--fix", () => {
     // Wanted, as the config says.
     expect((await doctor(harness)).get("leftover-registrations")).toMatchObject({ status: "ok" });
     await harness.configure({ binary: newestCodex.path });
-    await mends(harness, "leftover-registrations", "plexum-host-alice");
+    await repairs(harness, "leftover-registrations", "plexum-host-alice");
   });
 
   test("ends and removes what a plugin left that was killed together with its guard", async () => {
@@ -451,7 +451,7 @@ describe("--fix", () => {
     expect(isAlive(codex)).toBe(true);
     const socket = bridgeSocketPath("alice");
     expect((await doctor(harness)).get("leftover-sockets")?.detail).toContain(socket);
-    await mends(harness, "leftover-processes", String(codex));
+    await repairs(harness, "leftover-processes", String(codex));
     expect(isAlive(codex)).toBe(false);
     expect(existsSync(socket)).toBe(false);
 
@@ -481,7 +481,7 @@ describe("--fix", () => {
       (await filesOf(harness.home.path)).find((name) => name.endsWith(".jsonl") && name.includes("rollout-")) as string,
     );
     await killMutation(rollout, "call_seq");
-    await mends(harness, "leftover-mutations", rollout);
+    await repairs(harness, "leftover-mutations", rollout);
     expect(readdirSync(dirname(rollout)).filter((name) => name.endsWith(".redo"))).toEqual([]);
   });
 
@@ -496,7 +496,7 @@ describe("--fix", () => {
         say("done"),
       ],
     });
-    const { handlers, calls, letGo } = host(true);
+    const { handlers, calls, release } = host(true);
     const plugin = await harness.plugin(handlers);
     const running = turn(plugin, withTools(harness, "go", true));
     await eventually("the tool is called", () => calls.length > 0);
@@ -506,11 +506,11 @@ describe("--fix", () => {
     if (hasSocket) await anHourAgo(bridgeSocketPath("alice"));
     for (let round = 0; round < 3; round++) {
       const findings = await doctor(harness, ["--fix"]);
-      const mended = [...findings.values()].filter(({ id, fixed }) => fixed && id !== "leftover-sockets");
-      expect(mended).toEqual([]);
+      const repaired = [...findings.values()].filter(({ id, fixed }) => fixed && id !== "leftover-sockets");
+      expect(repaired).toEqual([]);
     }
     expect(existsSync(bridgeSocketPath("alice"))).toBe(hasSocket);
-    letGo();
+    release();
     expect(await running).toMatchObject({ text: "done", end: { stop_reason: "end_turn" }, error: undefined });
     expect(calls).toHaveLength(2);
     expect(harness.warnings().filter((text) => /tool|socket|bridge/i.test(text))).toEqual([]);
@@ -547,20 +547,20 @@ describe("--fix", () => {
   );
 });
 
-/** A host with a tool that answers, or waits until it is told to. */
+/** A host with a tool that answers, or waits until its signal is aborted. */
 function host(waits = false) {
   const calls: string[] = [];
-  let letGo = () => {};
-  const told = new Promise<void>((resolve) => {
-    letGo = resolve;
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
   });
   return {
     calls,
-    letGo: () => letGo(),
+    release: () => release(),
     handlers: {
       async callTool({ name }: { name: string }) {
         calls.push(name);
-        if (waits) await told;
+        if (waits) await released;
         return { content: [{ type: "text" as const, text: "found" }] };
       },
     },

@@ -60,7 +60,7 @@ test("what install put into a profile runs a turn with a host's tool under an em
   const { stdout, stderr, exitCode } = await at.run(["install"]);
   expect([exitCode, stderr]).toEqual([0, ""]);
   expect(stdout).toContain(`codex ${newestCodex.version}, not signed in`);
-  expect(stdout).toContain(`\nWhether all is well: "${at.launcher}" doctor\n`);
+  expect(stdout).toContain(`\nCheck the installation: "${at.launcher}" doctor\n`);
   expect(await at.config()).toEqual({ binary: join(at.bin, "codex") });
   const allowed = JSON.parse(await readFile(join(at.profile, "plexum.json"), "utf8"));
   expect(allowed).toEqual({ plugins: { allow: [NAME] } });
@@ -95,11 +95,11 @@ test("a second time changes nothing, and uninstall leaves nothing", async () => 
   expect(second).toMatchObject({
     exitCode: 0,
     stderr: "",
-    stdout: expect.stringContaining("Nothing had to be changed"),
+    stdout: expect.stringContaining("Nothing needed to change"),
   });
   expect(second.stdout).not.toMatch(/ (created|changed) /);
   const { exitCode, stdout } = await at.run(["uninstall"]);
-  expect([exitCode, stdout]).toEqual([0, expect.stringContaining("is out of")]);
+  expect([exitCode, stdout]).toEqual([0, expect.stringContaining("was removed from")]);
   expect(await namesIn(at.folder)).toEqual(before);
 });
 
@@ -112,7 +112,7 @@ test("the installed launcher installs too: into another profile, and itself agai
         error ? reject(error) : resolve(stdout),
       );
     });
-  expect(await again(["install"])).toContain("Nothing had to be changed");
+  expect(await again(["install"])).toContain("Nothing needed to change");
   const other = join(at.folder, "other");
   await again(["install", "--profile", other, "--codex", newestCodex.path]);
   expect(await namesIn(join(other, "plugins", NAME, "program"))).toEqual(await namesIn(join(at.plugin, "program")));
@@ -165,7 +165,7 @@ test("the manifest says what the config says", async () => {
 test.each([
   ["no codex", [], {}, '"codex" is not in any folder'],
   ["a codex that is not there", ["--codex", "/nonexistent/codex"], {}, "There is no file /nonexistent/codex"],
-  ["a codex that is too old", ["--codex", unsupportedCodex.path], {}, "is the oldest that works here"],
+  ["a codex that is too old", ["--codex", unsupportedCodex.path], {}, "the oldest supported version is"],
   ["a program that is not codex", ["--codex", process.execPath], {}, "does not answer --version as codex does"],
   ["a config that is not JSON", ["--codex", newestCodex.path], { config: "binary" }, "config.json is not JSON"],
   [
@@ -190,7 +190,7 @@ test.each([
   },
 );
 
-test("uninstall takes its servers out of codex's own config, and what it kept out of the cache folder", async () => {
+test("uninstall removes its servers from codex's own config, and what it kept in the cache folder", async () => {
   await using at = await setUp();
   await using harness = await Harness.create({ codex: newestCodex, script: [say("done")] });
   await mkdir(at.plugin, { recursive: true });
@@ -208,7 +208,7 @@ test("uninstall takes its servers out of codex's own config, and what it kept ou
   const { exitCode, stdout } = await at.run(["uninstall"], { HOME, CODEX_HOME });
   expect([exitCode, stdout]).toEqual([
     0,
-    expect.stringContaining("Taken out of codex's own config: plexum-host-alice"),
+    expect.stringContaining("Removed from codex's own config: plexum-host-alice"),
   ]);
   const after = await readFile(join(CODEX_HOME, "config.toml"), "utf8");
   expect(after).not.toContain("plexum-host");
@@ -216,7 +216,7 @@ test("uninstall takes its servers out of codex's own config, and what it kept ou
   expect(await namesIn(HOME)).not.toContain(join(".cache", "plexum-codex"));
 });
 
-test("uninstall tells of servers that it could not look for", async () => {
+test("uninstall reports that it could not look for servers", async () => {
   await using at = await setUp();
   await mkdir(at.plugin, { recursive: true });
   await writeFile(join(at.plugin, "config.json"), '{"mcp_registration": "global"}');
@@ -225,7 +225,7 @@ test("uninstall tells of servers that it could not look for", async () => {
   await at.run(["install", "--codex", codex]);
   await rm(codex);
   const { exitCode, stdout } = await at.run(["uninstall"]);
-  expect([exitCode, stdout]).toEqual([0, expect.stringContaining("codex's own config was not looked at")]);
+  expect([exitCode, stdout]).toEqual([0, expect.stringContaining("codex's own config could not be checked")]);
 });
 
 test("an empty --profile, as a script's unset variable leaves it, is refused by all that take one", async () => {
@@ -260,7 +260,7 @@ test("help and the version are told, and each subcommand is among what help list
   expect((await at.run(["--version"])).stdout).toBe(`${version}\n`);
 });
 
-test("an older Node is told which is needed", async () => {
+test("an older Node gets a message that names the required version", async () => {
   await using at = await setUp();
   const older = join(at.folder, "older.mjs");
   await writeFile(

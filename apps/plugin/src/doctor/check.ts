@@ -9,10 +9,10 @@ export interface Outcome {
   readonly title: string;
   /** More lines: codex's own words, or the files it is about. */
   readonly detail?: string | undefined;
-  /** In place of the check's own. */
+  /** Replaces the check's own meaning or remedy. */
   readonly meaning?: string | undefined;
   readonly remedy?: string | undefined;
-  /** Mends it, and says in a sentence what was done. Never touches what a running plugin uses. */
+  /** Repairs it, and returns a sentence that says what was done. Never touches what a running plugin uses. */
   readonly fix?: (() => Promise<string>) | undefined;
 }
 
@@ -20,28 +20,28 @@ export interface Outcome {
 export interface Check {
   /** Stable: programs know a finding by it. */
   readonly id: string;
-  /** What it means if the outcome is not `ok`, and what to do. */
+  /** What an outcome other than `ok` means, and what to do. */
   readonly meaning: string;
   readonly remedy: string;
-  /** Done only where it is asked for: `--<id>`. Default false. */
+  /** Runs only on request, with `--<id>`. Default false. */
   readonly isOptional?: boolean;
-  /** How long it may take, and as long again to mend, in milliseconds. Default 15 000. */
+  /** The time limit in milliseconds, for the check and again for the repair. Default 15,000. */
   readonly timeoutMs?: number;
-  /** What it throws is an error whose text is the message. */
+  /** If it throws, the error's message becomes the finding. */
   run(context: Context, signal: AbortSignal): Outcome | Promise<Outcome>;
 }
 
 export const ok = (title: string, detail?: string): Outcome => ({ status: "ok", title, detail });
 
-/** What can't be looked at before something else is mended. */
+/** The outcome of a check that depends on something that is broken. */
 export const unchecked = (because: string, first: string): Outcome => ({
   status: "warning",
   title: `not checked: ${because}`,
-  meaning: "Nothing is known of it.",
-  remedy: `Mend ${first} first.`,
+  meaning: "Its state is unknown.",
+  remedy: `Repair ${first} first.`,
 });
 
-/** At most so many lines, and how many more there are. */
+/** Joins at most `most` lines, and says how many more there are. */
 export function someOf(lines: readonly string[], most = 10): string {
   const rest = lines.length - most;
   return [...lines.slice(0, most), ...(rest > 0 ? [`… and ${rest} more`] : [])].join("\n");

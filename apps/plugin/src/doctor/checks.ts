@@ -16,7 +16,7 @@ import { rollouts } from "./rollouts-check.ts";
 import { socketDirectory } from "./socket-check.ts";
 import { turn } from "./turn-check.ts";
 
-/** In the order in which they are made and shown. What each means stands in docs/doctor.md too. */
+/** In the order in which they run and are shown. docs/doctor.md describes each. */
 export const CHECKS: readonly Check[] = [
   nodeVersion,
   installed,

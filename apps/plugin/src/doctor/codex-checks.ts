@@ -12,14 +12,14 @@ export const codexFound: Check = {
   async run(context) {
     const { path } = await context.codex();
     const loaded = await context.loadedConfig().catch(() => undefined);
-    if (loaded === undefined) return ok(`${path}, by the defaults, since the config can't be read`);
+    if (loaded === undefined) return ok(`${path}, found by the defaults, since the config can't be read`);
     const { binary } = loaded.config;
     if (binary === basename(binary)) {
       return {
         status: "warning",
         title: `${path}, since "${binary}" is on this PATH`,
-        meaning: "A host that runs as a service has another PATH, and turns fail if there is no codex on it.",
-        remedy: `Give this path as "binary" in ${loaded.path}, or run install, which does.`,
+        meaning: "A host that runs as a service has another PATH. Turns fail if codex is not on it.",
+        remedy: `Set "binary" to this path in ${loaded.path}, or run install, which does that.`,
       };
     }
     return ok(path);
@@ -28,7 +28,7 @@ export const codexFound: Check = {
 
 export const codexVersion: Check = {
   id: "codex-version",
-  meaning: "The plugin refuses to start a turn with it.",
+  meaning: "The plugin refuses to start turns with this codex.",
   remedy: 'Update codex: "npm install -g @openai/codex@latest".',
   timeoutMs: 25_000,
   run: (context) =>
@@ -41,9 +41,8 @@ export const codexVersion: Check = {
       if (stopsAfterLongResults(version))
         return {
           status: "warning",
-          title: `${version}: 0.136 to 0.146 now and then stop for good`,
-          meaning:
-            "Of some turns in which a tool of the host returns a long result nothing more is heard until their time limit.",
+          title: `${version}: 0.136 to 0.146 sometimes hang`,
+          meaning: "Some turns in which a tool of the host returns a long result hang until their time limit.",
         };
       return ok(
         isNewerThanTested
@@ -73,9 +72,8 @@ export const codexLogin: Check = {
         status: "warning",
         title: "codex does not say whether it is signed in",
         detail: loginStatus,
-        meaning: "Turns may fail, or work all the same.",
-        remedy:
-          "Do what codex's words ask for. A file auth.json that can't be read is written again by \"codex login\".",
+        meaning: "Turns may fail.",
+        remedy: "Do what codex's message says. If auth.json can't be read, \"codex login\" writes a new one.",
       };
     }),
 };
@@ -83,7 +81,7 @@ export const codexLogin: Check = {
 export const codexConfig: Check = {
   id: "codex-config",
   meaning: "codex refuses to start: each turn fails as config_invalid.",
-  remedy: "Correct what codex names, as a rule a line of config.toml in CODEX_HOME.",
+  remedy: "Correct what codex names, usually a line of config.toml in CODEX_HOME.",
   timeoutMs: 25_000,
   run: (context) =>
     ifFound(context, ({ configError }) =>

@@ -5,7 +5,7 @@ import { access, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Check, ok } from "./check.ts";
 
-/** What the plugin writes to beside codex. */
+/** The folders that both codex and the plugin write to. */
 const FOLDERS = ["", "sessions", "plexum-thread-locks"];
 
 export const codexHome: Check = {
@@ -19,10 +19,10 @@ export const codexHome: Check = {
         return {
           status: "error",
           title: `CODEX_HOME is ${home}, and there is no such folder`,
-          remedy: "Make the folder, or correct CODEX_HOME.",
+          remedy: "Create the folder, or correct CODEX_HOME.",
         };
       await access(dirname(home), constants.W_OK);
-      return ok(`${home} is not there yet: codex makes it`);
+      return ok(`${home} does not exist yet: codex creates it`);
     }
     if (!found.isDirectory()) return { status: "error", title: `${home} is not a folder` };
     for (const folder of FOLDERS) {
@@ -33,7 +33,7 @@ export const codexHome: Check = {
       return {
         status: "warning",
         title: `${home} belongs to user ${found.uid}, and this is user ${process.getuid()}`,
-        meaning: "If the host runs as that user, the other findings say nothing of what it may read and write.",
+        meaning: "If the host runs as that user, the other findings do not show what it may read and write.",
         remedy: "Run the doctor as the user that the host runs as.",
       };
     return ok(`${home} can be written to`);

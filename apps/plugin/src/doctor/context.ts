@@ -6,7 +6,7 @@ import { type Config, defaultConfig, type LoadedConfig, loadConfig } from "../co
 import { PLUGIN_NAME } from "../name.ts";
 import { startInstalled } from "./start-installed.ts";
 
-/** What several checks need, each found out once. */
+/** What several checks need. Each is read once. */
 export class Context {
   readonly env: NodeJS.ProcessEnv;
   #loaded: Promise<LoadedConfig> | undefined;
@@ -24,7 +24,7 @@ export class Context {
     return this.#loaded;
   }
 
-  /** The defaults where there is none that can be read: what else is wrong is found all the same. */
+  /** The config, or the defaults if it can't be read, so that the other checks still run. */
   config(): Promise<Config> {
     return this.loadedConfig().then(
       ({ config }) => config,
@@ -32,13 +32,13 @@ export class Context {
     );
   }
 
-  /** @throws if what is there can't be read. */
+  /** @throws if it can't be read. */
   installation(): Promise<Installation> {
     this.#installation ??= readInstallation(profileRoot(this.env), PLUGIN_NAME);
     return this.#installation;
   }
 
-  /** What the installed plugin says of itself. @throws if it doesn't start. */
+  /** The manifest that the installed plugin reports. @throws if it doesn't start. */
   installedManifest(): Promise<Manifest> {
     this.#installedManifest ??= this.installation().then(({ folder }) => startInstalled(folder, profileRoot(this.env)));
     return this.#installedManifest;
@@ -50,7 +50,7 @@ export class Context {
     return this.#codex;
   }
 
-  /** @throws if nobody knows this user's home. */
+  /** @throws if this user's home is unknown. */
   get codexHome(): string {
     return codexHomeOf(this.env);
   }

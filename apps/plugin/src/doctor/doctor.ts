@@ -6,13 +6,13 @@ import { findingsJson, findingText, summaryText } from "./report.ts";
 import { type Finding, findingOf, runChecks } from "./run-checks.ts";
 
 const USAGE = `usage: plexum-openai-provider doctor [--json] [--fix] [--turn] [--profile DIR]
-Says what is wrong with this machine, and what to do about it.
-  --fix      mend what can be mended
-  --turn     run one real turn too
+Diagnoses this machine, and says what to do about each problem.
+  --fix      repair what can be repaired
+  --turn     also run one real turn
   --profile  the Plexum profile, if it is not PLEXUM_PROFILE_ROOT or ~/.plexum
 `;
 
-/** Looks at everything that a turn needs. Resolves with the exit code: 0, 1 if an error remains, 2 for wrong arguments, 128 and the signal's number. */
+/** Checks everything that a turn needs. Resolves to the exit code: 0, 1 if an error remains, 2 for wrong arguments, or 128 plus the signal's number. */
 export async function doctor(argv: readonly string[], processEnv: NodeJS.ProcessEnv = process.env): Promise<number> {
   let flags: ReturnType<typeof parseFlags>;
   let env: NodeJS.ProcessEnv;
@@ -27,13 +27,13 @@ export async function doctor(argv: readonly string[], processEnv: NodeJS.Process
     await write(process.stdout, USAGE);
     return 0;
   }
-  const colour = process.stdout.isTTY === true && !process.env.NO_COLOR;
-  // Whoever reads along may leave off.
+  const color = process.stdout.isTTY === true && !process.env.NO_COLOR;
+  // A reader such as `head` may close the pipe.
   process.stdout.on("error", () => {});
   const stop = new AbortController();
   const stopped = stop.signal;
   let exitCode: number | undefined;
-  // A turn that was asked for leaves nothing then either. The second time the system's own way: at once.
+  // The first signal stops the checks in order, so that a real turn leaves nothing behind. The second ends the process at once.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.once(signal, () => {
       exitCode = 128 + constants.signals[signal];
@@ -42,7 +42,7 @@ export async function doctor(argv: readonly string[], processEnv: NodeJS.Process
   const seen: Finding[] = [];
   for await (const finding of look(env, { ...flags, stopped })) {
     seen.push(finding);
-    if (!flags.json) await write(process.stdout, findingText(finding, { colour }));
+    if (!flags.json) await write(process.stdout, findingText(finding, { color }));
   }
   await write(process.stdout, flags.json ? findingsJson(seen) : `\n${summaryText(seen)}`);
   return exitCode ?? (seen.some(({ status }) => status === "error") ? 1 : 0);
@@ -53,7 +53,7 @@ async function* look(
   flags: ReturnType<typeof parseFlags> & { readonly stopped: AbortSignal },
 ): AsyncGenerator<Finding, void, undefined> {
   const node = nodeVersion.run();
-  // A Node that is too old can't even load the rest.
+  // A Node that is too old can't load the other checks.
   if (node.status !== "ok") return yield findingOf(nodeVersion, node);
   const [{ CHECKS }, { Context }] = await Promise.all([import("./checks.ts"), import("./context.ts")]);
   const wanted = CHECKS.filter(({ isOptional = false }) => !isOptional || flags.turn);
@@ -74,7 +74,7 @@ function parseFlags(argv: readonly string[]) {
   return values;
 }
 
-/** Resolves once it is handed over: the process ends right afterwards. */
+/** Resolves once the text is written, since the process ends right afterwards. */
 const write = (stream: NodeJS.WriteStream, text: string) =>
   new Promise<void>((resolve) => {
     stream.write(text, () => resolve());

@@ -7,7 +7,7 @@ import type { Context } from "./context.ts";
 
 const INSTALL = `Run "npx ${PLUGIN_NAME} install", with the same --profile.`;
 
-/** A profile that can't be read is told once: `install` would refuse it too. */
+/** Reports a profile that can't be read once; `install` would refuse it too. */
 async function ifReadable(
   context: Context,
   look: (installation: Installation) => Outcome | Promise<Outcome>,
@@ -18,7 +18,7 @@ async function ifReadable(
 
 export const installed: Check = {
   id: "installed",
-  meaning: "The host knows nothing of the plugin.",
+  meaning: "The host does not know the plugin.",
   remedy: INSTALL,
   async run(context) {
     const installation = await context.installation().catch((error: Error) => error);
@@ -26,19 +26,18 @@ export const installed: Check = {
       return {
         status: "error",
         title: installation.message,
-        meaning:
-          "Whether the host knows of the plugin can't be found out, and the host may not be able to read it either.",
-        remedy: "Do as the message says.",
+        meaning: "It is unknown whether the host knows the plugin. The host may be unable to read the profile too.",
+        remedy: "Follow the message.",
       };
     }
     const { folder, version, manifest } = installation;
     if (manifest === undefined) return { status: "error", title: `there is no manifest.json in ${folder}` };
-    if (version === undefined) return ok(`${folder}, put there by hand`);
+    if (version === undefined) return ok(`${folder}, installed by hand`);
     if (version === VERSION) return ok(`${version} in ${folder}`);
     return {
       status: "warning",
       title: `${version} in ${folder}, and this is ${VERSION}`,
-      meaning: "The host starts another version of the plugin than the one that looks at it here.",
+      meaning: "The host starts another version of the plugin than the one running this check.",
     };
   },
 };
@@ -74,13 +73,13 @@ export const manifest: Check = {
   run: (context) =>
     ifReadable(context, async (found) => {
       if (found.manifest === undefined) return unchecked("the plugin is not installed", "installed");
-      const told = await context.installedManifest().catch(() => undefined);
-      if (told === undefined) return unchecked("the plugin does not start", "launcher");
+      const reported = await context.installedManifest().catch(() => undefined);
+      if (reported === undefined) return unchecked("the plugin does not start", "launcher");
       const path = join(found.folder, "manifest.json");
       const written = parse(found.manifest);
       if (written === undefined) return { status: "error", title: `${path} is not JSON` };
-      if (isDeepStrictEqual(written, told)) return ok("says what the config says");
-      return { status: "error", title: `${path} is not what the plugin says of itself` };
+      if (isDeepStrictEqual(written, reported)) return ok("matches the config");
+      return { status: "error", title: `${path} differs from what the plugin reports` };
     }),
 };
 

@@ -8,23 +8,24 @@ import { staleThreadLocks } from "@plexum/session-store";
 import { type Check, count, type Outcome, ok, someOf, unchecked } from "./check.ts";
 import type { Context } from "./context.ts";
 
-/** What somebody left behind, and how to do away with it. */
+/** One leftover, and how to remove it. */
 interface Leftover {
-  /** A line for a person. */
+  /** One line that names it. */
   readonly text: string;
-  /** False if it was left alone, since somebody uses it by now. */
-  mend(): Promise<boolean>;
+  /** Resolves to false if it was not touched because it is in use again. */
+  repair(): Promise<boolean>;
 }
 
 interface LeftoverCheck extends Pick<Check, "id" | "meaning"> {
-  /** As in "3 sockets that nobody listens on". */
+  /** For titles such as "3 sockets that nobody listens on". */
   readonly one: string;
   readonly several: string;
-  readonly mended: string;
+  /** What the repair did, such as "Removed". */
+  readonly repaired: string;
   find(context: Context, signal: AbortSignal): Promise<readonly Leftover[]>;
 }
 
-function leftovers({ id, meaning, one, several, mended, find }: LeftoverCheck): Check {
+function leftovers({ id, meaning, one, several, repaired, find }: LeftoverCheck): Check {
   return {
     id,
     meaning,
@@ -36,8 +37,8 @@ function leftovers({ id, meaning, one, several, mended, find }: LeftoverCheck): 
         return {
           status: "error",
           title: found.message,
-          meaning: "What is left there can't be found out.",
-          remedy: "Do as the message says.",
+          meaning: "The leftovers can't be determined.",
+          remedy: "Follow the message.",
         };
       }
       if (found.length === 0) return ok("none");
@@ -45,91 +46,91 @@ function leftovers({ id, meaning, one, several, mended, find }: LeftoverCheck): 
         status: "warning",
         title: count(found.length, one, several),
         detail: someOf(found.map(({ text }) => text)),
-        fix: () => mendAll(found, mended),
+        fix: () => repairAll(found, repaired),
       };
     },
   };
 }
 
-/** One that can't be mended keeps none of the others from it. */
-async function mendAll(found: readonly Leftover[], mended: string): Promise<string> {
+/** Repairs each one, even if others fail. */
+async function repairAll(found: readonly Leftover[], repaired: string): Promise<string> {
   let done = 0;
   const failures: string[] = [];
-  for (const { text, mend } of found) {
+  for (const leftover of found) {
     try {
-      if (await mend()) done++;
+      if (await leftover.repair()) done++;
     } catch (error) {
-      failures.push(`${text}: ${(error as Error).message}`);
+      failures.push(`${leftover.text}: ${(error as Error).message}`);
     }
   }
   const inUse = found.length - done - failures.length;
   return [
-    `${mended}: ${done}.`,
-    ...(inUse > 0 ? [`In use by now, and left alone: ${inUse}.`] : []),
-    ...(failures.length > 0 ? [`Not mended:\n${someOf(failures)}`] : []),
+    `${repaired}: ${done}.`,
+    ...(inUse > 0 ? [`In use again, and not touched: ${inUse}.`] : []),
+    ...(failures.length > 0 ? [`Not repaired:\n${someOf(failures)}`] : []),
   ].join("\n");
 }
 
 export const leftoverMutations = leftovers({
   id: "leftover-mutations",
   meaning:
-    "A mutation was interrupted. It is finished when the thread is used next; until then the model may see half of it.",
+    "A mutation was interrupted. The next use of the thread finishes it; until then the model may see half of it.",
   one: "interrupted mutation",
   several: "interrupted mutations",
-  mended: "Finished, or dropped where nothing was changed yet",
+  repaired: "Finished, or dropped where nothing was changed yet",
   async find({ codexHome }, signal) {
     const found = await mutationLeftovers({ codexHome, signal });
     return found.map(({ rollout, files, repair }) => ({
       text: rollout ?? `${files[0]} (its rollout is gone)`,
-      mend: () => repair().then(() => true, unlessBusy),
+      repair: () => repair().then(() => true, unlessBusy),
     }));
   },
 });
 
 export const leftoverThreadLocks = leftovers({
   id: "leftover-thread-locks",
-  meaning: "Empty files of threads that codex has no rollout of any more. They lock nothing.",
+  meaning: "These are empty files of threads whose rollouts are gone. They lock nothing.",
   one: "lock file of a thread that is gone",
   several: "lock files of threads that are gone",
-  mended: "Removed",
+  repaired: "Removed",
   async find({ codexHome }, signal) {
     const found = await staleThreadLocks(codexHome, { signal });
-    return found.map((lock) => ({ text: lock.path, mend: () => lock.remove() }));
+    return found.map((lock) => ({ text: lock.path, repair: () => lock.remove() }));
   },
 });
 
 export const leftoverSockets = leftovers({
   id: "leftover-sockets",
-  meaning: "Left by plugins that were killed. The next turn with tools of the same agent replaces its own.",
+  meaning: "Killed plugins left them. Each is replaced in the next turn with tools of the same agent.",
   one: "socket that nobody listens on",
   several: "sockets that nobody listens on",
-  mended: "Removed",
+  repaired: "Removed",
   async find() {
-    return (await socketLeftovers()).map((found) => ({ text: found.path, mend: () => found.remove() }));
+    return (await socketLeftovers()).map((found) => ({ text: found.path, repair: () => found.remove() }));
   },
 });
 
 export const leftoverImages = leftovers({
   id: "leftover-images",
-  meaning: "Images of prompts, readable by this user alone, that killed plugins left in the temp folder.",
+  meaning: "Killed plugins left images of prompts in the temp folder. Only this user can read them.",
   one: "folder of images",
   several: "folders of images",
-  mended: "Removed",
+  repaired: "Removed",
   async find() {
-    return (await imageLeftovers()).map((found) => ({ text: found.path, mend: done(() => found.remove()) }));
+    return (await imageLeftovers()).map((found) => ({ text: found.path, repair: done(() => found.remove()) }));
   },
 });
 
 export const leftoverProcesses = leftovers({
   id: "leftover-processes",
-  meaning: "codex, or what the model has started with it, runs on though the plugin that started it was killed.",
+  meaning: "codex, or a process that the model started with it, is still running although its plugin was killed.",
   one: "turn whose plugin is gone",
   several: "turns whose plugins are gone",
-  mended: "Ended",
+  repaired: "Ended",
   async find({ codexHome }) {
     const where = (env: Readonly<Record<string, string>>) =>
       resolve(env.CODEX_HOME || join(env.HOME ?? "", ".codex")) === resolve(codexHome);
-    return orphanedTurns({ where }).map((turn) => ({ text: processesText(turn), mend: done(() => turn.end()) }));
+    return orphanedTurns({ where }).map((turn) => ({ text: processesText(turn), repair: done(() => turn.end()) }));
   },
 });
 
@@ -138,10 +139,10 @@ const processesText = ({ owner, processes }: OrphanedTurn) =>
 
 const registrations = leftovers({
   id: "leftover-registrations",
-  meaning: "Every codex of this user starts these servers in each turn, and no plugin needs them.",
+  meaning: "Every codex of this user starts these servers in each turn, but no plugin needs them.",
   one: "server in codex's own config",
   several: "servers in codex's own config",
-  mended: "Taken out",
+  repaired: "Removed",
   async find(context, signal) {
     const { command } = await context.codex();
     const [codex, ...codexArgs] = command;
@@ -149,7 +150,7 @@ const registrations = leftovers({
     const found = await globalRegistrations({ codex, codexArgs, env: context.env, timeoutMs: 15_000, signal });
     const unneeded: GlobalRegistration[] = [];
     for (const one of found) if (mcpRegistration === "run" || !(await canStart(one))) unneeded.push(one);
-    return unneeded.map((one) => ({ text: `${one.name}: ${one.command.join(" ")}`, mend: () => one.remove() }));
+    return unneeded.map((one) => ({ text: `${one.name}: ${one.command.join(" ")}`, repair: () => one.remove() }));
   },
 });
 
@@ -159,19 +160,19 @@ export const leftoverRegistrations: Check = {
     if ((await context.codex().catch(() => undefined)) === undefined)
       return unchecked("codex was not found", "codex-found");
     const config = await context.loadedConfig().catch(() => undefined);
-    // Whether they are wanted stands in the config.
+    // The config says whether they are needed.
     return config === undefined ? unchecked("the config can't be read", "config") : registrations.run(context, signal);
   },
 };
 
-/** Whether what codex would start is still there: the program, and the file that it is given. */
+/** Whether the program that codex would start, and the script passed to it, still exist. */
 const canStart = ({ command: [program = "", script = program] }: GlobalRegistration) =>
   Promise.all([access(program), access(script)]).then(
     () => true,
     () => false,
   );
 
-const done = (mend: () => Promise<void>) => () => mend().then(() => true);
+const done = (repair: () => Promise<void>) => () => repair().then(() => true);
 
 function unlessBusy(error: unknown): boolean {
   if ((error as { code?: string }).code === "busy") return false;

@@ -5,7 +5,7 @@ const OLDEST_NODE = "22.18.0";
 /** The Node that runs this. */
 export const nodeVersion = {
   id: "node",
-  meaning: "The plugin uses what this Node does not have, and does not start.",
+  meaning: "The plugin needs features that this Node lacks, and does not start.",
   remedy: `Install Node ${OLDEST_NODE} or later, and start the plugin with it.`,
   run() {
     const { node } = process.versions;

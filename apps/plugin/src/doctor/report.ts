@@ -2,20 +2,20 @@ import { plain } from "../plain.ts";
 import type { Status } from "./check.ts";
 import type { Finding } from "./run-checks.ts";
 
-/** As long as the longest id, so that the titles stand in a column. */
+/** The length of the longest id, so that the titles line up. */
 const ID_WIDTH = 22;
 
-const COLOURS: Record<Status, number> = { ok: 32, warning: 33, error: 31 };
+const COLORS: Record<Status, number> = { ok: 32, warning: 33, error: 31 };
 
 export interface ReportOptions {
-  readonly colour: boolean;
+  readonly color: boolean;
 }
 
-/** One line of a finding, and below it, if all is not well, what it means and what to do. */
-export function findingText(finding: Finding, { colour }: ReportOptions): string {
+/** Returns one line for a finding and, unless it is ok, below it what it means and what to do. */
+export function findingText(finding: Finding, { color }: ReportOptions): string {
   const { id, status, title, detail = "", meaning, remedy, fixed = false } = finding;
   const label = (fixed ? "fixed" : status).padEnd(7);
-  const head = `${colour ? `\u001b[${COLOURS[status]}m${label}\u001b[0m` : label}  ${id.padEnd(ID_WIDTH)}  ${plain(title)}`;
+  const head = `${color ? `\u001b[${COLORS[status]}m${label}\u001b[0m` : label}  ${id.padEnd(ID_WIDTH)}  ${plain(title)}`;
   const indent = " ".repeat(9);
   return [
     head.trimEnd(),
@@ -38,12 +38,12 @@ export function summaryText(findings: readonly Finding[]): string {
   const parts = [
     `${findings.length} checked: ${of("ok")} ok, ${warnings} warning${warnings === 1 ? "" : "s"}, ${errors} error${errors === 1 ? "" : "s"}`,
     ...(fixed > 0 ? [`${fixed} fixed`] : []),
-    ...(fixable > 0 ? [`--fix mends ${fixable}`] : []),
+    ...(fixable > 0 ? [`--fix repairs ${fixable}`] : []),
   ];
   return `${parts.join("; ")}\n`;
 }
 
-/** For programs. Nothing in it can move a terminal's cursor or turn the reading around: such characters are escaped. */
+/** Returns the findings as JSON. Characters that move a terminal's cursor or reverse the text direction are escaped. */
 export function findingsJson(findings: readonly Finding[]): string {
   const ok = findings.every(({ status }) => status !== "error");
   const json = JSON.stringify({ ok, findings }, null, 2);

@@ -5,7 +5,7 @@ import { mutationLeftovers } from "@plexum/rollout";
 import { type Check, count, type Outcome, ok, someOf } from "./check.ts";
 import { whyUnloadable } from "./unloadable-rollout.ts";
 
-/** So many of the newest are looked into. */
+/** How many of the newest rollouts are read. */
 const LOOKED_INTO = 20;
 /** `sessions/YYYY/MM/DD` */
 const MAX_DEPTH = 4;
@@ -16,8 +16,8 @@ interface RolloutFile extends Pick<Stats, "size" | "mtimeMs"> {
 
 export const rollouts: Check = {
   id: "rollouts",
-  meaning: "The threads in these files can't be resumed, listed, or made to forget.",
-  remedy: "Give them to the user that the host runs as (chown, chmod u+rw; folders u+rwx).",
+  meaning: "The threads in these files can't be resumed, listed or mutated.",
+  remedy: "Change their owner to the user that the host runs as (chown, chmod u+rw; folders u+rwx).",
   timeoutMs: 60_000,
   async run({ codexHome }, signal) {
     const files: RolloutFile[] = [];
@@ -54,7 +54,7 @@ async function collect(folder: string, depth: number, collection: Collection): P
   await access(folder, constants.R_OK | constants.W_OK | constants.X_OK).catch(fault);
   for (const entry of entries) {
     const { name } = entry;
-    // What begins with a dot is a mutation's or a system's.
+    // Names with a leading dot belong to mutations or the system.
     if (name.startsWith(".")) continue;
     const path = join(folder, name);
     if (/\.jsonl(\.zst)?$/.test(name)) {
@@ -73,7 +73,7 @@ async function damaged(
   signal: AbortSignal,
   total: string,
 ): Promise<Outcome | undefined> {
-  // Reading finishes an interrupted mutation, which is for leftover-mutations to report, and for --fix.
+  // Reading would finish an interrupted mutation; leftover-mutations reports those, and --fix finishes them.
   const leftovers = new Set((await mutationLeftovers({ codexHome, signal })).map(({ rollout }) => rollout));
   const newest = files
     .filter(({ path }) => path.endsWith(".jsonl") && !leftovers.has(path))
@@ -90,8 +90,9 @@ async function damaged(
     title: `${total}; codex can't load ${faults.length} of the newest ${newest.length}`,
     detail: someOf(faults),
     meaning:
-      "codex refuses to resume these threads. The plugin goes on in a fresh thread with the conversation so far, and warns.",
-    remedy: "Restore the file from a backup, or repair what is named. If nobody needs the thread, move the file away.",
+      "codex refuses to resume these threads. The plugin continues in a fresh thread with the conversation so far, and warns.",
+    remedy:
+      "Restore the file from a backup, or repair the named fault. If nobody needs the thread, move the file away.",
   };
 }
 

@@ -4,7 +4,7 @@ import { Context } from "./context.ts";
 import { findingsJson, findingText, summaryText } from "./report.ts";
 import { type Finding, runChecks } from "./run-checks.ts";
 
-const TEXTS = { meaning: "It is not as it should be.", remedy: "Mend it." };
+const TEXTS = { meaning: "It is not as it should be.", remedy: "Repair it." };
 
 async function findings(
   checks: readonly Check[],
@@ -82,8 +82,8 @@ test("a fix that fails, hangs or does not help leaves the finding", async () => 
   );
   const common = { status: "warning", title: "broken", fixable: true };
   expect(found).toMatchObject([
-    { ...common, detail: "Not mended: no right to" },
-    { ...common, detail: expect.stringMatching(/^Not mended: .*within/) },
+    { ...common, detail: "Not repaired: no right to" },
+    { ...common, detail: expect.stringMatching(/^Not repaired: .*within/) },
     { ...common, detail: "Tried." },
   ]);
   expect(found.some(({ fixed }) => fixed)).toBe(false);
@@ -93,15 +93,15 @@ const EVIL = "a\u001b[31m\nb\u009b2J\u202ec\u200fd\u{e0001}";
 
 test("text from elsewhere stays text", () => {
   const finding: Finding = { id: "x", status: "error", title: EVIL, detail: `${EVIL}\n${EVIL}`, meaning: EVIL };
-  const text = findingText(finding, { colour: false });
+  const text = findingText(finding, { color: false });
   expect(text.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   const json = findingsJson([finding]);
   expect(json.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   expect(JSON.parse(json)).toEqual({ ok: false, findings: [finding] });
 });
 
-test("in colour, the status alone", () => {
-  expect(findingText({ id: "x", status: "ok", title: "well" }, { colour: true })).toMatch(
+test("in color, the status alone", () => {
+  expect(findingText({ id: "x", status: "ok", title: "well" }, { color: true })).toMatch(
     /^\u001b\[32mok {5}\u001b\[0m {2}x +well\n$/,
   );
 });
@@ -114,6 +114,6 @@ test("the summary counts", () => {
     ...more,
   });
   expect(summaryText([one("ok"), one("error", { fixable: true }), one("ok", { fixed: true })])).toBe(
-    "3 checked: 2 ok, 0 warnings, 1 error; 1 fixed; --fix mends 1\n",
+    "3 checked: 2 ok, 0 warnings, 1 error; 1 fixed; --fix repairs 1\n",
   );
 });

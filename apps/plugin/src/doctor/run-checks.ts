@@ -8,14 +8,14 @@ export interface Finding {
   readonly detail?: string;
   readonly meaning?: string;
   readonly remedy?: string;
-  /** Whether `--fix` mends it. */
+  /** Whether `--fix` repairs it. */
   readonly fixable?: boolean;
-  /** It was found and mended; `title` and `status` say how it is now. */
+  /** Whether it was repaired in this run; `title` and `status` describe the state after that. */
   readonly fixed?: boolean;
 }
 
 interface RunOptions {
-  /** Whether to mend what can be mended. */
+  /** Whether to repair what can be repaired. */
   readonly fix: boolean;
   readonly stopped: AbortSignal;
 }
@@ -23,8 +23,8 @@ interface RunOptions {
 const DEFAULT_TIMEOUT_MS = 15_000;
 
 /**
- * Looks at one thing after the other. Never throws: what a check throws is its finding. Once `stopped` is aborted, the check
- * that runs is told, waited for, and the last one.
+ * Runs the checks one after the other. Never throws: an error of a check is its finding. Once `stopped` is aborted, the running
+ * check is aborted too and awaited, and no other starts.
  */
 export async function* runChecks(
   checks: readonly Check[],
@@ -35,12 +35,12 @@ export async function* runChecks(
     if (stopped.aborted) return;
     const outcome = await look(check, context, stopped);
     yield fix && outcome.fix !== undefined
-      ? await mend(check, outcome, outcome.fix, context, stopped)
+      ? await repair(check, outcome, outcome.fix, context, stopped)
       : findingOf(check, outcome);
   }
 }
 
-async function mend(
+async function repair(
   check: Check,
   before: Outcome,
   fix: NonNullable<Outcome["fix"]>,
@@ -53,7 +53,7 @@ async function mend(
     const finding = findingOf(check, after, [done, after.detail].filter(Boolean).join("\n"));
     return after.status === "ok" ? { ...finding, fixed: true } : finding;
   } catch (error) {
-    return findingOf(check, before, [before.detail, `Not mended: ${messageOf(error)}`].filter(Boolean).join("\n"));
+    return findingOf(check, before, [before.detail, `Not repaired: ${messageOf(error)}`].filter(Boolean).join("\n"));
   }
 }
 
@@ -65,7 +65,7 @@ async function look(check: Check, context: Context, stopped: AbortSignal): Promi
   }
 }
 
-/** A check that hangs, such as on a file system that is gone, must not keep the others from being made. */
+/** Limits the time of a task: a check that hangs, such as on a dead network file system, must not keep the others from running. */
 async function within<T>(
   check: Check,
   stopped: AbortSignal,
@@ -76,7 +76,7 @@ async function within<T>(
   let timer: NodeJS.Timeout | undefined;
   const tooLong = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      const error = new Error(`this could not be found out within ${timeoutMs / 1000} seconds`);
+      const error = new Error(`the check did not finish within ${timeoutMs / 1000} seconds`);
       reject(error);
       controller.abort(error);
     }, timeoutMs);
@@ -107,7 +107,7 @@ export function findingOf(
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
-/** codex's own words, where an error brings them along. */
+/** Returns codex's own words if an error carries them. */
 function detailOf(error: unknown): string | undefined {
   const { detail } = (error ?? {}) as { detail?: unknown };
   return typeof detail === "string" ? detail : undefined;

@@ -6,14 +6,14 @@ import { type Check, ok } from "./check.ts";
 
 export const socketDirectory: Check = {
   id: "socket-directory",
-  meaning: "codex goes without the host's tools: no bridge can listen there.",
-  remedy: "Do as the message says. XDG_RUNTIME_DIR and TMPDIR choose the place.",
+  meaning: "No bridge can listen there, so codex runs without the host's tools.",
+  remedy: "Follow the message. XDG_RUNTIME_DIR and TMPDIR determine the directory.",
   async run() {
     const agentId = `doctor ${randomUUID()}`;
     const directory = dirname(bridgeSocketPath(agentId));
     const before = await modeOf(directory);
     try {
-      // A bridge makes every check by itself; there is no better one than to start it.
+      // Starting a bridge is the best check: it verifies everything by itself.
       const bridge = await startBridge({ agentId, tools: [], callTool: async () => ({ content: [] }) });
       await bridge.close();
       return ok(`${directory}: a bridge can listen here`);
@@ -26,7 +26,7 @@ export const socketDirectory: Check = {
         fix: isOpen ? () => closeToOthers(directory) : undefined,
       };
     } finally {
-      // It was made by looking; a plugin makes it again. One that is in use by now is not empty.
+      // This check created the directory; a plugin creates it again when needed. If it is in use by now, it is not empty, and rmdir fails.
       if (before === undefined) await rmdir(directory).catch(() => {});
     }
   },
@@ -44,5 +44,5 @@ async function modeOf(directory: string) {
 
 async function closeToOthers(directory: string): Promise<string> {
   await chmod(directory, 0o700);
-  return `${directory} has mode 700 now.`;
+  return `${directory} now has mode 700.`;
 }

@@ -3,10 +3,10 @@ import { connectPlugin, type Manifest } from "@plexum/plugin-sdk";
 import { EXECUTABLE_NAME } from "../name.ts";
 
 /**
- * Starts the plugin that is installed in a folder as a service would, knowing its profile and nothing else, and asks what it says
- * of itself.
+ * Starts the plugin installed in a folder as a service would, with nothing but its profile in the environment, and returns its
+ * manifest.
  *
- * @throws with its last words on stderr as `detail`.
+ * @throws with its last lines on stderr as `detail`.
  */
 export async function startInstalled(folder: string, profile: string): Promise<Manifest> {
   const said: string[] = [];

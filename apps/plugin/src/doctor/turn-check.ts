@@ -12,15 +12,15 @@ import type { Context } from "./context.ts";
 
 const TIME_LIMIT_MS = 120_000;
 const TOOL = "plexum_doctor";
-/** Lock files that are older than this may be removed. */
+/** The age from which lock files may be removed. */
 const SETTLED_MS = 20;
 
-/** One turn, as the plugin runs it, in a folder of its own, with a tool that the model is asked to call. */
+/** Runs one turn as the plugin does, in a temporary folder, with a tool that the model is asked to call. */
 export const turn: Check = {
   id: "turn",
   isOptional: true,
-  meaning: "The turns that the host asks for fail likewise.",
-  remedy: "Do as the message says.",
+  meaning: "Turns that the host requests fail in the same way.",
+  remedy: "Follow the message.",
   timeoutMs: TIME_LIMIT_MS + 15_000,
   async run(context, signal) {
     const { codexHome } = context;
@@ -30,7 +30,7 @@ export const turn: Check = {
       return await runTurn(context, workspace, signal);
     } finally {
       await rm(workspace, { recursive: true, force: true, maxRetries: 5 });
-      // codex records no such thread, so that its lock counts as stale at once.
+      // codex records no such thread, so its lock counts as stale at once.
       await delay(2 * SETTLED_MS);
       for (const lock of await staleLocks(codexHome)) if (!before.has(lock.path)) await lock.remove().catch(() => {});
     }
@@ -66,7 +66,7 @@ async function runTurn(context: Context, workspace: string, signal: AbortSignal)
       agent: { agent_id: `doctor-${randomUUID().slice(0, 8)}`, workspace },
       request: {
         messages: [{ role: "user", content: [{ type: "text", text: PROMPT }] }],
-        tools: [{ name: TOOL, description: "Tells a word.", input_schema: { type: "object", properties: {} } }],
+        tools: [{ name: TOOL, description: "Returns a word.", input_schema: { type: "object", properties: {} } }],
       },
     },
     { signal, emit: async (event) => void events.push(event) },
@@ -76,7 +76,7 @@ async function runTurn(context: Context, workspace: string, signal: AbortSignal)
 
 const PROMPT = `This is a test of the connection. Call the tool ${TOOL} once, without arguments, then answer with the word that it returns and nothing else.`;
 
-/** The plugin's own, save that codex records no thread, and writes neither this server nor this folder into its own config. */
+/** Returns the plugin's config, changed so that codex records no thread and adds neither server nor folder to its own config. */
 const withoutTraces = (config: Config, workspace: string): Config => ({
   ...config,
   timeoutMs: Math.min(config.timeoutMs ?? TIME_LIMIT_MS, TIME_LIMIT_MS),
@@ -104,17 +104,18 @@ function outcomeOf(events: readonly ProviderEvent[], { calls, word, said, transp
   const text = events.flatMap((event) => (event.type === "text_delta" ? [event.text] : [])).join("\n");
   const took = `a turn by ${transport} took ${seconds.toFixed(1)} s`;
   if (calls > 0) {
-    const end = text.includes(word) ? "and the model has told what it returned" : "and codex has got what it returned";
+    const end = text.includes(word) ? "and the model repeated its result" : "and codex received its result";
     return ok(`${took}; the host's tool was called, ${end}`, detail);
   }
   return {
     status: "warning",
     title: `${took}, but the model did not call the host's tool`,
     detail: [`It said: ${text.slice(0, 500)}`, detail].filter(Boolean).join("\n"),
-    meaning: "Turns work. Whether calls of the host's tools do is not known.",
-    remedy: "If a line above tells of the tools, do as it says. Otherwise try again: the model may not have liked to.",
+    meaning: "Turns work. It is unknown whether calls of the host's tools do.",
+    remedy:
+      "If a line above mentions the tools, follow it. Otherwise try again: the model may have chosen not to call it.",
   };
 }
 
-/** None if they can't be listed: `rollouts` tells of that. */
+/** Returns none if they can't be listed; the check `rollouts` reports that. */
 const staleLocks = (codexHome: string) => staleThreadLocks(codexHome, { minAgeMs: SETTLED_MS }).catch(() => []);

@@ -13,8 +13,7 @@ const WORDS: Record<DamageReason, string | undefined> = {
 };
 
 /**
- * Returns why codex can't load a thread from this file, as far as its ends tell (seen in 0.169.0); undefined if it can.
- * Reads the first and the last line.
+ * Returns why codex can't load a thread from this file, judging by its first and last line (seen in 0.169.0); undefined if it can.
  */
 export async function whyUnloadable(path: string, signal: AbortSignal): Promise<string | undefined> {
   try {
@@ -31,7 +30,7 @@ export async function whyUnloadable(path: string, signal: AbortSignal): Promise<
       return "its last line has no ordinal, as all others have: another program wrote it; remove it";
     return undefined;
   } catch (error) {
-    // codex archives and deletes while this looks.
+    // codex may archive or delete the file at the same time.
     if (RolloutError.isInstance(error) && error.code === "not_found") return undefined;
     throw error;
   }

@@ -4,12 +4,12 @@ import { type CodexProbe, CodexTurnError, OLDEST_SUPPORTED_VERSION, probeCodex }
 import type { LoadedConfig } from "../config.ts";
 
 export interface ChosenCodex extends CodexProbe {
-  /** What the config names and is not there any more. */
+  /** The path in the config, if it no longer exists. */
   readonly gone?: string;
 }
 
 /**
- * The codex that the plugin is to run: what a person names, else what the config names, else what is found on this machine.
+ * Chooses the codex for the plugin: the one that the user names, else the one in the config, else one found on this machine.
  * @throws CodexTurnError if there is none, or none that works.
  */
 export async function chooseCodex(
@@ -32,13 +32,13 @@ async function probe(binary: string, env: NodeJS.ProcessEnv): Promise<CodexProbe
   if (found.isSupported) return found;
   throw new CodexTurnError(
     "version_unsupported",
-    `${found.path} is codex ${found.version}, and ${OLDEST_SUPPORTED_VERSION} is the oldest that works here: update it with "npm install -g @openai/codex@latest".`,
+    `${found.path} is codex ${found.version}; the oldest supported version is ${OLDEST_SUPPORTED_VERSION}. Update it with "npm install -g @openai/codex@latest".`,
   );
 }
 
 /**
- * Where codex may be: the PATH, and where npm and people put programs, for there may be no PATH. What is in some project's
- * `node_modules` belongs to that project, and npx puts its own and those around the current folder on the PATH.
+ * The folders that codex may be in: the PATH, and the usual folders of npm and other installers, since there may be no PATH. Leaves
+ * out `node_modules`, whose programs belong to a project: npx puts its own and those of the current folder on the PATH.
  */
 function searchPath(env: NodeJS.ProcessEnv): string {
   const given = (env.PATH ?? "").split(delimiter).filter((folder) => !folder.split(sep).includes("node_modules"));

@@ -25,7 +25,7 @@ Takes the plugin out of a Plexum profile again. Stop the host first. Agents' wor
 
 const help = { type: "boolean", short: "h", default: false } as const;
 
-/** Resolves with the exit code. */
+/** Resolves to the exit code. */
 export async function installCommand(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
   return run("install", INSTALL_USAGE, async () => {
     const options = { profile: { type: "string" }, codex: { type: "string" }, help } as const;
@@ -50,14 +50,12 @@ export async function installCommand(argv: readonly string[], env: NodeJS.Proces
     print(`codex ${codex.version}, ${LOGINS[codex.login]}\n`);
     if (codex.login === "signed_out") print(`Sign in as the user that the host runs as: ${codex.path} login\n`);
     const isUpToDate = changes.every(({ what }) => what === "unchanged");
-    print(
-      isUpToDate ? "Nothing had to be changed.\n" : "A host that is running takes it up when it is started anew.\n",
-    );
-    print(`Whether all is well: ${shellWord(launcherPath(profile))} doctor\n`);
+    print(isUpToDate ? "Nothing needed to change.\n" : "Restart the host to load the new version.\n");
+    print(`Check the installation: ${shellWord(launcherPath(profile))} doctor\n`);
   });
 }
 
-/** Resolves with the exit code. */
+/** Resolves to the exit code. */
 export async function uninstallCommand(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
   return run("uninstall", UNINSTALL_USAGE, async () => {
     const { values } = parseArgs({ args: [...argv], options: { profile: { type: "string" }, help } });
@@ -68,10 +66,10 @@ export async function uninstallCommand(argv: readonly string[], env: NodeJS.Proc
       (loaded) => loaded.config,
       () => undefined,
     );
-    // First: the plugin that is gone can't be asked to do it again.
+    // Before anything else: once the plugin is gone, it can't be asked to do this again.
     const registrations = await removeRegistrations(pluginFolder(profile), config, env);
     const changes = await uninstallPlugin({ profile, name: PLUGIN_NAME });
-    print(`${PLUGIN_NAME} is out of ${profile}\n\n${table(profile, changes)}\n`);
+    print(`${PLUGIN_NAME} was removed from ${profile}\n\n${table(profile, changes)}\n`);
     await removeCache().catch(() => {});
     for (const line of registrations) print(`${line}\n`);
   });
@@ -79,10 +77,10 @@ export async function uninstallCommand(argv: readonly string[], env: NodeJS.Proc
 
 const removeCache = async () => rm(cacheFolder(), { recursive: true, force: true });
 
-/** It sets the profile by itself, and takes every subcommand. */
+/** The launcher sets the profile and takes every subcommand. */
 const launcherPath = (profile: string) => join(pluginFolder(profile), EXECUTABLE_NAME);
 
-/** For a person to copy. */
+/** Quotes a word for a command that the user copies. */
 const shellWord = (text: string) => (/^[\w./:\\-]+$/.test(text) ? text : JSON.stringify(text));
 
 const NO_CODEX = ["binary_not_found", "binary_not_executable", "spawn_failed", "version_unsupported"];
@@ -96,7 +94,7 @@ async function run(name: string, usage: string, command: () => Promise<void>): P
     const hint = code.startsWith("ERR_PARSE_ARGS")
       ? usage
       : NO_CODEX.includes(code)
-        ? "Name one by --codex PATH.\n"
+        ? "Choose one with --codex PATH.\n"
         : "";
     process.stderr.write(`${name}: ${message}\n${hint}`);
     return 1;

@@ -4,10 +4,10 @@ import { codexCommand } from "../codex-command.ts";
 import { type Config, defaultConfig } from "../config.ts";
 
 /**
- * Takes out of codex's own config what `mcp_registration: "global"` put there for the plugin in `folder`: codex would try to
- * start a program that is gone. Never rejects.
+ * Removes the servers from codex's own config that `mcp_registration: "global"` added for the plugin in `folder`. codex would
+ * try to start a program that is gone. Never rejects.
  * @param config Undefined if it can't be read.
- * @returns what was done, and what wasn't, a line each.
+ * @returns what was and was not done, one line each.
  */
 export async function removeRegistrations(
   folder: string,
@@ -21,7 +21,7 @@ export async function removeRegistrations(
     for (const one of own) {
       lines.push(
         (await one.remove())
-          ? `Taken out of codex's own config: ${one.name}`
+          ? `Removed from codex's own config: ${one.name}`
           : `Still in codex's own config, since the host is running: ${one.name}. Stop the host and run "codex mcp remove ${one.name}".`,
       );
     }
@@ -29,7 +29,7 @@ export async function removeRegistrations(
   } catch (error) {
     if (config !== undefined && config.mcpRegistration !== "global") return [];
     return [
-      `codex's own config was not looked at (${(error as Error).message}): if "codex mcp list" shows servers whose names begin with "plexum-host-", take them out by "codex mcp remove <name>".`,
+      `codex's own config could not be checked (${(error as Error).message}): if "codex mcp list" shows servers whose names begin with "plexum-host-", remove them with "codex mcp remove <name>".`,
     ];
   }
 }

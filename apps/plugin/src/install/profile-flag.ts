@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 
 /**
- * The environment with the profile that `--profile` names in it.
- * @throws Error if that is empty, as a script's unset variable leaves it: it would mean the current folder, or another profile.
+ * Returns the environment with the profile that `--profile` names.
+ * @throws Error if the name is empty, as from an unset variable in a script: it would mean the current folder or another profile.
  */
 export function withProfile(env: NodeJS.ProcessEnv, profile: string | undefined): NodeJS.ProcessEnv {
   if (profile === undefined) return env;

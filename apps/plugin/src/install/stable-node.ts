@@ -1,11 +1,11 @@
 import { realpath } from "node:fs/promises";
 
-/** Names that stay when a package manager puts another version in the place of this one. */
+/** Names that stay the same when a package manager updates Node. */
 const STABLE = ["/usr/local/bin/node", "/opt/homebrew/bin/node", "/usr/bin/node"];
 
 /**
- * The Node that runs this, by the name that lasts longest: Node knows itself by the file behind all links, which with
- * Homebrew has the version in its path and is gone after the next update.
+ * Returns the most lasting path of the running Node. `process.execPath` has all links resolved; with Homebrew it contains the
+ * version, and does not exist after the next update.
  */
 export async function stableNodePath(execPath = process.execPath, candidates: readonly string[] = STABLE) {
   const own = await realpath(execPath);

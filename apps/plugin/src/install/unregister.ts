@@ -7,7 +7,7 @@ const USAGE = `usage: plexum-openai-provider mcp-unregister --agent-id <id>
 Takes an agent's MCP server out of codex's own config again, where mcp_registration "global" had put it.
 `;
 
-/** Undoes `mcp_registration: "global"` for one agent. Resolves with the exit code. */
+/** Undoes `mcp_registration: "global"` for one agent. Resolves to the exit code. */
 export async function unregister(argv: readonly string[]): Promise<number> {
   try {
     const { values } = parseArgs({
