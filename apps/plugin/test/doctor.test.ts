@@ -183,7 +183,13 @@ describe("what is broken is found, and keeps nothing else from being looked at:"
       },
     ],
     ["a wrong value", "config", "error", '"timeout_ms" must be', (h) => h.configure({ timeout_ms: "soon" })],
-    ["an unknown key", "config", "warning", "1 unknown key", (h) => h.configure({ binary: newestCodex.path, colour: "red" })],
+    [
+      "an unknown key",
+      "config",
+      "warning",
+      "1 unknown key",
+      (h) => h.configure({ binary: newestCodex.path, colour: "red" }),
+    ],
     ["no codex", "codex-found", "error", "/nowhere/codex", (h) => h.configure({ binary: "/nowhere/codex" })],
     ["an old codex", "codex-version", "error", "0.100.0", (h) => h.configure({ binary: unsupportedCodex.path })],
     ["no CODEX_HOME", "codex-home", "error", "no such folder", (h) => ({ ...h.env, CODEX_HOME: join(folder, "none") })],
@@ -316,7 +322,11 @@ describe("the installation", () => {
     ["allowed", "lacks", (root: string) => writeFile(join(root, "plexum.json"), '{"plugins":{"allow":["other"]}}')],
     ["launcher", "EACCES", (root: string) => chmod(join(pluginIn(root), "plexum-openai-provider-plugin"), 0o644)],
     ["launcher", "exit", (root: string) => rm(join(pluginIn(root), "program"), { recursive: true })],
-    ["manifest", "differs from what", (root: string) => writeFile(join(pluginIn(root), "manifest.json"), '{"name":"x"}')],
+    [
+      "manifest",
+      "differs from what",
+      (root: string) => writeFile(join(pluginIn(root), "manifest.json"), '{"name":"x"}'),
+    ],
     ["manifest", "is not JSON", (root: string) => writeFile(join(pluginIn(root), "manifest.json"), "{")],
   ])("has a fault: %s, %s", async (id, says, breakIt) => {
     await using harness = await Harness.create({ codex: newestCodex });

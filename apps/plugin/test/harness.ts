@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { mkdtempSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +15,7 @@ import {
 } from "@plexum/plugin-sdk";
 import { CodexHome, type CodexHomeOptions, type CodexInstall } from "@plexum/real-codex";
 import { type Script, ScriptedModel } from "@plexum/scripted-model";
+import { afterAll } from "vitest";
 
 /** The plugin as it is shipped: built. */
 export const PLUGIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
@@ -26,6 +28,11 @@ export const TRANSPORTS = ["app-server", "exec"] as const;
 /** Each codex by each transport. */
 export const byEachTransport = (codexes: readonly CodexInstall[]): Required<CodexToRun>[] =>
   codexes.flatMap((codex) => TRANSPORTS.map((transport) => ({ ...codex, transport })));
+
+// Agents have the same names in every test file, and files run concurrently: each file has its sockets in a folder of its own.
+const RUNTIME = mkdtempSync(join(tmpdir(), "plexum-run-"));
+process.env.XDG_RUNTIME_DIR = RUNTIME;
+afterAll(() => rm(RUNTIME, { recursive: true, force: true, maxRetries: 5 }));
 
 export interface HarnessOptions {
   readonly codex: CodexToRun;

@@ -196,16 +196,16 @@ test("uninstall removes its servers from codex's own config, and what it kept in
   await mkdir(at.plugin, { recursive: true });
   await writeFile(join(at.plugin, "config.json"), '{"mcp_registration": "global"}');
   await at.run(["install", "--codex", newestCodex.path]);
-  const { HOME = "", CODEX_HOME = "" } = harness.home.env;
+  const { HOME = "", CODEX_HOME = "", XDG_RUNTIME_DIR = "" } = harness.home.env;
   const before = await readFile(join(CODEX_HOME, "config.toml"), "utf8");
-  const plugin = await connectPlugin({ command: at.launcher, env: { HOME, CODEX_HOME, PATH: "" } });
+  const plugin = await connectPlugin({ command: at.launcher, env: { HOME, CODEX_HOME, XDG_RUNTIME_DIR, PATH: "" } });
   const tools = [{ name: "lookup", description: "looks up", input_schema: { type: "object" } }];
   await turn(plugin, harness.request("go", { request: { messages: [user("go")], tools } }));
   await plugin.close();
   expect(await readFile(join(CODEX_HOME, "config.toml"), "utf8")).toContain(at.plugin);
   expect(await namesIn(HOME)).toContain(join(".cache", "plexum-codex"));
 
-  const { exitCode, stdout } = await at.run(["uninstall"], { HOME, CODEX_HOME });
+  const { exitCode, stdout } = await at.run(["uninstall"], { HOME, CODEX_HOME, XDG_RUNTIME_DIR });
   expect([exitCode, stdout]).toEqual([
     0,
     expect.stringContaining("Removed from codex's own config: plexum-host-alice"),
