@@ -17,7 +17,7 @@ import {
 } from "./rollout-record.ts";
 import { SessionIndex } from "./session-index.ts";
 import { NAMES_NAME, takeName } from "./thread-names.ts";
-import { groupByThread, headOf, newestFileOf, type Thread, type ThreadFile } from "./threads.ts";
+import { groupByThread, headOf, misnamedFiles, newestFileOf, type Thread, type ThreadFile } from "./threads.ts";
 
 export interface ListSessionsOptions {
   /** Default: `CODEX_HOME`, else `~/.codex`. */
@@ -214,9 +214,19 @@ class Lister {
     return candidates.sort((a, b) => b.bound - a.bound);
   }
 
-  /** None if it is not to be listed. Two where a file has the name of one thread, and in it is another. */
+  /** None if it is not to be listed. More than one where a file has the name of one thread, and in it is another. */
   async #find({ id, thread, prompted }: Candidate): Promise<Found[]> {
-    const file = thread && (await this.#head(thread));
+    const found: Found[] = [];
+    let own = thread;
+    for (const other of thread === undefined ? [] : misnamedFiles(thread)) {
+      const [first, ...rest] = own?.files.filter((file) => file !== other.file) ?? [];
+      own = own && first && { ...own, files: [first, ...rest] };
+      found.push(...(await this.#findFile(other.id, other.file, undefined)));
+    }
+    return [...found, ...(await this.#findFile(id, own && (await this.#head(own)), prompted))];
+  }
+
+  async #findFile(id: string, file: ThreadFile | undefined, prompted: PromptedSession | undefined): Promise<Found[]> {
     if (file === undefined) return this.#foundIn(id, prompted, undefined);
     let record = await this.#record(file);
     // An empty file is none that a thread could go on from.

@@ -1,6 +1,6 @@
 import { readSync } from "node:fs";
 import { linesOf } from "./rollout-bytes.ts";
-import { headOf, type RolloutHead } from "./rollout-head.ts";
+import { beginningOf, headOf, type RolloutHead } from "./rollout-head.ts";
 
 /** What a list needs of a person's thread stands in the first few hundred bytes. */
 const PREFIX_BYTES = 4 * 1024;
@@ -24,7 +24,7 @@ export function readHeadNow(fd: number, size: number): { head: RolloutHead | und
 /** The first line that is not blank, however long it is. */
 export async function readHead(path: string, signal?: AbortSignal): Promise<RolloutHead | undefined> {
   for await (const { bytes, isCut } of linesOf(path, { chunkBytes: CHUNK_BYTES, signal }))
-    if (bytes.length > 0) return headOf(bytes, !isCut);
+    if (bytes.length > 0) return isCut ? beginningOf(bytes) : headOf(bytes);
   return undefined;
 }
 

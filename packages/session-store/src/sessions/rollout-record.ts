@@ -7,7 +7,7 @@ import { readHead, readHeadNow } from "./read-head.ts";
 import { readTail, readTailNow, type Tail } from "./read-tail.ts";
 import { linesOf } from "./rollout-bytes.ts";
 import type { RolloutFile } from "./rollout-files.ts";
-import { headOf, type RolloutHead } from "./rollout-head.ts";
+import { beginningOf, headOf, type RolloutHead } from "./rollout-head.ts";
 import { look, parsed, TailScan } from "./tail-scan.ts";
 
 /** What a list shows of one rollout file, and what is needed to go on from there when the file has grown. */
@@ -214,7 +214,7 @@ async function readCompressed(file: RolloutFile, signal?: AbortSignal): Promise<
   for await (const { bytes, offset, isCut } of linesOf(file.path, { signal })) {
     if (isFirst && bytes.length > 0) {
       isFirst = false;
-      head = headOf(bytes, !isCut);
+      head = isCut ? beginningOf(bytes) : headOf(bytes);
     }
     const scan = new TailScan();
     scan.take(bytes, isCut);
