@@ -250,13 +250,19 @@ class Lister {
     const typed = prompted === undefined ? Number.NEGATIVE_INFINITY : prompted.ts * 1_000;
     const written = record?.lastMessage ?? record?.inherited?.lastMessage;
     if (record?.isUnread && file) this.#warn(file.path, "its last message is too long to be read");
+    const title = this.#names[id] || undefined;
+    const cwd = record?.head?.cwd;
+    // Whichever was said later: codex records in the rollout what is typed, and a moment later than it is typed.
+    const lastMessage = typed > worked ? (prompted?.lastMessage ?? written) : (written ?? prompted?.lastMessage);
+    // Before anything is made of it: with a filter, most are not wanted.
+    if (![id, title, cwd, lastMessage].some((text) => this.#matches(text))) return [];
+    const time = Math.max(worked, typed);
     const session: Session = {
       id,
-      updatedAt: new Date(Math.max(worked, typed)).toISOString(),
-      title: this.#names[id] || undefined,
-      // Whichever was said later: codex records in the rollout what is typed, and a moment later than it is typed.
-      lastMessage: typed > worked ? (prompted?.lastMessage ?? written) : (written ?? prompted?.lastMessage),
-      cwd: record?.head?.cwd,
+      updatedAt: new Date(time).toISOString(),
+      title,
+      lastMessage,
+      cwd,
       file: file?.path,
       messageCount: prompted?.count ?? 0,
       archived: file?.archived ?? false,
@@ -264,11 +270,11 @@ class Lister {
       parentId: origin?.parentId,
       role: origin?.role,
     };
-    return this.#matches(session) ? [{ session, time: Math.max(worked, typed), prompted, rollout }] : [];
+    return [{ session, time, prompted, rollout }];
   }
 
-  #matches({ id, title = "", cwd = "", lastMessage = "" }: Session): boolean {
-    return [id, title, cwd, lastMessage].some((text) => text.toLowerCase().includes(this.#filter));
+  #matches(text = ""): boolean {
+    return this.#filter === "" || text.toLowerCase().includes(this.#filter);
   }
 
   async #counted({ session, rollout, prompted }: Found): Promise<Session> {
