@@ -113,12 +113,72 @@ describe("schemas", () => {
   });
 
   test("still name what is neither", () => {
-    const request = { messages: "all", tools: [{ name: "x", input_schema: [] }], system: 7 };
+    const request = { messages: "all", tools: "all", system: 7 };
     expect(check(streamRequestSchema, { ...streamRequest, request }, "params")).toEqual({
       ok: false,
       faults:
-        "params.request.messages: expected array; params.request.tools[0].input_schema: expected record; params.request.system: expected string",
+        "params.request.messages: expected array; params.request.tools: expected array; params.request.system: expected string",
     });
+  });
+
+  test("hand a malformed tool on as it was sent, beside the others", () => {
+    const tools = [
+      { name: "list", input_schema: [{ type: "object" }] },
+      { name: "text", description: 7, input_schema: "{}" },
+      { input_schema: true },
+      "x",
+      7,
+      null,
+      [],
+      { name: "good", input_schema: { type: "object" }, extra: 1 },
+    ];
+    const request = { ...streamRequest, request: { messages: [], tools } };
+    expect(streamRequestSchema.parse(request)).toEqual(request);
+    const without = { ...streamRequest, request: { messages: [], tools: null } };
+    expect(streamRequestSchema.parse(without)).toEqual(without);
+  });
+
+  const text = { type: "text", text: "kept" };
+  test.each<[what: string, sent: object, read: object]>([
+    ["a string in place of a block", { content: ["a", text] }, { content: [{ type: "text", text: "a" }, text] }],
+    [
+      "a block without a type",
+      { content: [{ text: "a", lang: "en" }] },
+      { content: [{ type: "text", text: "a", lang: "en" }] },
+    ],
+    [
+      "blocks that are none",
+      { content: [text, { type: 3, text: "a" }, { rows: [] }, 4, false, [text], null] },
+      {
+        content: [
+          text,
+          { type: "unknown", text: "a" },
+          { type: "unknown", rows: [] },
+          { type: "unknown", value: 4 },
+          { type: "unknown", value: false },
+          { type: "unknown", value: [text] },
+        ],
+      },
+    ],
+    ["content that is one text", { content: "a" }, { content: [{ type: "text", text: "a" }] }],
+    ["content that is one block", { content: text }, { content: [text] }],
+    ["no content", { structuredContent: { a: 1 } }, { content: [], structuredContent: { a: 1 } }],
+    [
+      "structured content that is none",
+      { content: [text], structuredContent: [1], isError: "true" },
+      { content: [text, { type: "unknown", value: 1 }], isError: true },
+    ],
+    [
+      "flags of another kind",
+      { content: [text], isError: 0, _meta: { a: 1 } },
+      { content: [text], isError: false, _meta: { a: 1 } },
+    ],
+  ])("lose nothing of a tool's result by %s", (_what, sent, read) => {
+    expect(callToolResultSchema.parse(sent)).toEqual(read);
+  });
+
+  test("still refuse a result that is none", () => {
+    expect(check(callToolResultSchema, "text", "result")).toMatchObject({ ok: false });
   });
 
   test.each([

@@ -91,12 +91,6 @@ export const callToolParamsSchema = object({
   _meta: optional(object({ agent_id: optionalText })),
 });
 
-/** A tool's own failure is a result with `isError: true` (known). Content of every kind passes through. */
-export const callToolResultSchema = object({
-  content: list(object({ type: z.string() })),
-  structuredContent: optional(anyObject),
-  isError: optionalFlag,
-});
 /** One piece of a tool's result, MCP's: text, image, audio, a resource, or what a later version adds. */
 export type ToolContent = { type: string; [key: string]: unknown };
 /** MCP's. No interface, so that it may stand where one with further keys is asked for. */
@@ -105,6 +99,42 @@ export type CallToolResult = {
   structuredContent?: Record<string, unknown> | undefined;
   isError?: boolean | undefined;
 };
+
+/**
+ * A tool's own failure is a result with `isError: true` (known). Content of every kind passes through. What a host puts in the
+ * place of a block, or of a flag, doesn't cost the rest: a string is a text, and what can't be told is a block of type
+ * `unknown`, for the reader to name.
+ */
+export const callToolResultSchema = z.pipe(
+  z.looseObject({ content: z.nullish(z.union([z.array(z.unknown()), z.string(), anyObject])) }),
+  z.transform(({ structuredContent, isError, ...rest }): CallToolResult & Record<string, unknown> => {
+    const misplaced = isRecord(structuredContent) ? [] : blocksOf(structuredContent);
+    return {
+      ...rest,
+      content: [...blocksOf(rest.content), ...misplaced],
+      ...(isRecord(structuredContent) && { structuredContent }),
+      ...(isError != null && { isError: isTrue(isError) }),
+    };
+  }),
+);
+
+function blocksOf(content: unknown): ToolContent[] {
+  const blocks: unknown[] = Array.isArray(content) ? content : [content];
+  return blocks.filter((block) => block != null).map(blockOf);
+}
+
+function blockOf(block: unknown): ToolContent {
+  if (typeof block === "string") return { type: "text", text: block };
+  if (!isRecord(block)) return { type: "unknown", value: block };
+  const { type, text } = block;
+  if (typeof type === "string") return { ...block, type };
+  return { ...block, type: typeof text === "string" && type == null ? "text" : "unknown" };
+}
+
+const isTrue = (flag: unknown): boolean => Boolean(flag) && flag !== "false";
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 // --- Manifest: known; `contracts.provider.models` is inferred ---
 
@@ -188,12 +218,26 @@ export const messageSchema = object({
 export type Message = z.infer<typeof messageSchema>;
 
 /** A tool that a request offers to the model. */
-const toolSchema = object({
-  name: z.string(),
-  description: optionalText,
-  input_schema: map,
-});
-export type Tool = z.infer<typeof toolSchema>;
+export interface Tool {
+  name: string;
+  description?: string | undefined;
+  input_schema: Record<string, unknown>;
+}
+
+/**
+ * A malformed tool comes as it was sent: it costs itself, and neither the turn nor the tools beside it. Whoever offers the tools on
+ * leaves it out, and says so. Here `null` is left as it came: a host in TypeScript may write it, too.
+ */
+const tools = z.pipe(
+  z.nullish(z.array(z.unknown())),
+  z.transform((sent) => (sent == null ? sent : sent.map(toolOf))),
+);
+
+function toolOf(tool: unknown): Tool {
+  if (!isRecord(tool)) return tool as Tool;
+  const { description, input_schema, ...rest } = tool;
+  return { ...rest, ...(description != null && { description }), input_schema: input_schema ?? {} } as Tool;
+}
 
 // --- Streams: chosen ---
 
@@ -204,8 +248,7 @@ export const streamRequestSchema = object({
   agent: object({ agent_id: z.string(), workspace: z.string(), session_id: z.nullish(z.string()) }),
   request: object({
     messages: list(messageSchema),
-    /** Here `null` is left as it came: a host in TypeScript may write it, too. */
-    tools: z.nullish(z.array(toolSchema)),
+    tools: z.optional(tools),
     system: z.nullish(z.string()),
   }),
 });

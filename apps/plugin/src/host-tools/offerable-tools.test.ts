@@ -17,6 +17,7 @@ test.each<[unknown, unknown]>([
     { type: ["null", "object"], properties: { a: {} } },
     { type: "object", properties: { a: {} } },
   ],
+  ['{"properties":{"a":{}}}', { type: "object", properties: { a: {} } }],
   [
     { type: "object", required: ["a"] },
     { type: "object", required: ["a"] },
@@ -28,15 +29,23 @@ test.each<[unknown, unknown]>([
   });
 });
 
-test.each([false, "object", [], { type: "array" }, { type: ["string", "null"] }, { type: 1 }, { type: [] }])(
-  "a schema %j leaves its tool out",
-  (schema) => {
-    expect(offerableTools([withSchema(schema)])).toEqual({
-      tools: [],
-      warnings: ['the tool "look" is not offered: its input_schema is not that of an object'],
-    });
-  },
-);
+test.each([
+  false,
+  "object",
+  "null",
+  "[]",
+  [],
+  7,
+  { type: "array" },
+  { type: ["string", "null"] },
+  { type: 1 },
+  { type: [] },
+])("a schema %j leaves its tool out", (schema) => {
+  expect(offerableTools([withSchema(schema)])).toEqual({
+    tools: [],
+    warnings: ['the tool "look" is not offered: its input_schema is not that of an object'],
+  });
+});
 
 test("of tools with one name the first is kept", () => {
   const tools = ["a", "b", "a", "a"].map((name, index) => ({ name, description: String(index), input_schema: {} }));
@@ -46,4 +55,22 @@ test("of tools with one name the first is kept", () => {
     ["b", "1"],
   ]);
   expect(warnings).toHaveLength(2);
+});
+
+test("what is no tool, or has no name, is left out and named", () => {
+  const sent = [null, 7, "look", { input_schema: {} }, { name: "" }, { name: "look", input_schema: {} }];
+  expect(offerableTools(sent as Tool[])).toEqual({
+    tools: [{ name: "look", input_schema: { type: "object" } }],
+    warnings: [0, 1, 2, 3, 4].map(
+      (index) => `the tool at index ${index} of the request is not offered: it has no name`,
+    ),
+  });
+});
+
+test("a description that is no text is left out, and its tool offered", () => {
+  const sent = { name: "look", description: ["a"], input_schema: {} };
+  expect(offerableTools([sent as unknown as Tool])).toEqual({
+    tools: [{ name: "look", input_schema: { type: "object" } }],
+    warnings: ['the tool "look" is offered without its description, which is not text'],
+  });
 });

@@ -8,27 +8,47 @@ export interface OfferableTools {
 
 /**
  * Sorts out what MCP can't describe, so that one tool does not take all others with it: of tools with one name the first is
- * kept; a schema is made that of an object where it may be one.
+ * kept; a schema is made that of an object where it may be one; a description that is no text is left out.
+ * @param tools As the host sent them: they may be malformed in any way.
  */
 export function offerableTools(tools: readonly Tool[]): OfferableTools {
   const kept = new Map<string, OfferableTools["tools"][number]>();
   const warnings: string[] = [];
-  for (const tool of tools) {
-    const { name } = tool;
-    const schema = objectSchema(tool.input_schema);
+  for (const [index, tool] of tools.entries()) {
+    const { name, description, ...rest } = Object(tool) as Partial<Tool>;
+    if (typeof name !== "string" || name === "") {
+      warnings.push(`the tool at index ${index} of the request is not offered: it has no name`);
+      continue;
+    }
+    const schema = objectSchema(rest.input_schema);
     const leftOut = (reason: string) => warnings.push(`the tool ${JSON.stringify(name)} is not offered: ${reason}`);
     if (kept.has(name)) leftOut("there is another one of this name before it");
     else if (schema === undefined) leftOut("its input_schema is not that of an object");
-    else kept.set(name, { ...tool, input_schema: schema });
+    else {
+      const isText = typeof description === "string";
+      if (!isText && description !== undefined)
+        warnings.push(`the tool ${JSON.stringify(name)} is offered without its description, which is not text`);
+      kept.set(name, { ...rest, name, ...(isText && { description }), input_schema: schema });
+    }
   }
   return { tools: [...kept.values()], warnings };
 }
 
-/** Undefined if the schema allows no object. */
+/** Undefined if the schema allows no object. One that was written as JSON text twice is read. */
 function objectSchema(schema: unknown): Record<string, unknown> | undefined {
   if (schema === undefined || schema === null || schema === true) return { type: "object" };
+  if (typeof schema === "string") return objectIn(schema);
   if (typeof schema !== "object" || Array.isArray(schema)) return undefined;
   const { type = null } = schema as Record<string, unknown>;
   const mayBeObject = type === null || type === "object" || (Array.isArray(type) && type.includes("object"));
   return mayBeObject ? { ...schema, type: "object" } : undefined;
+}
+
+function objectIn(text: string): Record<string, unknown> | undefined {
+  try {
+    const value = JSON.parse(text);
+    return typeof value === "object" && value !== null ? objectSchema(value) : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { join, relative, sep } from "node:path";
+import { basename, dirname, isAbsolute, join, relative, sep } from "node:path";
 import { codexHomeOf, resolvedPath } from "./codex-home.ts";
 
 /** The folders of a codex home in which rollouts stand. */
@@ -13,9 +13,11 @@ export const ROOTS = ["sessions", "archived_sessions"] as const;
 export function pathInHome(codexHome: string, path: string): string | undefined {
   const home = codexHomeOf(path);
   const below = home === undefined ? undefined : relative(home, path);
-  const candidates = [...(below === undefined ? [] : [join(codexHome, below)]), path].filter((candidate) =>
-    isInHome(codexHome, candidate),
-  );
+  const candidates = [
+    // What stands in no home's folders may stand anywhere in this one; a home inside this one is another.
+    ...(below === undefined ? (path.startsWith(codexHome + sep) ? [path] : []) : [join(codexHome, below)]),
+    ...ROOTS.flatMap((root) => pathBelow(join(codexHome, root), path) ?? []),
+  ];
   return candidates.flatMap(forms).find(existsSync);
 }
 
@@ -24,11 +26,10 @@ function forms(path: string): string[] {
   return [plain, `${plain}.zst`];
 }
 
-/** Whether a path leads below the home: as it is given, or once its links are followed. The two folders may be links too. */
-function isInHome(codexHome: string, path: string): boolean {
-  const isBelow = (folder: string, file: string) => file.startsWith(folder + sep);
-  const folders = [codexHome, ...ROOTS.map((root) => join(codexHome, root))];
-  return isBelow(codexHome, path) || folders.some((folder) => isBelow(resolvedPath(folder), resolvedPath(path)));
+/** A path by the name of a folder that it leads below, once the links of both are followed. */
+function pathBelow(folder: string, path: string): string | undefined {
+  const below = relative(resolvedPath(folder), join(resolvedPath(dirname(path)), basename(path)));
+  return isAbsolute(below) || below.split(sep)[0] === ".." ? undefined : join(folder, below);
 }
 
 /** Whether a file or a folder stands in the home's archive. */

@@ -287,6 +287,22 @@ describe("findRollout, where a home is not what it seems", () => {
     expect(await find(copy)).toBeUndefined();
   });
 
+  it("a copy around the home, and one inside it", async () => {
+    await using made = await temporaryFolder();
+    const [outer, inner] = [join(made.path, "outer"), join(made.path, "outer/backup")];
+    index(outer, await put(join(outer, DAY, nameOf(id))));
+    await mkdir(inner);
+    for (const part of ["sessions", "state_5.sqlite"])
+      await cp(join(outer, part), join(inner, part), { recursive: true });
+    expect(await find(inner)).toBe(join(inner, DAY, nameOf(id)));
+    index(outer, join(inner, DAY, nameOf(id)));
+    expect(await find(outer)).toBe(join(outer, DAY, nameOf(id)));
+    await rm(join(outer, DAY), { recursive: true });
+    expect(await find(outer)).toBeUndefined();
+    await rm(join(inner, DAY), { recursive: true });
+    expect(await find(inner)).toBeUndefined();
+  });
+
   it("a copy whose sessions were archived or compressed since", async () => {
     await using made = await temporaryFolder();
     const [first, copy] = [join(made.path, "first"), join(made.path, "copy")];
@@ -322,7 +338,7 @@ describe("findRollout, where a home is not what it seems", () => {
       for (const codexHome of [real, linked]) {
         const found = await find(codexHome);
         expect(await realpath(found ?? "")).toBe(join(disk, "2026/11/20", nameOf(id)));
-        if (!named.startsWith(disk)) expect(found).toBe(join(codexHome, DAY, nameOf(id)));
+        expect(found).toBe(join(codexHome, DAY, nameOf(id)));
       }
     }
   });

@@ -6,6 +6,7 @@ import { SessionStoreError } from "../errors.ts";
 import { codexHomeOf } from "../locks.ts";
 import { isThreadId } from "../thread-id.ts";
 import { readGrowing } from "./growing-file.ts";
+import { hasContent } from "./has-content.ts";
 import { HISTORY_NAME, takePrompt } from "./prompt-history.ts";
 import { readHead } from "./read-head.ts";
 import { isSessionId } from "./session-id.ts";
@@ -148,8 +149,6 @@ function filesBelow(codexHome: string, failures: unknown[], signal?: AbortSignal
 }
 
 const idInName = (name: string): string | undefined => parseRolloutName(name)?.threadId ?? UUID.exec(name)?.[0];
-
-const hasContent = (path: string): boolean => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0;
 
 function byThread(files: readonly { path: string; id: string }[]): Map<string, string[]> {
   const threads = new Map<string, string[]>();

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import {
   appendFile,
   lstat,
@@ -33,6 +34,34 @@ async function many(codexHome: string, count: number): Promise<void> {
   for (let number = 0; number < count; number++)
     await writeRollout(codexHome, threadId(number), session(number, number), { mtime: at(number) });
 }
+
+/** Of this process, from whatever cache. */
+const bytesRead = () => Number(/^rchar: (\d+)$/m.exec(readFileSync("/proc/self/io", "latin1"))?.[1]);
+
+describe.runIf(process.platform === "linux")("what a search reads, as the system counts it", () => {
+  // Their beginnings and ends meet, or nearly; and the last message stands farther away than is read at once.
+  test.each([5, 18, 30, 66, 90, 262, 400])("of sessions of %i KB each", async (kilobytes) => {
+    await using folder = await temporaryFolder();
+    const work = line(at(2), "response_item", { type: "function_call_output", output: "y".repeat(900) });
+    let size = 0;
+    for (let number = 0; number < 40; number++) {
+      const content = session(number, number) + work.repeat(kilobytes);
+      size += content.length;
+      // As after a restore: nothing tells which is the newest.
+      await writeRollout(folder.path, threadId(number), content, { mtime: at(59) });
+    }
+    const list = lister(folder.path);
+    await list();
+    await rm(join(folder.path, "cache"), { recursive: true });
+    const before = bytesRead();
+    expect((await list({ filter: "said by nobody" })).sessions).toEqual([]);
+    const read = bytesRead() - before;
+    expect(read).toBeGreaterThan(1_000);
+    // And what the system says, and where the message is so far away, a part of one line and the beginning.
+    const again = kilobytes > 256 ? 40 * (work.length + 4_096) : 0;
+    expect(read).toBeLessThanOrEqual(size + 1_000 + again);
+  });
+});
 
 describe("which, and how many", () => {
   test.each([
@@ -455,7 +484,7 @@ describe("the index", () => {
       "",
       "x",
       text.slice(0, text.length / 2),
-      text.replace(" 1\n", " 2\n"),
+      text.replace(/ \d+\n/, " 0\n"),
       text.replaceAll('"size"', '"S"'),
     ];
     for (const content of [...damaged, text.replaceAll(":", ""), Buffer.alloc(1000)]) {

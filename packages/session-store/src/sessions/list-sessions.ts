@@ -17,7 +17,7 @@ import {
 } from "./rollout-record.ts";
 import { SessionIndex } from "./session-index.ts";
 import { NAMES_NAME, takeName } from "./thread-names.ts";
-import { groupByThread, headOf, newestFileOf, type Thread, type ThreadFile } from "./threads.ts";
+import { groupByThread, headOf, misnamedFiles, newestFileOf, type Thread, type ThreadFile } from "./threads.ts";
 
 export interface ListSessionsOptions {
   /** Default: `CODEX_HOME`, else `~/.codex`. */
@@ -214,9 +214,19 @@ class Lister {
     return candidates.sort((a, b) => b.bound - a.bound);
   }
 
-  /** None if it is not to be listed. Two where a file has the name of one thread, and in it is another. */
+  /** None if it is not to be listed. More than one where a file has the name of one thread, and in it is another. */
   async #find({ id, thread, prompted }: Candidate): Promise<Found[]> {
-    const file = thread && (await this.#head(thread));
+    const found: Found[] = [];
+    let own = thread;
+    for (const other of thread === undefined ? [] : misnamedFiles(thread)) {
+      const [first, ...rest] = own?.files.filter((file) => file !== other.file) ?? [];
+      own = own && first && { ...own, files: [first, ...rest] };
+      found.push(...(await this.#findFile(other.id, other.file, undefined)));
+    }
+    return [...found, ...(await this.#findFile(id, own && (await this.#head(own)), prompted))];
+  }
+
+  async #findFile(id: string, file: ThreadFile | undefined, prompted: PromptedSession | undefined): Promise<Found[]> {
     if (file === undefined) return this.#foundIn(id, prompted, undefined);
     let record = await this.#record(file);
     // An empty file is none that a thread could go on from.
@@ -240,13 +250,19 @@ class Lister {
     const typed = prompted === undefined ? Number.NEGATIVE_INFINITY : prompted.ts * 1_000;
     const written = record?.lastMessage ?? record?.inherited?.lastMessage;
     if (record?.isUnread && file) this.#warn(file.path, "its last message is too long to be read");
+    const title = this.#names[id] || undefined;
+    const cwd = record?.head?.cwd;
+    // Whichever was said later: codex records in the rollout what is typed, and a moment later than it is typed.
+    const lastMessage = typed > worked ? (prompted?.lastMessage ?? written) : (written ?? prompted?.lastMessage);
+    // Before anything is made of it: with a filter, most are not wanted.
+    if (![id, title, cwd, lastMessage].some((text) => this.#matches(text))) return [];
+    const time = Math.max(worked, typed);
     const session: Session = {
       id,
-      updatedAt: new Date(Math.max(worked, typed)).toISOString(),
-      title: this.#names[id] || undefined,
-      // Whichever was said later: codex records in the rollout what is typed, and a moment later than it is typed.
-      lastMessage: typed > worked ? (prompted?.lastMessage ?? written) : (written ?? prompted?.lastMessage),
-      cwd: record?.head?.cwd,
+      updatedAt: new Date(time).toISOString(),
+      title,
+      lastMessage,
+      cwd,
       file: file?.path,
       messageCount: prompted?.count ?? 0,
       archived: file?.archived ?? false,
@@ -254,11 +270,11 @@ class Lister {
       parentId: origin?.parentId,
       role: origin?.role,
     };
-    return this.#matches(session) ? [{ session, time: Math.max(worked, typed), prompted, rollout }] : [];
+    return [{ session, time, prompted, rollout }];
   }
 
-  #matches({ id, title = "", cwd = "", lastMessage = "" }: Session): boolean {
-    return [id, title, cwd, lastMessage].some((text) => text.toLowerCase().includes(this.#filter));
+  #matches(text = ""): boolean {
+    return this.#filter === "" || text.toLowerCase().includes(this.#filter);
   }
 
   async #counted({ session, rollout, prompted }: Found): Promise<Session> {

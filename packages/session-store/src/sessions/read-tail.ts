@@ -1,6 +1,7 @@
 import { readSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { readLinesBackward } from "@plexum/jsonl";
+import { PREFIX_BYTES } from "./read-head.ts";
 import { asBuffer, isWorthReading, USUAL_LINE_BYTES } from "./rollout-bytes.ts";
 import { TailScan } from "./tail-scan.ts";
 
@@ -15,44 +16,60 @@ export interface Tail {
   readonly end: number;
 }
 
+/** What is known when all that is read synchronously was read. */
+export interface Unfinished {
+  readonly scan: TailScan;
+  /** Undefined if no line has ended yet. */
+  readonly end: number | undefined;
+  /** Behind the lines that have not been looked at. */
+  readonly rest: number;
+}
+
 /** Used for one file at a time, and nothing of it is kept: a buffer for each of thousands of files would cost more than reading them. */
-const shared = Buffer.allocUnsafeSlow(MAX_WINDOW);
+const shared = Buffer.allocUnsafeSlow(MAX_WINDOW + PREFIX_BYTES);
 
 /**
- * Reads an open file's end back to the user's last message, or to `floor`; no byte twice. Undefined if that is farther away than
+ * Reads an open file's end back to the user's last message, or to `floor`; no byte twice. Unfinished if that is farther away than
  * is read synchronously, which takes some microseconds where waiting for it takes many times that.
+ *
+ * @param takeBeginning Gets what was read if it is the whole file. Valid during the call.
  */
-export function readTailNow(fd: number, size: number, floor: number): Tail | undefined {
+export function readTailNow(
+  fd: number,
+  size: number,
+  floor: number,
+  takeBeginning: (bytes: Buffer) => void,
+): Tail | Unfinished {
   let low = size;
   for (let window = FIRST_WINDOW; ; window = Math.min(MAX_WINDOW, window * 4)) {
-    const next = Math.max(floor, size - window);
+    // Of what is left, the first line would be read again.
+    const next = size - window <= floor + PREFIX_BYTES ? floor : size - window;
     // What stands at the file's end stands at the buffer's end.
-    const place = MAX_WINDOW - (size - next);
-    if (!readFully(fd, shared.subarray(place, place + low - next), next)) return undefined;
+    const place = shared.length - (size - next);
+    if (!readFully(fd, shared.subarray(place, place + low - next), next))
+      return { scan: new TailScan(), end: undefined, rest: size };
     low = next;
     const bytes = shared.subarray(place);
     const scan = new TailScan();
     const isAll = low === floor;
-    if (scanLines(bytes, isAll, scan)) return { scan, end: low + endOfLastLine(bytes, isAll) };
-    if (window === MAX_WINDOW) return undefined;
+    if (low === 0) takeBeginning(bytes);
+    const unseen = scanLines(bytes, isAll, scan);
+    const end = bytes.lastIndexOf(NEWLINE) + 1;
+    if (unseen === 0) return { scan, end: low + (end === 0 && !isAll ? bytes.length : end) };
+    if (window === MAX_WINDOW) return { scan, end: end === 0 ? undefined : low + end, rest: low + unseen };
   }
 }
 
-/** Returns false if more has to be read to know. */
-function scanLines(bytes: Buffer, isAll: boolean, scan: TailScan): boolean {
+/** Returns how many of the bytes are left to be looked at, together with those before them; 0 if that is not needed. */
+function scanLines(bytes: Buffer, isAll: boolean, scan: TailScan): number {
   for (let stop = bytes.length; stop > 0; ) {
     const start = bytes.lastIndexOf(NEWLINE, stop - 1) + 1;
     // The first line of a part may have begun before it.
-    if (start === 0 && !isAll) return false;
-    if (start < stop && scan.take(bytes.subarray(start, stop))) return true;
+    if (start === 0 && !isAll) return Math.min(bytes.length, stop + 1);
+    if (start < stop && scan.take(bytes.subarray(start, stop))) return 0;
     stop = start - 1;
   }
-  return isAll;
-}
-
-function endOfLastLine(bytes: Buffer, isAll: boolean): number {
-  const end = bytes.lastIndexOf(NEWLINE) + 1;
-  return end === 0 && !isAll ? bytes.length : end;
+  return isAll ? 0 : 1;
 }
 
 function readFully(fd: number, buffer: Buffer, position: number): boolean {
@@ -64,16 +81,20 @@ function readFully(fd: number, buffer: Buffer, position: number): boolean {
   return true;
 }
 
-/** The same, however far away the message is. */
-export async function readTail(path: string, size: number, floor: number, signal?: AbortSignal): Promise<Tail> {
+/** Goes on from there, however far away the message is. Only what has been read of one line is read again. */
+export async function readTail(
+  path: string,
+  { scan, end: known, rest }: Unfinished,
+  floor: number,
+  signal?: AbortSignal,
+): Promise<Tail> {
   await using file = await open(path);
-  const scan = new TailScan();
-  let end: number | undefined;
-  const limits = { end: size, chunkBytes: CHUNK_BYTES, maxLineBytes: USUAL_LINE_BYTES };
+  let end = known;
+  const limits = { end: rest, chunkBytes: CHUNK_BYTES, maxLineBytes: USUAL_LINE_BYTES };
   for await (const line of readLinesBackward(file, limits)) {
     signal?.throwIfAborted();
     if (line.offset < floor) break;
-    end ??= line.terminated ? size : line.offset;
+    end ??= line.terminated ? rest : line.offset;
     const isDone =
       line.kind === "line" ? scan.take(asBuffer(line.bytes)) : await takeLong(scan, file, line.offset, line.length);
     if (isDone) break;

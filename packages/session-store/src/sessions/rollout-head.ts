@@ -40,6 +40,20 @@ export function headOf(line: Buffer, isWhole = true): RolloutHead | undefined {
   return isWhole ? parsed(line.toString("utf8")) : undefined;
 }
 
+/** So many ends are tried: there are some twenty keys (0.169). */
+const MAX_TRIED = 32;
+
+/** Reads the beginning of a first line that is too long to be read as a whole, up to the last key that stands there whole. */
+export function beginningOf(line: Buffer): RolloutHead | undefined {
+  const text = line.toString("utf8");
+  const ends = Array.from(text.matchAll(/,\s*"/g), ({ index }) => index);
+  for (const end of ends.slice(-MAX_TRIED).reverse()) {
+    const head = parsed(`${text.slice(0, end)}}}`);
+    if (head !== undefined) return { ...head, continues: head.continues || undefined };
+  }
+  return undefined;
+}
+
 function parsed(text: string): RolloutHead | undefined {
   try {
     const { type, payload } = JSON.parse(text);

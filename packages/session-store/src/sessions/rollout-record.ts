@@ -3,11 +3,11 @@ import { open } from "node:fs/promises";
 import { historyChain, TurnTracker, userMessageOf } from "@plexum/rollout";
 import { excerpt } from "./excerpt.ts";
 import { guardAt } from "./growth-guard.ts";
-import { readHead, readHeadNow } from "./read-head.ts";
-import { readTail, readTailNow, type Tail } from "./read-tail.ts";
+import { headIn, readHead, readHeadNow } from "./read-head.ts";
+import { readTail, readTailNow, type Tail, type Unfinished } from "./read-tail.ts";
 import { linesOf } from "./rollout-bytes.ts";
 import type { RolloutFile } from "./rollout-files.ts";
-import { headOf, type RolloutHead } from "./rollout-head.ts";
+import { beginningOf, headOf, type RolloutHead } from "./rollout-head.ts";
 import { look, parsed, TailScan } from "./tail-scan.ts";
 
 /** What a list shows of one rollout file, and what is needed to go on from there when the file has grown. */
@@ -57,17 +57,20 @@ export async function readRecord(
   const floor = earlier?.end ?? 0;
   const { size, path } = file;
   const fd = openSync(path, "r");
-  let tail: Tail | undefined;
+  let tail: Tail | Unfinished;
   let head: RolloutHead | undefined = earlier?.head;
   let isHeadRead = head !== undefined;
   try {
+    tail = readTailNow(fd, size, floor, (bytes) => {
+      if (!isHeadRead) ({ head, isRead: isHeadRead } = headIn(bytes));
+    });
     if (!isHeadRead) ({ head, isRead: isHeadRead } = readHeadNow(fd, size));
-    tail = readTailNow(fd, size, floor);
   } finally {
     closeSync(fd);
   }
   if (!isHeadRead) head = await readHead(path, signal);
-  return recordOf(file, tail ?? (await readTail(path, size, floor, signal)), head, earlier);
+  const whole = "rest" in tail ? await readTail(path, tail, floor, signal) : tail;
+  return recordOf(file, whole, head, earlier);
 }
 
 async function hasOnlyGrown({ path, size }: RolloutFile, known: RolloutRecord): Promise<boolean> {
@@ -214,7 +217,7 @@ async function readCompressed(file: RolloutFile, signal?: AbortSignal): Promise<
   for await (const { bytes, offset, isCut } of linesOf(file.path, { signal })) {
     if (isFirst && bytes.length > 0) {
       isFirst = false;
-      head = headOf(bytes, !isCut);
+      head = isCut ? beginningOf(bytes) : headOf(bytes);
     }
     const scan = new TailScan();
     scan.take(bytes, isCut);

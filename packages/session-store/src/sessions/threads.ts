@@ -1,4 +1,5 @@
-import { findRollout } from "@plexum/rollout";
+import { findRollout, threadIdInFirstLine } from "@plexum/rollout";
+import { hasContent } from "./has-content.ts";
 import type { RolloutFile } from "./rollout-files.ts";
 
 /** A rollout file of a known thread. */
@@ -31,12 +32,28 @@ export function groupByThread(files: readonly ThreadFile[]): Thread[] {
   return Array.from(threads.values());
 }
 
-/** The file that codex would resume a thread from: of a thread that was reverted, one of several. */
+/** The file that codex would resume a thread from: of a thread that was reverted, one of several. An empty one is none. */
 export async function headOf({ id, files }: Thread, codexHome: string, signal?: AbortSignal): Promise<ThreadFile> {
-  if (files.length === 1) return files[0];
+  const [first] = files;
+  if (files.length === 1) return first;
   const head = await findRollout(id, { codexHome, ...(signal && { signal }) });
-  return files.find((file) => file.path === head?.path) ?? newestFileOf({ files });
+  const found = files.find((file) => file.path === head?.path);
+  if (found !== undefined && hasContent(found.path)) return found;
+  const [some = first, ...others] = files.filter((file) => hasContent(file.path));
+  return newestFileOf({ files: [some, ...others] });
 }
 
 export const newestFileOf = ({ files }: Pick<Thread, "files">): ThreadFile =>
   files.reduce((a, b) => (b.mtimeMs > a.mtimeMs ? b : a));
+
+/**
+ * Of the files with a thread's name those in which another thread stands, each with its id: who copies a session by hand may
+ * give it a name that is taken.
+ */
+export const misnamedFiles = ({ id, files }: Thread): { readonly id: string; readonly file: ThreadFile }[] =>
+  files.length === 1
+    ? []
+    : files.flatMap((file) => {
+        const own = threadIdInFirstLine(file.path);
+        return own === undefined || own === id ? [] : [{ id: own, file }];
+      });
