@@ -1,4 +1,4 @@
-import type { ProviderEvent, Tool, Usage } from "@plexum/plugin-sdk";
+import type { ProviderEvent, Tool, TurnErrorCode, Usage } from "@plexum/plugin-sdk";
 
 type Counts = Readonly<Record<string, unknown>>;
 
@@ -65,10 +65,9 @@ export function toUsage(usage: Counts = {}): Usage {
 }
 
 /** The kinds of failure that claude tells apart, by the host's names. */
-export const FAILURE_CODES: Readonly<Record<string, string>> = {
+export const FAILURE_CODES: Readonly<Record<string, TurnErrorCode>> = {
   authentication_failed: "not_signed_in",
-  billing_error: "quota_exceeded",
+  billing_error: "out_of_credits",
   rate_limit: "rate_limited",
-  server_error: "model_unavailable",
-  invalid_request: "request_refused",
+  server_error: "server_error",
 };

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { locateExecutable, startCli } from "@plexum/cli-turn";
 import { recoverJsonl } from "@plexum/jsonl-edit";
 import { startBridge } from "@plexum/mcp-bridge";
-import { type Host, type Message, type Plugin, serve } from "@plexum/plugin-sdk";
+import { type Host, lastUserText, type Plugin, serve, withConversationSoFar } from "@plexum/plugin-sdk";
 import { lockWorkspace, WorkspaceThread } from "@plexum/session-store";
 import { addUsage, type ClaudeEvent, FAILURE_CODES, toHostEvents, toUsage } from "./claude-events.ts";
 import { consume, findSession } from "./session-file.ts";
@@ -17,12 +17,13 @@ const TOOLS = ["--strict-mcp-config", "--allowedTools", "Bash,Read,Edit,Write,mc
 const SNAPSHOT = ["--system-prompt-snapshot", "off"]; // else a session keeps the system prompt that it began with
 /** Claude records the interruption, and its tokens, in some 1.4 s (2.1.332). */
 const END_STEPS = [{ signal: "SIGINT", graceMs: 4000 } as const, { signal: "SIGTERM", graceMs: 300 } as const];
+/** A new session is given the conversation so far, in case it replaces a lost one. */
+const HISTORY = { maxCharacters: 100_000, reason: "This session is new." };
 let host: Host;
 
 const stream: Plugin["stream"] = async ({ stream_id, agent, request, model_id }, { emit, signal }) => {
   const { agent_id, workspace } = agent;
-  const prompt = textOf(request.messages.at(-1));
-  if (prompt === "") throw Object.assign(new Error("the last message has no text"), { code: "empty_prompt" });
+  const prompt = lastUserText(request.messages);
   const hostTools = request.tools ?? [];
   const { CLAUDE_BIN = "claude", ...env } = process.env;
   const path = await locateExecutable(CLAUDE_BIN, env, "npm install -g @anthropic-ai/claude-code");
@@ -54,7 +55,7 @@ const stream: Plugin["stream"] = async ({ stream_id, agent, request, model_id },
     const args = [...ARGS, ...TOOLS, ...SNAPSHOT, "--mcp-config", config, session ? "--resume" : "--session-id", id];
     if (model_id !== "") args.push("--model", model_id);
     if (request.system) args.push("--append-system-prompt-file", system);
-    const stdin = session ? prompt : withHistory(request.messages, prompt);
+    const stdin = session ? prompt : withConversationSoFar(request.messages, prompt, HISTORY);
     const program = { path, command: path, prefix: [] };
     await using run = await startCli({ program, args, workspace, stdin, signal, endSteps: () => END_STEPS });
     await emit({ type: "message_start" });
@@ -76,7 +77,7 @@ const stream: Plugin["stream"] = async ({ stream_id, agent, request, model_id },
     if (stop_reason === "error") {
       const late = ending?.reason === "timed_out" && `claude took longer than ${ending.afterMs} ms`;
       const said = last?.errors?.join("\n") || last?.result || stderr || `claude ended with exit code ${exitCode}`;
-      const code = late ? "timeout" : (FAILURE_CODES[kind] ?? "claude_failed");
+      const code = late ? "timed_out" : (FAILURE_CODES[kind] ?? "failed");
       await emit({ type: "error", error: { code, message: late || said } });
     }
     await emit({ type: "message_end", stop_reason, usage });
@@ -91,17 +92,6 @@ const mutate: Plugin["mutate"] = async ({ workspace, mutations }, { signal }) =>
   const { threadId } = await new WorkspaceThread(workspace, { fileName }).load();
   return consume(threadId === undefined ? undefined : await findSession(threadId), mutations, { signal });
 };
-
-/** Gives a new session the conversation that a lost one had, or the last 100,000 characters of it. */
-function withHistory(messages: readonly Message[], prompt: string): string {
-  const earlier = messages.slice(0, -1).map((message) => `${message.role}: ${textOf(message)}`);
-  if (earlier.length === 0) return prompt;
-  return `The conversation so far:\n${earlier.join("\n").slice(-100_000)}\n\n${prompt}`;
-}
-
-function textOf(message: Message | undefined): string {
-  return (message?.content ?? []).flatMap((block) => (block.type === "text" ? [block.text] : [])).join("\n");
-}
 
 function parse(line: Uint8Array): ClaudeEvent | undefined {
   try {

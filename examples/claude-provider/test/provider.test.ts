@@ -141,7 +141,7 @@ test("a failed turn says why; a lost session begins another", async () => {
   const { model, turn, workspace, sent } = await setUp([[{ type: "text", text: "old" }]]);
   await turn("before the loss");
   const failed = await turn("will fail");
-  expect(failed.find(({ type }) => type === "error")).toMatchObject({ error: { code: "claude_failed" } });
+  expect(failed.find(({ type }) => type === "error")).toMatchObject({ error: { code: "failed" } });
   model.add([{ type: "text", text: "new" }]);
   await writeFile(join(workspace, ".plexum-claude-session"), "0199a213-81c0-7800-8aa1-bbab2a035a53");
   await turn("from the start");

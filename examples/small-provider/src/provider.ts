@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { locateExecutable, startCli } from "@plexum/cli-turn";
 import { startBridge } from "@plexum/mcp-bridge";
-import { type Host, type StreamContext, type StreamRequest, serve } from "@plexum/plugin-sdk";
+import { type Host, lastUserText, type StreamContext, type StreamRequest, serve } from "@plexum/plugin-sdk";
 
 const CLI = process.env.SMALL_CLI ?? "small-cli";
 const RELAY = join(import.meta.dirname, "relay.ts");
@@ -20,10 +20,8 @@ await serve({
 
 async function stream({ stream_id, agent: { agent_id, workspace }, request }: StreamRequest, turn: StreamContext) {
   const { emit, signal } = turn;
-  const blocks = request.messages.at(-1)?.content ?? [];
-  const prompt = blocks.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("\n");
-  if (prompt === "") throw new Error("the last message has no text");
-  const path = await locateExecutable(CLI, process.env, "install it"); // throws if it is not there: the turn is refused
+  const prompt = lastUserText(request.messages); // throws if there is none: the turn is refused
+  const path = await locateExecutable(CLI, process.env, "install it"); // throws if it is not there
 
   // The host's tools: an MCP server for this turn, which the CLI reaches by starting the relay.
   await using bridge = await startBridge({
