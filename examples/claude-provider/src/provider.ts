@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { locateExecutable, startCli } from "@plexum/cli-turn";
 import { recoverJsonl } from "@plexum/jsonl-edit";
-import { startBridge } from "@plexum/mcp-bridge";
+import { hostToolNames, hostToolServer, mcpServerEntry, startBridge } from "@plexum/mcp-bridge";
 import { type Host, lastUserText, type Plugin, serve, withConversationSoFar } from "@plexum/plugin-sdk";
 import { lockWorkspace, WorkspaceThread } from "@plexum/session-store";
-import { addUsage, type ClaudeEvent, FAILURE_CODES, toHostEvents, toUsage } from "./claude-events.ts";
+import { addUsage, type ClaudeEvent, claudeName, FAILURE_CODES, toHostEvents, toUsage } from "./claude-events.ts";
 import { consume, findSession } from "./session-file.ts";
 
 const fileName = ".plexum-claude-session";
@@ -21,10 +21,11 @@ const END_STEPS = [{ signal: "SIGINT", graceMs: 4000 } as const, { signal: "SIGT
 const HISTORY = { maxCharacters: 100_000, reason: "This session is new." };
 let host: Host;
 
-const stream: Plugin["stream"] = async ({ stream_id, agent, request, model_id }, { emit, signal }) => {
-  const { agent_id, workspace } = agent;
+const stream: Plugin["stream"] = async (streamRequest, { emit, signal }) => {
+  const { agent, request, model_id } = streamRequest;
+  const { workspace } = agent;
   const prompt = lastUserText(request.messages);
-  const hostTools = request.tools ?? [];
+  const names = hostToolNames(request.tools ?? [], claudeName);
   const { CLAUDE_BIN = "claude", ...env } = process.env;
   const path = await locateExecutable(CLAUDE_BIN, env, "npm install -g @anthropic-ai/claude-code");
 
@@ -38,15 +39,12 @@ const stream: Plugin["stream"] = async ({ stream_id, agent, request, model_id },
   const id = (session && threadId) ?? randomUUID();
   await store.save(id); // before the turn, so that a canceled one is not lost
 
-  await using bridge = await startBridge({
-    agentId: agent_id,
-    tools: hostTools.map(({ input_schema, ...tool }) => ({ ...tool, inputSchema: input_schema })),
-    identifyCall: (meta) => ({ callId: String(meta["claudecode/toolUseId"]) }),
-    callTool: ({ name, arguments: args, callId, signal }) =>
-      host.callTool({ agent_id, stream_id, call_id: callId, name, arguments: { ...args } }, { signal }),
-  });
-  const relay = [RELAY, "--socket", bridge.socketPath, "--agent-id", agent_id];
-  const server = { command: process.execPath, args: relay, env: { PLEXUM_MCP_TOKEN: bridge.token } };
+  const identifyCall = (meta: Record<string, unknown>) => ({ callId: meta["claudecode/toolUseId"] as string });
+  const onWarning = (message: string) => host.log("warning", message);
+  await using bridge = await startBridge(
+    hostToolServer({ host, request: streamRequest, signal, identifyCall, onWarning }),
+  );
+  const server = mcpServerEntry(bridge, { command: process.execPath, args: [RELAY] });
   const folder = await mkdtemp(join(tmpdir(), "claude-provider-"));
   try {
     const [config, system] = [join(folder, "mcp.json"), join(folder, "system.md")];
@@ -66,7 +64,7 @@ const stream: Plugin["stream"] = async ({ stream_id, agent, request, model_id },
       const event = line.kind === "line" ? parse(line.bytes) : undefined;
       if (event === undefined) continue;
       if (event.type === "assistant") run.expectCommand();
-      for (const hostEvent of toHostEvents(event, hostTools)) await emit(hostEvent);
+      for (const hostEvent of toHostEvents(event, names)) await emit(hostEvent);
       usage = addUsage(usage, event);
       kind = event.error ?? kind;
       if (event.type === "result") last = event;

@@ -1,8 +1,7 @@
-import type { Tool } from "@plexum/plugin-sdk";
 import { expect, test } from "vitest";
 import { offerableTools } from "./offerable-tools.ts";
 
-const withSchema = (input_schema: unknown) => ({ name: "look", input_schema }) as Tool;
+const withSchema = (input_schema: unknown) => ({ name: "look", input_schema });
 
 test.each<[unknown, unknown]>([
   [undefined, { type: "object" }],
@@ -23,7 +22,7 @@ test.each<[unknown, unknown]>([
   ],
 ])("a schema %j may be an object's", (schema, offered) => {
   expect(offerableTools([withSchema(schema)])).toEqual({
-    tools: [{ name: "look", input_schema: offered }],
+    tools: [{ name: "look", inputSchema: offered }],
     warnings: [],
   });
 });

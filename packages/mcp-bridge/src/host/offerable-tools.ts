@@ -1,7 +1,15 @@
-import type { Tool } from "@plexum/plugin-sdk";
+import type { BridgeTool } from "../server/tools.ts";
+
+/** A tool as a host's request offers it. */
+export interface HostTool {
+  readonly name: string;
+  readonly description?: string | undefined;
+  /** A JSON Schema. Default: any object. */
+  readonly input_schema?: unknown;
+}
 
 export interface OfferableTools {
-  readonly tools: readonly (Tool & { readonly input_schema: { readonly [keyword: string]: unknown } })[];
+  readonly tools: readonly BridgeTool[];
   /** A sentence for each tool that is left out. */
   readonly warnings: readonly string[];
 }
@@ -10,16 +18,16 @@ export interface OfferableTools {
  * Sorts out what MCP can't describe, so that one tool does not take all others with it: of tools with one name the first is
  * kept; a schema is made that of an object where it may be one.
  */
-export function offerableTools(tools: readonly Tool[]): OfferableTools {
-  const kept = new Map<string, OfferableTools["tools"][number]>();
+export function offerableTools(tools: readonly HostTool[]): OfferableTools {
+  const kept = new Map<string, BridgeTool>();
   const warnings: string[] = [];
   for (const tool of tools) {
-    const { name } = tool;
-    const schema = objectSchema(tool.input_schema);
+    const { name, description, input_schema } = tool;
+    const schema = objectSchema(input_schema);
     const leftOut = (reason: string) => warnings.push(`the tool ${JSON.stringify(name)} is not offered: ${reason}`);
     if (kept.has(name)) leftOut("there is another one of this name before it");
     else if (schema === undefined) leftOut("its input_schema is not that of an object");
-    else kept.set(name, { ...tool, input_schema: schema });
+    else kept.set(name, { name, ...(description === undefined ? {} : { description }), inputSchema: schema });
   }
   return { tools: [...kept.values()], warnings };
 }
