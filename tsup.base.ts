@@ -33,14 +33,38 @@ export function program(entry: Record<string, string>) {
     splitting: true,
     minify: true,
     noExternal: [/.*/],
+    esbuildPlugins: [withoutUnused],
     onSuccess: keepOwnSources,
   });
 }
 
 /**
+ * Parts of dependencies that bundlers keep and that our programs never use, by what stands in their place.
+ * - zod: its messages in all languages. Its default, English, is imported by itself.
+ * - The MCP SDK: the validator for what a server asks of a user, with ajv behind it. Our servers ask nothing.
+ */
+const UNUSED = [
+  { path: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/, contents: "" },
+  {
+    path: /[\\/]@modelcontextprotocol[\\/]sdk[\\/]dist[\\/]esm[\\/]validation[\\/]ajv-provider\.js$/,
+    contents: "export class AjvJsonSchemaValidator {}",
+  },
+];
+
+type Plugin = NonNullable<Options["esbuildPlugins"]>[number];
+
+const withoutUnused: Plugin = {
+  name: "without-unused",
+  setup(build) {
+    for (const { path, contents } of UNUSED) build.onLoad({ filter: path }, () => ({ contents }));
+  },
+};
+
+/**
  * A program's maps carry its sources inside: this repository's alone, since whoever reads a stack trace wants those. The
  * dependencies' sources and positions would be two thirds of the maps. Their code stays marked as code without a source,
- * so that it is not taken for what stands in front of it on its line.
+ * so that it is not taken for what stands in front of it on its line. Of each source line the beginning is kept: a stack
+ * trace needs no columns, and they would be two thirds of what is left.
  */
 async function keepOwnSources(): Promise<void> {
   for await (const file of glob("dist/*.js.map")) {
@@ -49,10 +73,14 @@ async function keepOwnSources(): Promise<void> {
     const lines = decode(map.mappings).map((line) =>
       line
         .map((segment): SourceMapSegment => (isOwn[segment[1] ?? -1] ? segment : [segment[0]]))
-        .filter((segment, index, all) => segment.length > 1 || all[index - 1]?.length !== 1),
+        .filter((segment, index, all) => !isSameLine(segment, all[index - 1])),
     );
     map.sources = map.sources.map((source: string, index: number) => (isOwn[index] ? source : null));
     map.sourcesContent = map.sources.map((source: string | null, index: number) => source && map.sourcesContent[index]);
     await writeFile(file, JSON.stringify({ ...map, mappings: encode(lines) }));
   }
 }
+
+/** True where a segment of a map leads to the same line of a source as the one before, or both lead to none. */
+const isSameLine = ([, source, line]: SourceMapSegment, before: SourceMapSegment | undefined): boolean =>
+  before !== undefined && before[1] === source && before[2] === line;

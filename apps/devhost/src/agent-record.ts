@@ -1,10 +1,5 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
-import type { Block, Message, ProviderEvent } from "@plexum/plugin-sdk";
-
-/** What a host forgets of a call: its result, or its arguments as well. */
-export type ConsumeOp = "consume-light" | "consume-heavy";
-
-const MARKERS: Record<ConsumeOp, string> = { "consume-light": "...(consumed)", "consume-heavy": "...(tool called)" };
+import { type Block, CONSUMED_TEXTS, type ConsumeOp, type Message, type ProviderEvent } from "@plexum/plugin-sdk";
 
 /** The host's own record of a conversation, one message a line in `dynamic.jsonl`: what the host will show the model of it. */
 export class AgentRecord {
@@ -31,7 +26,7 @@ export class AgentRecord {
 
   /** The ids of the calls whose results are still there, oldest first. */
   get consumable(): string[] {
-    const markers = Object.values(MARKERS);
+    const markers = Object.values(CONSUMED_TEXTS);
     return this.#blocks().flatMap((block) =>
       block.type === "tool_result" && !markers.includes(String(block.content)) ? [block.tool_use_id] : [],
     );
@@ -45,7 +40,7 @@ export class AgentRecord {
   /** Replaces what a call returned, and with `consume-heavy` what it was given. */
   async consume(callIds: readonly string[], op: ConsumeOp): Promise<void> {
     for (const block of this.#blocks()) {
-      if (block.type === "tool_result" && callIds.includes(block.tool_use_id)) block.content = MARKERS[op];
+      if (block.type === "tool_result" && callIds.includes(block.tool_use_id)) block.content = CONSUMED_TEXTS[op];
       if (op === "consume-heavy" && block.type === "tool_use" && callIds.includes(block.id)) block.input = {};
     }
     await this.#save();

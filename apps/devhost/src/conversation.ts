@@ -4,13 +4,14 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import {
   type ConnectedPlugin,
+  type ConsumeOp,
   connectPlugin,
   type HostToolCall,
   type LogEntry,
   type MutateReport,
   type ProviderEvent,
 } from "@plexum/plugin-sdk";
-import { AgentRecord, type ConsumeOp, messagesOf } from "./agent-record.ts";
+import { AgentRecord, messagesOf } from "./agent-record.ts";
 import { HostTools } from "./host-tools.ts";
 import type { Setup } from "./setup.ts";
 

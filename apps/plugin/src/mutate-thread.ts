@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import type { MutateReport, MutateRequest } from "@plexum/plugin-sdk";
+import { type ConsumeOp, isConsumeOp, type MutateReport, type MutateRequest } from "@plexum/plugin-sdk";
 import {
   type CallEdit,
   consumeHeavy,
@@ -16,7 +16,8 @@ export interface MutateOptions {
   readonly signal: AbortSignal;
 }
 
-const EDITS: Record<string, (callId: string) => CallEdit> = {
+/** Their texts are those of `CONSUMED_TEXTS`. */
+const EDITS: Record<ConsumeOp, (callId: string) => CallEdit> = {
   "consume-light": consumeLight,
   "consume-heavy": consumeHeavy,
 };
@@ -28,10 +29,8 @@ export async function mutateThread(request: MutateRequest, options: MutateOption
   const edits = new Map<string, CallEdit>();
   const unknown: MutateReport["skipped"] = [];
   for (const { block_id, op } of mutations) {
-    const edit = Object.hasOwn(EDITS, op) ? EDITS[op] : undefined;
-    if (edit === undefined)
-      unknown.push({ block_id, reason: `the operation "${op}" is not known to this version of the plugin` });
-    else edits.set(block_id, edit(block_id));
+    if (isConsumeOp(op)) edits.set(block_id, EDITS[op](block_id));
+    else unknown.push({ block_id, reason: `the operation "${op}" is not known to this version of the plugin` });
   }
   const report = (
     touched: number,

@@ -1,13 +1,16 @@
-import { CodexTurnError, type TurnResult } from "@plexum/codex-turn";
-import type {
-  CallToolResult,
-  Host,
-  MutateReport,
-  MutateRequest,
-  ProviderEvent,
-  StreamContext,
-  StreamRequest,
-  ToolCall,
+import { CodexTurnError, MAX_PROMPT_CHARACTERS, type TurnResult } from "@plexum/codex-turn";
+import {
+  type CallToolResult,
+  type Host,
+  type MutateReport,
+  type MutateRequest,
+  type ProviderEvent,
+  promptOf,
+  type StreamContext,
+  type StreamRequest,
+  type ToolCall,
+  type TurnErrorCode,
+  withConversationSoFar,
 } from "@plexum/plugin-sdk";
 import { codexHomeOf, lockWorkspace, WorkspaceThread } from "@plexum/session-store";
 import type { Config } from "./config.ts";
@@ -16,14 +19,18 @@ import { LimitedLog, type Log } from "./log.ts";
 import { mutateThread } from "./mutate-thread.ts";
 import { plain } from "./plain.ts";
 import { callSessionTool } from "./sessions/session-tools.ts";
-import { withConversationSoFar } from "./turn/conversation-so-far.ts";
+import { checkExecText } from "./turn/exec-text.ts";
 import { whyThreadIsLost } from "./turn/lost-thread.ts";
-import { checkExecText, promptOf } from "./turn/prompt.ts";
 import { type RunTurnOptions, runTurn, type TurnEnd } from "./turn/run-turn.ts";
 import { Transports } from "./turn/transports.ts";
 
 /** How long a turn waits for the workspace, in milliseconds: a mutation holds it for a moment, to find its thread. */
 const WORKSPACE_WAIT_MS = 1000;
+
+const CONVERSATION = {
+  maxCharacters: MAX_PROMPT_CHARACTERS,
+  reason: "Codex's own record of this conversation is lost.",
+};
 
 /** Does on codex what the host asks for. */
 export class Provider implements AsyncDisposable {
@@ -78,7 +85,7 @@ export class Provider implements AsyncDisposable {
         signal,
         log,
       });
-    const withHistory = () => withConversationSoFar(messages, prompt.text);
+    const withHistory = () => withConversationSoFar(messages, prompt.text, CONVERSATION);
 
     const isThreadLost = warning !== undefined;
     let end = await run({
@@ -128,7 +135,8 @@ const STOP_REASONS: Record<TurnResult["status"], MessageEnd["stop_reason"]> = {
 
 async function finish({ result, usage }: TurnEnd, emit: StreamContext["emit"], log: Log): Promise<void> {
   if (result.status === "failed") {
-    const { code, message, detail } = result.error;
+    const { message, detail } = result.error;
+    const code: TurnErrorCode = result.error.code;
     log("error", message, { code, detail });
     // With the words of codex and of its model server in it.
     await emit({ type: "error", error: { code, message: plain(message) } });

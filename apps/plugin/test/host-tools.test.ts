@@ -4,6 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { since, testedCodexes } from "@plexum/codex-versions";
+import { codexToolName, offeredToolName } from "@plexum/mcp-bridge";
 import { connectPlugin, type HostToolCall, type StreamRequest, type Tool, type ToolContent } from "@plexum/plugin-sdk";
 import { newestCodex } from "@plexum/real-codex";
 import { answer, codeModeScript, functionCall, say } from "@plexum/scripted-model";
@@ -93,6 +94,27 @@ describe.each(byEachTransport(testedCodexes()))("the host's tools in codex $vers
     await turn(plugin, withTools(harness, "look it up"));
     expect(tools.calls).toHaveLength(1);
     expect(await config()).toBe(before);
+  });
+
+  test("a tool whose name MCP does not allow has the host's name in the call and in the events", async () => {
+    const names = ["read file!", "read.file"];
+    const [odd, dotted] = names.map((name) => codexToolName(offeredToolName(name)));
+    await using harness = await Harness.create({
+      codex,
+      script: [answer([call(String(odd), "a", "call_a"), call(String(dotted), "b", "call_b")]), say("done")],
+    });
+    const tools = host();
+    const request = harness.request("go", {
+      agent: { agent_id: "alice", workspace: harness.workspace },
+      request: { messages: [user("go")], tools: names.map((name) => ({ name, input_schema: { type: "object" } })) },
+    });
+    const { events } = await turn(await harness.plugin(tools), request);
+    expect(tools.calls.map(({ name }) => name).sort()).toEqual(names);
+    const told = events.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call] : []));
+    expect(told).toEqual([
+      { id: "call_a", name: "read file!", namespace: NAMESPACE },
+      { id: "call_b", name: "read.file", namespace: NAMESPACE },
+    ]);
   });
 
   test("five calls in parallel", async () => {

@@ -1,4 +1,4 @@
-import type { ProviderEvent, Tool, Usage } from "@plexum/plugin-sdk";
+import type { ProviderEvent, TurnErrorCode, Usage } from "@plexum/plugin-sdk";
 
 type Counts = Readonly<Record<string, unknown>>;
 
@@ -18,14 +18,14 @@ export interface ClaudeEvent {
 }
 
 /** Returns the host's events for an event of claude: pieces of text, tool calls, their results. */
-export function toHostEvents(claudeEvent: ClaudeEvent, hostTools: readonly Tool[]): ProviderEvent[] {
+export function toHostEvents(claudeEvent: ClaudeEvent, names: ReadonlyMap<string, string>): ProviderEvent[] {
   const { event, message, error, parent_tool_use_id } = claudeEvent;
   if (parent_tool_use_id || error !== undefined) return [];
   if (event?.delta?.text !== undefined) return [{ type: "text_delta", text: event.delta.text }];
   const blocks = typeof message?.content === "object" ? message.content : [];
   return blocks.flatMap(({ type, id, name, input, tool_use_id, content, is_error = false }): ProviderEvent[] => {
     if (type === "tool_use") {
-      const call = { id: String(id), ...hostName(String(name), hostTools) };
+      const call = { id: String(id), ...hostName(String(name), names) };
       return [
         { type: "tool_call_start", tool_call: call },
         { type: "tool_call_delta", tool_call: { id: call.id, arguments: JSON.stringify(input) } },
@@ -37,9 +37,12 @@ export function toHostEvents(claudeEvent: ClaudeEvent, hostTools: readonly Tool[
   });
 }
 
-function hostName(name: string, hostTools: readonly Tool[]): { name: string; namespace?: string } {
-  const tool = hostTools.find((tool) => name === `mcp__host__${tool.name.replace(/[^\w-]/g, "_")}`);
-  return tool === undefined ? { name } : { name: tool.name, namespace: "mcp__host" };
+/** The server is called `host`; claude changes what a tool's name may not have (2.1.332). */
+export const claudeName = (offeredName: string) => `mcp__host__${offeredName.replace(/[^\w-]/g, "_")}`;
+
+function hostName(name: string, names: ReadonlyMap<string, string>): { name: string; namespace?: string } {
+  const hostName = names.get(name);
+  return hostName === undefined ? { name } : { name: hostName, namespace: "mcp__host" };
 }
 
 /** Counts a turn's tokens request by request, since a turn that is killed has no `result`; with one, as claude's sum says. */
@@ -65,10 +68,9 @@ export function toUsage(usage: Counts = {}): Usage {
 }
 
 /** The kinds of failure that claude tells apart, by the host's names. */
-export const FAILURE_CODES: Readonly<Record<string, string>> = {
+export const FAILURE_CODES: Readonly<Record<string, TurnErrorCode>> = {
   authentication_failed: "not_signed_in",
-  billing_error: "quota_exceeded",
+  billing_error: "out_of_credits",
   rate_limit: "rate_limited",
-  server_error: "model_unavailable",
-  invalid_request: "request_refused",
+  server_error: "server_error",
 };

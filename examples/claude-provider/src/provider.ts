@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { locateExecutable, startCli } from "@plexum/cli-turn";
 import { recoverJsonl } from "@plexum/jsonl-edit";
-import { startBridge } from "@plexum/mcp-bridge";
-import { type Host, type Message, type Plugin, serve } from "@plexum/plugin-sdk";
+import { hostToolNames, hostToolServer, mcpServerEntry, startBridge } from "@plexum/mcp-bridge";
+import { type Host, lastUserText, type Plugin, serve, withConversationSoFar } from "@plexum/plugin-sdk";
 import { lockWorkspace, WorkspaceThread } from "@plexum/session-store";
-import { addUsage, type ClaudeEvent, FAILURE_CODES, toHostEvents, toUsage } from "./claude-events.ts";
+import { addUsage, type ClaudeEvent, claudeName, FAILURE_CODES, toHostEvents, toUsage } from "./claude-events.ts";
 import { consume, findSession } from "./session-file.ts";
 
 const fileName = ".plexum-claude-session";
@@ -17,13 +17,15 @@ const TOOLS = ["--strict-mcp-config", "--allowedTools", "Bash,Read,Edit,Write,mc
 const SNAPSHOT = ["--system-prompt-snapshot", "off"]; // else a session keeps the system prompt that it began with
 /** Claude records the interruption, and its tokens, in some 1.4 s (2.1.332). */
 const END_STEPS = [{ signal: "SIGINT", graceMs: 4000 } as const, { signal: "SIGTERM", graceMs: 300 } as const];
+/** A new session is given the conversation so far, in case it replaces a lost one. */
+const HISTORY = { maxCharacters: 100_000, reason: "This session is new." };
 let host: Host;
 
-const stream: Plugin["stream"] = async ({ stream_id, agent, request, model_id }, { emit, signal }) => {
-  const { agent_id, workspace } = agent;
-  const prompt = textOf(request.messages.at(-1));
-  if (prompt === "") throw Object.assign(new Error("the last message has no text"), { code: "empty_prompt" });
-  const hostTools = request.tools ?? [];
+const stream: Plugin["stream"] = async (streamRequest, { emit, signal }) => {
+  const { agent, request, model_id } = streamRequest;
+  const { workspace } = agent;
+  const prompt = lastUserText(request.messages);
+  const names = hostToolNames(request.tools ?? [], claudeName);
   const { CLAUDE_BIN = "claude", ...env } = process.env;
   const path = await locateExecutable(CLAUDE_BIN, env, "npm install -g @anthropic-ai/claude-code");
 
@@ -37,15 +39,12 @@ const stream: Plugin["stream"] = async ({ stream_id, agent, request, model_id },
   const id = (session && threadId) ?? randomUUID();
   await store.save(id); // before the turn, so that a canceled one is not lost
 
-  await using bridge = await startBridge({
-    agentId: agent_id,
-    tools: hostTools.map(({ input_schema, ...tool }) => ({ ...tool, inputSchema: input_schema })),
-    identifyCall: (meta) => ({ callId: String(meta["claudecode/toolUseId"]) }),
-    callTool: ({ name, arguments: args, callId, signal }) =>
-      host.callTool({ agent_id, stream_id, call_id: callId, name, arguments: { ...args } }, { signal }),
-  });
-  const relay = [RELAY, "--socket", bridge.socketPath, "--agent-id", agent_id];
-  const server = { command: process.execPath, args: relay, env: { PLEXUM_MCP_TOKEN: bridge.token } };
+  const identifyCall = (meta: Record<string, unknown>) => ({ callId: meta["claudecode/toolUseId"] as string });
+  const onWarning = (message: string) => host.log("warning", message);
+  await using bridge = await startBridge(
+    hostToolServer({ host, request: streamRequest, signal, identifyCall, onWarning }),
+  );
+  const server = mcpServerEntry(bridge, { command: process.execPath, args: [RELAY] });
   const folder = await mkdtemp(join(tmpdir(), "claude-provider-"));
   try {
     const [config, system] = [join(folder, "mcp.json"), join(folder, "system.md")];
@@ -54,7 +53,7 @@ const stream: Plugin["stream"] = async ({ stream_id, agent, request, model_id },
     const args = [...ARGS, ...TOOLS, ...SNAPSHOT, "--mcp-config", config, session ? "--resume" : "--session-id", id];
     if (model_id !== "") args.push("--model", model_id);
     if (request.system) args.push("--append-system-prompt-file", system);
-    const stdin = session ? prompt : withHistory(request.messages, prompt);
+    const stdin = session ? prompt : withConversationSoFar(request.messages, prompt, HISTORY);
     const program = { path, command: path, prefix: [] };
     await using run = await startCli({ program, args, workspace, stdin, signal, endSteps: () => END_STEPS });
     await emit({ type: "message_start" });
@@ -65,7 +64,7 @@ const stream: Plugin["stream"] = async ({ stream_id, agent, request, model_id },
       const event = line.kind === "line" ? parse(line.bytes) : undefined;
       if (event === undefined) continue;
       if (event.type === "assistant") run.expectCommand();
-      for (const hostEvent of toHostEvents(event, hostTools)) await emit(hostEvent);
+      for (const hostEvent of toHostEvents(event, names)) await emit(hostEvent);
       usage = addUsage(usage, event);
       kind = event.error ?? kind;
       if (event.type === "result") last = event;
@@ -76,7 +75,7 @@ const stream: Plugin["stream"] = async ({ stream_id, agent, request, model_id },
     if (stop_reason === "error") {
       const late = ending?.reason === "timed_out" && `claude took longer than ${ending.afterMs} ms`;
       const said = last?.errors?.join("\n") || last?.result || stderr || `claude ended with exit code ${exitCode}`;
-      const code = late ? "timeout" : (FAILURE_CODES[kind] ?? "claude_failed");
+      const code = late ? "timed_out" : (FAILURE_CODES[kind] ?? "failed");
       await emit({ type: "error", error: { code, message: late || said } });
     }
     await emit({ type: "message_end", stop_reason, usage });
@@ -91,17 +90,6 @@ const mutate: Plugin["mutate"] = async ({ workspace, mutations }, { signal }) =>
   const { threadId } = await new WorkspaceThread(workspace, { fileName }).load();
   return consume(threadId === undefined ? undefined : await findSession(threadId), mutations, { signal });
 };
-
-/** Gives a new session the conversation that a lost one had, or the last 100,000 characters of it. */
-function withHistory(messages: readonly Message[], prompt: string): string {
-  const earlier = messages.slice(0, -1).map((message) => `${message.role}: ${textOf(message)}`);
-  if (earlier.length === 0) return prompt;
-  return `The conversation so far:\n${earlier.join("\n").slice(-100_000)}\n\n${prompt}`;
-}
-
-function textOf(message: Message | undefined): string {
-  return (message?.content ?? []).flatMap((block) => (block.type === "text" ? [block.text] : [])).join("\n");
-}
 
 function parse(line: Uint8Array): ClaudeEvent | undefined {
   try {

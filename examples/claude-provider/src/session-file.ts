@@ -2,9 +2,7 @@ import { glob } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { type EditableLine, type EditJsonlOptions, editJsonl } from "@plexum/jsonl-edit";
-import type { MutateReport, Mutation } from "@plexum/plugin-sdk";
-
-const TEXTS = { "consume-light": "...(consumed)", "consume-heavy": "...(tool called)" };
+import { CONSUMED_TEXTS, isConsumeOp, type MutateReport, type Mutation } from "@plexum/plugin-sdk";
 
 /** Finds the file in which claude keeps a session, whatever folder the session began in. */
 export async function findSession(id: string): Promise<string | undefined> {
@@ -19,10 +17,10 @@ export async function consume(
   mutations: readonly Mutation[],
   options: Pick<EditJsonlOptions, "files" | "signal"> = {},
 ): Promise<MutateReport> {
-  const known = mutations.filter(({ op }) => Object.hasOwn(TEXTS, op));
+  const known = mutations.filter(({ op }) => isConsumeOp(op));
   const ids = [...new Set(known.map(({ block_id }) => block_id))];
   const heavy = new Set(known.filter(({ op }) => op === "consume-heavy").map(({ block_id }) => block_id));
-  const unknown = mutations.filter(({ op }) => !Object.hasOwn(TEXTS, op));
+  const unknown = mutations.filter(({ op }) => !isConsumeOp(op));
   const refused = unknown.map(({ block_id, op }) => ({ block_id, reason: `unknown operation ${op}` }));
   if (path === undefined) return { requested: mutations.length, touched: 0, missing: ids, skipped: refused };
   const { edited, missing, skipped } = await editJsonl(path, ids, (line) => editLine(line, heavy), options);
@@ -37,7 +35,7 @@ function editLine(line: EditableLine, heavy: ReadonlySet<string>): void {
     const id = block.get(isCall ? "id" : "tool_use_id")?.string;
     if (id === undefined || !line.ids.has(id)) continue;
     const isHeavy = heavy.has(id);
-    const to = TEXTS[isHeavy ? "consume-heavy" : "consume-light"];
+    const to = CONSUMED_TEXTS[isHeavy ? "consume-heavy" : "consume-light"];
     if (isCall && isHeavy) for (const value of block.all("input")) line.replace(id, value, {});
     const results = isCall ? [] : [...block.all("content"), ...line.value.all("toolUseResult")];
     for (const value of results) line.replace(id, value, to);

@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { offeredToolName } from "@plexum/mcp-bridge";
 import { connectPlugin, type HostToolCall, type ProviderEvent } from "@plexum/plugin-sdk";
 import { type Block, ScriptedClaudeModel } from "@plexum/scripted-claude-model";
 import { eventually, sleepers, uniqueSeconds } from "@plexum/test-support";
@@ -16,7 +17,7 @@ const TOOLS = [{ name: "echo", description: "Says it again", input_schema: { typ
 const RESULT = "a long result that the host consumes".repeat(20);
 
 /** A provider with the real claude. Whatever is not on loopback goes to a proxy that refuses, and must never be asked. */
-async function setUp(script: readonly (readonly Block[])[]) {
+async function setUp(script: readonly (readonly Block[])[], tools = TOOLS) {
   const model = await ScriptedClaudeModel.start(script);
   const folder = await mkdtemp(join(tmpdir(), "claude-provider-test-"));
   const outside: (string | undefined)[] = [];
@@ -66,7 +67,7 @@ async function setUp(script: readonly (readonly Block[])[]) {
   const turn = async (text: string, signal?: AbortSignal) => {
     const events: ProviderEvent[] = [];
     const agent = { agent_id: "alice", workspace };
-    const request = { messages: [{ role: "user" as const, content: [{ type: "text" as const, text }] }], tools: TOOLS };
+    const request = { messages: [{ role: "user" as const, content: [{ type: "text" as const, text }] }], tools };
     const sent = { stream_id: text, model_id: "sonnet", agent, request };
     for await (const event of plugin.stream(sent, signal && { signal })) events.push(event);
     return events;
@@ -124,6 +125,22 @@ test("a host tool is called by claude's id, and the model no longer sees its res
   expect(sent()).not.toContain(RESULT);
 });
 
+test("a tool whose name MCP does not allow has the host's name in the call and in the events", async () => {
+  const tool = { name: "say it. again!", description: "Says it again", input_schema: { type: "object" } };
+  const name = `mcp__host__${offeredToolName(tool.name)}`;
+  const { turn, calls, model } = await setUp(
+    [[{ type: "tool_use", id: "toolu_1", name, input: {} }], [{ type: "text", text: "done" }]],
+    [tool],
+  );
+  const events = await turn("call it");
+  expect(JSON.stringify(model.requests[0])).toContain(name);
+  expect(calls).toMatchObject([{ name: tool.name }]);
+  expect(events).toContainEqual({
+    type: "tool_call_start",
+    tool_call: { id: "toolu_1", name: tool.name, namespace: "mcp__host" },
+  });
+});
+
 test("a canceled turn leaves no command alive, also in a session of its own or deaf to SIGTERM", async () => {
   const [apart, deaf, behind] = [uniqueSeconds(), uniqueSeconds(), uniqueSeconds()];
   const command = `setsid sleep ${apart} & sleep ${behind} & (trap "" TERM INT; sleep ${deaf}; sleep ${deaf})`;
@@ -141,7 +158,7 @@ test("a failed turn says why; a lost session begins another", async () => {
   const { model, turn, workspace, sent } = await setUp([[{ type: "text", text: "old" }]]);
   await turn("before the loss");
   const failed = await turn("will fail");
-  expect(failed.find(({ type }) => type === "error")).toMatchObject({ error: { code: "claude_failed" } });
+  expect(failed.find(({ type }) => type === "error")).toMatchObject({ error: { code: "failed" } });
   model.add([{ type: "text", text: "new" }]);
   await writeFile(join(workspace, ".plexum-claude-session"), "0199a213-81c0-7800-8aa1-bbab2a035a53");
   await turn("from the start");

@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { locateExecutable, startCli } from "@plexum/cli-turn";
-import { startBridge } from "@plexum/mcp-bridge";
-import { type Host, type StreamContext, type StreamRequest, serve } from "@plexum/plugin-sdk";
+import { hostToolServer, mcpServerEntry, startBridge } from "@plexum/mcp-bridge";
+import { type Host, lastUserText, type StreamContext, type StreamRequest, serve } from "@plexum/plugin-sdk";
 
 const CLI = process.env.SMALL_CLI ?? "small-cli";
 const RELAY = join(import.meta.dirname, "relay.ts");
@@ -18,22 +18,14 @@ await serve({
   stream,
 });
 
-async function stream({ stream_id, agent: { agent_id, workspace }, request }: StreamRequest, turn: StreamContext) {
-  const { emit, signal } = turn;
-  const blocks = request.messages.at(-1)?.content ?? [];
-  const prompt = blocks.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("\n");
-  if (prompt === "") throw new Error("the last message has no text");
-  const path = await locateExecutable(CLI, process.env, "install it"); // throws if it is not there: the turn is refused
+async function stream(request: StreamRequest, { emit, signal }: StreamContext) {
+  const { workspace } = request.agent;
+  const prompt = lastUserText(request.request.messages); // throws if there is none: the turn is refused
+  const path = await locateExecutable(CLI, process.env, "install it"); // throws if it is not there
 
   // The host's tools: an MCP server for this turn, which the CLI reaches by starting the relay.
-  await using bridge = await startBridge({
-    agentId: agent_id,
-    tools: (request.tools ?? []).map(({ input_schema, ...tool }) => ({ ...tool, inputSchema: input_schema })),
-    callTool: ({ name, arguments: args, signal }) =>
-      host.callTool({ agent_id, stream_id, name, arguments: { ...args } }, { signal }),
-  });
-  const relay = [RELAY, "--socket", bridge.socketPath, "--agent-id", agent_id];
-  const server = { command: process.execPath, args: relay, env: { PLEXUM_MCP_TOKEN: bridge.token } };
+  await using bridge = await startBridge(hostToolServer({ host, request, signal }));
+  const server = mcpServerEntry(bridge, { command: process.execPath, args: [RELAY] });
   const folder = await mkdtemp(join(tmpdir(), "small-provider-"));
   const config = join(folder, "mcp.json");
   await writeFile(config, JSON.stringify({ mcpServers: { host: server } }), { mode: 0o600 });

@@ -1,4 +1,6 @@
 export { McpBridgeError, type McpBridgeErrorCode } from "./errors.ts";
+export { type HostCall, type HostTurn, hostToolServer } from "./host/host-tool-server.ts";
+export type { HostTool } from "./host/offerable-tools.ts";
 export type { HttpBridgeOptions } from "./http/http-bridge.ts";
 export {
   type HttpBridge,
@@ -17,14 +19,17 @@ export {
   codexOverrides,
   codexServerName,
   codexThreadConfig,
+  codexToolName,
   type GlobalRegistration,
   globalRegistrations,
   identifyCodexCall,
   registerGlobally,
   unregisterGlobally,
 } from "./registration/codex-registration.ts";
+export { type McpServerEntry, mcpServerEntry, type RelayProgram } from "./registration/mcp-server-entry.ts";
 export type { CallLimits } from "./server/call-runner.ts";
 export type { CallIdentity, CallTool, ToolCall, ToolProgress, ToolResult } from "./server/tool-call.ts";
+export { hostToolNames, offeredToolName } from "./server/tool-names.ts";
 export type { ToolServerOptions } from "./server/tool-server.ts";
 export type { BridgeTool } from "./server/tools.ts";
 export { type Bridge, type BridgeOptions, startBridge } from "./socket/bridge.ts";

@@ -6,13 +6,15 @@ import { CodedError, isCodedError } from "@plexum/coded-error";
  * - `stream_contract`: a plugin emitted events in an order that the protocol does not allow.
  * - `event_overflow`: a host left too many events of a stream unread.
  * - `shutdown_timeout`: a plugin's handlers did not end when told to.
+ * - `no_user_text`: a request has no user message with anything to ask in it.
  */
 export type PluginSdkErrorCode =
   | "start_failed"
   | "protocol_violation"
   | "stream_contract"
   | "event_overflow"
-  | "shutdown_timeout";
+  | "shutdown_timeout"
+  | "no_user_text";
 
 /** Every error that this package throws of its own accord. */
 export class PluginSdkError extends CodedError<PluginSdkErrorCode> {

@@ -1,12 +1,15 @@
 import {
-  type Bridge,
   bridgeSocketPath,
   codexEnvironment,
+  codexNamespace,
   codexOverrides,
+  codexServerName,
   codexThreadConfig,
+  codexToolName,
   type HttpEndpoint,
+  hostToolNames,
+  hostToolServer,
   identifyCodexCall,
-  McpBridgeError,
   registerGlobally,
   startBridge,
   startHttpEndpoint,
@@ -16,8 +19,7 @@ import type { Host, StreamRequest } from "@plexum/plugin-sdk";
 import { codexCommand } from "../codex-command.ts";
 import type { Config } from "../config.ts";
 import type { Log } from "../log.ts";
-import { mcpContent } from "./mcp-content.ts";
-import { offerableTools } from "./offerable-tools.ts";
+import type { HostNames } from "../turn/tool-call-events.ts";
 
 /** For how many calls made inside scripts the script is remembered, the latest kept. */
 const MAX_NESTED_CALLS = 10_000;
@@ -32,6 +34,12 @@ export interface OfferedTools extends AsyncDisposable {
 }
 
 const NOTHING: OfferedTools = { args: () => [], env: {}, config: () => ({}), [Symbol.asyncDispose]: async () => {} };
+
+/** Returns what codex calls the host's tools of this request. */
+export const hostNames = ({ agent, request }: StreamRequest): HostNames => ({
+  namespace: codexNamespace(codexServerName(agent.agent_id)),
+  byCodexName: hostToolNames(request.tools ?? [], codexToolName),
+});
 
 /** Offers codex the tools of each turn's request, and takes its calls to the host. */
 export class HostTools implements AsyncDisposable {
@@ -96,7 +104,9 @@ export class HostTools implements AsyncDisposable {
       const codex = await codexCommand(this.#config, this.#env);
       await registerGlobally({ ...relay, socketPath: bridgeSocketPath(agentId) }, { ...codex, signal });
     }
-    const bridge = await this.#bridge(request, log, signal);
+    const options = this.#toolServer(request, log, signal);
+    // A registered relay looks for its bridge at this path and nowhere else.
+    const bridge = await startBridge(isRegistered ? { ...options, socketPath: bridgeSocketPath(agentId) } : options);
     const server = { ...relay, socketPath: bridge.socketPath, token: bridge.token };
     return {
       args: (version) => codexOverrides(server, { isRegistered, directTools: this.#wantsDirectTools(version) }),
@@ -110,54 +120,18 @@ export class HostTools implements AsyncDisposable {
     return this.#config.codeModeTools === "direct" && hasCodeMode(version);
   }
 
-  async #bridge(request: StreamRequest, log: Log, signal: AbortSignal): Promise<Bridge> {
-    const { agent_id } = request.agent;
-    const options = this.#toolServer(request, log, signal);
-    try {
-      return await startBridge(options);
-    } catch (error) {
-      // The same agent in another workspace at the same time: a socket of this turn's own serves as well.
-      if (
-        !McpBridgeError.isInstance(error) ||
-        error.code !== "socket_in_use" ||
-        this.#config.mcpRegistration === "global"
-      )
-        throw error;
-      return startBridge({ ...options, socketPath: bridgeSocketPath(`${agent_id} ${request.stream_id}`) });
-    }
-  }
-
-  #toolServer(request: StreamRequest, log: Log, turnSignal: AbortSignal): ToolServerOptions {
-    const { agent, stream_id, request: conversation } = request;
-    const { agent_id } = agent;
-    const { tools, warnings } = offerableTools(conversation.tools ?? []);
-    for (const warning of warnings) log("warning", warning);
-    return {
-      agentId: agent_id,
-      tools: tools.map(({ name, description, input_schema }) => ({
-        name,
-        ...(description === undefined ? {} : { description }),
-        inputSchema: input_schema,
-      })),
+  #toolServer(request: StreamRequest, log: Log, signal: AbortSignal): ToolServerOptions {
+    return hostToolServer({
+      host: this.#host,
+      request,
+      // codex tells an MCP server of an interrupt only from 0.166 on.
+      signal,
       identifyCall: identifyCodexCall,
-      onWarning: (message) => log("warning", message),
-      callTool: async ({ name, arguments: args, callId, itemId, signal, reportProgress }) => {
+      onCall: ({ callId, itemId }) => {
         if (callId !== undefined && itemId !== undefined) this.#remember(callId, itemId);
-        const call = {
-          agent_id,
-          stream_id,
-          ...(callId === undefined ? {} : { call_id: callId }),
-          name,
-          arguments: { ...args },
-        };
-        // codex tells an MCP server of an interrupt only from 0.166 on.
-        const result = await this.#host.callTool(call, {
-          signal: AbortSignal.any([signal, turnSignal]),
-          onProgress: reportProgress,
-        });
-        return { ...result, content: result.content.map(mcpContent) };
       },
-    };
+      onWarning: (message) => log("warning", message),
+    });
   }
 
   #remember(callId: string, itemId: string): void {

@@ -3,7 +3,7 @@ import type { PromptImage, Turn, TurnResult } from "@plexum/codex-turn";
 import type { StreamContext, StreamRequest, Usage } from "@plexum/plugin-sdk";
 import type { WorkspaceThread } from "@plexum/session-store";
 import type { Config } from "../config.ts";
-import type { HostTools } from "../host-tools/host-tools.ts";
+import { type HostTools, hostNames } from "../host-tools/host-tools.ts";
 import type { Log } from "../log.ts";
 import { modelChoice } from "./model-choice.ts";
 import { SystemPrompt } from "./system-prompt.ts";
@@ -43,7 +43,7 @@ export async function runTurn(options: RunTurnOptions): Promise<TurnEnd> {
   const { workspace } = request.agent;
   const system = await SystemPrompt.of(workspace, request.request.system, thread);
   // Disposed of behind the turn, in whatever way that ends: codex has recorded all it will by then.
-  await using calls = new ToolCallEvents(emit, log, tools.nestedCalls);
+  await using calls = new ToolCallEvents(emit, log, tools.nestedCalls, hostNames(request));
   await using running = await transports.start({
     text,
     images: options.images,

@@ -21,6 +21,7 @@ async function following() {
     async (event) => void told.push(event),
     (_level, message) => warnings.push(message),
     new Map(),
+    { namespace: "mcp__host", byCodexName: new Map([["read_a", "read a!"]]) },
   );
   calls.follow(rollout, 0);
   await vi.waitFor(() => expect(told).toHaveLength(3));
@@ -33,6 +34,25 @@ test("what codex has written by the end is told", async () => {
   await calls[Symbol.asyncDispose]();
   expect(told.at(-1)).toMatchObject({ type: "tool_result", tool_result: { content: "found", is_error: false } });
   expect(warnings).toEqual([]);
+});
+
+test("a call of a host's tool has the host's name for it, and one of codex's own is left alone", async () => {
+  const { calls, rollout, told } = await following();
+  for (const [namespace, name] of [
+    ["mcp__host", "read_a"],
+    ["mcp__host", "other"],
+    ["mcp__mine", "read_a"],
+  ])
+    await writeFile(
+      rollout,
+      line({ type: "function_call", call_id: `${namespace} ${name}`, name, namespace, arguments: "" }),
+      {
+        flag: "a",
+      },
+    );
+  await calls[Symbol.asyncDispose]();
+  const names = told.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call.name] : []));
+  expect(names).toEqual(["read", "read a!", "other", "read_a"]);
 });
 
 test("a rollout that is moved away is not waited for, and its end is a warning", async () => {

@@ -11,6 +11,13 @@ const NO_OUTPUT = "aborted";
 /** How long codex's text waits for the calls that were recorded before it, in milliseconds. */
 const MAX_LAG_MS = 100;
 
+/** The host's own names of its tools, which codex records under names that it can use. */
+export interface HostNames {
+  /** The namespace in which codex records calls of the host's tools. */
+  readonly namespace: string;
+  readonly byCodexName: ReadonlyMap<string, string>;
+}
+
 /**
  * A turn's tool calls as events, read from the rollout as codex writes it: there, and only there, they have their call ids.
  * Disposing of it tells what codex has written by then.
@@ -19,6 +26,7 @@ export class ToolCallEvents implements AsyncDisposable {
   readonly #emit: (event: ProviderEvent) => Promise<void>;
   readonly #log: Log;
   readonly #nestedCalls: ReadonlyMap<string, string>;
+  readonly #hostNames: HostNames;
   readonly #over = new AbortController();
   #following: Promise<void> | undefined;
   #path: string | undefined;
@@ -27,10 +35,16 @@ export class ToolCallEvents implements AsyncDisposable {
   #awaited: { readonly position: number; readonly resolve: () => void } | undefined;
 
   /** @param nestedCalls By the id of a call made inside a script: the item id of the script's own call. */
-  constructor(emit: (event: ProviderEvent) => Promise<void>, log: Log, nestedCalls: ReadonlyMap<string, string>) {
+  constructor(
+    emit: (event: ProviderEvent) => Promise<void>,
+    log: Log,
+    nestedCalls: ReadonlyMap<string, string>,
+    hostNames: HostNames,
+  ) {
     this.#emit = emit;
     this.#log = log;
     this.#nestedCalls = nestedCalls;
+    this.#hostNames = hostNames;
   }
 
   /** Begins to read. What stands in the file before `from` belongs to earlier turns. */
@@ -78,12 +92,13 @@ export class ToolCallEvents implements AsyncDisposable {
   }
 
   async #tell(event: ToolCallEvent): Promise<void> {
-    for (const translated of translate(event)) await this.#emit(translated);
+    for (const translated of translate(event, this.#hostNames)) await this.#emit(translated);
   }
 }
 
-function translate(event: ToolCallEvent): ProviderEvent[] {
-  const { callId: id, name, namespace, arguments: args } = event.call;
+function translate(event: ToolCallEvent, hostNames: HostNames): ProviderEvent[] {
+  const { callId: id, namespace, arguments: args } = event.call;
+  const name = (namespace === hostNames.namespace && hostNames.byCodexName.get(event.call.name)) || event.call.name;
   switch (event.type) {
     case "call-started":
       return [

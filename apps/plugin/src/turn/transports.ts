@@ -5,7 +5,7 @@ import { codexNoProxy } from "@plexum/mcp-bridge";
 import type { Config, ModelChoice } from "../config.ts";
 import type { OfferedTools } from "../host-tools/host-tools.ts";
 import type { Log } from "../log.ts";
-import { checkExecText } from "./prompt.ts";
+import { checkExecText } from "./exec-text.ts";
 
 export type Transport = "app-server" | "exec";
 

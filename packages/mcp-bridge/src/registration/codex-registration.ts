@@ -7,21 +7,19 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { McpBridgeError } from "../errors.ts";
 import type { HttpBridge } from "../http/http-endpoint.ts";
-import { RELAY_AGENT_ID, RELAY_SOCKET, RELAY_TOKEN } from "../relay/relay-environment.ts";
+import { RELAY_SOCKET, RELAY_TOKEN } from "../relay/relay-environment.ts";
 import { DEFAULT_MAX_CALL_MS, timeLimit } from "../server/call-runner.ts";
 import type { CallIdentity } from "../server/tool-call.ts";
 import { isListening } from "../socket/listen.ts";
 import { changeFile } from "./change-file.ts";
 import { withoutServer, withServer } from "./config-text.ts";
+import { checkNoNul, type RelayProgram, relayAddress } from "./mcp-server-entry.ts";
 import { toml } from "./toml.ts";
 
 /** How codex starts the relay to a bridge. */
-export interface CodexServer {
+export interface CodexServer extends RelayProgram {
   readonly agentId: string;
   readonly socketPath: string;
-  /** The program that runs the relay: an absolute path, since codex may have another PATH. */
-  readonly command: string;
-  readonly args: readonly string[];
 }
 
 /** How codex reaches a bridge by HTTP. */
@@ -107,7 +105,12 @@ function relaySettings(server: CodexServer) {
 
 /** Under which namespace the model finds a server's tools. */
 export function codexNamespace(serverName: string): string {
-  return `mcp__${serverName.replace(/[^A-Za-z0-9_]/g, "_")}`;
+  return `mcp__${codexToolName(serverName)}`;
+}
+
+/** Returns what codex makes of a tool's name for the model and its records; one that collides gets a hash besides. */
+export function codexToolName(offeredName: string): string {
+  return offeredName.replace(/[^A-Za-z0-9_]/g, "_");
 }
 
 /** What codex's environment must hold for the relay to be let in. */
@@ -324,11 +327,6 @@ function oneAtATime<T>(task: () => Promise<T>): Promise<T> {
 }
 
 function relayEnvironment({ agentId, socketPath, command, args }: CodexServer): Record<string, string> {
-  if ([agentId, socketPath, command, ...args].some((value) => value.includes("\0"))) {
-    throw new McpBridgeError(
-      "invalid_value",
-      "An agent id, path or argument holds a NUL, which no process can be given",
-    );
-  }
-  return { [RELAY_SOCKET]: socketPath, [RELAY_AGENT_ID]: agentId.toWellFormed() };
+  checkNoNul(agentId, socketPath, command, ...args);
+  return relayAddress({ agentId, socketPath });
 }

@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import { z } from "zod";
 import { cutSchema } from "../content/cut-schema.ts";
 import { icon, meta, optionalText, withoutMalformed } from "../content/known-content.ts";
 import { isDeeper } from "../content/limit-depth.ts";
 import { readableSchema } from "../content/readable-schema.ts";
 import { McpBridgeError } from "../errors.ts";
+import { offeredToolName } from "./tool-names.ts";
 
 /** A tool as MCP describes one; further fields (`annotations`, `outputSchema`, `_meta`, …) reach the client as they are. */
 export interface BridgeTool {
@@ -74,7 +74,7 @@ export function toolbox(tools: readonly BridgeTool[]): Toolbox {
   const hostNames = new Map<string, string>();
   const warnings: string[] = [];
   const offered = parsed.data.map((tool) => {
-    const name = offeredName(tool.name);
+    const name = offeredToolName(tool.name);
     if (hostNames.has(name))
       throw new McpBridgeError("invalid_tools", `Two tools are called ${JSON.stringify(tool.name)}`);
     hostNames.set(name, tool.name);
@@ -124,18 +124,4 @@ function toJson(offered: readonly Record<string, unknown>[]): string {
       cause,
     });
   }
-}
-
-/** MCP's own rule for tool names. */
-const CLEAN_NAME = /^[A-Za-z0-9_.-]{1,128}$/;
-
-/** A name that every client takes: the host's own, or one made from it that no other tool has. */
-function offeredName(name: string): string {
-  if (CLEAN_NAME.test(name)) return name;
-  const hash = createHash("sha256").update(name).digest("hex").slice(0, 10);
-  const readable = name
-    .replace(/[^A-Za-z0-9]+/g, "_")
-    .replace(/^_|_$/g, "")
-    .slice(0, 40);
-  return [readable || "tool", hash].join("_");
 }

@@ -1,4 +1,5 @@
 import { createServer, type Socket } from "node:net";
+import { McpBridgeError } from "../errors.ts";
 import { timeLimit } from "../server/call-runner.ts";
 import { ToolServer, type ToolServerOptions } from "../server/tool-server.ts";
 import type { BridgeTool } from "../server/tools.ts";
@@ -10,7 +11,10 @@ import { listenPrivately } from "./listen.ts";
 import { bridgeSocketPath } from "./socket-path.ts";
 
 export interface BridgeOptions extends ToolServerOptions {
-  /** Where to listen. Default `bridgeSocketPath(agentId)`. */
+  /**
+   * Where to listen. Default `bridgeSocketPath(agentId)`, or a path of the bridge's own if another bridge of the agent listens
+   * there.
+   */
   readonly socketPath?: string;
   /** What a relay must show. Default: 32 random bytes. */
   readonly token?: string;
@@ -41,18 +45,12 @@ export interface Bridge extends AsyncDisposable {
  * @throws McpBridgeError `invalid_tools`, `invalid_value`, or with a `socket-…` code; what the file system throws otherwise.
  */
 export async function startBridge(options: BridgeOptions): Promise<Bridge> {
-  const {
-    socketPath = bridgeSocketPath(options.agentId),
-    token = randomToken(),
-    maxClients = 64,
-    maxMessageBytes = 64 * 1024 * 1024,
-  } = options;
+  const { token = randomToken(), maxClients = 64, maxMessageBytes = 64 * 1024 * 1024 } = options;
   const greetingTimeoutMs = timeLimit("greetingTimeoutMs", options.greetingTimeoutMs ?? 5000);
   const tools = new ToolServer(options);
   const { agentId } = tools;
   const sockets = new Set<Socket>();
-  const server = createServer(welcome);
-  const removeSocketFile = await listenPrivately(server, socketPath);
+  const { server, socketPath, removeSocketFile } = await listen(welcome, options);
 
   async function welcome(socket: Socket): Promise<void> {
     sockets.add(socket);
@@ -96,4 +94,20 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     close: () => (closing ??= close()),
     [Symbol.asyncDispose]: () => (closing ??= close()),
   };
+}
+
+/** @throws McpBridgeError `socket_in_use` only if the caller chose the path. */
+async function listen(welcome: (socket: Socket) => void, { agentId, socketPath }: BridgeOptions) {
+  const at = async (path: string) => {
+    const server = createServer(welcome);
+    return { server, socketPath: path, removeSocketFile: await listenPrivately(server, path) };
+  };
+  if (socketPath !== undefined) return at(socketPath);
+  try {
+    return await at(bridgeSocketPath(agentId));
+  } catch (error) {
+    if (!McpBridgeError.isInstance(error) || error.code !== "socket_in_use") throw error;
+    // The agent has two turns at once, in two workspaces.
+    return at(bridgeSocketPath(`${agentId} ${randomToken()}`));
+  }
 }

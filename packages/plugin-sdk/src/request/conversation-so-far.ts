@@ -1,23 +1,33 @@
-import { MAX_PROMPT_CHARACTERS } from "@plexum/codex-turn";
-import type { Block, Message } from "@plexum/plugin-sdk";
+import type { Block, Message } from "../wire.ts";
 import { textOf } from "./prompt.ts";
 
-const INTRODUCTION =
-  "Codex's own record of this conversation is lost. This is the conversation so far, from the host's record:";
+const LOST = "Your own record of this conversation is lost.";
+const INTRODUCTION = "This is the conversation so far, from the host's record:";
 const TRANSITION = "That was the conversation so far. The user now says:";
 const CUT = "(Earlier messages are left out: they don't fit.)";
 
+export interface ConversationOptions {
+  /** The longest prompt that the CLI takes, in UTF-16 code units. There are never fewer of these than code points. */
+  readonly maxCharacters: number;
+  /** A sentence that tells the model why it is given the conversation. Default: its own record is lost. */
+  readonly reason?: string;
+}
+
 /**
- * A prompt for a fresh thread that takes the place of a lost one: what was said before, then `prompt`. The oldest
- * messages are left out if all of them don't fit. Without earlier messages, or room beside the prompt, it is the prompt alone.
+ * Returns a prompt for a fresh session that replaces a lost one: what was said before, then `prompt`. Leaves out the oldest
+ * messages if not all of them fit. Without earlier messages, or room beside the prompt, it is the prompt alone.
  */
-export function withConversationSoFar(messages: readonly Message[], prompt: string): string {
+export function withConversationSoFar(
+  messages: readonly Message[],
+  prompt: string,
+  { maxCharacters, reason = LOST }: ConversationOptions,
+): string {
   const last = messages.findLastIndex(({ role }) => role === "user");
   const earlier = messages.slice(0, last).flatMap(render);
   if (earlier.length === 0) return prompt;
 
-  // UTF-16 units, of which there are never fewer than the code points that codex counts.
-  let room = MAX_PROMPT_CHARACTERS - [INTRODUCTION, CUT, TRANSITION, prompt].join("\n\n").length;
+  const introduction = `${reason} ${INTRODUCTION}`;
+  let room = maxCharacters - [introduction, CUT, TRANSITION, prompt].join("\n\n").length;
   if (room < 0) return prompt;
   let first = earlier.length;
   for (
@@ -29,7 +39,7 @@ export function withConversationSoFar(messages: readonly Message[], prompt: stri
     first--;
   }
   const kept = earlier.slice(first);
-  return [INTRODUCTION, ...(first > 0 ? [CUT] : []), ...kept, TRANSITION, prompt].join("\n\n");
+  return [introduction, ...(first > 0 ? [CUT] : []), ...kept, TRANSITION, prompt].join("\n\n");
 }
 
 const SPEAKERS = { user: "User", assistant: "Assistant", system: "System", tool: "Tool" } as const;

@@ -1,7 +1,15 @@
-import type { Tool } from "@plexum/plugin-sdk";
+import type { BridgeTool } from "../server/tools.ts";
+
+/** A tool as a host's request offers it. */
+export interface HostTool {
+  readonly name: string;
+  readonly description?: string | undefined;
+  /** A JSON Schema. Default: any object. */
+  readonly input_schema?: unknown;
+}
 
 export interface OfferableTools {
-  readonly tools: readonly (Tool & { readonly input_schema: { readonly [keyword: string]: unknown } })[];
+  readonly tools: readonly BridgeTool[];
   /** A sentence for each tool that is left out. */
   readonly warnings: readonly string[];
 }
@@ -11,16 +19,16 @@ export interface OfferableTools {
  * kept; a schema is made that of an object where it may be one; a description that is no text is left out.
  * @param tools As the host sent them: they may be malformed in any way.
  */
-export function offerableTools(tools: readonly Tool[]): OfferableTools {
-  const kept = new Map<string, OfferableTools["tools"][number]>();
+export function offerableTools(tools: readonly HostTool[]): OfferableTools {
+  const kept = new Map<string, BridgeTool>();
   const warnings: string[] = [];
   for (const [index, tool] of tools.entries()) {
-    const { name, description, ...rest } = Object(tool) as Partial<Tool>;
+    const { name, description, input_schema } = Object(tool) as Partial<HostTool>;
     if (typeof name !== "string" || name === "") {
       warnings.push(`the tool at index ${index} of the request is not offered: it has no name`);
       continue;
     }
-    const schema = objectSchema(rest.input_schema);
+    const schema = objectSchema(input_schema);
     const leftOut = (reason: string) => warnings.push(`the tool ${JSON.stringify(name)} is not offered: ${reason}`);
     if (kept.has(name)) leftOut("there is another one of this name before it");
     else if (schema === undefined) leftOut("its input_schema is not that of an object");
@@ -28,7 +36,7 @@ export function offerableTools(tools: readonly Tool[]): OfferableTools {
       const isText = typeof description === "string";
       if (!isText && description !== undefined)
         warnings.push(`the tool ${JSON.stringify(name)} is offered without its description, which is not text`);
-      kept.set(name, { ...rest, name, ...(isText && { description }), input_schema: schema });
+      kept.set(name, { name, ...(isText && { description }), inputSchema: schema });
     }
   }
   return { tools: [...kept.values()], warnings };

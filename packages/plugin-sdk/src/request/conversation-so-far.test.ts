@@ -1,12 +1,14 @@
-import { MAX_PROMPT_CHARACTERS } from "@plexum/codex-turn";
-import type { Message } from "@plexum/plugin-sdk";
 import { expect, test } from "vitest";
+import type { Message } from "../wire.ts";
 import { withConversationSoFar } from "./conversation-so-far.ts";
+
+const MAX_CHARACTERS = 1_000_000;
+const limits = { maxCharacters: MAX_CHARACTERS };
 
 const said = (role: Message["role"], text: string): Message => ({ role, content: [{ type: "text", text }] });
 
 test("without earlier messages it is the prompt alone", () => {
-  expect(withConversationSoFar([said("user", "now")], "now")).toBe("now");
+  expect(withConversationSoFar([said("user", "now")], "now", limits)).toBe("now");
 });
 
 test("tells who said what, and what became of calls", () => {
@@ -26,12 +28,20 @@ test("tells who said what, and what became of calls", () => {
     },
     said("user", "and now?"),
   ];
-  const prompt = withConversationSoFar(messages, "and now?");
+  const prompt = withConversationSoFar(messages, "and now?", limits);
   expect(prompt).toContain(
     'User: look\n\nAssistant: I look\n[called read with {"path":"a"}]\n\nTool: [result (an error): found]',
   );
   expect(prompt).toMatch(/\n\nand now\?$/);
   expect(prompt).not.toContain("not to be told");
+});
+
+test("gives the model the reason", () => {
+  const messages = [said("user", "before"), said("user", "now")];
+  expect(withConversationSoFar(messages, "now", limits)).toMatch(
+    /^Your own record of this conversation is lost\. This/,
+  );
+  expect(withConversationSoFar(messages, "now", { ...limits, reason: "It rained." })).toMatch(/^It rained\. This/);
 });
 
 test("leaves out the oldest messages when not all fit, and says so", () => {
@@ -42,8 +52,8 @@ test("leaves out the oldest messages when not all fit, and says so", () => {
     said("user", `third ${long}`),
     said("user", "now"),
   ];
-  const prompt = withConversationSoFar(messages, "now");
-  expect(prompt.length).toBeLessThanOrEqual(MAX_PROMPT_CHARACTERS);
+  const prompt = withConversationSoFar(messages, "now", limits);
+  expect(prompt.length).toBeLessThanOrEqual(MAX_CHARACTERS);
   expect(prompt).toContain("Earlier messages are left out");
   expect(prompt).not.toContain("first x");
   expect(prompt).toContain("second x");
@@ -51,10 +61,10 @@ test("leaves out the oldest messages when not all fit, and says so", () => {
 });
 
 test.each([
-  ["all of it", "x".repeat(MAX_PROMPT_CHARACTERS)],
-  ["nearly all of it", "x".repeat(MAX_PROMPT_CHARACTERS - 50)],
-  ["all of it, in characters of two units", "😀".repeat(MAX_PROMPT_CHARACTERS)],
+  ["all of it", "x".repeat(MAX_CHARACTERS)],
+  ["nearly all of it", "x".repeat(MAX_CHARACTERS - 50)],
+  ["all of it, in characters of two units", "😀".repeat(MAX_CHARACTERS)],
 ])("a prompt that leaves no room stays alone: it takes %s", (_name, prompt) => {
   // Compared by hand: a difference in a text of that size is not to be printed.
-  expect(withConversationSoFar([said("user", "before"), said("user", prompt)], prompt) === prompt).toBe(true);
+  expect(withConversationSoFar([said("user", "before"), said("user", prompt)], prompt, limits) === prompt).toBe(true);
 });

@@ -1,6 +1,7 @@
-import type { ToolContent } from "@plexum/plugin-sdk";
 import { expect, test } from "vitest";
-import { mcpContent } from "./mcp-content.ts";
+import { hostContent } from "./host-content.ts";
+
+type ToolContent = Parameters<typeof hostContent>[0];
 
 const data = "iVBORw0KGgo=";
 
@@ -25,7 +26,7 @@ test.each<[Record<string, unknown>, ToolContent]>([
     { type: "text", text: "[image: /tmp/a.png]" },
   ],
 ])("Plexum's image %j becomes MCP's %j", (fields, expected) => {
-  expect(mcpContent({ type: "image", ...fields })).toEqual(expected);
+  expect(hostContent({ type: "image", ...fields })).toEqual(expected);
 });
 
 test.each<ToolContent>([
@@ -34,5 +35,5 @@ test.each<ToolContent>([
   { type: "image", url: 7 },
   { type: "text", text: "a", url: "b" },
 ])("%j passes as it is", (block) => {
-  expect(mcpContent(block)).toBe(block);
+  expect(hostContent(block)).toBe(block);
 });

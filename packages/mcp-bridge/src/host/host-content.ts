@@ -1,7 +1,9 @@
-import type { ToolContent } from "@plexum/plugin-sdk";
+import type { ToolResult } from "../server/tool-call.ts";
+
+type ToolContent = ToolResult["content"][number];
 
 /** Translates an image as Plexum's own messages hold it to MCP's shape. Other content passes as it is. */
-export function mcpContent(block: ToolContent): ToolContent {
+export function hostContent(block: ToolContent): ToolContent {
   if (block.type !== "image" || typeof block.data === "string") return block;
   const { data_base64, media_type, url, path } = block;
   if (isText(data_base64)) return inline(data_base64, media_type);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { checkExecText, promptOf } from "./prompt.ts";
+import { lastUserText, promptOf } from "./prompt.ts";
 
 const imagesOf = (image: { path?: string; data_base64?: string; url?: string; media_type?: string }) =>
   promptOf([
@@ -53,7 +53,14 @@ test("a message is refused only without text and images", () => {
   expect(() => promptOf([])).toThrow(nothing);
 });
 
-test("codex exec is not asked without text", () => {
-  checkExecText("look");
-  expect(() => checkExecText(" \n")).toThrow(/codex exec does not take: send some text/);
+test("the last user text is that of the last user message alone", () => {
+  const said = (role: "user" | "assistant", ...texts: string[]) => ({
+    role,
+    content: texts.map((text) => ({ type: "text" as const, text })),
+  });
+  expect(lastUserText([said("user", "before"), said("user", "a", "b"), said("assistant", "c")])).toBe("a\nb");
+  const nothing = expect.objectContaining({ code: "no_user_text" });
+  expect(() => lastUserText([said("user", "before"), said("user", " \n")])).toThrow(nothing);
+  expect(() => lastUserText([{ role: "user", content: [{ type: "image", path: "/a.png" }] }])).toThrow(nothing);
+  expect(() => lastUserText([said("assistant", "c")])).toThrow(nothing);
 });

@@ -1,8 +1,7 @@
-import type { Tool } from "@plexum/plugin-sdk";
 import { expect, test } from "vitest";
-import { offerableTools } from "./offerable-tools.ts";
+import { type HostTool, offerableTools } from "./offerable-tools.ts";
 
-const withSchema = (input_schema: unknown) => ({ name: "look", input_schema }) as Tool;
+const withSchema = (input_schema: unknown) => ({ name: "look", input_schema });
 
 test.each<[unknown, unknown]>([
   [undefined, { type: "object" }],
@@ -24,7 +23,7 @@ test.each<[unknown, unknown]>([
   ],
 ])("a schema %j may be an object's", (schema, offered) => {
   expect(offerableTools([withSchema(schema)])).toEqual({
-    tools: [{ name: "look", input_schema: offered }],
+    tools: [{ name: "look", inputSchema: offered }],
     warnings: [],
   });
 });
@@ -59,8 +58,8 @@ test("of tools with one name the first is kept", () => {
 
 test("what is no tool, or has no name, is left out and named", () => {
   const sent = [null, 7, "look", { input_schema: {} }, { name: "" }, { name: "look", input_schema: {} }];
-  expect(offerableTools(sent as Tool[])).toEqual({
-    tools: [{ name: "look", input_schema: { type: "object" } }],
+  expect(offerableTools(sent as HostTool[])).toEqual({
+    tools: [{ name: "look", inputSchema: { type: "object" } }],
     warnings: [0, 1, 2, 3, 4].map(
       (index) => `the tool at index ${index} of the request is not offered: it has no name`,
     ),
@@ -69,8 +68,8 @@ test("what is no tool, or has no name, is left out and named", () => {
 
 test("a description that is no text is left out, and its tool offered", () => {
   const sent = { name: "look", description: ["a"], input_schema: {} };
-  expect(offerableTools([sent as unknown as Tool])).toEqual({
-    tools: [{ name: "look", input_schema: { type: "object" } }],
+  expect(offerableTools([sent as unknown as HostTool])).toEqual({
+    tools: [{ name: "look", inputSchema: { type: "object" } }],
     warnings: ['the tool "look" is offered without its description, which is not text'],
   });
 });
