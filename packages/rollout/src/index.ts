@@ -19,6 +19,7 @@ export { type CallEdit, consumeHeavy, consumeLight } from "./mutate/call-edit.ts
 export type { MutationCost } from "./mutate/estimate-cost.ts";
 export { type MutateRolloutOptions, mutateRollout } from "./mutate/mutate-rollout.ts";
 export type { MutationReport, SkippedEdit, SkipReason } from "./mutate/mutation-report.ts";
+export { guardAgainstWriters, type WriterGuard } from "./mutate/writer-guard.ts";
 export { type FollowRolloutOptions, followRollout } from "./read/follow-rollout.ts";
 export { type HistorySegment, historyChain } from "./read/history-chain.ts";
 export { type ReadRolloutOptions, readRollout } from "./read/read-rollout.ts";
