@@ -1,0 +1,198 @@
+import { LineScanner } from "../read/line-scanner.ts";
+import { type OpenRollout, readExactly } from "../read/open-rollout.ts";
+import { type RolloutEntry, toRolloutEntry } from "../read/rollout-entry.ts";
+import { type RolloutLine, tokenCountInfo } from "../read/rollout-line.ts";
+import { TurnTracker } from "../read/turn-tracker.ts";
+import { BYTES_PER_TOKEN, TOKENS_PER_IMAGE } from "./call-size.ts";
+import { CallTable, type LinePlace } from "./call-table.ts";
+import { HEAD_BYTES, type LineRole, lineRole } from "./line-role.ts";
+import { displayedCall } from "./nested-item.ts";
+import { callOf, outputOf } from "./tool-call.ts";
+
+/** How large the context was at the last request, by the provider's own count. */
+export interface ThreadContext {
+  /** Of the last request and what was answered. */
+  readonly tokens: number;
+  /** How many of them the provider had in its cache. */
+  readonly cachedTokens: number;
+  /** How many the model takes; undefined if codex does not know. */
+  readonly window: number | undefined;
+}
+
+const DEFAULT_MAX_LINE_BYTES = 32 * 1024 * 1024;
+/** So much of a call's end is looked at, where its id stands behind the arguments. */
+const TAIL_BYTES = 256;
+/** Of a call's or an output's line what is not text: timestamp, ordinal, types, ids. */
+const FRAME_BYTES = 200;
+/** What a turn's lines are to the tracker of turns, which need not know what they say. */
+const STEP = { type: "", payload: undefined };
+const CALL_ID = '"call_id":"';
+const NESTED_ID = /"(exec-[^"\\]+)"/;
+
+/** Passes over the files of a thread's history, oldest first, and keeps where its calls stand and which turns it has. */
+export class ThreadScan {
+  readonly turns: TurnTracker;
+  readonly calls = new CallTable();
+  readonly files: OpenRollout[] = [];
+  readonly compactions: { readonly at: number; readonly place: LinePlace }[] = [];
+  readonly #maxLineBytes: number;
+  readonly #signal: AbortSignal | undefined;
+  /** Calls whose turn is not over, by id. */
+  readonly #open = new Map<string, number>();
+  #turnId: string | undefined;
+  #lastCount: LinePlace | undefined;
+
+  constructor(options: {
+    readonly threadId?: string | undefined;
+    readonly maxLineBytes?: number | undefined;
+    readonly signal?: AbortSignal | undefined;
+  }) {
+    this.turns = new TurnTracker(options.threadId, { keepsTexts: false });
+    this.#maxLineBytes = options.maxLineBytes ?? DEFAULT_MAX_LINE_BYTES;
+    this.#signal = options.signal;
+  }
+
+  /** Passes over the next file, which has to stay open for as long as its lines are asked for. */
+  async read(rollout: OpenRollout, end: number): Promise<void> {
+    const segment = this.files.push(rollout) - 1;
+    const scanner = new LineScanner(rollout.file, rollout.path);
+    for await (const _chunk of scanner.chunks(end, this.#signal)) {
+      while (scanner.next()) {
+        const role = lineRole(scanner);
+        if (role === "other" || scanner.length > this.#maxLineBytes) continue;
+        const place: LinePlace = { segment, offset: scanner.offset, length: scanner.length };
+        if (this.#takeUnparsed(role, scanner, place)) continue;
+        const bytes = scanner.bytes();
+        const entry = await this.#entry(place, bytes instanceof Promise ? await bytes : bytes);
+        if (entry?.kind === "line") this.#take(entry.line, place);
+      }
+    }
+  }
+
+  /** Reads a line again. Undefined if there is none by now that can be read. */
+  async lineAt(place: LinePlace): Promise<RolloutLine | undefined> {
+    const { file, path } = this.files[place.segment] as OpenRollout;
+    const entry = await this.#entry(place, await readExactly(file, path, place.offset, place.length));
+    return entry?.kind === "line" ? entry.line : undefined;
+  }
+
+  /** The provider's last count. */
+  async context(): Promise<ThreadContext | undefined> {
+    const line = this.#lastCount && (await this.lineAt(this.#lastCount));
+    if (line?.type !== "event_msg") return undefined;
+    const info = tokenCountInfo.safeParse(line.payload.info).data;
+    if (info === undefined) return undefined;
+    const { input_tokens, output_tokens, total_tokens, cached_input_tokens } = info.last_token_usage;
+    const window = info.model_context_window;
+    return {
+      tokens: total_tokens ?? input_tokens + output_tokens,
+      cachedTokens: cached_input_tokens,
+      window: typeof window === "number" && window > 0 ? window : undefined,
+    };
+  }
+
+  /** Takes a line whose beginning and end tell enough. Returns false if it has to be parsed. */
+  #takeUnparsed(role: LineRole, scanner: LineScanner, place: LinePlace): boolean {
+    if (role === "count") {
+      // The last one may say nothing but limits; see #take.
+      if (!scanner.head(HEAD_BYTES).includes('"info":null')) this.#lastCount = place;
+      return true;
+    }
+    if (role === "compacted") {
+      this.#compact(place);
+      return true;
+    }
+    if (role === "call") {
+      const id = idIn(scanner.tail(TAIL_BYTES));
+      if (id === undefined) return false;
+      this.#begin(id, place, tokensByLength(place));
+      return true;
+    }
+    const head = role === "output" || role === "nested" ? scanner.head(HEAD_BYTES) : "";
+    if (role === "output") {
+      const id = idIn(head);
+      if (id === undefined) return false;
+      this.#answer(id, place, head.includes('"input_image"') ? TOKENS_PER_IMAGE : tokensByLength(place));
+      return true;
+    }
+    if (role === "nested") {
+      const id = NESTED_ID.exec(head)?.[1];
+      if (id === undefined) return false;
+      this.#nest(id, place);
+      return true;
+    }
+    return false;
+  }
+
+  #take(line: RolloutLine, place: LinePlace): void {
+    const call = line.type === "response_item" ? callOf(line.payload) : undefined;
+    const output = line.type === "response_item" ? outputOf(line.payload) : undefined;
+    const nestedId = line.type === "event_msg" ? displayedCall(line.payload)?.callId : undefined;
+    if (line.type === "compacted") this.#compact(place);
+    else if (call !== undefined) this.#begin(call.callId, place, tokensByLength(place));
+    else if (output !== undefined) this.#answer(output.callId, place, tokensByLength(place));
+    else if (nestedId?.startsWith("exec-")) this.#nest(nestedId, place);
+    else {
+      this.#takeTurn(line, place);
+      this.turns.write(line);
+    }
+  }
+
+  #takeTurn(line: RolloutLine, place: LinePlace): void {
+    if (line.type === "turn_context") this.#enterTurn(line.payload.turn_id);
+    if (line.type !== "event_msg") return;
+    const { type, turn_id, info } = line.payload;
+    if (type === "token_count" && info != null) this.#lastCount = place;
+    if (type === "task_started") this.#enterTurn(turn_id);
+    if (type === "task_complete" || type === "turn_aborted") this.#open.clear();
+  }
+
+  #enterTurn(turnId: string | null | undefined): void {
+    if (!turnId || turnId === this.#turnId) return;
+    this.#turnId = turnId;
+    this.#open.clear();
+  }
+
+  #begin(id: string, place: LinePlace, tokens: number, isNested = false): void {
+    const at = this.turns.write(STEP);
+    const turn = this.turns.current === undefined ? -1 : this.turns.turns.length - 1;
+    this.#open.set(id, this.calls.addCall(place, { at, turn, id, isNested }, tokens));
+  }
+
+  #answer(id: string, place: LinePlace, tokens: number): void {
+    const call = this.#open.get(id);
+    if (call !== undefined) this.calls.addOutput(call, place, tokens);
+  }
+
+  /** In direct mode codex's record is a copy of a call that has its own lines. */
+  #nest(id: string, place: LinePlace): void {
+    if (!this.#open.has(id)) this.#begin(id, place, 0, true);
+  }
+
+  #compact(place: LinePlace): void {
+    this.compactions.push({ at: this.turns.write({ type: "compacted", payload: undefined }), place });
+  }
+
+  /** A line that is being mutated at this moment may be read half old and half new, and is whole at once: it is read again. */
+  async #entry({ segment, offset, length }: LinePlace, bytes: Buffer): Promise<RolloutEntry | undefined> {
+    const { file, path } = this.files[segment] as OpenRollout;
+    let entry: RolloutEntry | undefined;
+    for (let tries = 0, current = bytes; tries < 3; tries++) {
+      entry = toRolloutEntry(path, { kind: "line", offset, length, bytes: current, terminated: true });
+      if (entry?.kind !== "damaged") break;
+      current = await readExactly(file, path, offset, length);
+    }
+    return entry;
+  }
+}
+
+/** The id that stands behind the key `call_id`. Inside of a string the quotes would be escaped. */
+function idIn(text: string): string | undefined {
+  const start = text.indexOf(CALL_ID) + CALL_ID.length;
+  const end = start < CALL_ID.length ? -1 : text.indexOf('"', start);
+  const id = end === -1 ? "" : text.slice(start, end);
+  return id === "" || id.includes("\\") ? undefined : id;
+}
+
+const tokensByLength = ({ length }: LinePlace): number =>
+  Math.ceil(Math.max(0, length - FRAME_BYTES) / BYTES_PER_TOKEN);
