@@ -11,9 +11,10 @@ import { plain } from "../plain.ts";
 import { confirm } from "./confirm.ts";
 import { type KnownSession, knownSession } from "./known-session.ts";
 import { lockSession, OPEN_NOTE } from "./locked-session.ts";
+import { number, plural } from "./numbers.ts";
 import { print, printJson } from "./print.ts";
 import { undoFolder } from "./restore-command.ts";
-import { selectedCalls } from "./selected-calls.ts";
+import { hasAll, selectedCalls } from "./selected-calls.ts";
 import { wholeNumber } from "./sessions-error.ts";
 import { printSkipped } from "./skipped.ts";
 
@@ -42,8 +43,11 @@ export async function consumeCommand(argv: readonly string[], env: NodeJS.Proces
   };
   const session = await knownSession(positionals.slice(0, 1), env);
   const { codexHome, file, id } = session;
-  const thread = await readThreadCalls(file, { codexHome, threadId: id });
-  const calls = selectedCalls(thread, positionals.slice(1), rules);
+  const named = positionals.slice(1);
+  let thread = await readThreadCalls(file, { codexHome, threadId: id, inContextOnly: true });
+  // One that is gone from the context is worth a message of its own.
+  if (!hasAll(thread, named)) thread = await readThreadCalls(file, { codexHome, threadId: id });
+  const calls = selectedCalls(thread, named, rules);
   const edits = calls.map(({ callId }) => (flags.heavy ? consumeHeavy(callId) : consumeLight(callId)));
   const onWarning = (message: string) => void process.stderr.write(`warning: ${plain(message)}\n`);
   const options = { codexHome, undoFolder: undoFolder(env), estimate: true, onWarning };
@@ -68,9 +72,7 @@ export async function consumeCommand(argv: readonly string[], env: NodeJS.Proces
   return done.touched.length === 0 ? 1 : 0;
 }
 
-const count = (calls: number) => (calls === 1 ? "1 call" : `${calls} calls`);
-
-const number = (value: number) => value.toLocaleString("en-US");
+const count = (calls: number) => plural(calls, "call");
 
 /** After how many requests what is saved is more than what it costs. Undefined if never. */
 function paysOffAfter({ cost }: MutationReport): number | undefined {

@@ -6,6 +6,7 @@ import { plain } from "../plain.ts";
 import { confirm } from "./confirm.ts";
 import { knownSession } from "./known-session.ts";
 import { lockSession, OPEN_NOTE } from "./locked-session.ts";
+import { plural } from "./numbers.ts";
 import { print, printJson } from "./print.ts";
 import { printSkipped } from "./skipped.ts";
 
@@ -48,7 +49,7 @@ export async function restoreCommand(argv: readonly string[], env: NodeJS.Proces
   return done.restored.length === 0 ? 1 : 0;
 }
 
-const count = ({ restored }: RestoreReport) => (restored.length === 1 ? "1 call" : `${restored.length} calls`);
+const count = ({ restored }: RestoreReport) => plural(restored.length, "call");
 
 function report({ restored, skipped }: RestoreReport, what: string): void {
   print(restored.length === 0 && skipped.length === 0 ? "nothing to restore" : what);

@@ -18,6 +18,10 @@ export function selectedCalls(
   return selectCalls(thread, { ...rules, callIds });
 }
 
+/** Whether each name is that of a call, or the beginning of one. */
+export const hasAll = ({ calls }: ThreadCalls, named: readonly string[]): boolean =>
+  named.every((name) => calls.some(({ callId }) => callId.startsWith(name)));
+
 function calledSo({ calls }: ThreadCalls, name: string): string {
   const ids = new Set(calls.map(({ callId }) => callId));
   if (ids.has(name)) return name;

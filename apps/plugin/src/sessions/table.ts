@@ -1,17 +1,9 @@
-import { styleText } from "node:util";
 import { plain } from "../plain.ts";
 import { print } from "./print.ts";
+import { fitted, type Style, styled, terminalWidth } from "./terminal.ts";
 
 /** A column narrower than this says nothing. */
 const MIN_CUT_WIDTH = 12;
-
-/** The width of the terminal in columns. What is not a terminal is taken to be wide. */
-export const terminalWidth = () => process.stdout.columns ?? 160;
-
-export type Style = Parameters<typeof styleText>[0];
-
-/** Styles a text on a terminal, unless `NO_COLOR` or the terminal says otherwise. */
-export const styled = (style: Style, text: string): string => styleText(style, text, { stream: process.stdout });
 
 export interface TableOptions {
   /** The columns that may be shortened. */
@@ -56,6 +48,6 @@ export function printTable(
 }
 
 function cell(text: string, width: number, isRight: boolean): string {
-  if (text.length > width) return `${text.slice(0, width - 1)}…`;
+  if (text.length > width) return fitted(text, width);
   return isRight ? text.padStart(width) : text.padEnd(width);
 }

@@ -28,18 +28,21 @@ interface ReadCallsOptions {
 export async function readCalls(scan: ThreadScan, options: ReadCallsOptions): Promise<ThreadCalls> {
   const { turns, calls: table } = scan;
   const states = new States(scan, await keptBy(scan));
-  const wanted: number[] = [];
+  const inContext: number[] = [];
+  const others: number[] = [];
   const counts = { "in-context": newCount(), compacted: newCount(), "taken-back": newCount() };
   for (let call = 0; call < table.count; call++) {
     const state = states.of(call);
     counts[state].calls++;
     counts[state].tokens += table.tokens(call);
-    if (state === "in-context" || options.inContextOnly !== true) wanted.push(call);
+    if (state === "in-context") inContext.push(call);
+    else if (options.inContextOnly !== true) others.push(call);
   }
-  const chosen = largest(wanted, table.tokens);
+  const chosen = largest(inContext, table.tokens);
+  for (const call of largest(others, table.tokens)) chosen.add(call);
   const omitted = newCount();
-  for (const call of wanted) {
-    if (chosen.has(call) || states.of(call) !== "in-context") continue;
+  for (const call of inContext) {
+    if (chosen.has(call)) continue;
     omitted.calls++;
     omitted.tokens += table.tokens(call);
   }

@@ -39,7 +39,7 @@ export interface CallCount {
 export interface ThreadCalls {
   /** How many turns the thread has, without those that were taken back. */
   readonly turnCount: number;
-  /** In the order in which they were first seen. */
+  /** In the order in which they were first seen. Of more than 10,000 only the 2,000 largest. */
   readonly calls: readonly ThreadCall[];
   /** How often a summary was put in the place of all that stood before it. */
   readonly compactionCount: number;
@@ -48,7 +48,7 @@ export interface ThreadCalls {
   /** The calls that compactions took from the context, and rollbacks. */
   readonly compacted: CallCount;
   readonly takenBack: CallCount;
-  /** The calls in the context that are not among `calls`, of a thread with more than 10,000: the smaller ones. */
+  /** The calls in the context that are not among `calls`. */
   readonly omitted: CallCount;
   /** Undefined if codex has recorded no count. */
   readonly context: ThreadContext | undefined;
