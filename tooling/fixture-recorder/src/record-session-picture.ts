@@ -1,6 +1,6 @@
 /**
  * Records what the root README shows of `sessions show`, `consume` and `restore`: a conversation of the real codex with a scripted
- * model, in a temporary folder, and the built plugin on it. `pnpm run session-picture` writes it into the README.
+ * model, in a temporary folder, and the built plugin on it. `pnpm run session-picture` writes it into the README, with `--print` it only prints it.
  */
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -9,13 +9,20 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
-import { answer, functionCall, type ModelRequest, type Reply, ScriptedModel, say, shell } from "@plexum/scripted-model";
+import { answer, type ModelRequest, type Reply, ScriptedModel, say, shell } from "@plexum/scripted-model";
 
 const README = fileURLToPath(new URL("../../../README.md", import.meta.url));
 const PLUGIN = fileURLToPath(new URL("../../../apps/plugin/dist/main.js", import.meta.url));
 const START = "<!-- session-picture: written by `pnpm run session-picture` -->";
 const END = "<!-- /session-picture -->";
-const FLAGS = ["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", "--json"];
+const FLAGS = [
+  "exec",
+  "--skip-git-repo-check",
+  "--dangerously-bypass-approvals-and-sandbox",
+  "--json",
+  "-c",
+  "tool_output_token_limit=60000",
+];
 /** What codex sends besides: its instructions and tools. */
 const OTHER_TOKENS = 8_000;
 
@@ -26,16 +33,12 @@ interface Turn {
   readonly replies: readonly Reply[];
 }
 
-/** A command whose output codex does not cut. */
-const long = (cmd: string, callId: string) =>
-  functionCall("exec_command", { cmd, max_output_tokens: 60_000 }, { callId });
-
 const TURNS: readonly Turn[] = [
   {
     prompt: "The nightly build fails. Find out why.",
     replies: [
-      answer([long("cat build.log", "call_q3vXk0LrTzUo8eHc")]),
-      answer([long("cat packages/api/schema.json", "call_m81dPzYwA7sNfj2B")]),
+      answer([shell("cat build.log", { callId: "call_q3vXk0LrTzUo8eHc" })]),
+      answer([shell("cat packages/api/schema.json", { callId: "call_m81dPzYwA7sNfj2B" })]),
       say("The schema of the API has no field `region`, which the client reads."),
     ],
   },
@@ -43,7 +46,7 @@ const TURNS: readonly Turn[] = [
     prompt: "Add it, and run the tests.",
     replies: [
       answer([shell("grep -n region build.log | head -5", { callId: "call_Wc5KbE9ttGx0iRaV" })]),
-      answer([long("cat test.log", "call_7hLZuSgn4pQyDw6M")]),
+      answer([shell("cat test.log", { callId: "call_7hLZuSgn4pQyDw6M" })]),
       say("Added. All 2,060 tests pass."),
     ],
   },
@@ -86,13 +89,18 @@ const tokensOf = (items: readonly string[]) => OTHER_TOKENS + Math.ceil(items.jo
 const folder = await mkdtemp(join(tmpdir(), "session-picture-"));
 try {
   const picture = await record();
+  if (process.argv.includes("--print")) console.log(picture);
+  else await write(picture);
+} finally {
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+}
+
+async function write(picture: string): Promise<void> {
   const readme = await readFile(README, "utf8");
   const [before, rest] = readme.split(START);
   const after = rest?.split(END)[1];
   if (before === undefined || after === undefined) throw new Error(`${README} has no place for the picture`);
   await writeFile(README, `${before}${START}\n\n\`\`\`text\n${picture}\n\`\`\`\n\n${END}${after}`);
-} finally {
-  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 }
 
 async function record(): Promise<string> {
@@ -131,11 +139,14 @@ async function record(): Promise<string> {
   shown.push(`$ codex exec resume ${id.slice(0, 8)} ${JSON.stringify(next.prompt)}`, "The field `region`.");
   shown.push("", "What the model was sent of the calls, in that turn:", ...outputsIn(model.lastRequest), "");
   await sessions("show", id);
-  return shown.join("\n").replaceAll(home.path, "~/.codex").trimEnd();
+  return shown.join("\n").replaceAll("~/sessions", "~/.codex/sessions").trimEnd();
 }
 
 function outputsIn({ input }: ModelRequest): string[] {
   return input
     .filter(({ type }) => String(type).endsWith("_output"))
-    .map(({ call_id, output }) => `${call_id}  ${String(output).replace(/\s+/g, " ").slice(0, 50)}`);
+    .map(({ call_id, output }) => {
+      const text = String(output);
+      return `${call_id}  ${text.length < 50 ? text : `(${text.length} characters)`}`;
+    });
 }

@@ -66,7 +66,8 @@ export async function consumeCommand(argv: readonly string[], env: NodeJS.Proces
   const done = await mutateRollout(file, edits, { ...options, estimate: false });
   if (flags.json) printJson({ ...asJson(session, calls, { ...done, cost: plan.cost }), isOpen: locked.isOpen });
   else {
-    print(`consumed ${count(done.touched.length)}; to undo it: sessions restore ${id}`);
+    print(`consumed ${count(done.touched.length)}`);
+    print(`undo   sessions restore ${id}`);
     if (locked.isOpen) print(OPEN_NOTE);
   }
   return done.touched.length === 0 ? 1 : 0;

@@ -19,7 +19,7 @@ export function printCalls(calls: readonly ThreadCall[], turnCount: number, sort
     ["turn", "ago", "tokens", "call", "tool", ...(hasStates ? ["state"] : []), "arguments"],
     sorted.map((call, row) => [
       call.turn === 0 ? "-" : String(call.turn),
-      call.turn === 0 ? "-" : String(turnCount - call.turn),
+      call.turn === 0 || call.state === "taken-back" ? "-" : String(turnCount - call.turn),
       // What a script passed on of it is a part of the script's own output.
       call.kind === "nested" ? "-" : number(call.tokens),
       call.callId.slice(0, idLength),
@@ -35,8 +35,14 @@ export function printCalls(calls: readonly ThreadCall[], turnCount: number, sort
   );
 }
 
-/** Without what nearly every call's arguments begin with: a shell command is worth more than its key. */
-const inShort = (excerpt: string): string => excerpt.replace(/^\{\s*"(?:cmd|command|input|path|script)"\s*:\s*"?/, "");
+/** The value that says what a call is about, where its arguments begin with one. */
+const TELLING = /^\{\s*"(?:cmd|command|input|path|script)"\s*:\s*"((?:[^"\\]|\\.)*)/;
+
+function inShort(excerpt: string): string {
+  const [, value] = TELLING.exec(excerpt) ?? [];
+  // Escapes are left as they are, but for the commonest.
+  return value === undefined ? excerpt : value.replaceAll('\\"', '"').replaceAll("\\n", " ");
+}
 
 const ORDERS: Record<Sort, (a: ThreadCall, b: ThreadCall) => number> = {
   turn: () => 0,

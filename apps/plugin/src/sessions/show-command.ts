@@ -1,3 +1,5 @@
+import { homedir } from "node:os";
+import { basename, dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { readThreadCalls, type ThreadCall, type ThreadCalls } from "@plexum/rollout";
 import { childSessions, type FoundSession, sessionTitle } from "@plexum/session-store";
@@ -54,7 +56,7 @@ function asJson(
     ...thread,
     calls: calls.map(({ callId, name, turn, argumentsExcerpt, ...rest }) => ({
       turn,
-      age: turn === 0 ? undefined : thread.turnCount - turn,
+      age: turn === 0 || rest.state === "taken-back" ? undefined : thread.turnCount - turn,
       id: callId,
       tool: name,
       arguments: argumentsExcerpt,
@@ -74,8 +76,8 @@ function show(
   const inContext = thread.calls.filter(({ state }) => state === "in-context");
   if (title !== undefined) print(styled("bold", fitted(plain(title), terminalWidth())));
   print(session.id);
-  // Whole, however long: it is there to be copied.
-  print(plain(session.file));
+  print(plain(basename(session.file)));
+  print(shortFolder(dirname(session.file)));
   for (const line of relatives(session, children)) print(plain(line));
   print();
   for (const line of summary(thread, inContext)) print(line);
@@ -83,6 +85,14 @@ function show(
   print();
   printTurns(inContext, thread.turnCount);
   printCalls(thread.calls, thread.turnCount, sort);
+}
+
+/** A folder from the home on, and its end if it is too long. */
+function shortFolder(folder: string): string {
+  const home = homedir();
+  const short = plain(folder.startsWith(`${home}/`) ? `~${folder.slice(home.length)}` : folder);
+  const width = terminalWidth();
+  return short.length > width ? `…${short.slice(1 - width)}` : short;
 }
 
 const relatives = ({ role, parentId }: FoundSession, children: readonly FoundSession[]): string[] => [
