@@ -10,7 +10,8 @@ export interface TableCall {
   readonly at: number;
   /** Its turn's place among the turns; -1 for none. */
   readonly turn: number;
-  readonly id: string;
+  /** See `hashOf`. */
+  readonly idHash: number;
   readonly isNested: boolean;
 }
 
@@ -24,12 +25,24 @@ export class CallTable {
   }
 
   /** Adds a call. Returns its number. */
-  addCall({ segment, offset, length }: LinePlace, { at, turn, id, isNested }: TableCall, tokens: number): number {
-    return this.#calls.add(segment * 2 + Number(isNested), offset, length, at, turn, tokens, hashOf(id));
+  addCall({ segment, offset, length }: LinePlace, { at, turn, idHash, isNested }: TableCall, tokens: number): number {
+    const { row, block, start } = this.#calls.add();
+    block[start] = segment * 2 + Number(isNested);
+    block[start + 1] = offset;
+    block[start + 2] = length;
+    block[start + 3] = at;
+    block[start + 4] = turn;
+    block[start + 5] = tokens;
+    block[start + 6] = idHash;
+    return row;
   }
 
   addOutput(call: number, { segment, offset, length }: LinePlace, tokens: number): void {
-    this.#outputs.add(call, segment, offset, length);
+    const { block, start } = this.#outputs.add();
+    block[start] = call;
+    block[start + 1] = segment;
+    block[start + 2] = offset;
+    block[start + 3] = length;
     this.#calls.set(call, 5, this.tokens(call) + tokens);
   }
 
@@ -69,11 +82,11 @@ class Rows {
     this.#width = width;
   }
 
-  add(...values: readonly number[]): number {
+  /** Adds a row of zeros. Returns where its numbers are to be put. */
+  add(): { row: number; block: Float64Array; start: number } {
     const row = this.count++;
     if (row % ROWS_PER_BLOCK === 0) this.#blocks.push(new Float64Array(ROWS_PER_BLOCK * this.#width));
-    for (let column = 0; column < values.length; column++) this.set(row, column, values[column] as number);
-    return row;
+    return { row, block: this.#block(row), start: (row % ROWS_PER_BLOCK) * this.#width };
   }
 
   get(row: number, column: number): number {

@@ -217,7 +217,7 @@ function takeLine(details: Map<number, Details>, call: number, line: RolloutLine
     const { callId, name, kind } = found;
     const argumentsExcerpt = excerptOf(found.arguments);
     details.set(call, { callId, name, kind, argumentsExcerpt, size: sizeOf(found.arguments), isConsumed: false });
-  } else if (line.type === "response_item") {
+  } else if (line.type === "response_item" && line.payload.call_id === known.callId) {
     known.size = sumOf(known.size, sizeOf(line.payload.output ?? line.payload.tools));
     known.isConsumed ||= isConsumedOutput(outputOf(line.payload)?.output ?? "");
   }

@@ -4,9 +4,10 @@ import { type RolloutEntry, toRolloutEntry } from "../read/rollout-entry.ts";
 import { type RolloutLine, tokenCountInfo } from "../read/rollout-line.ts";
 import { TurnTracker } from "../read/turn-tracker.ts";
 import { BYTES_PER_TOKEN, TOKENS_PER_IMAGE } from "./call-size.ts";
-import { CallTable, type LinePlace } from "./call-table.ts";
+import { CallTable, hashOf, type LinePlace } from "./call-table.ts";
 import { HEAD_BYTES, type LineRole, lineRole } from "./line-role.ts";
 import { displayedCall } from "./nested-item.ts";
+import { hashAt, outputIdAt, payloadTypeAt, quickRole } from "./quick-role.ts";
 import { callOf, outputOf } from "./tool-call.ts";
 
 /** How large the context was at the last request, by the provider's own count. */
@@ -21,12 +22,15 @@ export interface ThreadContext {
 
 const DEFAULT_MAX_LINE_BYTES = 32 * 1024 * 1024;
 /** So much of a call's end is looked at, where its id stands behind the arguments. */
-const TAIL_BYTES = 256;
+const TAIL_BYTES = 512;
 /** Of a call's or an output's line what is not text: timestamp, ordinal, types, ids. */
 const FRAME_BYTES = 200;
 /** What a turn's lines are to the tracker of turns, which need not know what they say. */
 const STEP = { type: "", payload: undefined };
 const CALL_ID = '"call_id":"';
+const CALL_ID_BYTES = Buffer.from(CALL_ID);
+const INFO = 'token_count","info":'.length;
+const [COLON, BRACE, BRACKET] = [0x3a, 0x7b, 0x5b];
 const NESTED_ID = /"(exec-[^"\\]+)"/;
 
 /** Passes over the files of a thread's history, oldest first, and keeps where its calls stand and which turns it has. */
@@ -37,8 +41,8 @@ export class ThreadScan {
   readonly compactions: { readonly at: number; readonly place: LinePlace }[] = [];
   readonly #maxLineBytes: number;
   readonly #signal: AbortSignal | undefined;
-  /** Calls whose turn is not over, by id. */
-  readonly #open = new Map<string, number>();
+  /** Calls whose turn is not over, by their ids' hashes. */
+  readonly #open = new Map<number, number>();
   #turnId: string | undefined;
   #lastCount: LinePlace | undefined;
 
@@ -58,6 +62,7 @@ export class ThreadScan {
     const scanner = new LineScanner(rollout.file, rollout.path);
     for await (const _chunk of scanner.chunks(end, this.#signal)) {
       while (scanner.next()) {
+        if (this.#takeQuickly(scanner, segment)) continue;
         const role = lineRole(scanner);
         if (role === "other" || scanner.length > this.#maxLineBytes) continue;
         const place: LinePlace = { segment, offset: scanner.offset, length: scanner.length };
@@ -91,6 +96,30 @@ export class ThreadScan {
     };
   }
 
+  /** Takes a line of the commonest kinds. Returns false if it has to be looked at more closely. */
+  #takeQuickly(scanner: LineScanner, segment: number): boolean {
+    const { chunk, from, offset, length } = scanner;
+    const typeAt = from === -1 ? 0 : payloadTypeAt(chunk, from, from + length);
+    const role = typeAt === 0 ? undefined : quickRole(chunk, typeAt);
+    if (role === "other") return true;
+    if (role === undefined || length > this.#maxLineBytes) return false;
+    if (role === "count") {
+      // `token_count","info":null` says nothing but limits.
+      if (chunk[typeAt + INFO] !== BRACE) return false;
+      this.#lastCount = { segment, offset, length };
+      return true;
+    }
+    const idAt = role === "output" ? outputIdAt(chunk, typeAt) : lastCallIdAt(chunk, typeAt, from + length);
+    const hash = idAt === 0 ? undefined : hashAt(chunk, idAt);
+    if (hash === undefined) return false;
+    const place = { segment, offset, length };
+    // An image is told by the beginning of a list.
+    if (role === "output" && chunk[chunk.indexOf(COLON, idAt) + 1] === BRACKET) return false;
+    if (role === "output") this.#answer(hash, place, tokensByLength(place));
+    else this.#begin(hash, place, tokensByLength(place));
+    return true;
+  }
+
   /** Takes a line whose beginning and end tell enough. Returns false if it has to be parsed. */
   #takeUnparsed(role: LineRole, scanner: LineScanner, place: LinePlace): boolean {
     if (role === "count") {
@@ -105,20 +134,20 @@ export class ThreadScan {
     if (role === "call") {
       const id = idIn(scanner.tail(TAIL_BYTES));
       if (id === undefined) return false;
-      this.#begin(id, place, tokensByLength(place));
+      this.#begin(hashOf(id), place, tokensByLength(place));
       return true;
     }
     const head = role === "output" || role === "nested" ? scanner.head(HEAD_BYTES) : "";
     if (role === "output") {
       const id = idIn(head);
       if (id === undefined) return false;
-      this.#answer(id, place, head.includes('"input_image"') ? TOKENS_PER_IMAGE : tokensByLength(place));
+      this.#answer(hashOf(id), place, head.includes('"input_image"') ? TOKENS_PER_IMAGE : tokensByLength(place));
       return true;
     }
     if (role === "nested") {
       const id = NESTED_ID.exec(head)?.[1];
       if (id === undefined) return false;
-      this.#nest(id, place);
+      this.#nest(hashOf(id), place);
       return true;
     }
     return false;
@@ -129,9 +158,9 @@ export class ThreadScan {
     const output = line.type === "response_item" ? outputOf(line.payload) : undefined;
     const nestedId = line.type === "event_msg" ? displayedCall(line.payload)?.callId : undefined;
     if (line.type === "compacted") this.#compact(place);
-    else if (call !== undefined) this.#begin(call.callId, place, tokensByLength(place));
-    else if (output !== undefined) this.#answer(output.callId, place, tokensByLength(place));
-    else if (nestedId?.startsWith("exec-")) this.#nest(nestedId, place);
+    else if (call !== undefined) this.#begin(hashOf(call.callId), place, tokensByLength(place));
+    else if (output !== undefined) this.#answer(hashOf(output.callId), place, tokensByLength(place));
+    else if (nestedId?.startsWith("exec-")) this.#nest(hashOf(nestedId), place);
     else {
       this.#takeTurn(line, place);
       this.turns.write(line);
@@ -153,20 +182,20 @@ export class ThreadScan {
     this.#open.clear();
   }
 
-  #begin(id: string, place: LinePlace, tokens: number, isNested = false): void {
+  #begin(idHash: number, place: LinePlace, tokens: number, isNested = false): void {
     const at = this.turns.write(STEP);
     const turn = this.turns.current === undefined ? -1 : this.turns.turns.length - 1;
-    this.#open.set(id, this.calls.addCall(place, { at, turn, id, isNested }, tokens));
+    this.#open.set(idHash, this.calls.addCall(place, { at, turn, idHash, isNested }, tokens));
   }
 
-  #answer(id: string, place: LinePlace, tokens: number): void {
-    const call = this.#open.get(id);
+  #answer(idHash: number, place: LinePlace, tokens: number): void {
+    const call = this.#open.get(idHash);
     if (call !== undefined) this.calls.addOutput(call, place, tokens);
   }
 
   /** In direct mode codex's record is a copy of a call that has its own lines. */
-  #nest(id: string, place: LinePlace): void {
-    if (!this.#open.has(id)) this.#begin(id, place, 0, true);
+  #nest(idHash: number, place: LinePlace): void {
+    if (!this.#open.has(idHash)) this.#begin(idHash, place, 0, true);
   }
 
   #compact(place: LinePlace): void {
@@ -184,6 +213,12 @@ export class ThreadScan {
     }
     return entry;
   }
+}
+
+/** Where the id of a call stands, behind its arguments. 0 if it is not found near the end. */
+function lastCallIdAt(chunk: Buffer, from: number, end: number): number {
+  const at = chunk.lastIndexOf(CALL_ID_BYTES, end);
+  return at < from || at < end - TAIL_BYTES ? 0 : at + CALL_ID_BYTES.length;
 }
 
 /** The id that stands behind the key `call_id`. Inside of a string the quotes would be escaped. */

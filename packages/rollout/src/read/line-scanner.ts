@@ -82,6 +82,16 @@ export class LineScanner {
     return true;
   }
 
+  /** Where the line begins in `chunk`; -1 if a part of it stood in an earlier one. */
+  get from(): number {
+    return this.offset < this.#chunkStart ? -1 : this.offset - this.#chunkStart;
+  }
+
+  /** The bytes that the line ends in. */
+  get chunk(): Buffer {
+    return this.#chunk;
+  }
+
   /** How the line begins: a character for a byte, at most 512. */
   head(bytes: number): string {
     const from = Math.max(0, this.offset - this.#chunkStart);
