@@ -101,7 +101,7 @@ const relatives = ({ role, parentId }: FoundSession, children: readonly FoundSes
 ];
 
 function summary(thread: ThreadCalls, inContext: readonly ThreadCall[]): string[] {
-  const { compactionCount, takenBackTurnCount, compacted, takenBack, omitted } = thread;
+  const { compactionCount, takenBackTurnCount, compacted, takenBack, omitted, skippedBytes } = thread;
   const calls = inContext.length + omitted.calls;
   const tokens = inContext.reduce((sum, call) => sum + call.tokens, omitted.tokens);
   const consumed = inContext.filter(({ isConsumed }) => isConsumed).length;
@@ -111,6 +111,12 @@ function summary(thread: ThreadCalls, inContext: readonly ThreadCall[]): string[
       ? "calls    none in the context"
       : `calls    ${number(calls)} in the context, about ${number(tokens)} tokens${consumed === 0 ? "" : `; ${number(consumed)} consumed`}`,
     ...(omitted.calls === 0 ? [] : [`         of them ${number(omitted.calls)} smaller ones are not listed`]),
+    ...(skippedBytes === 0
+      ? []
+      : [
+          `gone     by compactions: the first ${number(Math.round(skippedBytes / 1e6))} MB of the file, which were not read;`,
+          "         turns are counted from there, unless --taken-back is given",
+        ]),
     ...(compactionCount === 0 ? [] : [`gone     by ${plural(compactionCount, "compaction")}: ${counted(compacted)}`]),
     ...(takenBackTurnCount === 0
       ? []

@@ -102,7 +102,7 @@ export function hashAt(bytes: Uint8Array, from: number): number | undefined {
   let hash = 0x811c9dc5;
   for (let at = from; at < from + 128; at++) {
     const byte = bytes[at] ?? BACKSLASH;
-    if (byte === QUOTE) return hash >>> 0;
+    if (byte === QUOTE) return hash >>> 2;
     if (byte === BACKSLASH || byte >= 0x80) return undefined;
     hash = Math.imul(hash ^ byte, 0x01000193);
   }

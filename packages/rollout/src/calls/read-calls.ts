@@ -25,9 +25,9 @@ interface ReadCallsOptions {
 }
 
 /** Reads what the calls say that a scan has found. */
-export async function readCalls(scan: ThreadScan, options: ReadCallsOptions): Promise<ThreadCalls> {
+export async function readCalls(scan: ThreadScan, options: ReadCallsOptions, skippedBytes = 0): Promise<ThreadCalls> {
   const { turns, calls: table } = scan;
-  const states = new States(scan, await keptBy(scan));
+  const states = new States(scan, await scan.keptIds());
   const inContext: number[] = [];
   const others: number[] = [];
   const counts = { "in-context": newCount(), compacted: newCount(), "taken-back": newCount() };
@@ -70,6 +70,7 @@ export async function readCalls(scan: ThreadScan, options: ReadCallsOptions): Pr
   return {
     turnCount: turns.turnCount,
     calls: options.inContextOnly ? calls.filter(({ state }) => state === "in-context") : calls,
+    skippedBytes,
     compactionCount: scan.compactions.length,
     takenBackTurnCount: turns.turns.length - turns.turnCount,
     compacted: counts.compacted,
@@ -103,15 +104,6 @@ class States {
     const isKept = callId === undefined ? this.#keptHashes.has(calls.idHash(call)) : this.#kept.has(callId);
     return isKept ? "in-context" : "compacted";
   }
-}
-
-/** The calls that the last compaction has kept, by their ids. */
-async function keptBy(scan: ThreadScan): Promise<Set<string>> {
-  const last = scan.compactions.findLast(({ at }) => at === scan.turns.compactedAt);
-  const line = last && (await scan.lineAt(last.place));
-  const items = line?.type === "compacted" ? (line.payload.replacement_history ?? []) : [];
-  const ids = items.map((item) => (item as { call_id?: unknown } | null)?.call_id);
-  return new Set(ids.filter((id) => typeof id === "string"));
 }
 
 /** Of too many calls the largest ones. */

@@ -1,10 +1,15 @@
 import { asRolloutError } from "../errors.ts";
 import { recoverBeforeReading } from "../leftovers/recover-rollout.ts";
 import { historyChain } from "../read/history-chain.ts";
-import { openRollout } from "../read/open-rollout.ts";
+import { type OpenRollout, openRollout } from "../read/open-rollout.ts";
 import type { ReadRolloutOptions } from "../read/read-rollout.ts";
+import { lastCompactedTurn } from "./last-compacted-turn.ts";
 import { readCalls } from "./read-calls.ts";
 import { type ThreadContext, ThreadScan } from "./thread-scan.ts";
+
+/** Shorter rollouts are read as a whole. */
+const MIN_BYTES_TO_SKIP = 64 * 1024 * 1024;
+
 import type { ToolCall } from "./tool-call.ts";
 
 /** A tool call as a part of what the model is sent with every request. */
@@ -41,6 +46,11 @@ export interface ThreadCalls {
   readonly turnCount: number;
   /** In the order in which they were first seen. Of more than 10,000 only the 2,000 largest. */
   readonly calls: readonly ThreadCall[];
+  /**
+   * How many bytes of the history were not read, since a compaction has summed them up: turns are counted from there, and so are what
+   * compactions and rollbacks took. 0 unless `inContextOnly` was asked for, and the rollout is longer than 64 MiB.
+   */
+  readonly skippedBytes: number;
   /** How often a summary was put in the place of all that stood before it. */
   readonly compactionCount: number;
   /** How many turns were rolled back. */
@@ -50,7 +60,7 @@ export interface ThreadCalls {
   readonly takenBack: CallCount;
   /** The calls in the context that are not among `calls`. */
   readonly omitted: CallCount;
-  /** Undefined if codex has recorded no count. */
+  /** How full the context was. Undefined if codex has recorded no count. */
   readonly context: ThreadContext | undefined;
 }
 
@@ -67,16 +77,41 @@ export interface ReadThreadCallsOptions extends Pick<ReadRolloutOptions, "codexH
  */
 export async function readThreadCalls(path: string, options: ReadThreadCallsOptions = {}): Promise<ThreadCalls> {
   await recoverBeforeReading(path, options);
-  const scan = new ThreadScan(options);
   const segments = await historyChain(path, options);
   await using stack = new AsyncDisposableStack();
   try {
+    const rollouts: { rollout: OpenRollout; end: number }[] = [];
     for (const { path, end } of segments) {
       const rollout = stack.use(await openRollout(path, options.signal));
-      await scan.read(rollout, Math.min(end ?? rollout.size, rollout.size));
+      rollouts.push({ rollout, end: Math.min(end ?? rollout.size, rollout.size) });
     }
+    if (options.inContextOnly) {
+      const recent = await readRecent(rollouts, options);
+      if (recent !== undefined) return recent;
+    }
+    const scan = new ThreadScan(options);
+    for (const { rollout, end } of rollouts) await scan.read(rollout, end);
     return await readCalls(scan, options);
   } catch (error) {
     throw asRolloutError(error, path, "read");
   }
+}
+
+/** Reads from the turn on that the last compaction stands in. Undefined if that is not all that is in the context, or does not pay. */
+async function readRecent(
+  rollouts: readonly { rollout: OpenRollout; end: number }[],
+  options: ReadThreadCallsOptions,
+): Promise<ThreadCalls | undefined> {
+  const last = rollouts.at(-1);
+  if (last === undefined || last.end < MIN_BYTES_TO_SKIP) return undefined;
+  const start = await lastCompactedTurn(last.rollout, last.end, options.signal);
+  if (start === undefined) return undefined;
+  const scan = new ThreadScan(options);
+  await scan.read(last.rollout, last.end, start);
+  // The compaction was rolled back, or a rollback went farther back than was read.
+  if (scan.turns.compactedAt === undefined || scan.turns.reachesBack) return undefined;
+  const before = rollouts.slice(0, -1).reduce((sum, { end }) => sum + end, start);
+  const thread = await readCalls(scan, options, before);
+  // What a compaction kept of the calls before it stands in no line that was read.
+  return (await scan.keptIds()).size > 0 ? undefined : thread;
 }

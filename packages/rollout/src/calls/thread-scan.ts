@@ -25,8 +25,6 @@ const DEFAULT_MAX_LINE_BYTES = 32 * 1024 * 1024;
 const TAIL_BYTES = 512;
 /** Of a call's or an output's line what is not text: timestamp, ordinal, types, ids. */
 const FRAME_BYTES = 200;
-/** What a turn's lines are to the tracker of turns, which need not know what they say. */
-const STEP = { type: "", payload: undefined };
 const CALL_ID = '"call_id":"';
 const CALL_ID_BYTES = Buffer.from(CALL_ID);
 const INFO = 'token_count","info":'.length;
@@ -56,10 +54,13 @@ export class ThreadScan {
     this.#signal = options.signal;
   }
 
-  /** Passes over the next file, which has to stay open for as long as its lines are asked for. */
-  async read(rollout: OpenRollout, end: number): Promise<void> {
+  /**
+   * Passes over the next file, which has to stay open for as long as its lines are asked for.
+   * @param start Where to begin: a line's first byte.
+   */
+  async read(rollout: OpenRollout, end: number, start = 0): Promise<void> {
     const segment = this.files.push(rollout) - 1;
-    const scanner = new LineScanner(rollout.file, rollout.path);
+    const scanner = new LineScanner(rollout.file, rollout.path, start);
     for await (const _chunk of scanner.chunks(end, this.#signal)) {
       while (scanner.next()) {
         if (this.#takeQuickly(scanner, segment)) continue;
@@ -79,6 +80,15 @@ export class ThreadScan {
     const { file, path } = this.files[place.segment] as OpenRollout;
     const entry = await this.#entry(place, await readExactly(file, path, place.offset, place.length));
     return entry?.kind === "line" ? entry.line : undefined;
+  }
+
+  /** The calls that the last compaction has kept, by their ids. */
+  async keptIds(): Promise<Set<string>> {
+    const last = this.compactions.findLast(({ at }) => at === this.turns.compactedAt);
+    const line = last && (await this.lineAt(last.place));
+    const items = line?.type === "compacted" ? (line.payload.replacement_history ?? []) : [];
+    const ids = items.map((item) => (item as { call_id?: unknown } | null)?.call_id);
+    return new Set(ids.filter((id) => typeof id === "string"));
   }
 
   /** The provider's last count. */
@@ -183,7 +193,7 @@ export class ThreadScan {
   }
 
   #begin(idHash: number, place: LinePlace, tokens: number, isNested = false): void {
-    const at = this.turns.write(STEP);
+    const at = this.turns.position;
     const turn = this.turns.current === undefined ? -1 : this.turns.turns.length - 1;
     this.#open.set(idHash, this.calls.addCall(place, { at, turn, idHash, isNested }, tokens));
   }

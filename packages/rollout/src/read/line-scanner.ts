@@ -1,6 +1,6 @@
 import { type ReadableFile, readExactly } from "./open-rollout.ts";
 
-const CHUNK_BYTES = 512 * 1024;
+const CHUNK_BYTES = 1024 * 1024;
 const NEWLINE = 0x0a;
 /** So much of a line's beginning can be looked at. */
 const MAX_HEAD_BYTES = 512;
@@ -26,9 +26,11 @@ export class LineScanner {
   #carried = "";
   #head = "";
 
-  constructor(file: ReadableFile, path: string) {
+  /** @param start Where reading begins: a line's first byte. */
+  constructor(file: ReadableFile, path: string, start = 0) {
     this.#file = file;
     this.#path = path;
+    this.#lineStart = start;
   }
 
   /**
@@ -37,18 +39,19 @@ export class LineScanner {
    */
   async *chunks(end: number, signal?: AbortSignal): AsyncGenerator<void, void, undefined> {
     const buffers = [Buffer.allocUnsafe(CHUNK_BYTES), Buffer.allocUnsafe(CHUNK_BYTES)] as const;
+    const first = this.#lineStart;
     const load = (number: number) => {
-      const start = number * CHUNK_BYTES;
+      const start = first + number * CHUNK_BYTES;
       const buffer = buffers[(number % 2) as 0 | 1].subarray(0, Math.min(CHUNK_BYTES, end - start));
       return readExactly(this.#file, this.#path, start, buffer.length, buffer);
     };
-    const count = Math.ceil(end / CHUNK_BYTES);
+    const count = Math.ceil((end - first) / CHUNK_BYTES);
     let next = count > 0 ? load(0) : undefined;
     try {
       for (let number = 0; next !== undefined; number++) {
         signal?.throwIfAborted();
         this.#chunk = await next;
-        this.#chunkStart = number * CHUNK_BYTES;
+        this.#chunkStart = first + number * CHUNK_BYTES;
         this.#at = 0;
         this.#isLast = number + 1 === count;
         next = this.#isLast ? undefined : load(number + 1);

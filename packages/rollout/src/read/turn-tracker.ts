@@ -46,6 +46,7 @@ export class TurnTracker {
   /** Of the turns that are not taken back. */
   #count = 0;
   #hasTakenBack = false;
+  #reachesBack = false;
 
   readonly #keepsTexts: boolean;
 
@@ -81,6 +82,16 @@ export class TurnTracker {
   /** The turn that lines belong to now. */
   get current(): TrackedTurn | undefined {
     return this.#current;
+  }
+
+  /** The place that the next line gets. */
+  get position(): number {
+    return this.#lines;
+  }
+
+  /** Whether a rollback took back more turns than were written. */
+  get reachesBack(): boolean {
+    return this.#reachesBack;
   }
 
   /** How many turns are left of those that were written. */
@@ -172,6 +183,7 @@ export class TurnTracker {
       this.#count--;
       if (turn.messages.length > 0) left--;
     }
+    if (left > 0) this.#reachesBack = true;
   }
 }
 
