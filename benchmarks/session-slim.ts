@@ -18,7 +18,7 @@ const SMALL_ID = "019b7c9d-dd0d-7000-8000-000000000001";
 const TIME = "2026-01-02T03:04:05.678Z";
 const CALLS_PER_TURN = 20;
 const CALLS_PER_COMPACTION = 400;
-const ROUNDS = 5;
+const ROUNDS = 3;
 /** A process says on its last line how much memory it took at most. */
 const REPORT_PEAK = `data:text/javascript,process.on("exit",()=>process.stderr.write("\\n"+process.resourceUsage().maxRSS))`;
 

@@ -6,6 +6,8 @@ export type QuickRole = "call" | "output" | "count" | "other" | undefined;
 
 const [QUOTE, BACKSLASH, COMMA, BRACE] = [0x22, 0x5c, 0x2c, 0x7b];
 const [UNDERSCORE, COLON] = [0x5f, 0x3a];
+/** How `response_item` ends, and `event_msg` does not. */
+const M = 0x6d;
 const [A, C, F] = [0x41, 0x43, 0x46];
 const [a, c, e, f, g, i, o, r, t, x, y] = [0x61, 0x63, 0x65, 0x66, 0x67, 0x69, 0x6f, 0x72, 0x74, 0x78, 0x79];
 
@@ -41,6 +43,10 @@ const isDigit = (byte: number | undefined) => byte !== undefined && byte >= 0x30
 
 /** @param at Where the payload's type begins. */
 export function quickRole(bytes: Uint8Array, at: number): QuickRole {
+  return bytes[at - PAYLOAD - 1] === M ? quickItemRole(bytes, at) : quickEventRole(bytes, at);
+}
+
+function quickItemRole(bytes: Uint8Array, at: number): QuickRole {
   switch (bytes[at]) {
     case f: // function_call, function_call_output
       if (bytes[at + 8] !== UNDERSCORE || bytes[at + 9] !== c) return undefined;
@@ -50,6 +56,13 @@ export function quickRole(bytes: Uint8Array, at: number): QuickRole {
       return bytes[at + 16] === QUOTE ? "call" : bytes[at + 17] === o ? "output" : undefined;
     case r: // reasoning
       return bytes[at + 1] === e && bytes[at + 8] === g && bytes[at + 9] === QUOTE ? "other" : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function quickEventRole(bytes: Uint8Array, at: number): QuickRole {
+  switch (bytes[at]) {
     case t: // token_count
       return bytes[at + 1] === o && bytes[at + 5] === UNDERSCORE && bytes[at + 6] === c ? "count" : undefined;
     case a: // agent_message, agent_reasoning
