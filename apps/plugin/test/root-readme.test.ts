@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { chmod, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { delimiter, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,6 +12,7 @@ import { Harness, PLUGIN, turn } from "./harness.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const DEVHOST = join(ROOT, "apps/devhost/src/main.ts");
+const RECORDER = join(ROOT, "tooling/fixture-recorder/src/record-session-picture.ts");
 const EXAMPLE = join(ROOT, "examples/small-provider/src");
 
 /** What the README shows of a program is the file, whose own tests run it. */
@@ -32,6 +34,32 @@ async function program(block: Block, name: string, script: string): Promise<void
   await chmod(path, 0o755);
 }
 
+/** A session of one turn, in which the model ran a command. */
+async function sessionWithCall(): Promise<Harness> {
+  const script = [answer([shell("true", { callId: "call_true" })]), say("done")];
+  const harness = await Harness.create({ codex: newestCodex, script });
+  await turn(await harness.plugin(), harness.request("start the engine"));
+  return harness;
+}
+
+/** Runs a block's commands about the session. */
+async function peoplesShell(block: Block, harness: Harness) {
+  const id = await readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
+  const node = join(block.folder, "node");
+  if (!existsSync(node)) await symlink(process.execPath, node);
+  // What npx would do, without asking a registry.
+  const npx = `#!/bin/sh\n[ "$1" = plexum-openai-provider ] && shift && exec node '${PLUGIN}' "$@"\n`;
+  await program(block, "npx", npx);
+  const env = {
+    ...harness.env,
+    PATH: [block.folder, process.env.PATH].join(delimiter),
+    XDG_CACHE_HOME: harness.folder,
+  };
+  const run = async (command = "") =>
+    (await promisify(execFile)("sh", ["-c", command.replace("<id>", id)], { env })).stdout;
+  return { run, id };
+}
+
 testReadme(join(ROOT, "README.md"), {
   "see-it-work.sh": async (block) => {
     namesWhatIsThere(block);
@@ -42,6 +70,27 @@ testReadme(join(ROOT, "README.md"), {
     const lines = (text: string) => withoutFigures(text).split("\n").filter(Boolean);
     // In whatever order: a call may be told before or after the host has run its tool.
     expect(lines(await devhost())).toEqual(expect.arrayContaining(lines(block.text)));
+  },
+  "session-full.sh": async (block) => {
+    await using harness = await sessionWithCall();
+    const { run, id } = await peoplesShell(block, harness);
+    const [list, show, dryRun, consume, restore, resume, ...others] = block.commands;
+    expect(await run(list)).toContain(id);
+    expect(await run(show)).toContain("call_true");
+    for (const command of [dryRun, consume]) expect(await run(command)).toBe("nothing to consume\n");
+    expect(await run(restore)).toBe("nothing to restore\n");
+    expect(resume).toBe("codex resume <id>");
+    expect(others).toEqual([]);
+  },
+  "session-picture.txt": async (block) => {
+    const { stdout } = await promisify(execFile)(process.execPath, [RECORDER, "--print"]);
+    const lines = (text: string) =>
+      withoutFigures(text.replaceAll(/[█-▏░]+/g, "<bar>"))
+        .replaceAll(/ +/g, " ")
+        .trim()
+        .split("\n");
+    expect(lines(stdout)).toEqual(lines(block.text));
+    for (const line of block.text.split("\n")) expect(line.startsWith("$") || line.length <= 80, line).toBe(true);
   },
   "turn.mmd": notRun("a picture; docs/architecture.md tells the same by file"),
   "packages.sh": notRun("it names the packages that the provider is compiled with"),
@@ -78,23 +127,8 @@ testReadme(join(ROOT, "README.md"), {
     expect(rest).toEqual([`node ${relative(ROOT, PLUGIN)} install`]);
   },
   "sessions.sh": async (block) => {
-    await using harness = await Harness.create({
-      codex: newestCodex,
-      script: [answer([shell("true", { callId: "call_true" })]), say("done")],
-    });
-    await turn(await harness.plugin(), harness.request("start the engine"));
-    const id = await readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
-    await symlink(process.execPath, join(block.folder, "node"));
-    // What npx would do, without asking a registry.
-    const npx = `#!/bin/sh\n[ "$1" = plexum-openai-provider ] && shift && exec node '${PLUGIN}' "$@"\n`;
-    await program(block, "npx", npx);
-    const env = {
-      ...harness.env,
-      PATH: [block.folder, process.env.PATH].join(delimiter),
-      XDG_CACHE_HOME: harness.folder,
-    };
-    const run = async (command = "") =>
-      (await promisify(execFile)("sh", ["-c", command.replace("<id>", id)], { env })).stdout;
+    await using harness = await sessionWithCall();
+    const { run, id } = await peoplesShell(block, harness);
     const [newest, filtered, withOthers, shown, takenBack, ...others] = block.commands;
     for (const list of [newest, filtered, withOthers]) expect(await run(list)).toContain(id);
     for (const show of [shown, takenBack]) expect(await run(show)).toContain("call_true");
@@ -111,6 +145,7 @@ testReadme(join(ROOT, "README.md"), {
 function withoutFigures(text: string): string {
   return text
     .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "<id>")
+    .replaceAll(/\b[0-9a-f]{8}\b/g, "<id>")
     .replaceAll(/\d+/g, "#")
     .replaceAll(/ +$/gm, "");
 }

@@ -76,7 +76,7 @@ describe.each(byEachTransport(testedCodexes()))("the sessions of codex $version 
     expect(bytes).toBeGreaterThan(290);
     const table = (await sessions(harness, "show", sessionId)).stdout;
     expect(table).toContain("call_seq");
-    expect(table).toContain(`1 calls, ${bytes} bytes, about ${Math.ceil(bytes / 4)} tokens`);
+    expect(table).toContain(`1 in the context, about ${Math.ceil(bytes / 4)} tokens`);
   });
 });
 
@@ -126,7 +126,7 @@ test.each([
   [["--limit", "0"], "--limit"],
   [["--limit", "many"], "--limit"],
   [["--dance"], "--dance"],
-  [["show"], "unknown arguments"],
+  [["show"], "the id of a session is missing"],
 ])("sessions %j is refused on stderr, with exit code 1", async (args, said) => {
   await using harness = await Harness.create({ codex: newestCodex });
   expect(await sessions(harness, ...args)).toEqual({ stdout: "", stderr: expect.stringContaining(said), exitCode: 1 });
@@ -218,7 +218,10 @@ describe("a session that is shown", () => {
     const kept = { turn: 2, id: "call_kept", bytes: 402, state: "in-context" };
     expect(await calls()).toMatchObject([kept]);
     expect(await calls("--taken-back")).toMatchObject([kept, { id: "call_gone", state: "taken-back" }]);
-    expect((await sessions(harness, "show", PARENT, "--taken-back")).stdout).toContain("1 calls, 402 bytes");
+    const { stdout } = await sessions(harness, "show", PARENT, "--taken-back");
+    expect(stdout).toContain("1 in the context, about 101 tokens");
+    expect(stdout).toMatch(/rollback of 1 turn: 1 call, about [\d,]+ tokens/);
+    expect(stdout).toMatch(/call_gone.*taken-back/);
   });
 });
 

@@ -1,6 +1,13 @@
-export { readThreadCalls, type ThreadCall, type ThreadCalls } from "./calls/read-thread-calls.ts";
+export {
+  type CallCount,
+  type ReadThreadCallsOptions,
+  readThreadCalls,
+  type ThreadCall,
+  type ThreadCalls,
+} from "./calls/read-thread-calls.ts";
 export { type PairedToolCall, type ReadToolCallsOptions, readToolCalls } from "./calls/read-tool-calls.ts";
 export { type CallRules, selectCalls } from "./calls/select-calls.ts";
+export type { ThreadContext } from "./calls/thread-scan.ts";
 export type { ToolCall, ToolCallKind, ToolOutput } from "./calls/tool-call.ts";
 export { type ToolCallEvent, ToolCallPairer } from "./calls/tool-call-pairer.ts";
 export { RolloutError, type RolloutErrorCode } from "./errors.ts";
@@ -19,6 +26,7 @@ export { type CallEdit, consumeHeavy, consumeLight } from "./mutate/call-edit.ts
 export type { MutationCost } from "./mutate/estimate-cost.ts";
 export { type MutateRolloutOptions, mutateRollout } from "./mutate/mutate-rollout.ts";
 export type { MutationReport, SkippedEdit, SkipReason } from "./mutate/mutation-report.ts";
+export { guardAgainstWriters, type WriterGuard } from "./mutate/writer-guard.ts";
 export { type FollowRolloutOptions, followRollout } from "./read/follow-rollout.ts";
 export { type HistorySegment, historyChain } from "./read/history-chain.ts";
 export { type ReadRolloutOptions, readRollout } from "./read/read-rollout.ts";

@@ -1,13 +1,23 @@
-import { isConsumedOutput } from "../mutate/call-edit.ts";
-import { type ReadRolloutOptions, readRollout } from "../read/read-rollout.ts";
-import { type TrackedTurn, TurnTracker } from "../read/turn-tracker.ts";
-import { asText, type ToolCall } from "./tool-call.ts";
-import { ToolCallPairer } from "./tool-call-pairer.ts";
+import { asRolloutError } from "../errors.ts";
+import { recoverBeforeReading } from "../leftovers/recover-rollout.ts";
+import { historyChain } from "../read/history-chain.ts";
+import { type OpenRollout, openRollout } from "../read/open-rollout.ts";
+import type { ReadRolloutOptions } from "../read/read-rollout.ts";
+import { lastCompactedTurn } from "./last-compacted-turn.ts";
+import { readCalls } from "./read-calls.ts";
+import { type ThreadContext, ThreadScan } from "./thread-scan.ts";
+
+/** Shorter rollouts are read as a whole. */
+const MIN_BYTES_TO_SKIP = 64 * 1024 * 1024;
+
+import type { ToolCall } from "./tool-call.ts";
 
 /** A tool call as a part of what the model is sent with every request. */
 export interface ThreadCall extends Pick<ToolCall, "callId" | "name" | "kind"> {
   /** Of its turn; 0 if it belongs to none. Turns without calls count too. */
   readonly turn: number;
+  /** How its arguments begin, on one line: at most 200 characters. */
+  readonly argumentsExcerpt: string;
   /** Of arguments and output as the rollout has them, images included. */
   readonly bytes: number;
   /** As codex estimates where it has no count: four bytes a token, and the same for every image. */
@@ -24,93 +34,84 @@ export interface ThreadCall extends Pick<ToolCall, "callId" | "name" | "kind"> {
   readonly isConsumed: boolean;
 }
 
+/** Some calls, counted. */
+export interface CallCount {
+  readonly calls: number;
+  /** Estimated from the lengths of their lines. */
+  readonly tokens: number;
+}
+
 export interface ThreadCalls {
   /** How many turns the thread has, without those that were taken back. */
   readonly turnCount: number;
-  /** In the order in which they were first seen. */
+  /** In the order in which they were first seen. Of more than 10,000 only the 2,000 largest. */
   readonly calls: readonly ThreadCall[];
+  /**
+   * How many bytes of the history were not read, since a compaction has summed them up: turns are counted from there, and so are what
+   * compactions and rollbacks took. 0 unless `inContextOnly` was asked for, and the rollout is longer than 64 MiB.
+   */
+  readonly skippedBytes: number;
+  /** How often a summary was put in the place of all that stood before it. */
+  readonly compactionCount: number;
+  /** How many turns were rolled back. */
+  readonly takenBackTurnCount: number;
+  /** The calls that compactions took from the context, and rollbacks. */
+  readonly compacted: CallCount;
+  readonly takenBack: CallCount;
+  /** The calls in the context that are not among `calls`. */
+  readonly omitted: CallCount;
+  /** How full the context was. Undefined if codex has recorded no count. */
+  readonly context: ThreadContext | undefined;
 }
 
-export const BYTES_PER_TOKEN = 4;
-/** Codex's own: it sends every image in about the same size (0.135 to 0.169). */
-const TOKENS_PER_IMAGE = Math.ceil(7_373 / BYTES_PER_TOKEN);
+export interface ReadThreadCallsOptions extends Pick<ReadRolloutOptions, "codexHome" | "signal" | "maxLineBytes"> {
+  /** Tells the turns that codex copied from the thread that this one was made from. */
+  readonly threadId?: string;
+  /** Leave calls out that are not in the context, which are counted all the same. Default false. */
+  readonly inContextOnly?: boolean;
+}
 
 /**
- * Reads a thread for what its tool calls cost. Holds no texts.
+ * Reads a thread for what its tool calls cost. Passes over the lines, parses those of the calls that it returns, and holds no texts.
  * @throws RolloutError
  */
-export async function readThreadCalls(
-  path: string,
-  options: Pick<ReadRolloutOptions, "codexHome" | "signal" | "maxLineBytes"> & {
-    /** Tells the turns that codex copied from the thread that this one was made from. */
-    readonly threadId?: string;
-  } = {},
-): Promise<ThreadCalls> {
-  const turns = new TurnTracker(options.threadId);
-  const pairer = new ToolCallPairer();
-  const seen = new Map<ToolCall, Seen>();
-  for await (const entry of readRollout(path, options)) {
-    if (entry.kind !== "line") continue;
-    const { line } = entry;
-    const at = turns.write(line);
-    for (const event of pairer.write(entry)) {
-      if (event.type === "call-started")
-        seen.set(event.call, { turn: turns.current, at, size: sizeOf(event.call.arguments), isConsumed: false });
-      const call = event.type === "call-output" ? seen.get(event.call) : undefined;
-      if (call === undefined || line.type !== "response_item" || event.type !== "call-output") continue;
-      call.size = sum(call.size, sizeOf(line.payload.output ?? line.payload.tools));
-      call.isConsumed ||= isConsumedOutput(event.output.output);
+export async function readThreadCalls(path: string, options: ReadThreadCallsOptions = {}): Promise<ThreadCalls> {
+  await recoverBeforeReading(path, options);
+  const segments = await historyChain(path, options);
+  await using stack = new AsyncDisposableStack();
+  try {
+    const rollouts: { rollout: OpenRollout; end: number }[] = [];
+    for (const { path, end } of segments) {
+      const rollout = stack.use(await openRollout(path, options.signal));
+      rollouts.push({ rollout, end: Math.min(end ?? rollout.size, rollout.size) });
     }
+    if (options.inContextOnly) {
+      const recent = await readRecent(rollouts, options);
+      if (recent !== undefined) return recent;
+    }
+    const scan = new ThreadScan(options);
+    for (const { rollout, end } of rollouts) await scan.read(rollout, end);
+    return await readCalls(scan, options);
+  } catch (error) {
+    throw asRolloutError(error, path, "read");
   }
-  const calls = Array.from(seen, ([{ callId, name, kind }, { turn, at, size, isConsumed }]): ThreadCall => {
-    // What a nested call returned is in the context only as far as its script passed it on, and counted there.
-    const own = kind === "nested" ? NOTHING : size;
-    return {
-      callId,
-      name,
-      kind,
-      turn: turn?.number ?? 0,
-      bytes: own.textBytes + own.imageBytes,
-      tokens: tokensOf(own),
-      state: turn?.isTakenBack ? "taken-back" : turns.isInContext(turn, at, callId) ? "in-context" : "compacted",
-      isInherited: turn?.isInherited ?? false,
-      isConsumed,
-    };
-  });
-  return { turnCount: turns.turns.filter((turn) => !turn.isTakenBack).length, calls };
 }
 
-interface Seen {
-  readonly turn: TrackedTurn | undefined;
-  readonly at: number;
-  size: Size;
-  isConsumed: boolean;
-}
-
-interface Size {
-  readonly textBytes: number;
-  readonly imageBytes: number;
-  readonly images: number;
-}
-
-export const tokensOf = ({ textBytes, images }: Size): number =>
-  Math.ceil(textBytes / BYTES_PER_TOKEN) + images * TOKENS_PER_IMAGE;
-
-const NOTHING: Size = { textBytes: 0, imageBytes: 0, images: 0 };
-
-const sum = (a: Size, b: Size): Size => ({
-  textBytes: a.textBytes + b.textBytes,
-  imageBytes: a.imageBytes + b.imageBytes,
-  images: a.images + b.images,
-});
-
-export function sizeOf(value: unknown): Size {
-  if (!Array.isArray(value)) return { ...NOTHING, textBytes: Buffer.byteLength(asText(value)) };
-  const isImage = (block: unknown) => (block as { type?: unknown } | null)?.type === "input_image";
-  const images = value.filter(isImage);
-  return {
-    textBytes: Buffer.byteLength(asText(value.filter((block) => !isImage(block)))),
-    imageBytes: images.reduce((bytes, { image_url: url }) => bytes + (typeof url === "string" ? url.length : 0), 0),
-    images: images.length,
-  };
+/** Reads from the turn on that the last compaction stands in. Undefined if that is not all that is in the context, or does not pay. */
+async function readRecent(
+  rollouts: readonly { rollout: OpenRollout; end: number }[],
+  options: ReadThreadCallsOptions,
+): Promise<ThreadCalls | undefined> {
+  const last = rollouts.at(-1);
+  if (last === undefined || last.end < MIN_BYTES_TO_SKIP) return undefined;
+  const start = await lastCompactedTurn(last.rollout, last.end, options.signal);
+  if (start === undefined) return undefined;
+  const scan = new ThreadScan(options);
+  await scan.read(last.rollout, last.end, start);
+  // The compaction was rolled back, or a rollback went farther back than was read.
+  if (scan.turns.compactedAt === undefined || scan.turns.reachesBack) return undefined;
+  const before = rollouts.slice(0, -1).reduce((sum, { end }) => sum + end, start);
+  const thread = await readCalls(scan, options, before);
+  // What a compaction kept of the calls before it stands in no line that was read.
+  return (await scan.keptIds()).size > 0 ? undefined : thread;
 }

@@ -10,6 +10,7 @@ const call = (callId: string, more: Partial<ThreadCall> = {}): ThreadCall => ({
   name: "read",
   kind: "function",
   turn: 1,
+  argumentsExcerpt: "{}",
   bytes: 400,
   tokens: 100,
   state: "in-context",

@@ -16,7 +16,10 @@ export interface CallRules {
  * Selects the calls of a thread whose consumption frees something: the model sees them, they are the thread's own, and they have not
  * been consumed. Returns them in the thread's order.
  */
-export function selectCalls({ calls, turnCount }: ThreadCalls, rules: CallRules = {}): ThreadCall[] {
+export function selectCalls(
+  { calls, turnCount }: Pick<ThreadCalls, "calls" | "turnCount">,
+  rules: CallRules = {},
+): ThreadCall[] {
   const { olderThanTurns = -1, largerThanTokens = -1, tool } = rules;
   const callIds = rules.callIds && new Set(rules.callIds);
   return calls.filter(

@@ -1,6 +1,7 @@
 import { LineSplitter, type SplitLine } from "@plexum/jsonl";
 import { JsonValue, type LineChange, type SearchableFile } from "@plexum/jsonl-edit";
-import { BYTES_PER_TOKEN, readThreadCalls, sizeOf, tokensOf } from "../calls/read-thread-calls.ts";
+import { BYTES_PER_TOKEN, sizeOf, tokensOf } from "../calls/call-size.ts";
+import { readThreadCalls } from "../calls/read-thread-calls.ts";
 import { chunksOf } from "../read/open-rollout.ts";
 import { toRolloutEntry } from "../read/rollout-entry.ts";
 import { tokenCountInfo } from "../read/rollout-line.ts";

@@ -99,8 +99,13 @@ export interface ReadableFile {
 }
 
 /** Reads exactly `length` bytes. @throws RolloutError `replaced` if the file ends before. */
-export async function readExactly(file: ReadableFile, path: string, offset: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(length);
+export async function readExactly(
+  file: ReadableFile,
+  path: string,
+  offset: number,
+  length: number,
+  buffer: Buffer = Buffer.allocUnsafe(length),
+): Promise<Buffer> {
   for (let filled = 0; filled < length; ) {
     const { bytesRead } = await file.read(buffer, filled, length - filled, offset + filled);
     if (bytesRead === 0) throw new RolloutError("replaced", path, `${path} was shortened while it was being read`);

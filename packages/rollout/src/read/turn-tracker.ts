@@ -43,10 +43,19 @@ export class TurnTracker {
   #current: TrackedTurn | undefined;
   #isTold = false;
   #lines = 0;
+  /** Of the turns that are not taken back. */
+  #count = 0;
   #hasTakenBack = false;
+  #reachesBack = false;
 
-  /** @param threadId The thread's own: it tells the turns that were copied from another thread. */
-  constructor(threadId?: string) {
+  readonly #keepsTexts: boolean;
+
+  /**
+   * @param threadId The thread's own: it tells the turns that were copied from another thread.
+   * @param options.keepsTexts Whether messages keep their texts. Default true.
+   */
+  constructor(threadId?: string, { keepsTexts = true }: { readonly keepsTexts?: boolean } = {}) {
+    this.#keepsTexts = keepsTexts;
     this.#createdAt = threadId === undefined ? undefined : uuidTime(threadId);
   }
 
@@ -65,13 +74,34 @@ export class TurnTracker {
       this.#compactions.push({ at, turn: this.#current ?? this.turns.at(-1), kept: messagesKeptBy(line), callIds });
     }
     const message = userMessageOf(line);
-    if (message !== undefined) this.#turnOf(message).messages.push({ ...message, at });
+    if (message !== undefined)
+      this.#turnOf(message).messages.push({ ...message, text: this.#keepsTexts ? message.text : "", at });
     return at;
   }
 
   /** The turn that lines belong to now. */
   get current(): TrackedTurn | undefined {
     return this.#current;
+  }
+
+  /** The place that the next line gets. */
+  get position(): number {
+    return this.#lines;
+  }
+
+  /** Whether a rollback took back more turns than were written. */
+  get reachesBack(): boolean {
+    return this.#reachesBack;
+  }
+
+  /** How many turns are left of those that were written. */
+  get turnCount(): number {
+    return this.#count;
+  }
+
+  /** The place of the compaction that counts, for who looks for it; of those that were taken back none does. */
+  get compactedAt(): number | undefined {
+    return this.#lastCompaction()?.at;
   }
 
   /** Whether anything that was written has been taken back, or summed up. */
@@ -114,7 +144,7 @@ export class TurnTracker {
     if (typeof id === "string" && this.#current?.id === id) return this.#current;
     const time = typeof id === "string" ? uuidTime(id) : undefined;
     const turn: TrackedTurn = {
-      number: this.turns.filter((one) => !one.isTakenBack).length + 1,
+      number: ++this.#count,
       id: typeof id === "string" ? id : undefined,
       isInherited: time !== undefined && this.#createdAt !== undefined && time < this.#createdAt,
       isTakenBack: false,
@@ -150,8 +180,10 @@ export class TurnTracker {
       if (!(left > 0)) return;
       if (turn.isTakenBack) continue;
       turn.isTakenBack = true;
+      this.#count--;
       if (turn.messages.length > 0) left--;
     }
+    if (left > 0) this.#reachesBack = true;
   }
 }
 

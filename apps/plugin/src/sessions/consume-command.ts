@@ -1,0 +1,114 @@
+import { parseArgs } from "node:util";
+import {
+  consumeHeavy,
+  consumeLight,
+  type MutationReport,
+  mutateRollout,
+  readThreadCalls,
+  type ThreadCall,
+} from "@plexum/rollout";
+import { plain } from "../plain.ts";
+import { confirm } from "./confirm.ts";
+import { type KnownSession, knownSession } from "./known-session.ts";
+import { lockSession, OPEN_NOTE } from "./locked-session.ts";
+import { number, plural } from "./numbers.ts";
+import { print, printJson } from "./print.ts";
+import { undoFolder } from "./restore-command.ts";
+import { hasAll, selectedCalls } from "./selected-calls.ts";
+import { wholeNumber } from "./sessions-error.ts";
+import { printSkipped } from "./skipped.ts";
+
+/** Providers charge about a tenth for a token from the cache: reading one without it costs so many times what a request saves by one less. */
+const UNCACHED_TO_FREED = 9;
+
+/** Replaces results of calls in a session by markers. Resolves with the exit code. */
+export async function consumeCommand(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const { values: flags, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      "older-than": { type: "string" },
+      "larger-than": { type: "string" },
+      tool: { type: "string" },
+      heavy: { type: "boolean", default: false },
+      "dry-run": { type: "boolean", default: false },
+      yes: { type: "boolean", short: "y", default: false },
+      json: { type: "boolean", default: false },
+    },
+  });
+  const rules = {
+    olderThanTurns: wholeNumber("--older-than", flags["older-than"], 0),
+    largerThanTokens: wholeNumber("--larger-than", flags["larger-than"], 0),
+    tool: flags.tool,
+  };
+  const session = await knownSession(positionals.slice(0, 1), env);
+  const { codexHome, file, id } = session;
+  const named = positionals.slice(1);
+  let thread = await readThreadCalls(file, { codexHome, threadId: id, inContextOnly: true });
+  // One that is gone from the context is worth a message of its own.
+  if (!hasAll(thread, named)) thread = await readThreadCalls(file, { codexHome, threadId: id });
+  const calls = selectedCalls(thread, named, rules);
+  const edits = calls.map(({ callId }) => (flags.heavy ? consumeHeavy(callId) : consumeLight(callId)));
+  const onWarning = (message: string) => void process.stderr.write(`warning: ${plain(message)}\n`);
+  const options = { codexHome, undoFolder: undoFolder(env), estimate: true, onWarning };
+  const plan = await mutateRollout(file, edits, { ...options, dryRun: true });
+  if (flags["dry-run"] || plan.touched.length === 0) {
+    if (flags.json) printJson(asJson(session, calls, plan));
+    else report(calls, plan, "would be consumed");
+    return plan.touched.length === 0 && plan.skipped.length > 0 ? 1 : 0;
+  }
+  if (!flags.json) report(calls, plan, "to consume");
+  if (!(await confirm(`Consume ${count(plan.touched.length)} of the session ${id}?`, flags.yes))) {
+    process.stderr.write("nothing was changed\n");
+    return 1;
+  }
+  await using locked = await lockSession(session);
+  const done = await mutateRollout(file, edits, { ...options, estimate: false });
+  if (flags.json) printJson({ ...asJson(session, calls, { ...done, cost: plan.cost }), isOpen: locked.isOpen });
+  else {
+    print(`consumed ${count(done.touched.length)}`);
+    print(`undo   sessions restore ${id}`);
+    if (locked.isOpen) print(OPEN_NOTE);
+  }
+  return done.touched.length === 0 ? 1 : 0;
+}
+
+const count = (calls: number) => plural(calls, "call");
+
+/** After how many requests what is saved is more than what it costs. Undefined if never. */
+function paysOffAfter({ cost }: MutationReport): number | undefined {
+  if (cost === undefined || cost.tokensFreed <= 0) return undefined;
+  return Math.ceil((UNCACHED_TO_FREED * cost.tokensUncached) / cost.tokensFreed);
+}
+
+function asJson({ id, file }: KnownSession, calls: readonly ThreadCall[], report: MutationReport) {
+  const { mode, dryRun, touched, skipped, cost } = report;
+  const named = new Set(touched);
+  return {
+    id,
+    file,
+    dryRun,
+    mode,
+    calls: calls
+      .filter(({ callId }) => named.has(callId))
+      .map(({ turn, callId, name, tokens }) => ({ turn, id: callId, tool: name, tokens })),
+    skipped: skipped.map(({ callId, reason, message }) => ({ id: callId, reason, message })),
+    tokensFreed: cost?.tokensFreed,
+    tokensUncached: cost?.tokensUncached,
+    paysOffAfter: paysOffAfter(report),
+  };
+}
+
+function report(calls: readonly ThreadCall[], plan: MutationReport, what: string): void {
+  const { touched, skipped, cost = { tokensFreed: 0, tokensUncached: 0 } } = plan;
+  if (calls.length === 0) return void print("nothing to consume");
+  print(`${count(touched.length)} ${what}`);
+  printSkipped(skipped);
+  if (touched.length === 0) return;
+  print(`frees  about ${number(cost.tokensFreed)} tokens in every request from here on`);
+  if (cost.tokensUncached === 0) return void print("costs  nothing: the provider reported no cached tokens");
+  print(`costs  about ${number(cost.tokensUncached)} tokens that the next request reads without the cache, once`);
+  const requests = paysOffAfter(plan);
+  if (requests !== undefined)
+    print(`pays off after about ${requests} ${requests === 1 ? "request" : "requests"}, if cached tokens cost a tenth`);
+}

@@ -1,0 +1,20 @@
+import { codexHomeOf, type FoundSession, findSession } from "@plexum/session-store";
+import { plain } from "../plain.ts";
+import { SessionsError } from "./sessions-error.ts";
+
+export interface KnownSession extends FoundSession {
+  readonly file: string;
+  readonly codexHome: string;
+}
+
+/** Finds the session that a person named. @throws SessionsError, SessionStoreError */
+export async function knownSession(positionals: readonly string[], env: NodeJS.ProcessEnv): Promise<KnownSession> {
+  const [id, ...rest] = positionals;
+  if (id === undefined) throw new SessionsError("the id of a session is missing", true);
+  if (rest.length > 0) throw new SessionsError(`unknown arguments: ${rest.join(" ")}`, true);
+  const codexHome = codexHomeOf(env);
+  const session = await findSession(id, { codexHome });
+  if (session?.file !== undefined) return { ...session, file: session.file, codexHome };
+  const what = session === undefined ? "there is no session" : "only the messages are left of the session";
+  throw new SessionsError(`${what} ${plain(session?.id ?? id)} in ${codexHome}`);
+}

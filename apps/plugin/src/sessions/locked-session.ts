@@ -1,0 +1,35 @@
+import { guardAgainstWriters } from "@plexum/rollout";
+import { isThreadId, lockThread, SessionStoreError } from "@plexum/session-store";
+import type { KnownSession } from "./known-session.ts";
+import { SessionsError } from "./sessions-error.ts";
+
+const WAIT_MS = 2_000;
+
+export interface LockedSession extends AsyncDisposable {
+  /** Codex has the thread loaded: what is changed in place is safe, and it does not notice before it loads the thread again. */
+  readonly isOpen: boolean;
+}
+
+/**
+ * Keeps the plugin's turns away from a thread, and codex too where it does not have it open yet (codex 0.147 and later, on Linux).
+ * @throws SessionsError if a turn is running on it.
+ */
+export async function lockSession({ codexHome, id, file }: KnownSession): Promise<LockedSession> {
+  await using stack = new AsyncDisposableStack();
+  if (isThreadId(id)) {
+    try {
+      stack.use(await lockThread(codexHome, id, { waitMs: WAIT_MS }));
+    } catch (error) {
+      if (!SessionStoreError.isInstance(error) || error.code !== "busy") throw error;
+      throw new SessionsError(
+        `nothing was changed: the plugin is running a turn in the session ${id}; wait for its end and try again`,
+      );
+    }
+  }
+  const guard = stack.use(await guardAgainstWriters(codexHome, id, file));
+  const held = stack.move();
+  return { isOpen: guard.state === "active", [Symbol.asyncDispose]: () => held.disposeAsync() };
+}
+
+export const OPEN_NOTE =
+  "Codex has this session open. The file was changed safely, but that codex goes on\nwith what it has loaded: quit it, and resume the session.";

@@ -1,0 +1,42 @@
+import { type CallRules, selectCalls, type ThreadCall, type ThreadCalls } from "@plexum/rollout";
+import { SessionsError } from "./sessions-error.ts";
+
+/**
+ * Selects the calls to consume: those that were named, by their ids or the beginnings of these, or else all that the rules fit.
+ * @throws SessionsError if a named one does not exist, is ambiguous, or can't be consumed
+ */
+export function selectedCalls(
+  thread: ThreadCalls,
+  named: readonly string[],
+  rules: Omit<CallRules, "callIds">,
+): ThreadCall[] {
+  if (named.length === 0) return selectCalls(thread, rules);
+  const callIds = new Set(named.map((name) => calledSo(thread, name)));
+  const able = new Set(selectCalls(thread, { callIds }).map(({ callId }) => callId));
+  const problem = thread.calls.find(({ callId }) => callIds.has(callId) && !able.has(callId));
+  if (problem !== undefined) throw new SessionsError(`the call ${problem.callId} ${whyNot(problem)}`);
+  return selectCalls(thread, { ...rules, callIds });
+}
+
+/** Whether each name is that of a call, or the beginning of one. */
+export const hasAll = ({ calls }: ThreadCalls, named: readonly string[]): boolean =>
+  named.every((name) => calls.some(({ callId }) => callId.startsWith(name)));
+
+function calledSo({ calls }: ThreadCalls, name: string): string {
+  const ids = new Set(calls.map(({ callId }) => callId));
+  if (ids.has(name)) return name;
+  const [id, ...others] = [...ids].filter((one) => name !== "" && one.startsWith(name));
+  if (id === undefined) throw new SessionsError(`the session has no call ${JSON.stringify(name)}`);
+  if (others.length > 0) {
+    const all = [id, ...others].slice(0, 10).join(", ");
+    throw new SessionsError(`the ids of ${others.length + 1} calls begin with ${name}: ${all}`);
+  }
+  return id;
+}
+
+function whyNot({ state, isInherited, isConsumed }: ThreadCall): string {
+  if (isConsumed) return "is consumed already";
+  if (state === "compacted") return "is not in the context any more: it was compacted";
+  if (state === "taken-back") return "is not in the context any more: its turn was rolled back";
+  return isInherited ? "belongs to the thread that this one was made from" : "can't be consumed";
+}

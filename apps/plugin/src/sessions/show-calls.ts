@@ -1,0 +1,69 @@
+import type { ThreadCall } from "@plexum/rollout";
+import { number } from "./numbers.ts";
+import { printTable } from "./table.ts";
+
+export const SORTS = ["turn", "tokens", "tool"] as const;
+
+export type Sort = (typeof SORTS)[number];
+
+/** So much of an id is shown, or more where several begin so. */
+const MIN_ID_LENGTH = 12;
+
+/** Prints a line for each call. */
+export function printCalls(calls: readonly ThreadCall[], turnCount: number, sort: Sort): void {
+  const sorted = calls.toSorted(ORDERS[sort]);
+  const idLength = uniqueLength(calls.map(({ callId }) => callId));
+  const states = sorted.map(stateOf);
+  const hasStates = states.some((state) => state !== "");
+  printTable(
+    ["turn", "ago", "tokens", "call", "tool", ...(hasStates ? ["state"] : []), "arguments"],
+    sorted.map((call, row) => [
+      call.turn === 0 ? "-" : String(call.turn),
+      call.turn === 0 || call.state === "taken-back" ? "-" : String(turnCount - call.turn),
+      // What a script passed on of it is a part of the script's own output.
+      call.kind === "nested" ? "-" : number(call.tokens),
+      call.callId.slice(0, idLength),
+      call.name,
+      ...(hasStates ? [states[row] ?? ""] : []),
+      inShort(call.argumentsExcerpt),
+    ]),
+    {
+      right: [0, 1, 2],
+      cuttable: hasStates ? [6, 4] : [5, 4],
+      style: (row) => (states[row] === "" ? undefined : "dim"),
+    },
+  );
+}
+
+/** The value that says what a call is about, where its arguments begin with one. */
+const TELLING = /^\{\s*"(?:cmd|command|input|path|script)"\s*:\s*"((?:[^"\\]|\\.)*)/;
+
+function inShort(excerpt: string): string {
+  const [, value] = TELLING.exec(excerpt) ?? [];
+  // Escapes are left as they are, but for the commonest.
+  return value === undefined ? excerpt : value.replaceAll('\\"', '"').replaceAll("\\n", " ");
+}
+
+const ORDERS: Record<Sort, (a: ThreadCall, b: ThreadCall) => number> = {
+  turn: () => 0,
+  tokens: (a, b) => b.tokens - a.tokens,
+  tool: (a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
+};
+
+function stateOf({ state, isConsumed, isInherited, kind }: ThreadCall): string {
+  if (state !== "in-context") return state;
+  if (isConsumed) return "consumed";
+  if (isInherited) return "inherited";
+  return kind === "nested" ? "in script" : "";
+}
+
+/** How much of the ids tells each of them from the others. */
+function uniqueLength(ids: readonly string[]): number {
+  const sorted = [...new Set(ids)].sort();
+  let length = MIN_ID_LENGTH;
+  for (const [index, id] of sorted.entries()) {
+    const next = sorted[index + 1] ?? "";
+    while (length < id.length && next.startsWith(id.slice(0, length))) length++;
+  }
+  return length;
+}

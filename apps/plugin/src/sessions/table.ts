@@ -1,0 +1,53 @@
+import { plain } from "../plain.ts";
+import { print } from "./print.ts";
+import { fitted, type Style, styled, terminalWidth } from "./terminal.ts";
+
+/** A column narrower than this says nothing. */
+const MIN_CUT_WIDTH = 12;
+
+export interface TableOptions {
+  /** The columns that may be shortened. */
+  readonly cuttable?: readonly number[];
+  /** The columns of numbers. */
+  readonly right?: readonly number[];
+  /** How a row looks. */
+  readonly style?: (row: number) => Style | undefined;
+}
+
+/**
+ * Prints columns as wide as they need, within the terminal. What does not fit is taken from the columns that may be shortened, which
+ * share what the others leave; where that is too little for all of them, the last is left out.
+ */
+export function printTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  { cuttable = [], right = [], style = () => undefined }: TableOptions = {},
+): void {
+  const lines = [head, ...rows].map((cells) => cells.map(plain));
+  const needed = head.map((_, column) => lines.reduce((max, cells) => Math.max(max, cells[column]?.length ?? 0), 0));
+  const fixed = needed.filter((_, column) => !cuttable.includes(column)).reduce((sum, width) => sum + width + 2, 0);
+  const terminal = terminalWidth();
+  const mostCut = Math.max(1, Math.floor((terminal - fixed + 2) / (MIN_CUT_WIDTH + 2)));
+  const cut = cuttable.slice(0, mostCut);
+  let room = terminal - fixed - 2 * (cut.length - 1);
+  const widths = [...needed];
+  for (const [index, column] of cut.entries()) {
+    const share = Math.max(1, Math.floor(room / (cut.length - index)));
+    widths[column] = Math.min(needed[column] ?? 0, share);
+    room -= widths[column] ?? 0;
+  }
+  const shown = head.map((_, column) => column).filter((column) => !cuttable.includes(column) || cut.includes(column));
+  for (const [index, cells] of lines.entries()) {
+    const line = shown
+      .map((column) => cell(cells[column] ?? "", widths[column] ?? 0, right.includes(column)))
+      .join("  ")
+      .trimEnd();
+    const look = index === 0 ? "bold" : style(index - 1);
+    print(look === undefined ? line : styled(look, line));
+  }
+}
+
+function cell(text: string, width: number, isRight: boolean): string {
+  if (text.length > width) return fitted(text, width);
+  return isRight ? text.padStart(width) : text.padEnd(width);
+}

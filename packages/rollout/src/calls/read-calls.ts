@@ -1,0 +1,241 @@
+import { isConsumedOutput } from "../mutate/call-edit.ts";
+import { type OpenRollout, readExactly } from "../read/open-rollout.ts";
+import { toRolloutEntry } from "../read/rollout-entry.ts";
+import type { RolloutLine } from "../read/rollout-line.ts";
+import { NOTHING, type Size, sizeOf, sumOf, tokensOf } from "./call-size.ts";
+import { hashOf, type LinePlace } from "./call-table.ts";
+import { displayedCall } from "./nested-item.ts";
+import type { CallCount, ThreadCall, ThreadCalls } from "./read-thread-calls.ts";
+import type { ThreadScan } from "./thread-scan.ts";
+import { callOf, outputOf, type ToolCall } from "./tool-call.ts";
+
+/** Of more calls than this only the larger ones are read. */
+const MAX_CALLS = 10_000;
+const MAX_READ_OF_MORE = 2_000;
+/** A longer line is not parsed for its size. */
+const MAX_PARSED_BYTES = 4 * 1024 * 1024;
+/** Lines are read together that stand no farther apart. */
+const MAX_GAP_BYTES = 64 * 1024;
+const MAX_SPAN_BYTES = 1024 * 1024;
+const EXCERPT_CHARACTERS = 200;
+
+interface ReadCallsOptions {
+  readonly inContextOnly?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Reads what the calls say that a scan has found. */
+export async function readCalls(scan: ThreadScan, options: ReadCallsOptions, skippedBytes = 0): Promise<ThreadCalls> {
+  const { turns, calls: table } = scan;
+  const states = new States(scan, await scan.keptIds());
+  const inContext: number[] = [];
+  const others: number[] = [];
+  const counts = { "in-context": newCount(), compacted: newCount(), "taken-back": newCount() };
+  for (let call = 0; call < table.count; call++) {
+    const state = states.of(call);
+    counts[state].calls++;
+    counts[state].tokens += table.tokens(call);
+    if (state === "in-context") inContext.push(call);
+    else if (options.inContextOnly !== true) others.push(call);
+  }
+  const chosen = largest(inContext, table.tokens);
+  for (const call of largest(others, table.tokens)) chosen.add(call);
+  const omitted = newCount();
+  for (const call of inContext) {
+    if (chosen.has(call)) continue;
+    omitted.calls++;
+    omitted.tokens += table.tokens(call);
+  }
+  const details = await readDetails(scan, chosen, options.signal);
+  const calls = Array.from(
+    details,
+    ([call, { callId, name, kind, argumentsExcerpt, size, isConsumed }]): ThreadCall => {
+      const turn = turns.turns[table.turn(call)];
+      // What a nested call returned is in the context only as far as its script passed it on, and counted there.
+      const own = kind === "nested" ? NOTHING : size;
+      return {
+        callId,
+        name,
+        kind,
+        argumentsExcerpt,
+        turn: turn?.number ?? 0,
+        bytes: own.textBytes + own.imageBytes,
+        tokens: tokensOf(own),
+        state: states.of(call, callId),
+        isInherited: turn?.isInherited ?? false,
+        isConsumed,
+      };
+    },
+  );
+  return {
+    turnCount: turns.turnCount,
+    calls: options.inContextOnly ? calls.filter(({ state }) => state === "in-context") : calls,
+    skippedBytes,
+    compactionCount: scan.compactions.length,
+    takenBackTurnCount: turns.turns.length - turns.turnCount,
+    compacted: counts.compacted,
+    takenBack: counts["taken-back"],
+    omitted,
+    context: await scan.context(),
+  };
+}
+
+const newCount = (): { -readonly [Key in keyof CallCount]: CallCount[Key] } => ({ calls: 0, tokens: 0 });
+
+/** Where the calls of a scan are gone to, if they are gone. */
+class States {
+  readonly #scan: ThreadScan;
+  readonly #compactedAt: number;
+  readonly #kept: ReadonlySet<string>;
+  readonly #keptHashes: ReadonlySet<number>;
+
+  constructor(scan: ThreadScan, kept: ReadonlySet<string>) {
+    this.#scan = scan;
+    this.#compactedAt = scan.turns.compactedAt ?? -1;
+    this.#kept = kept;
+    this.#keptHashes = new Set(Array.from(kept, hashOf));
+  }
+
+  /** @param callId Its id, where it is known: without it another call may be taken for one that was kept. */
+  of(call: number, callId?: string): ThreadCall["state"] {
+    const { turns, calls } = this.#scan;
+    if (turns.turns[calls.turn(call)]?.isTakenBack) return "taken-back";
+    if (calls.at(call) > this.#compactedAt) return "in-context";
+    const isKept = callId === undefined ? this.#keptHashes.has(calls.idHash(call)) : this.#kept.has(callId);
+    return isKept ? "in-context" : "compacted";
+  }
+}
+
+/** Of too many calls the largest ones. */
+function largest(calls: readonly number[], tokensOf: (call: number) => number): Set<number> {
+  if (calls.length <= MAX_CALLS) return new Set(calls);
+  const most = 0xffff;
+  const bySize = new Uint32Array(most + 1);
+  const bucket = (call: number) => Math.min(most, tokensOf(call));
+  for (const call of calls) bySize[bucket(call)] = (bySize[bucket(call)] ?? 0) + 1;
+  let least = most;
+  for (let count = 0; least > 0; least--) {
+    count += bySize[least] ?? 0;
+    if (count >= MAX_READ_OF_MORE) break;
+  }
+  const chosen = new Set<number>();
+  for (const call of calls) if (bucket(call) > least) chosen.add(call);
+  // Of those of the same size the newest.
+  for (const call of calls.toReversed()) {
+    if (chosen.size >= MAX_READ_OF_MORE) break;
+    if (bucket(call) === least) chosen.add(call);
+  }
+  return chosen;
+}
+
+interface Details extends Pick<ToolCall, "callId" | "name" | "kind"> {
+  readonly argumentsExcerpt: string;
+  size: Size;
+  isConsumed: boolean;
+}
+
+interface WantedLine {
+  readonly call: number;
+  readonly place: LinePlace;
+}
+
+/** Reads the lines of some calls, in the order of the files. */
+async function readDetails(
+  scan: ThreadScan,
+  calls: ReadonlySet<number>,
+  signal: AbortSignal | undefined,
+): Promise<Map<number, Details>> {
+  const details = new Map<number, Details>();
+  const lines: WantedLine[] = Array.from(calls, (call) => ({ call, place: scan.calls.place(call) }));
+  for (const line of scan.calls.outputsOf(calls)) lines.push(line);
+  lines.sort((a, b) => a.place.segment - b.place.segment || a.place.offset - b.place.offset);
+  for (const span of spansOf(lines)) {
+    signal?.throwIfAborted();
+    const [{ place }] = span;
+    const rollout = scan.files[place.segment] as OpenRollout;
+    if (place.length > MAX_PARSED_BYTES && details.has(span[0].call)) {
+      const known = details.get(span[0].call) as Details;
+      known.size = sumOf(known.size, await sizeOfLong(rollout, place, signal));
+      continue;
+    }
+    const end = span.at(-1)?.place ?? place;
+    const bytes = await readExactly(rollout.file, rollout.path, place.offset, end.offset + end.length - place.offset);
+    for (const { call, place: own } of span) {
+      const start = own.offset - place.offset;
+      const line = {
+        ...own,
+        kind: "line",
+        bytes: bytes.subarray(start, start + own.length),
+        terminated: true,
+      } as const;
+      const parsed = toRolloutEntry(rollout.path, line);
+      if (parsed?.kind === "line") takeLine(details, call, parsed.line);
+    }
+  }
+  return details;
+}
+
+type Span = [WantedLine, ...WantedLine[]];
+
+/** Lines that stand close together, to be read at once. */
+function* spansOf(lines: readonly WantedLine[]): Generator<Span> {
+  let span: Span | undefined;
+  for (const line of lines) {
+    const first = span?.[0].place;
+    const last = span?.at(-1)?.place;
+    const { segment, offset, length } = line.place;
+    const fits =
+      first !== undefined &&
+      last !== undefined &&
+      first.segment === segment &&
+      offset - last.offset - last.length <= MAX_GAP_BYTES &&
+      offset + length - first.offset <= MAX_SPAN_BYTES;
+    if (fits) span?.push(line);
+    else {
+      if (span !== undefined) yield span;
+      span = [line];
+    }
+  }
+  if (span !== undefined) yield span;
+}
+
+function takeLine(details: Map<number, Details>, call: number, line: RolloutLine): void {
+  const known = details.get(call);
+  if (known === undefined) {
+    const nested = line.type === "event_msg" ? displayedCall(line.payload) : undefined;
+    const direct = line.type === "response_item" ? callOf(line.payload) : undefined;
+    const found = direct ?? (nested && { ...nested, kind: "nested" as const });
+    if (found === undefined) return;
+    const { callId, name, kind } = found;
+    const argumentsExcerpt = excerptOf(found.arguments);
+    details.set(call, { callId, name, kind, argumentsExcerpt, size: sizeOf(found.arguments), isConsumed: false });
+  } else if (line.type === "response_item" && line.payload.call_id === known.callId) {
+    known.size = sumOf(known.size, sizeOf(line.payload.output ?? line.payload.tools));
+    known.isConsumed ||= isConsumedOutput(outputOf(line.payload)?.output ?? "");
+  }
+}
+
+/** A copy: a part of a text would hold all of it in memory. */
+const excerptOf = (text: string): string =>
+  Buffer.from(
+    text
+      .slice(0, 2 * EXCERPT_CHARACTERS)
+      .replace(/\s+/g, " ")
+      .trim()
+      .slice(0, EXCERPT_CHARACTERS),
+  ).toString();
+
+const IMAGE = Buffer.from('"type":"input_image"');
+
+/** The size of an output that is too long to be parsed: mostly images, or mostly text. */
+async function sizeOfLong({ file, path }: OpenRollout, place: LinePlace, signal?: AbortSignal): Promise<Size> {
+  let images = 0;
+  const end = place.offset + place.length;
+  for (let offset = place.offset; offset < end; offset += MAX_SPAN_BYTES) {
+    signal?.throwIfAborted();
+    const length = Math.min(MAX_SPAN_BYTES + IMAGE.length - 1, end - offset);
+    const bytes = await readExactly(file, path, offset, length);
+    for (let at = bytes.indexOf(IMAGE); at !== -1; at = bytes.indexOf(IMAGE, at + 1)) images++;
+  }
+  return images === 0 ? { ...NOTHING, textBytes: place.length } : { ...NOTHING, imageBytes: place.length, images };
+}

@@ -1,0 +1,243 @@
+import { LineScanner } from "../read/line-scanner.ts";
+import { type OpenRollout, readExactly } from "../read/open-rollout.ts";
+import { type RolloutEntry, toRolloutEntry } from "../read/rollout-entry.ts";
+import { type RolloutLine, tokenCountInfo } from "../read/rollout-line.ts";
+import { TurnTracker } from "../read/turn-tracker.ts";
+import { BYTES_PER_TOKEN, TOKENS_PER_IMAGE } from "./call-size.ts";
+import { CallTable, hashOf, type LinePlace } from "./call-table.ts";
+import { HEAD_BYTES, type LineRole, lineRole } from "./line-role.ts";
+import { displayedCall } from "./nested-item.ts";
+import { hashAt, outputIdAt, payloadTypeAt, quickRole } from "./quick-role.ts";
+import { callOf, outputOf } from "./tool-call.ts";
+
+/** How large the context was at the last request, by the provider's own count. */
+export interface ThreadContext {
+  /** Of the last request and what was answered. */
+  readonly tokens: number;
+  /** How many of them the provider had in its cache. */
+  readonly cachedTokens: number;
+  /** How many the model takes; undefined if codex does not know. */
+  readonly window: number | undefined;
+}
+
+const DEFAULT_MAX_LINE_BYTES = 32 * 1024 * 1024;
+/** So much of a call's end is looked at, where its id stands behind the arguments. */
+const TAIL_BYTES = 512;
+/** Of a call's or an output's line what is not text: timestamp, ordinal, types, ids. */
+const FRAME_BYTES = 200;
+const CALL_ID = '"call_id":"';
+const CALL_ID_BYTES = Buffer.from(CALL_ID);
+const INFO = 'token_count","info":'.length;
+const [COLON, BRACE, BRACKET] = [0x3a, 0x7b, 0x5b];
+const NESTED_ID = /"(exec-[^"\\]+)"/;
+
+/** Passes over the files of a thread's history, oldest first, and keeps where its calls stand and which turns it has. */
+export class ThreadScan {
+  readonly turns: TurnTracker;
+  readonly calls = new CallTable();
+  readonly files: OpenRollout[] = [];
+  readonly compactions: { readonly at: number; readonly place: LinePlace }[] = [];
+  readonly #maxLineBytes: number;
+  readonly #signal: AbortSignal | undefined;
+  /** Calls whose turn is not over, by their ids' hashes. */
+  readonly #open = new Map<number, number>();
+  #turnId: string | undefined;
+  #lastCount: LinePlace | undefined;
+
+  constructor(options: {
+    readonly threadId?: string | undefined;
+    readonly maxLineBytes?: number | undefined;
+    readonly signal?: AbortSignal | undefined;
+  }) {
+    this.turns = new TurnTracker(options.threadId, { keepsTexts: false });
+    this.#maxLineBytes = options.maxLineBytes ?? DEFAULT_MAX_LINE_BYTES;
+    this.#signal = options.signal;
+  }
+
+  /**
+   * Passes over the next file, which has to stay open for as long as its lines are asked for.
+   * @param start Where to begin: a line's first byte.
+   */
+  async read(rollout: OpenRollout, end: number, start = 0): Promise<void> {
+    const segment = this.files.push(rollout) - 1;
+    const scanner = new LineScanner(rollout.file, rollout.path, start);
+    for await (const _chunk of scanner.chunks(end, this.#signal)) {
+      while (scanner.next()) {
+        if (this.#takeQuickly(scanner, segment)) continue;
+        const role = lineRole(scanner);
+        if (role === "other" || scanner.length > this.#maxLineBytes) continue;
+        const place: LinePlace = { segment, offset: scanner.offset, length: scanner.length };
+        if (this.#takeUnparsed(role, scanner, place)) continue;
+        const bytes = scanner.bytes();
+        const entry = await this.#entry(place, bytes instanceof Promise ? await bytes : bytes);
+        if (entry?.kind === "line") this.#take(entry.line, place);
+      }
+    }
+  }
+
+  /** Reads a line again. Undefined if there is none by now that can be read. */
+  async lineAt(place: LinePlace): Promise<RolloutLine | undefined> {
+    const { file, path } = this.files[place.segment] as OpenRollout;
+    const entry = await this.#entry(place, await readExactly(file, path, place.offset, place.length));
+    return entry?.kind === "line" ? entry.line : undefined;
+  }
+
+  /** The calls that the last compaction has kept, by their ids. */
+  async keptIds(): Promise<Set<string>> {
+    const last = this.compactions.findLast(({ at }) => at === this.turns.compactedAt);
+    const line = last && (await this.lineAt(last.place));
+    const items = line?.type === "compacted" ? (line.payload.replacement_history ?? []) : [];
+    const ids = items.map((item) => (item as { call_id?: unknown } | null)?.call_id);
+    return new Set(ids.filter((id) => typeof id === "string"));
+  }
+
+  /** The provider's last count. */
+  async context(): Promise<ThreadContext | undefined> {
+    const line = this.#lastCount && (await this.lineAt(this.#lastCount));
+    if (line?.type !== "event_msg") return undefined;
+    const info = tokenCountInfo.safeParse(line.payload.info).data;
+    if (info === undefined) return undefined;
+    const { input_tokens, output_tokens, total_tokens, cached_input_tokens } = info.last_token_usage;
+    const window = info.model_context_window;
+    return {
+      tokens: total_tokens ?? input_tokens + output_tokens,
+      cachedTokens: cached_input_tokens,
+      window: typeof window === "number" && window > 0 ? window : undefined,
+    };
+  }
+
+  /** Takes a line of the commonest kinds. Returns false if it has to be looked at more closely. */
+  #takeQuickly(scanner: LineScanner, segment: number): boolean {
+    const { chunk, from, offset, length } = scanner;
+    const typeAt = from === -1 ? 0 : payloadTypeAt(chunk, from, from + length);
+    const role = typeAt === 0 ? undefined : quickRole(chunk, typeAt);
+    if (role === "other") return true;
+    if (role === undefined || length > this.#maxLineBytes) return false;
+    if (role === "count") {
+      // `token_count","info":null` says nothing but limits.
+      if (chunk[typeAt + INFO] !== BRACE) return false;
+      this.#lastCount = { segment, offset, length };
+      return true;
+    }
+    const idAt = role === "output" ? outputIdAt(chunk, typeAt) : lastCallIdAt(chunk, typeAt, from + length);
+    const hash = idAt === 0 ? undefined : hashAt(chunk, idAt);
+    if (hash === undefined) return false;
+    const place = { segment, offset, length };
+    // An image is told by the beginning of a list.
+    if (role === "output" && chunk[chunk.indexOf(COLON, idAt) + 1] === BRACKET) return false;
+    if (role === "output") this.#answer(hash, place, tokensByLength(place));
+    else this.#begin(hash, place, tokensByLength(place));
+    return true;
+  }
+
+  /** Takes a line whose beginning and end tell enough. Returns false if it has to be parsed. */
+  #takeUnparsed(role: LineRole, scanner: LineScanner, place: LinePlace): boolean {
+    if (role === "count") {
+      // The last one may say nothing but limits; see #take.
+      if (!scanner.head(HEAD_BYTES).includes('"info":null')) this.#lastCount = place;
+      return true;
+    }
+    if (role === "compacted") {
+      this.#compact(place);
+      return true;
+    }
+    if (role === "call") {
+      const id = idIn(scanner.tail(TAIL_BYTES));
+      if (id === undefined) return false;
+      this.#begin(hashOf(id), place, tokensByLength(place));
+      return true;
+    }
+    const head = role === "output" || role === "nested" ? scanner.head(HEAD_BYTES) : "";
+    if (role === "output") {
+      const id = idIn(head);
+      if (id === undefined) return false;
+      this.#answer(hashOf(id), place, head.includes('"input_image"') ? TOKENS_PER_IMAGE : tokensByLength(place));
+      return true;
+    }
+    if (role === "nested") {
+      const id = NESTED_ID.exec(head)?.[1];
+      if (id === undefined) return false;
+      this.#nest(hashOf(id), place);
+      return true;
+    }
+    return false;
+  }
+
+  #take(line: RolloutLine, place: LinePlace): void {
+    const call = line.type === "response_item" ? callOf(line.payload) : undefined;
+    const output = line.type === "response_item" ? outputOf(line.payload) : undefined;
+    const nestedId = line.type === "event_msg" ? displayedCall(line.payload)?.callId : undefined;
+    if (line.type === "compacted") this.#compact(place);
+    else if (call !== undefined) this.#begin(hashOf(call.callId), place, tokensByLength(place));
+    else if (output !== undefined) this.#answer(hashOf(output.callId), place, tokensByLength(place));
+    else if (nestedId?.startsWith("exec-")) this.#nest(hashOf(nestedId), place);
+    else {
+      this.#takeTurn(line, place);
+      this.turns.write(line);
+    }
+  }
+
+  #takeTurn(line: RolloutLine, place: LinePlace): void {
+    if (line.type === "turn_context") this.#enterTurn(line.payload.turn_id);
+    if (line.type !== "event_msg") return;
+    const { type, turn_id, info } = line.payload;
+    if (type === "token_count" && info != null) this.#lastCount = place;
+    if (type === "task_started") this.#enterTurn(turn_id);
+    if (type === "task_complete" || type === "turn_aborted") this.#open.clear();
+  }
+
+  #enterTurn(turnId: string | null | undefined): void {
+    if (!turnId || turnId === this.#turnId) return;
+    this.#turnId = turnId;
+    this.#open.clear();
+  }
+
+  #begin(idHash: number, place: LinePlace, tokens: number, isNested = false): void {
+    const at = this.turns.position;
+    const turn = this.turns.current === undefined ? -1 : this.turns.turns.length - 1;
+    this.#open.set(idHash, this.calls.addCall(place, { at, turn, idHash, isNested }, tokens));
+  }
+
+  #answer(idHash: number, place: LinePlace, tokens: number): void {
+    const call = this.#open.get(idHash);
+    if (call !== undefined) this.calls.addOutput(call, place, tokens);
+  }
+
+  /** In direct mode codex's record is a copy of a call that has its own lines. */
+  #nest(idHash: number, place: LinePlace): void {
+    if (!this.#open.has(idHash)) this.#begin(idHash, place, 0, true);
+  }
+
+  #compact(place: LinePlace): void {
+    this.compactions.push({ at: this.turns.write({ type: "compacted", payload: undefined }), place });
+  }
+
+  /** A line that is being mutated at this moment may be read half old and half new, and is whole at once: it is read again. */
+  async #entry({ segment, offset, length }: LinePlace, bytes: Buffer): Promise<RolloutEntry | undefined> {
+    const { file, path } = this.files[segment] as OpenRollout;
+    let entry: RolloutEntry | undefined;
+    for (let tries = 0, current = bytes; tries < 3; tries++) {
+      entry = toRolloutEntry(path, { kind: "line", offset, length, bytes: current, terminated: true });
+      if (entry?.kind !== "damaged") break;
+      current = await readExactly(file, path, offset, length);
+    }
+    return entry;
+  }
+}
+
+/** Where the id of a call stands, behind its arguments. 0 if it is not found near the end. */
+function lastCallIdAt(chunk: Buffer, from: number, end: number): number {
+  const at = chunk.lastIndexOf(CALL_ID_BYTES, end);
+  return at < from || at < end - TAIL_BYTES ? 0 : at + CALL_ID_BYTES.length;
+}
+
+/** The id that stands behind the key `call_id`. Inside of a string the quotes would be escaped. */
+function idIn(text: string): string | undefined {
+  const start = text.indexOf(CALL_ID) + CALL_ID.length;
+  const end = start < CALL_ID.length ? -1 : text.indexOf('"', start);
+  const id = end === -1 ? "" : text.slice(start, end);
+  return id === "" || id.includes("\\") ? undefined : id;
+}
+
+const tokensByLength = ({ length }: LinePlace): number =>
+  Math.ceil(Math.max(0, length - FRAME_BYTES) / BYTES_PER_TOKEN);

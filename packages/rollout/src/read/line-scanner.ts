@@ -1,0 +1,119 @@
+import { type ReadableFile, readExactly } from "./open-rollout.ts";
+
+const CHUNK_BYTES = 1024 * 1024;
+const NEWLINE = 0x0a;
+/** So much of a line's beginning can be looked at. */
+const MAX_HEAD_BYTES = 512;
+
+/**
+ * A cursor over the lines of a file that parses none, so that passing over them takes little more time than reading them: while one
+ * chunk is looked at, the next one is read.
+ */
+export class LineScanner {
+  /** Of the line's first byte. */
+  offset = 0;
+  /** In bytes, without the newline. */
+  length = 0;
+  readonly #file: ReadableFile;
+  readonly #path: string;
+  #chunk: Buffer = Buffer.alloc(0);
+  #chunkStart = 0;
+  #isLast = false;
+  /** Where the next line begins in the file, and from where on it is looked for in the chunk. */
+  #lineStart = 0;
+  #at = 0;
+  /** How the next line begins, where it began in an earlier chunk; and the current one. */
+  #carried = "";
+  #head = "";
+
+  /** @param start Where reading begins: a line's first byte. */
+  constructor(file: ReadableFile, path: string, start = 0) {
+    this.#file = file;
+    this.#path = path;
+    this.#lineStart = start;
+  }
+
+  /**
+   * Reads the file up to an offset. Yields for each chunk: move over its lines by `next()` before the next chunk is asked for.
+   * @throws RolloutError `replaced`
+   */
+  async *chunks(end: number, signal?: AbortSignal): AsyncGenerator<void, void, undefined> {
+    const buffers = [Buffer.allocUnsafe(CHUNK_BYTES), Buffer.allocUnsafe(CHUNK_BYTES)] as const;
+    const first = this.#lineStart;
+    const load = (number: number) => {
+      const start = first + number * CHUNK_BYTES;
+      const buffer = buffers[(number % 2) as 0 | 1].subarray(0, Math.min(CHUNK_BYTES, end - start));
+      return readExactly(this.#file, this.#path, start, buffer.length, buffer);
+    };
+    const count = Math.ceil((end - first) / CHUNK_BYTES);
+    let next = count > 0 ? load(0) : undefined;
+    try {
+      for (let number = 0; next !== undefined; number++) {
+        signal?.throwIfAborted();
+        this.#chunk = await next;
+        this.#chunkStart = first + number * CHUNK_BYTES;
+        this.#at = 0;
+        this.#isLast = number + 1 === count;
+        next = this.#isLast ? undefined : load(number + 1);
+        // It is awaited above, or dropped when the reading ends.
+        next?.catch(() => {});
+        yield;
+      }
+    } finally {
+      // The file must not be closed under a read.
+      await next?.catch(() => {});
+    }
+  }
+
+  /** Moves to the next line that ends in this chunk. Returns false if there is none. */
+  next(): boolean {
+    const chunk = this.#chunk;
+    const newline = chunk.indexOf(NEWLINE, this.#at);
+    const end = newline === -1 ? chunk.length : newline;
+    if (newline === -1 && !(this.#isLast && this.#chunkStart + end > this.#lineStart)) {
+      const room = MAX_HEAD_BYTES - this.#carried.length;
+      if (room > 0) this.#carried += chunk.toString("latin1", this.#at, Math.min(end, this.#at + room));
+      this.#at = end;
+      return false;
+    }
+    this.offset = this.#lineStart;
+    this.length = this.#chunkStart + end - this.offset;
+    this.#head = this.#carried;
+    this.#carried = "";
+    this.#at = Math.min(end + 1, chunk.length);
+    this.#lineStart = this.#chunkStart + end + 1;
+    return true;
+  }
+
+  /** Where the line begins in `chunk`; -1 if a part of it stood in an earlier one. */
+  get from(): number {
+    return this.offset < this.#chunkStart ? -1 : this.offset - this.#chunkStart;
+  }
+
+  /** The bytes that the line ends in. */
+  get chunk(): Buffer {
+    return this.#chunk;
+  }
+
+  /** How the line begins: a character for a byte, at most 512. */
+  head(bytes: number): string {
+    const from = Math.max(0, this.offset - this.#chunkStart);
+    const end = this.offset + this.length - this.#chunkStart;
+    const room = Math.max(0, bytes - this.#head.length);
+    const rest = this.#chunk.toString("latin1", from, Math.min(end, from + room));
+    return this.#head === "" ? rest : (this.#head + rest).slice(0, bytes);
+  }
+
+  /** How the line ends, a character for a byte; shorter where a chunk ends in between. */
+  tail(bytes: number): string {
+    const end = this.offset + this.length - this.#chunkStart;
+    return this.#chunk.toString("latin1", Math.max(0, this.offset - this.#chunkStart, end - bytes), end);
+  }
+
+  /** The line. Valid until the cursor moves. */
+  bytes(): Buffer | Promise<Buffer> {
+    const from = this.offset - this.#chunkStart;
+    if (from >= 0) return this.#chunk.subarray(from, from + this.length);
+    return readExactly(this.#file, this.#path, this.offset, this.length);
+  }
+}
