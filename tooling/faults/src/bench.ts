@@ -112,7 +112,10 @@ export class Bench {
       env: this.env,
       record: this.record,
       onLog: (entry) => this.logs.push(entry),
-      onFault: (error) => this.report("stream", `the plugin sent what is no message: ${error.message}`),
+      onFault: (error) => {
+        // The answer to half a message.
+        if (this.#plugin !== undefined) this.report("stream", `the plugin sent a fault: ${error.message}`);
+      },
       callTool: (call) => this.#callTool(call),
     });
     return this.#plugin;
@@ -162,7 +165,13 @@ export class Bench {
   async remove(isKept: boolean): Promise<string | undefined> {
     for (const { pid } of processesWith("PLEXUM_PROFILE_ROOT", this.folder)) signal(pid, "SIGKILL");
     await this.model[Symbol.asyncDispose]();
-    if (isKept) execFileSync("cp", ["--archive", this.folder, keptFolder(this.folder)]);
+    if (isKept) {
+      const log = this.logs.map((entry) => `${JSON.stringify(entry)}\n`).join("");
+      await writeFile(join(this.folder, "plugin-log.jsonl"), log);
+      const streams = [...this.record.streams.values()].map((stream) => `${JSON.stringify(stream)}\n`).join("");
+      await writeFile(join(this.folder, "host-record.jsonl"), streams);
+      execFileSync("cp", ["--archive", this.folder, keptFolder(this.folder)]);
+    }
     for (const path of [...this.mounted].reverse()) unmount(path);
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     return isKept ? keptFolder(this.folder) : undefined;

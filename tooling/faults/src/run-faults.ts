@@ -35,7 +35,12 @@ if (codex === undefined || transport === undefined || !isCount(seed) || !isCount
 
 for (const round of planRun(seed, transport, turns)) for (const line of describePlan(round)) console.log(line);
 if (!values.plan) {
+  // Stopped by a person, a run ends as it does when its time is over: it removes what it made.
+  const stop = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort());
   const outcome = await runFaults({
+    signal: stop.signal,
+
     seed,
     codex,
     transport,

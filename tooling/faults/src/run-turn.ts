@@ -37,7 +37,8 @@ export async function runTurn(bench: Bench, turn: PlannedTurn): Promise<void> {
 
 /** Waits for a moment of the turn, or for its end. */
 async function instant(running: RunningTurn, at: Instant, over: Promise<unknown>): Promise<void> {
-  const { firstRequest, secondRequest } = running.script;
+  const { firstRequest, secondRequest, failed } = running.script;
   const reached = { start: Promise.resolve(), "first-request": firstRequest, "second-request": secondRequest };
-  await Promise.race([reached[at.after].then(() => delay(at.ms)), over]);
+  // A model that never ends its first answer gets no second request.
+  await Promise.race([Promise.race([reached[at.after], failed]).then(() => delay(at.ms)), over]);
 }

@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly lanes: number;
   /** No turn starts later than this. */
   readonly minutes: number;
+  /** No turn starts after it is aborted. */
+  readonly signal?: AbortSignal;
   readonly onLine: (line: string) => void;
 }
 
@@ -23,11 +25,14 @@ export interface RunFigures {
   readonly seconds: number;
 }
 
+/** How many violations of one round are printed: one cause can have hundreds. */
+const SHOWN = 5;
+
 /** Runs the planned rounds, several at once, and says what was violated. */
 export async function runFaults(options: RunOptions): Promise<{ figures: RunFigures; violations: FoundViolation[] }> {
-  const { seed, codex, transport, turns, lanes, minutes, onLine } = options;
+  const { seed, codex, transport, turns, lanes, minutes, signal, onLine } = options;
   const startedAt = performance.now();
-  const goesOn = () => performance.now() - startedAt < minutes * 60_000;
+  const goesOn = () => !signal?.aborted && performance.now() - startedAt < minutes * 60_000;
   const rounds = planRun(seed, transport, turns);
   const violations: FoundViolation[] = [];
   const faults = new Map<string, number>();
@@ -40,11 +45,12 @@ export async function runFaults(options: RunOptions): Promise<{ figures: RunFigu
       done++;
       ran += outcome.turns.length;
       for (const { fault } of outcome.turns) faults.set(fault, (faults.get(fault) ?? 0) + 1);
-      for (const violation of outcome.violations) {
-        violations.push(violation);
-        const place = violation.turn === 0 ? "at its end" : `turn ${violation.turn} (${violation.fault})`;
-        onLine(`VIOLATION seed ${seed} round ${round.number} ${place}: ${violation.invariant}: ${violation.what}`);
+      violations.push(...outcome.violations);
+      for (const { turn, fault, invariant, what } of outcome.violations.slice(0, SHOWN)) {
+        const place = turn === 0 ? "at its end" : `turn ${turn} (${fault})`;
+        onLine(`VIOLATION seed ${seed} round ${round.number} ${place}: ${invariant}: ${what}`);
       }
+      if (outcome.violations.length > SHOWN) onLine(`... and ${outcome.violations.length - SHOWN} more`);
       if (outcome.keptFolder !== undefined) onLine(`The files of round ${round.number} are in ${outcome.keptFolder}`);
     }
   };

@@ -33,6 +33,7 @@ export class TurnScript {
   readonly #turn: PlannedTurn;
   readonly #firstRequest = Promise.withResolvers<void>();
   readonly #secondRequest = Promise.withResolvers<void>();
+  readonly #failed = Promise.withResolvers<void>();
   #requests = 0;
   #left = 0;
 
@@ -63,13 +64,21 @@ export class TurnScript {
     return this.#secondRequest.promise;
   }
 
+  /** The model does what it should not, by plan. */
+  get failed(): Promise<void> {
+    return this.#failed.promise;
+  }
+
   reply(request: ModelRequest): Reply {
     const index = this.#requests++;
     if (index === 0) this.#firstRequest.resolve();
     if (index === 1) this.#secondRequest.resolve();
     const isFaulty = index === this.#turn.answer;
     const failure = isFaulty ? FAILURES[this.#turn.fault] : undefined;
-    if (failure !== undefined) return failure;
+    if (failure !== undefined) {
+      this.#failed.resolve();
+      return failure;
+    }
     const items = this.#turn.calls[index]?.map((call, position) => this.#call(call, `${index}-${position}`, request));
     const delayMs = isFaulty && this.#turn.fault === "model-stalls" ? this.#turn.ms : 0;
     const text = this.#turn.fault === "silent-host" ? this.text + LONG_TEXT : this.text;
