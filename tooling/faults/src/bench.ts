@@ -39,6 +39,8 @@ export class Bench {
   readonly workspaces: Readonly<Record<"a" | "b", WorkspaceState>>;
   /** The turns that run, by what their prompts name. */
   readonly running = new Map<string, { script: TurnScript; state: WorkspaceState }>();
+  /** The names of all turns so far. A request that was on its way when its turn ended may still come. */
+  readonly tokens = new Set<string>();
   readonly mounted = new Set<string>();
   #plugin: Promise<HostedPlugin> | undefined;
 
@@ -71,7 +73,7 @@ export class Bench {
       const token = [...request.userTexts.join("\n").matchAll(/turn <([^>]+)>/g)].at(-1)?.[1] ?? "";
       const turn = bench.running.get(token);
       if (turn === undefined) {
-        bench.report("ending", `the model was asked about ${token || "nothing"}, which no turn that runs has`);
+        if (!bench.tokens.has(token)) bench.report("ending", `the model was asked about "${token}", which is no turn`);
         return { kind: "drop" };
       }
       bench.violations.push(...checkRequest(request, turn.state));

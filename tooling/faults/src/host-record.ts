@@ -1,7 +1,7 @@
 import type { ProviderEvent } from "@plexum/plugin-sdk";
 
 /** How a stream was over for the host. */
-export type StreamEnd =
+type StreamEnd =
   /** The plugin answered the request. */
   | "answered"
   /** The plugin refused the request: there may be no event. */

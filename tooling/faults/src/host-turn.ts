@@ -32,6 +32,7 @@ export async function startTurn(bench: Bench, state: WorkspaceState, turn: Plann
   const streamId = randomUUID();
   const record = bench.record.stream(streamId);
   state.streams.push(streamId);
+  bench.tokens.add(script.token);
   bench.running.set(script.token, { script, state });
   const abort = new AbortController();
   const request = {

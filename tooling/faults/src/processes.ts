@@ -21,7 +21,7 @@ export const processesOf = (text: string): FoundProcess[] =>
     .map(describe)
     .filter(({ command }) => command.includes(text));
 
-export function isAlive(pid: number): boolean {
+function isAlive(pid: number): boolean {
   const stat = read(`/proc/${pid}/stat`);
   return !["", "Z", "X"].includes(stat.charAt(stat.lastIndexOf(")") + 2));
 }

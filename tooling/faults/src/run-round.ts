@@ -4,6 +4,7 @@ import { Bench, type BenchOptions } from "./bench.ts";
 import { checkLeftovers } from "./check-leftovers.ts";
 import { checkStream } from "./check-stream.ts";
 import { checkThread } from "./check-thread.ts";
+import { type Fault, faultKind } from "./fault.ts";
 import type { PlannedRound, PlannedTurn } from "./plan.ts";
 import { Random } from "./random.ts";
 import { runTurn } from "./run-turn.ts";
@@ -17,7 +18,8 @@ export interface FoundViolation extends Violation {
 }
 
 export interface RoundOutcome {
-  readonly turns: readonly PlannedTurn[];
+  /** The fault of each turn that ran. One that is not possible on this machine is none. */
+  readonly faults: readonly Fault[];
   readonly violations: readonly FoundViolation[];
   /** Where the files of a round with a violation are. */
   readonly keptFolder: string | undefined;
@@ -55,7 +57,8 @@ export async function runRound(round: PlannedRound, options: RunRoundOptions): P
     stopClock();
   }
   const keptFolder = await bench.remove(violations.length > 0);
-  return { turns, violations, keptFolder };
+  const faults = turns.map(({ fault }) => (faultKind(fault).needsMount && !bench.canMount ? "none" : fault));
+  return { faults, violations, keptFolder };
 }
 
 /** Each thread goes on once more, which finishes what was interrupted. Then the plugin ends, and nothing is left. */

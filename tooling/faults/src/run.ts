@@ -43,8 +43,8 @@ export async function runFaults(options: RunOptions): Promise<{ figures: RunFigu
       if (!goesOn()) return;
       const outcome = await runRound(round, { codex, transport, goesOn });
       done++;
-      ran += outcome.turns.length;
-      for (const { fault } of outcome.turns) faults.set(fault, (faults.get(fault) ?? 0) + 1);
+      ran += outcome.faults.length;
+      for (const fault of outcome.faults) faults.set(fault, (faults.get(fault) ?? 0) + 1);
       violations.push(...outcome.violations);
       for (const { turn, fault, invariant, what } of outcome.violations.slice(0, SHOWN)) {
         const place = turn === 0 ? "at its end" : `turn ${turn} (${fault})`;

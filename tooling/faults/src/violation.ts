@@ -1,5 +1,5 @@
 /** What must hold in every run. */
-export type Invariant =
+type Invariant =
   /** A stream has one message_start, first, and one message_end, last, and its numbers have no gap. */
   | "stream"
   /** The host's record and the rollout name the same calls. */
