@@ -288,7 +288,7 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
       return say(`to: ${request.prompt}`);
     });
     const ending = turn(plugin, harness.request("second"));
-    await eventually("the prompt is recorded", async () => (await readFile(rollout, "utf8")).includes("second"));
+    await eventually("the prompt is recorded", async () => (await readFile(rollout, "utf8")).includes('"second"'));
     await limitTo(String((await stat(rollout)).size));
     goOn();
     await ending;
