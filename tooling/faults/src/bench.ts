@@ -113,6 +113,7 @@ export class Bench {
     this.#plugin ??= HostedPlugin.start({
       env: this.env,
       record: this.record,
+      onStderr: (message) => this.logs.push({ level: "debug", logger: "stderr", message, fields: {} }),
       onLog: (entry) => this.logs.push(entry),
       onFault: (error) => {
         // The answer to half a message.

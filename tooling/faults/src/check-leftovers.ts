@@ -14,7 +14,7 @@ export interface PlacesToLook {
 }
 
 /** How long what ends after the plugin may take. */
-const GONE_WITHIN_MS = 5000;
+const GONE_WITHIN_MS = 20_000;
 
 /** Checks that a plugin that has ended left no process, socket, held lock, journal or temporary file. */
 export async function checkLeftovers(places: PlacesToLook): Promise<Violation[]> {

@@ -12,6 +12,8 @@ const PLUGIN = fileURLToPath(new URL("dist/main.js", import.meta.resolve("plexum
 export interface HostedPluginOptions extends HostHandlers {
   readonly env: NodeJS.ProcessEnv;
   readonly record: HostRecord;
+  /** Takes what the plugin writes to stderr. */
+  readonly onStderr: (text: string) => void;
 }
 
 /** A plugin that a host has connected to, and that can be treated as no host should. */
@@ -36,8 +38,8 @@ export class HostedPlugin {
     this.#exited = exited;
   }
 
-  static async start({ env, record, ...handlers }: HostedPluginOptions): Promise<HostedPlugin> {
-    const child = spawn(process.execPath, [PLUGIN], { env, stdio: ["pipe", "pipe", "ignore"], detached: true });
+  static async start({ env, record, onStderr, ...handlers }: HostedPluginOptions): Promise<HostedPlugin> {
+    const child = spawn(process.execPath, [PLUGIN], { env, stdio: "pipe", detached: true });
     const exited = once(child, "exit");
     const input = new PassThrough();
     let rest = "";
@@ -47,6 +49,7 @@ export class HostedPlugin {
       for (const line of parts) record.takeLine(line);
       input.write(chunk);
     });
+    child.stderr.setEncoding("utf8").on("data", onStderr);
     child.stdout.on("close", () => input.end());
     child.stdin.on("error", () => {});
     const connection = await connectPlugin({ ...handlers, input, output: child.stdin });

@@ -47,6 +47,7 @@ if (!values.plan) {
     turns,
     lanes,
     minutes: minutes ?? 60,
+    onRound: (number, count) => console.log(`round ${number}: ${count} turns done`),
     onLine: console.log,
   });
   console.log(

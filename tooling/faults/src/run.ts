@@ -14,6 +14,8 @@ export interface RunOptions {
   readonly minutes: number;
   /** No turn starts after it is aborted. */
   readonly signal?: AbortSignal;
+  /** Called after each round with its number and how many turns ran. */
+  readonly onRound?: (number: number, turns: number) => void;
   readonly onLine: (line: string) => void;
 }
 
@@ -51,6 +53,7 @@ export async function runFaults(options: RunOptions): Promise<{ figures: RunFigu
         onLine(`VIOLATION seed ${seed} round ${round.number} ${place}: ${invariant}: ${what}`);
       }
       if (outcome.violations.length > SHOWN) onLine(`... and ${outcome.violations.length - SHOWN} more`);
+      options.onRound?.(round.number, outcome.faults.length);
       if (outcome.keptFolder !== undefined) onLine(`The files of round ${round.number} are in ${outcome.keptFolder}`);
     }
   };

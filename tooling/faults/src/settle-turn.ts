@@ -5,7 +5,7 @@ import { processesOf } from "./processes.ts";
 import { becomesTrue } from "./wait.ts";
 
 /** How long what a turn left running may live on: a watchdog starts first if the plugin was killed. */
-const GONE_WITHIN_MS = 5000;
+const GONE_WITHIN_MS = 20_000;
 
 /** Notes what the turn did to the thread, and checks what can be told by now. */
 export async function settle(
