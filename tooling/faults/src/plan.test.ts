@@ -4,18 +4,28 @@ import { FAULTS, TRANSPORTS } from "./fault.ts";
 import { planRun } from "./plan.ts";
 
 const linesOf = (...args: Parameters<typeof planRun>) => [...planRun(...args)].flatMap(describePlan);
+const run = { seed: 7, transport: "exec", turns: 60 } as const;
 
 test.each(TRANSPORTS)("the same seed plans the same run by %s, another seed another", (transport) => {
-  expect(linesOf(7, transport, 60)).toEqual(linesOf(7, transport, 60));
-  expect(linesOf(7, transport, 60)).not.toEqual(linesOf(8, transport, 60));
+  expect(linesOf({ ...run, transport })).toEqual(linesOf({ ...run, transport }));
+  expect(linesOf({ ...run, transport })).not.toEqual(linesOf({ ...run, transport, seed: 8 }));
 });
 
 test("a longer run begins as a shorter one", () => {
-  expect(linesOf(7, "exec", 100).slice(0, 52)).toEqual(linesOf(7, "exec", 50));
+  expect(linesOf({ ...run, turns: 100 }).slice(0, 52)).toEqual(linesOf({ ...run, turns: 50 }));
+});
+
+test("a long run stops codex for 30 s, and has the same faults", () => {
+  const turnsOf = (isLong: boolean) => [...planRun({ ...run, turns: 200, isLong })].flatMap(({ turns }) => turns);
+  const stopped = turnsOf(true).filter(({ fault }) => fault === "stop-codex");
+  expect(new Set(stopped.map(({ ms }) => ms))).toEqual(new Set([30_000]));
+  expect(turnsOf(true).map(({ fault }) => fault)).toEqual(turnsOf(false).map(({ fault }) => fault));
 });
 
 test.each(TRANSPORTS)("400 turns by %s have each fault that there is", (transport) => {
-  const planned = new Set([...planRun(7, transport, 400)].flatMap(({ turns }) => turns.map(({ fault }) => fault)));
+  const planned = new Set(
+    [...planRun({ ...run, transport, turns: 400 })].flatMap(({ turns }) => turns.map(({ fault }) => fault)),
+  );
   const possible = Object.entries(FAULTS).filter(([, kind]) => !("only" in kind) || kind.only === transport);
   expect([...planned].sort()).toEqual(possible.map(([name]) => name).sort());
 });

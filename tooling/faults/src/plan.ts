@@ -51,21 +51,30 @@ export interface PlannedRound {
 
 const TURNS_A_ROUND = 25;
 
-/** Plans a run: the same for the same seed, transport and number of turns. */
-export function* planRun(seed: number, transport: Transport, turns: number): Generator<PlannedRound, void> {
+export interface RunToPlan {
+  readonly seed: number;
+  readonly transport: Transport;
+  readonly turns: number;
+  /** Whether codex is stopped for 30 s, and the host reads nothing for 60 s: for up to 3 s otherwise. */
+  readonly isLong?: boolean;
+}
+
+/** Plans a run: the same for the same options. */
+export function* planRun({ seed, transport, turns, isLong = false }: RunToPlan): Generator<PlannedRound, void> {
   for (let number = 1, planned = 0; planned < turns; number++) {
     const length = Math.min(TURNS_A_ROUND, turns - planned);
-    yield planRound(seed, number, transport, length);
+    const random = new Random(Math.imul(seed, 1_000_003) + number);
+    const clockJumps = random.chance(0.2);
+    const shortTurns = Array.from({ length }, (_, index) => planTurn(random, index + 1, transport));
+    const roundTurns = isLong
+      ? shortTurns.map((turn) => ({ ...turn, ms: LONG_MS[turn.fault] ?? turn.ms }))
+      : shortTurns;
+    yield { seed, number, clockJumps, turns: roundTurns };
     planned += length;
   }
 }
 
-function planRound(seed: number, number: number, transport: Transport, length: number): PlannedRound {
-  const random = new Random(Math.imul(seed, 1_000_003) + number);
-  const clockJumps = random.chance(0.2);
-  const turns = Array.from({ length }, (_, index) => planTurn(random, index + 1, transport));
-  return { seed, number, clockJumps, turns };
-}
+const LONG_MS: Readonly<Partial<Record<Fault, number>>> = { "stop-codex": 30_000, "silent-host": 60_000 };
 
 function planTurn(random: Random, number: number, transport: Transport): PlannedTurn {
   const possible = Object.keys(FAULTS).map((name) => name as Fault);

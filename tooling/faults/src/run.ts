@@ -1,13 +1,11 @@
 import type { CodexInstall } from "@plexum/real-codex";
-import type { Transport } from "./fault.ts";
-import { planRun } from "./plan.ts";
+import { planRun, type RunToPlan } from "./plan.ts";
 import { type FoundViolation, runRound } from "./run-round.ts";
 
-export interface RunOptions {
-  readonly seed: number;
+export interface RunOptions extends RunToPlan {
   readonly codex: CodexInstall;
-  readonly transport: Transport;
-  readonly turns: number;
+  /** The only round that is run. Default: all of them. */
+  readonly onlyRound?: number | undefined;
   /** How many rounds run at once. */
   readonly lanes: number;
   /** No turn starts later than this. */
@@ -32,10 +30,10 @@ const SHOWN = 5;
 
 /** Runs the planned rounds, several at once, and says what was violated. */
 export async function runFaults(options: RunOptions): Promise<{ figures: RunFigures; violations: FoundViolation[] }> {
-  const { seed, codex, transport, turns, lanes, minutes, signal, onLine } = options;
+  const { seed, codex, transport, lanes, minutes, onlyRound, signal, onLine } = options;
   const startedAt = performance.now();
   const goesOn = () => !signal?.aborted && performance.now() - startedAt < minutes * 60_000;
-  const rounds = planRun(seed, transport, turns);
+  const rounds = planRun(options);
   const violations: FoundViolation[] = [];
   const faults = new Map<string, number>();
   let ran = 0;
@@ -43,6 +41,7 @@ export async function runFaults(options: RunOptions): Promise<{ figures: RunFigu
   const lane = async () => {
     for (const round of rounds) {
       if (!goesOn()) return;
+      if (onlyRound !== undefined && round.number !== onlyRound) continue;
       const outcome = await runRound(round, { codex, transport, goesOn });
       done++;
       ran += outcome.faults.length;
