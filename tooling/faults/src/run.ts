@@ -22,6 +22,8 @@ export interface RunFigures {
   readonly rounds: number;
   readonly faults: Readonly<Record<string, number>>;
   readonly violations: number;
+  /** Turns that tell nothing of how they ended, since the machine had no time for them. */
+  readonly starved: number;
   readonly seconds: number;
 }
 
@@ -38,12 +40,14 @@ export async function runFaults(options: RunOptions): Promise<{ figures: RunFigu
   const faults = new Map<string, number>();
   let ran = 0;
   let done = 0;
+  let starved = 0;
   const lane = async () => {
     for (const round of rounds) {
       if (!goesOn()) return;
       if (onlyRound !== undefined && round.number !== onlyRound) continue;
       const outcome = await runRound(round, { codex, transport, goesOn });
       done++;
+      starved += outcome.starved;
       ran += outcome.faults.length;
       for (const fault of outcome.faults) faults.set(fault, (faults.get(fault) ?? 0) + 1);
       violations.push(...outcome.violations);
@@ -64,6 +68,7 @@ export async function runFaults(options: RunOptions): Promise<{ figures: RunFigu
       rounds: done,
       faults: Object.fromEntries([...faults].sort()),
       violations: violations.length,
+      starved,
       seconds,
     },
     violations,
