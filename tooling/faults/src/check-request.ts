@@ -17,6 +17,8 @@ export function checkRequest(request: ModelRequest, { completed, consumed, answe
     const outputs = request.outputsOf(id);
     if (outputs.length !== 1)
       found.push({ invariant: "thread", what: `the model is shown ${outputs.length} outputs of call ${id}` });
+    if (!consumed.has(id) && outputs.some(isMarker))
+      found.push({ invariant: "marker", what: `the model is shown a marker for call ${id}, which nobody consumed` });
   }
   for (const [id, { op, isCertain }] of consumed) {
     const [output] = request.outputsOf(id);

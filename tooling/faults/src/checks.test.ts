@@ -175,6 +175,12 @@ describe("a request to the model", () => {
       "marker",
       /call h has the arg/,
     ],
+    [
+      "with a marker of nobody",
+      right.toSpliced(1, 2, ...shown("a", "...(consumed)")),
+      "marker",
+      /which nobody consumed/,
+    ],
     ["with another marker", right.toSpliced(7, 2, ...shown("p", "...(tool called)")), "marker", /for call p/],
   ] as const)("%s", (_name, input, invariant, what) => {
     expect(checkRequest(requestOf(...input), thread)).toContainEqual({

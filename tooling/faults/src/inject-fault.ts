@@ -140,9 +140,9 @@ export function startFault(bench: Bench, state: WorkspaceState, turn: PlannedTur
         },
       };
     case "read-only-rollout":
-      return bench.canMount ? readOnlyRollout(bench, state) : {};
+      return bench.canMount ? readOnlyRollout(bench, state, turn) : {};
     case "full-disk":
-      return bench.canMount ? fullDisk(bench) : {};
+      return bench.canMount ? fullDisk(bench, state, turn) : {};
     default:
       return {};
   }
@@ -160,7 +160,11 @@ function mutateDuring(bench: Bench, state: WorkspaceState, turn: PlannedTurn): I
   };
 }
 
-function readOnlyRollout(bench: Bench, state: WorkspaceState): InjectedFault {
+/** Of what could not be written, the rollout must show nothing. */
+const consumeInVain = (bench: Bench, state: WorkspaceState, { ms }: PlannedTurn) =>
+  consume(bench, state, { op: "consume-heavy", count: 2, from: ms / 3001 }, true);
+
+function readOnlyRollout(bench: Bench, state: WorkspaceState, turn: PlannedTurn): InjectedFault {
   let file: string | undefined;
   return {
     async before() {
@@ -168,6 +172,7 @@ function readOnlyRollout(bench: Bench, state: WorkspaceState): InjectedFault {
       if (file === undefined) return;
       mountReadOnly(file);
       bench.mounted.add(file);
+      await consumeInVain(bench, state, turn);
     },
     async after() {
       if (file === undefined) return;
@@ -177,7 +182,7 @@ function readOnlyRollout(bench: Bench, state: WorkspaceState): InjectedFault {
   };
 }
 
-function fullDisk(bench: Bench): InjectedFault {
+function fullDisk(bench: Bench, state: WorkspaceState, turn: PlannedTurn): InjectedFault {
   const filler = join(bench.folder, "filler");
   return {
     async during() {
@@ -193,6 +198,7 @@ function fullDisk(bench: Bench): InjectedFault {
       }, 5000);
     },
     async after() {
+      await consumeInVain(bench, state, turn);
       if (existsSync(filler)) await rm(filler);
       for (const state of Object.values(bench.workspaces)) state.mayBeTorn = true;
       await mkdir(bench.temporary, { recursive: true });

@@ -1,10 +1,18 @@
-import type { MutateReport } from "@plexum/plugin-sdk";
+import { type MutateReport, RpcError } from "@plexum/plugin-sdk";
 import type { Bench } from "./bench.ts";
 import type { PlannedMutation } from "./plan.ts";
 import type { WorkspaceState } from "./workspace-state.ts";
 
-/** Has the plugin consume calls of the thread, and notes what it reports. */
-export async function consume(bench: Bench, state: WorkspaceState, planned: PlannedMutation): Promise<void> {
+/**
+ * Has the plugin consume calls of the thread, and notes what it reports.
+ * @param mayFail Whether the plugin may refuse, as it has to where nothing can be written.
+ */
+export async function consume(
+  bench: Bench,
+  state: WorkspaceState,
+  planned: PlannedMutation,
+  mayFail = false,
+): Promise<void> {
   const ids = chosenCalls(state, planned);
   if (ids.length === 0) return;
   for (const id of ids) state.mutated.add(id);
@@ -17,6 +25,7 @@ export async function consume(bench: Bench, state: WorkspaceState, planned: Plan
   try {
     report = await plugin.connection.mutate({ agent_id: state.agentId, workspace: state.path, mutations });
   } catch (error) {
+    if (mayFail && RpcError.isInstance(error)) return;
     note(false);
     if ((error as { code?: unknown }).code !== "closed") throw error;
     return;
