@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chmod, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -268,6 +268,35 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     expect(harness.model.lastRequest.prompt).toContain("to: first");
     await says(harness, plugin, "third");
     expect(await threadOf(harness)).not.toBe(threadId);
+  });
+
+  test("a turn whose end could not be written, on a full disk: the next one goes on with the thread", async () => {
+    await using harness = await echo();
+    const binary = join(harness.folder, "codex");
+    await writeFile(binary, `#!/bin/sh\ntrap '' XFSZ\nexec '${codex.path}' "$@"\n`, { mode: 0o755 });
+    await harness.configure({ binary, transport: "app-server" });
+    const plugin = await harness.plugin();
+    await says(harness, plugin, "first");
+    const threadId = await threadOf(harness);
+    const rollout = (await findRollout(threadId, { codexHome: harness.home.path }))?.path as string;
+    // As if the disk was full: no file may grow beyond what the rollout has now.
+    const limitTo = (bytes: string) =>
+      promisify(execFile)("prlimit", [`--pid=${pidsOf(harness).at(-1)}`, `--fsize=${bytes}:`]);
+    const { promise: isLimited, resolve: goOn } = Promise.withResolvers<void>();
+    harness.model.play(async (request) => {
+      await isLimited;
+      return say(`to: ${request.prompt}`);
+    });
+    const ending = turn(plugin, harness.request("second"));
+    await eventually("the prompt is recorded", async () => (await readFile(rollout, "utf8")).includes('"second"'));
+    await limitTo(String((await stat(rollout)).size));
+    goOn();
+    await ending;
+    // Where it is not kept, the next one has no limit.
+    if (isReused) await limitTo("unlimited");
+    await says(harness, plugin, "third");
+    expect(harness.model.lastRequest.userTexts).toEqual(expect.arrayContaining(["first", "second", "third"]));
+    expect(await threadOf(harness)).toBe(threadId);
   });
 
   test("the plugin is killed at some moment, idle or busy: within 3 s no process of its is left", async () => {

@@ -54,6 +54,9 @@ const EXIT_MS = 3000;
 /** How often an interrupt is asked for again that came before the turn had started, in milliseconds. */
 const INTERRUPT_AGAIN_MS = 5;
 
+/** What a kept process may say of a thread because of its own state. */
+const RECONSIDERED: ReadonlySet<string> = new Set(["thread_unreadable", "thread_busy"]);
+
 interface ThreadWish {
   /** Undefined: a new one. */
   readonly id: string | undefined;
@@ -188,7 +191,10 @@ export class AppServerTurn implements Turn {
     } catch (error) {
       // A kept process can have ended, or got stuck, without anybody noticing. It was asked for nothing but to load the thread.
       const isGone = JsonRpcError.isInstance(error) && (error.code === "closed" || !this.#hasAnswered);
-      if (!isGone || !this.#lease.isKept || this.#ending !== undefined) throw error;
+      // One that could not write the thread's last lines, on a full disk, refuses to load it again (0.169.0): a thread is not given
+      // up before a process without a past has tried.
+      const isRefused = CodexTurnError.isInstance(error) && RECONSIDERED.has(error.code);
+      if (!(isGone || isRefused) || !this.#lease.isKept || this.#ending !== undefined) throw error;
       // Its end is not this turn's.
       this.#lease.server.setListener(undefined);
       await this.#lease.release({ isClean: false });

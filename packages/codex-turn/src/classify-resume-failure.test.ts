@@ -17,6 +17,19 @@ test.each([
   ["failed", "error resuming thread: database is locked"],
   ["model_overloaded", "Server overloaded; retry later."],
   ["failed", "failed to read thread /x.jsonl: No space left on device (os error 28)"],
+  [
+    "failed",
+    "error resuming thread: Fatal error: Failed to initialize session: thread-store internal error: failed to resume local thread recorder: Read-only file system (os error 30)",
+  ],
+  ["failed", "failed to read thread /x.jsonl: Permission denied (os error 13)"],
+  ["failed", "failed to read thread /x.jsonl: Operation not permitted (os error 1)"],
+  ["failed", "failed to read thread /x.jsonl: Input/output error (os error 5)"],
+  ["failed", "failed to read thread /x.jsonl: Stale file handle (os error 116)"],
+  ["thread_unreadable", "failed to read thread /x.jsonl: Is a directory (os error 21)"],
+  [
+    "thread_busy",
+    `error resuming thread: Fatal error: Failed to initialize session: invalid thread-store request: thread ${ID} already has a live local writer`,
+  ],
 ])("%s: %s", (code, said) => {
   expect(classifyResumeFailure(said)).toMatchObject({ code, detail: said });
 });

@@ -2,10 +2,11 @@ import { classifyFailure } from "./classify-failure.ts";
 import { CodexTurnError, type CodexTurnErrorOptions } from "./errors.ts";
 
 /**
- * The machine's state, not the thread's: too many open files, no space, out of memory, try again (by errno, on Linux and
- * macOS), a locked database, and an app-server with too much to do.
+ * The machine's state, not the thread's: too many open files, no space, out of memory, try again, a file that this user may not
+ * write to, a read-only or failing disk (by errno, on Linux and macOS), a locked database, and an app-server with too much to do.
  */
-const PASSING = /\(os error (11|12|23|24|28|35|69|122)\)|database is locked|Server overloaded|timed out/;
+const PASSING =
+  /\(os error (1|5|11|12|13|16|23|24|28|30|35|69|70|116|122)\)|database is locked|Server overloaded|timed out/;
 
 /** The answers about a thread, and those about codex's own setup: they would be the same for any thread. */
 const OTHER_REASONS: readonly string[] = [

@@ -20,7 +20,8 @@ const table = <Name extends string>(failures: Record<Name, Failure>) => failures
 export const FAILURES = table({
   threadBusy: {
     code: "thread_busy",
-    pattern: /already has an active writer|thread writer coordination lock/, // From 0.147 on.
+    // From 0.147 on. The "live local writer" is codex's own, which could not write its last lines (0.169.0).
+    pattern: /already has an active writer|already has a live local writer|thread writer coordination lock/,
     advice: "Another codex has this thread open: let it finish or end it, then try again.",
     isBeforeTurn: true,
   },

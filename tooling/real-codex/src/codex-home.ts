@@ -13,6 +13,11 @@ export interface CodexHomeOptions {
   readonly config?: string;
 }
 
+export interface CreateHomeOptions extends CodexHomeOptions {
+  /** Where the home is made. Default: the temp folder. */
+  readonly parent?: string;
+}
+
 /** A throw-away CODEX_HOME whose codex asks a scripted model and needs no account. */
 export class CodexHome implements AsyncDisposable {
   readonly path: string;
@@ -21,8 +26,8 @@ export class CodexHome implements AsyncDisposable {
     this.path = path;
   }
 
-  static async create(options: CodexHomeOptions): Promise<CodexHome> {
-    const home = new CodexHome(await mkdtemp(join(tmpdir(), "codex-home-")));
+  static async create({ parent = tmpdir(), ...options }: CreateHomeOptions): Promise<CodexHome> {
+    const home = new CodexHome(await mkdtemp(join(parent, "codex-home-")));
     await home.configure(options);
     return home;
   }

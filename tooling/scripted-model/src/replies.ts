@@ -41,7 +41,9 @@ export type Reply =
   /** The connection breaks after the answer has begun. */
   | { readonly kind: "drop" }
   /** The answer begins and never goes on, until codex goes away. */
-  | { readonly kind: "hang" };
+  | { readonly kind: "hang" }
+  /** These bytes behind the answer's beginning, whatever they are; then the answer ends, or the connection breaks. */
+  | { readonly kind: "raw"; readonly text: string; readonly ending: "end" | "drop" };
 
 const DEFAULT_USAGE: TokenUsage = { input: 100, cached: 40, output: 20, reasoning: 5 };
 

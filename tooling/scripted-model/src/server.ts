@@ -87,7 +87,12 @@ async function send(response: ServerResponse, reply: Reply, request: ModelReques
   response.writeHead(200, { "content-type": "text/event-stream" });
   event("response.created", { response: { id } });
   if (reply.kind === "hang") return;
-  if (reply.kind === "drop") {
+  if (reply.kind === "raw") response.write(reply.text);
+  if (reply.kind === "raw" && reply.ending === "end") {
+    response.end();
+    return;
+  }
+  if (reply.kind === "drop" || reply.kind === "raw") {
     // The beginning must be on its way before the connection breaks, or codex sees no answer at all.
     await delay(20);
     response.destroy();

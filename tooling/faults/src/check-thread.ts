@@ -1,0 +1,23 @@
+import { readFile } from "node:fs/promises";
+import type { Bench } from "./bench.ts";
+import { checkCalls } from "./check-calls.ts";
+import { checkRollout } from "./check-rollout.ts";
+import { snapshotOf } from "./rollout-snapshot.ts";
+import { rolloutFile, type WorkspaceState } from "./workspace-state.ts";
+
+/** Checks a workspace's rollout between turns, by what it was before and by what the host was told. */
+export async function checkThread(bench: Bench, state: WorkspaceState): Promise<void> {
+  if (state.threadId === undefined) return;
+  const file = await rolloutFile(bench.home.path, state.threadId);
+  if (file === undefined) {
+    if (state.completed.length > 0) bench.report("rollout", `the rollout of thread ${state.threadId} is gone`);
+    return;
+  }
+  const rollout = snapshotOf(await readFile(file));
+  const { snapshot: before, mutated, mayBeTorn, issued, untold } = state;
+  bench.violations.push(...checkRollout(rollout, { before, mutated, mayBeTorn }));
+  const streams = state.streams.map((streamId) => bench.record.stream(streamId));
+  bench.violations.push(...checkCalls({ streams, rollout, issued, untold }));
+  state.snapshot = rollout;
+  state.mutated = new Set();
+}

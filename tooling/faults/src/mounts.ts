@@ -1,0 +1,28 @@
+import { execFileSync } from "node:child_process";
+
+/**
+ * Mounts an empty file system of 128 MiB in memory, so that a disk can be full. False where that is not possible: it takes
+ * root, on Linux.
+ */
+export function mountSmallDisk(folder: string): boolean {
+  if (process.platform !== "linux" || process.getuid?.() !== 0) return false;
+  try {
+    run("mount", "-t", "tmpfs", "-o", "size=128m,mode=0700", "plexum-faults", folder);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Makes a file read-only, for root too, until it is unmounted. */
+export function mountReadOnly(file: string): void {
+  run("mount", "--bind", file, file);
+  run("mount", "-o", "remount,ro,bind", file);
+}
+
+/** Also where something is still open in it. */
+export function unmount(path: string): void {
+  run("umount", "--lazy", path);
+}
+
+const run = (command: string, ...args: string[]) => execFileSync(command, args, { stdio: "ignore" });

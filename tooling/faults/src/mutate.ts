@@ -1,0 +1,43 @@
+import { type MutateReport, RpcError } from "@plexum/plugin-sdk";
+import type { Bench } from "./bench.ts";
+import type { PlannedMutation } from "./plan.ts";
+import type { WorkspaceState } from "./workspace-state.ts";
+
+/**
+ * Has the plugin consume calls of the thread, and notes what it reports.
+ * @param mayFail Whether the plugin may refuse, as it has to where nothing can be written.
+ */
+export async function consume(
+  bench: Bench,
+  state: WorkspaceState,
+  planned: PlannedMutation,
+  mayFail = false,
+): Promise<void> {
+  const ids = chosenCalls(state, planned);
+  if (ids.length === 0) return;
+  for (const id of ids) state.mutated.add(id);
+  const plugin = await bench.plugin();
+  const mutations = ids.map((block_id) => ({ block_id, op: planned.op }));
+  const note = (isCertain: boolean) => {
+    for (const id of ids) state.consumed.set(id, { op: planned.op, isCertain });
+  };
+  let report: MutateReport;
+  try {
+    report = await plugin.connection.mutate({ agent_id: state.agentId, workspace: state.path, mutations });
+  } catch (error) {
+    if (mayFail && RpcError.isInstance(error)) return;
+    note(false);
+    if ((error as { code?: unknown }).code !== "closed") throw error;
+    return;
+  }
+  note(true);
+  if (report.touched !== ids.length)
+    bench.report("marker", `${planned.op} of ${ids.join(", ")} was reported as ${JSON.stringify(report)}`);
+}
+
+/** Calls that have an output the model is shown, and that nobody has consumed for certain. */
+function chosenCalls({ answered, consumed }: WorkspaceState, { count, from }: PlannedMutation): string[] {
+  const open = answered.filter((id) => !consumed.has(id));
+  const first = Math.floor(from * open.length);
+  return open.slice(first, first + count);
+}

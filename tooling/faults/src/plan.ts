@@ -1,0 +1,121 @@
+import { FAULTS, type Fault, faultKind, type Transport } from "./fault.ts";
+import { Random } from "./random.ts";
+
+/** A moment of a turn: so many milliseconds after it was asked for, or after the model got its first or second request. */
+export interface Instant {
+  readonly after: "start" | "first-request" | "second-request";
+  readonly ms: number;
+}
+
+/** A tool call that the model makes. */
+export interface PlannedCall {
+  readonly tool: "shell" | "lookup";
+  /** How long it runs. */
+  readonly ms: number;
+  /** Whether the shell command leaves a process behind, in a session of its own. */
+  readonly leavesProcess: boolean;
+}
+
+export interface PlannedMutation {
+  readonly op: "consume-light" | "consume-heavy";
+  /** How many calls, and where among those not consumed yet the first of them stands: from 0, the oldest, up to 1. */
+  readonly count: number;
+  readonly from: number;
+}
+
+export interface PlannedTurn {
+  /** Counts from 1 within its round. */
+  readonly number: number;
+  readonly workspace: "a" | "b";
+  readonly fault: Fault;
+  /** Before the turn. */
+  readonly mutation: PlannedMutation | undefined;
+  /** The model's answers with calls, one after another; its last answer is a text. */
+  readonly calls: readonly (readonly PlannedCall[])[];
+  /** When the fault happens. */
+  readonly at: Instant;
+  /** Which of the model's answers is faulty, where it is the model that fails. */
+  readonly answer: number;
+  /** How long the fault lasts, where it lasts. */
+  readonly ms: number;
+}
+
+/** What runs on one plugin, in folders of its own. */
+export interface PlannedRound {
+  readonly seed: number;
+  readonly number: number;
+  /** Whether the plugin's clock is set back and forth meanwhile. */
+  readonly clockJumps: boolean;
+  readonly turns: readonly PlannedTurn[];
+}
+
+const TURNS_A_ROUND = 25;
+
+export interface RunToPlan {
+  readonly seed: number;
+  readonly transport: Transport;
+  readonly turns: number;
+  /** Whether codex is stopped for 30 s, and the host reads nothing for 60 s: for up to 3 s otherwise. */
+  readonly isLong?: boolean;
+}
+
+/** Plans a run: the same for the same options. */
+export function* planRun({ seed, transport, turns, isLong = false }: RunToPlan): Generator<PlannedRound, void> {
+  for (let number = 1, planned = 0; planned < turns; number++) {
+    const length = Math.min(TURNS_A_ROUND, turns - planned);
+    const random = new Random(Math.imul(seed, 1_000_003) + number);
+    const clockJumps = random.chance(0.2);
+    const shortTurns = Array.from({ length }, (_, index) => planTurn(random, index + 1, transport));
+    const roundTurns = isLong
+      ? shortTurns.map((turn) => ({ ...turn, ms: LONG_MS[turn.fault] ?? turn.ms }))
+      : shortTurns;
+    yield { seed, number, clockJumps, turns: roundTurns };
+    planned += length;
+  }
+}
+
+const LONG_MS: Readonly<Partial<Record<Fault, number>>> = { "stop-codex": 30_000, "silent-host": 60_000 };
+
+function planTurn(random: Random, number: number, transport: Transport): PlannedTurn {
+  const possible = Object.keys(FAULTS).map((name) => name as Fault);
+  const weights = Object.fromEntries(
+    possible.flatMap((fault) => {
+      const { only, weight } = faultKind(fault);
+      return only === undefined || only === transport ? [[fault, weight]] : [];
+    }),
+  ) as Partial<Record<Fault, number>>;
+  const fault = random.weighted(weights);
+  const calls = Array.from({ length: random.int(NEEDS_CALL.has(fault) ? 1 : 0, 2) }, () =>
+    Array.from({ length: random.pick([1, 1, 1, 1, 2, 2, 3]) }, () => planCall(random, fault)),
+  );
+  return {
+    number,
+    workspace: random.chance(0.75) ? "a" : "b",
+    fault,
+    mutation: random.chance(0.4) || fault === "kill-mutation" ? planMutation(random) : undefined,
+    calls,
+    at: planInstant(random),
+    answer: random.int(0, calls.length),
+    ms: random.int(200, 3000),
+  };
+}
+
+/** Those that break something which only a call of a host tool brings. */
+const NEEDS_CALL: ReadonlySet<Fault> = new Set(["kill-relay", "kill-bridge"]);
+
+function planCall(random: Random, fault: Fault): PlannedCall {
+  const tool = NEEDS_CALL.has(fault) || random.chance(0.5) ? "lookup" : "shell";
+  const ms = NEEDS_CALL.has(fault) ? 500 : random.chance(0.5) ? 0 : random.int(1, 400);
+  return { tool, ms, leavesProcess: tool === "shell" && random.chance(0.15) };
+}
+
+const planMutation = (random: Random): PlannedMutation => ({
+  op: random.chance(0.5) ? "consume-light" : "consume-heavy",
+  count: random.int(1, 3),
+  from: random.next(),
+});
+
+function planInstant(random: Random): Instant {
+  const after = random.weighted({ start: 3, "first-request": 4, "second-request": 3 } as const);
+  return { after, ms: random.chance(0.3) ? random.int(0, 5) : random.int(0, after === "start" ? 400 : 250) };
+}

@@ -1,0 +1,45 @@
+/** What a rollout's bytes say, read without the packages under test. */
+export interface RolloutSnapshot {
+  /** Without the newline behind it. */
+  readonly lines: readonly string[];
+  /** What stands behind the last newline. */
+  readonly rest: string;
+  /** Parsed; undefined for a line that is not a JSON object. */
+  readonly records: readonly (RolloutRecord | undefined)[];
+}
+
+interface RolloutRecord {
+  readonly type?: unknown;
+  readonly ordinal?: unknown;
+  readonly payload?: { readonly type?: unknown; readonly call_id?: unknown; readonly [key: string]: unknown };
+}
+
+export function snapshotOf(bytes: Buffer): RolloutSnapshot {
+  const parts = bytes.toString("utf8").split("\n");
+  const rest = parts.pop() ?? "";
+  return { lines: parts, rest, records: parts.map(recordOf) };
+}
+
+function recordOf(line: string): RolloutRecord | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const CALLS = new Set<unknown>(["function_call", "custom_tool_call"]);
+const OUTPUTS = new Set<unknown>(["function_call_output", "custom_tool_call_output"]);
+
+/** The call id of each recorded call, in their order. */
+export const recordedCalls = (snapshot: RolloutSnapshot): string[] => idsIn(snapshot, CALLS);
+
+/** The call id of each recorded output. */
+export const recordedOutputs = (snapshot: RolloutSnapshot): string[] => idsIn(snapshot, OUTPUTS);
+
+const idsIn = ({ records }: RolloutSnapshot, types: ReadonlySet<unknown>): string[] =>
+  records.flatMap((record) => {
+    if (record?.type !== "response_item" || !types.has(record.payload?.type)) return [];
+    return [String(record.payload?.call_id)];
+  });

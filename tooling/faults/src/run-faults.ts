@@ -1,0 +1,63 @@
+import { parseArgs } from "node:util";
+import { codex147, codex150, oldestCodex } from "@plexum/codex-versions";
+import { newestCodex } from "@plexum/real-codex";
+import { describePlan } from "./describe-plan.ts";
+import { TRANSPORTS } from "./fault.ts";
+import { planRun } from "./plan.ts";
+import { runFaults } from "./run.ts";
+
+const USAGE =
+  "pnpm run faults -- --seed N --codex VERSION --transport exec|app-server [--turns N] [--minutes M] [--lanes N] [--round N] [--long] [--plan]";
+
+const { values } = parseArgs({
+  // pnpm passes the `--` on.
+  args: process.argv.slice(2).filter((arg) => arg !== "--"),
+  options: {
+    seed: { type: "string" },
+    codex: { type: "string" },
+    transport: { type: "string" },
+    turns: { type: "string", default: "100" },
+    minutes: { type: "string", default: "60" },
+    lanes: { type: "string", default: "2" },
+    round: { type: "string" },
+    long: { type: "boolean", default: false },
+    plan: { type: "boolean", default: false },
+  },
+});
+
+const codexes = [oldestCodex, codex147, codex150, newestCodex];
+const codex = codexes.find(({ version }) => version === values.codex);
+const transport = TRANSPORTS.find((name) => name === values.transport);
+const [seed, turns, minutes, lanes] = [values.seed, values.turns, values.minutes, values.lanes].map(Number);
+if (codex === undefined || transport === undefined || !isCount(seed) || !isCount(turns) || !isCount(lanes)) {
+  const versions = codexes.map(({ version }) => version).join(", ");
+  process.stderr.write(`Usage: ${USAGE}\nThe installed versions of codex are ${versions}.\n`);
+  process.exit(2);
+}
+
+const run = { seed, transport, turns, isLong: values.long };
+const onlyRound = values.round === undefined ? undefined : Number(values.round);
+for (const round of planRun(run)) {
+  if (onlyRound === undefined || onlyRound === round.number) for (const line of describePlan(round)) console.log(line);
+}
+if (!values.plan) {
+  // Stopped by a person, a run ends as it does when its time is over: it removes what it made.
+  const stop = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort());
+  const outcome = await runFaults({
+    ...run,
+    codex,
+    onlyRound,
+    signal: stop.signal,
+    lanes,
+    minutes: minutes ?? 60,
+    onRound: (number, count) => console.log(`round ${number}: ${count} turns done`),
+    onLine: console.log,
+  });
+  console.log(JSON.stringify({ seed, codex: codex.version, transport, ...outcome.figures }));
+  process.exitCode = outcome.violations.length > 0 ? 1 : 0;
+}
+
+function isCount(value: number | undefined): value is number {
+  return value !== undefined && Number.isSafeInteger(value) && value > 0;
+}

@@ -1,0 +1,21 @@
+/** What must hold in every run. */
+type Invariant =
+  /** A stream has one message_start, first, and one message_end, last, and its numbers have no gap. */
+  | "stream"
+  /** The host's record and the rollout name the same calls. */
+  | "calls"
+  /** Each line of a rollout is whole, and stays as it was unless a mutation was asked to change it. */
+  | "rollout"
+  /** The thread goes on: the model is shown all that has completed. */
+  | "thread"
+  /** The model is shown the marker in place of what was consumed. */
+  | "marker"
+  /** A turn that nothing disturbs completes, and each turn ends in time. */
+  | "ending"
+  /** No process, socket, lock, journal or temporary file is left. */
+  | "leftover";
+
+export interface Violation {
+  readonly invariant: Invariant;
+  readonly what: string;
+}

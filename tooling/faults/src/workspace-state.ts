@@ -1,0 +1,63 @@
+import { existsSync } from "node:fs";
+import { glob, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { PlannedMutation } from "./plan.ts";
+import type { RolloutSnapshot } from "./rollout-snapshot.ts";
+
+/** What a mutation made of a call. `perhaps` if the plugin was killed meanwhile. */
+export interface Consumption {
+  readonly op: PlannedMutation["op"];
+  readonly isCertain: boolean;
+}
+
+/** What the host knows of a workspace and its thread. */
+export class WorkspaceState {
+  readonly path: string;
+  readonly agentId: string;
+  /** The streams of the thread. */
+  streams: string[] = [];
+  /** The prompts of the turns that completed. */
+  completed: string[] = [];
+  /** The calls that the model made, and those of turns whose plugin was killed. */
+  issued = new Set<string>();
+  untold = new Set<string>();
+  consumed = new Map<string, Consumption>();
+  /** The calls of the turns that completed, whose outputs the model must be shown. */
+  answered: string[] = [];
+  threadId: string | undefined;
+  snapshot: RolloutSnapshot | undefined;
+  /** The calls that a mutation was asked to change since the snapshot. */
+  mutated = new Set<string>();
+  mayBeTorn = false;
+
+  constructor(path: string, agentId: string) {
+    this.path = path;
+    this.agentId = agentId;
+  }
+
+  /** The thread is gone: what follows is another one. */
+  forget(): void {
+    this.streams = [];
+    this.completed = [];
+    this.issued = new Set();
+    this.untold = new Set();
+    this.consumed = new Map();
+    this.answered = [];
+    this.threadId = undefined;
+    this.snapshot = undefined;
+    this.mutated = new Set();
+    this.mayBeTorn = false;
+  }
+
+  async savedThreadId(): Promise<string | undefined> {
+    const file = join(this.path, ".plexum-codex-session");
+    return existsSync(file) ? (await readFile(file, "utf8")).trim() : undefined;
+  }
+}
+
+/** A thread's rollout, looked for by its name alone. */
+export async function rolloutFile(codexHome: string, threadId: string): Promise<string | undefined> {
+  for await (const name of glob(`sessions/*/*/*/rollout-*${threadId}.jsonl`, { cwd: codexHome }))
+    return join(codexHome, name);
+  return undefined;
+}
