@@ -21,14 +21,14 @@ export interface ClaudeEvent {
 export function toHostEvents(claudeEvent: ClaudeEvent, hostTools: readonly Tool[]): ProviderEvent[] {
   const { event, message, error, parent_tool_use_id } = claudeEvent;
   if (parent_tool_use_id || error !== undefined) return [];
-  if (event?.delta?.text !== undefined) return [{ type: "text_delta", text: event.delta.text }];
-  const blocks = typeof message?.content === "object" ? message.content : [];
+  if (typeof event?.delta?.text === "string") return [{ type: "text_delta", text: event.delta.text }];
+  const blocks = Array.isArray(message?.content) ? message.content.map(Object) : [];
   return blocks.flatMap(({ type, id, name, input, tool_use_id, content, is_error = false }): ProviderEvent[] => {
     if (type === "tool_use") {
       const call = { id: String(id), ...hostName(String(name), hostTools) };
       return [
         { type: "tool_call_start", tool_call: call },
-        { type: "tool_call_delta", tool_call: { id: call.id, arguments: JSON.stringify(input) } },
+        { type: "tool_call_delta", tool_call: { id: call.id, arguments: JSON.stringify(input ?? {}) } },
         { type: "tool_call_end", tool_call: { id: call.id } },
       ];
     }
@@ -57,7 +57,7 @@ export function addUsage(before: Usage, { type, event, usage }: ClaudeEvent): Us
 
 /** Claude counts cached tokens beside `input_tokens`; the host's number includes them. */
 export function toUsage(usage: Counts = {}): Usage {
-  const count = (key: string) => Number(usage[key] ?? 0);
+  const count = (key: string) => Number(usage[key] ?? 0) || 0;
   const cache_read_tokens = count("cache_read_input_tokens");
   const input_tokens = count("input_tokens") + cache_read_tokens + count("cache_creation_input_tokens");
   const { thinking_tokens = 0 } = (usage.output_tokens_details ?? {}) as { thinking_tokens?: number };
