@@ -38,6 +38,8 @@ interface LooseLine {
  */
 export class TurnTracker {
   readonly turns: TrackedTurn[] = [];
+  /** The turns that are not taken back. */
+  readonly #left: TrackedTurn[] = [];
   readonly #createdAt: number | undefined;
   readonly #compactions: Compaction[] = [];
   #current: TrackedTurn | undefined;
@@ -114,13 +116,14 @@ export class TurnTracker {
     if (typeof id === "string" && this.#current?.id === id) return this.#current;
     const time = typeof id === "string" ? uuidTime(id) : undefined;
     const turn: TrackedTurn = {
-      number: this.turns.filter((one) => !one.isTakenBack).length + 1,
+      number: this.#left.length + 1,
       id: typeof id === "string" ? id : undefined,
       isInherited: time !== undefined && this.#createdAt !== undefined && time < this.#createdAt,
       isTakenBack: false,
       messages: [],
     };
     this.turns.push(turn);
+    this.#left.push(turn);
     this.#current = turn;
     this.#isTold = true;
     return turn;
@@ -145,12 +148,11 @@ export class TurnTracker {
   #takeBack(count: number): void {
     this.#hasTakenBack = true;
     this.#end();
-    let left = count;
-    for (const turn of this.turns.toReversed()) {
-      if (!(left > 0)) return;
-      if (turn.isTakenBack) continue;
+    for (let said = 0; said < count; ) {
+      const turn = this.#left.pop();
+      if (turn === undefined) return;
       turn.isTakenBack = true;
-      if (turn.messages.length > 0) left--;
+      if (turn.messages.length > 0) said++;
     }
   }
 }
