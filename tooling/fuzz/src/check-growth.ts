@@ -6,16 +6,19 @@ export const MOST_FOR_TWICE = 2.5;
 
 /** Below this, what is measured is the clock. */
 const ENOUGH_MS = 40;
-const SMALL = 32 * 1024;
+const SMALL = 16 * 1024;
 const MOST_BYTES = 4 * 1024 * 1024;
-/** A machine that does something else meanwhile only makes a run longer: the shortest of some counts. */
-const TRIES = 6;
+/** A garbage collection only makes a run longer: the shortest of some counts. */
+const TRIES = 4;
 
 export interface Growth {
   readonly input: string;
   readonly bytes: number;
   readonly ms: number;
-  /** How many times as long twice of it took; undefined if no size that was tried takes long enough to tell. */
+  /**
+   * How many times as long twice of it took, and twice of that: the smaller of the two, since a cache that is full makes one step
+   * a large one. Undefined if no size that was tried takes long enough to tell.
+   */
   readonly ratio: number | undefined;
 }
 
@@ -35,13 +38,11 @@ export async function growthOf(target: FuzzTarget, input: GrowingInput): Promise
     ms = await shortest(target, input.of(size), 2);
   }
   if (ms < ENOUGH_MS) return result(size, ms);
-  const [once, twice] = [input.of(size), input.of(2 * size)];
-  let ratio = Number.POSITIVE_INFINITY;
-  for (let attempt = 0; attempt < 3 && ratio > MOST_FOR_TWICE; attempt++) {
-    ms = await shortest(target, once, TRIES);
-    ratio = Math.min(ratio, (await shortest(target, twice, TRIES)) / ms);
-  }
-  return result(size, ms, ratio);
+  const once = await shortest(target, input.of(size), TRIES);
+  const twice = await shortest(target, input.of(2 * size), TRIES);
+  if (twice <= MOST_FOR_TWICE * once) return result(size, once, twice / once);
+  const fourTimes = await shortest(target, input.of(4 * size), TRIES);
+  return result(size, once, Math.min(twice / once, fourTimes / twice));
 }
 
 async function shortest(target: FuzzTarget, bytes: Buffer, tries: number): Promise<number> {
@@ -54,7 +55,9 @@ async function shortest(target: FuzzTarget, bytes: Buffer, tries: number): Promi
 }
 
 async function timeOf(target: FuzzTarget, bytes: Buffer): Promise<number> {
-  const start = performance.now();
+  // What this thread worked: other programs on the machine don't count.
+  const start = process.threadCpuUsage();
   await target.run({ bytes, chunkLengths: [64 * 1024] });
-  return performance.now() - start;
+  const { user, system } = process.threadCpuUsage(start);
+  return (user + system) / 1000;
 }

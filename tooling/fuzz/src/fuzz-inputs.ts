@@ -8,6 +8,7 @@ const TOKENS = [
   '{"__proto__":{"polluted":1}}',
   '{"constructor":{"prototype":{"polluted":1}}}',
   '"toString"',
+  '{"toString":1,"valueOf":null}',
   '"\\ud800"',
   '"\\u0000"',
   '"a\\u001b[2J\\r\\n"',

@@ -36,6 +36,7 @@ const progress = new Progress(job.progress);
 const target = targets.find(({ name }) => name === job.target) as FuzzTarget;
 const seeds = seedsOf(target);
 let runs = 0;
+let current: Promise<void> | void;
 let slowest = { ms: 0, bytes: 0 };
 
 const watched: FuzzTarget = {
@@ -43,7 +44,8 @@ const watched: FuzzTarget = {
   async run(input) {
     progress.begins(input.bytes);
     const start = performance.now();
-    await target.run(input);
+    current = target.run(input);
+    await current;
     const ms = performance.now() - start;
     progress.ends();
     checkPrototypes();
@@ -77,6 +79,8 @@ async function random(): Promise<FuzzReport["failure"]> {
     numRuns: 2 ** 31 - 1,
     interruptAfterTimeLimit: job.seconds * 1000,
   });
+  // When its time is up, a run may still be under way.
+  await Promise.resolve(current).catch(() => {});
   const [input] = result.counterexample ?? [];
   if (!result.failed || input === undefined) return undefined;
   return { error: describe(result.errorInstance), bytes: input.bytes };
