@@ -1,4 +1,5 @@
-import { glob, readFile, writeFile } from "node:fs/promises";
+import { glob, readdir, readFile, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
 import { decode, encode, type SourceMapSegment } from "@jridgewell/sourcemap-codec";
 import { defineConfig, type Options } from "tsup";
 
@@ -34,7 +35,10 @@ export function program(entry: Record<string, string>) {
     minify: true,
     noExternal: [/.*/],
     esbuildPlugins: [withoutUnused],
-    onSuccess: keepOwnSources,
+    async onSuccess() {
+      await writeLicenses();
+      await keepOwnSources();
+    },
   });
 }
 
@@ -84,3 +88,26 @@ async function keepOwnSources(): Promise<void> {
 /** True where a segment of a map leads to the same line of a source as the one before, or both lead to none. */
 const isSameLine = ([, source, line]: SourceMapSegment, before: SourceMapSegment | undefined): boolean =>
   before !== undefined && before[1] === source && before[2] === line;
+
+/** The licenses of what is bundled go along with it, as most of them ask for. The maps tell what that is. */
+async function writeLicenses(): Promise<void> {
+  const folders = new Set<string>();
+  for await (const file of glob("dist/*.js.map")) {
+    for (const source of JSON.parse(await readFile(file, "utf8")).sources as string[]) {
+      const [folder] = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(source) ?? [];
+      if (folder !== undefined) folders.add(relative(".", join("dist", folder)));
+    }
+  }
+  const notices = await Promise.all([...folders].map(noticeOf));
+  await writeFile("dist/THIRD-PARTY-LICENSES.txt", `${[...new Set(notices)].sort().join("\n\n")}\n`);
+}
+
+async function noticeOf(folder: string): Promise<string> {
+  const { name, version, license, author, repository } = JSON.parse(
+    await readFile(join(folder, "package.json"), "utf8"),
+  );
+  const file = (await readdir(folder)).find((name) => /^licen[cs]e(\.|$)/i.test(name));
+  const by = `By ${author?.name ?? author}, ${repository?.url ?? repository}. The package has no file with its license.`;
+  const text = file === undefined ? by : await readFile(join(folder, file), "utf8");
+  return `${name} ${version} (${license})\n\n${text.trim()}`;
+}

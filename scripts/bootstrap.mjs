@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { packageManager } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
 const [job, ...args] = process.argv.slice(2);
+let isVerified = false;
 
 if (job === "start") {
   say("Installing what the conversation needs (the first time about 300 MB: the real codex is among it) …");
@@ -40,12 +41,20 @@ function pnpm(...command) {
   const npm = process.env.npm_execpath;
   if (npm === undefined) throw new Error("Run this by npm: `npm start` or `npm test`.");
   // By its name, not its path: pnpm has the Nodes that it installs, and their npm, in folders of its own.
-  const own = basename(npm).startsWith("pnpm")
-    ? [npm]
-    : [npm, "exec", "--yes", "--loglevel=error", "--prefer-offline", `--package=${packageManager}`, "--", "pnpm"];
+  if (basename(npm).startsWith("pnpm")) {
+    run([npm, ...command]);
+    return;
+  }
+  const exec = [npm, "exec", "--yes", "--loglevel=error", "--prefer-offline", `--package=${packageManager}`, "--"];
+  if (!isVerified) run([...exec, "node", fileURLToPath(new URL("verify-pnpm.mjs", import.meta.url))]);
+  isVerified = true;
+  run([...exec, "pnpm", ...command]);
+}
+
+function run([program, ...args]) {
   // Older versions of pnpm are scripts, newer ones programs.
-  const [file, ...prefix] = /\.[cm]?js$/.test(npm) ? [process.execPath, ...own] : own;
-  const { status, signal, error } = spawnSync(file, [...prefix, ...command], {
+  const [file, ...prefix] = /\.[cm]?js$/.test(program) ? [process.execPath, program] : [program];
+  const { status, signal, error } = spawnSync(file, [...prefix, ...args], {
     cwd: root,
     stdio: "inherit",
     env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1", INIT_CWD: process.env.INIT_CWD ?? process.cwd() },

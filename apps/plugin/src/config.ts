@@ -144,7 +144,8 @@ async function withUsableTransport(
 export const defaultConfig = (): Config => readConfig("{}", "").config;
 
 function readConfig(content: string, path: string): Omit<LoadedConfig, "path"> {
-  const parsed = schema.safeParse(parseJson(content, path));
+  const value = parseJson(content, path);
+  const parsed = schema.safeParse(value);
   if (!parsed.success) {
     const [key] = parsed.error.issues[0]?.path ?? [];
     throw new ConfigError(
@@ -154,7 +155,8 @@ function readConfig(content: string, path: string): Omit<LoadedConfig, "path"> {
     );
   }
   const { data } = parsed;
-  const unknown = Object.keys(data).filter((key) => !(key in EXPECTED));
+  // Of the text itself: `__proto__` does not come through the schema.
+  const unknown = Object.keys(value as object).filter((key) => !Object.hasOwn(EXPECTED, key));
   return {
     config: {
       binary: data.binary ?? "codex",

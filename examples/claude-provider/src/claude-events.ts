@@ -21,19 +21,19 @@ export interface ClaudeEvent {
 export function toHostEvents(claudeEvent: ClaudeEvent, names: ReadonlyMap<string, string>): ProviderEvent[] {
   const { event, message, error, parent_tool_use_id } = claudeEvent;
   if (parent_tool_use_id || error !== undefined) return [];
-  if (event?.delta?.text !== undefined) return [{ type: "text_delta", text: event.delta.text }];
-  const blocks = typeof message?.content === "object" ? message.content : [];
+  if (typeof event?.delta?.text === "string") return [{ type: "text_delta", text: event.delta.text }];
+  const blocks = Array.isArray(message?.content) ? message.content.map(Object) : [];
   return blocks.flatMap(({ type, id, name, input, tool_use_id, content, is_error = false }): ProviderEvent[] => {
-    if (type === "tool_use") {
-      const call = { id: String(id), ...hostName(String(name), names) };
+    if (type === "tool_use" && typeof id === "string" && typeof name === "string") {
+      const call = { id, ...hostName(name, names) };
       return [
         { type: "tool_call_start", tool_call: call },
-        { type: "tool_call_delta", tool_call: { id: call.id, arguments: JSON.stringify(input) } },
+        { type: "tool_call_delta", tool_call: { id: call.id, arguments: JSON.stringify(input ?? {}) } },
         { type: "tool_call_end", tool_call: { id: call.id } },
       ];
     }
-    const result = { tool_call_id: String(tool_use_id), content, is_error: is_error === true };
-    return type === "tool_result" ? [{ type: "tool_result", tool_result: result }] : [];
+    if (type !== "tool_result" || typeof tool_use_id !== "string") return [];
+    return [{ type, tool_result: { tool_call_id: tool_use_id, content, is_error: is_error === true } }];
   });
 }
 
@@ -60,7 +60,7 @@ export function addUsage(before: Usage, { type, event, usage }: ClaudeEvent): Us
 
 /** Claude counts cached tokens beside `input_tokens`; the host's number includes them. */
 export function toUsage(usage: Counts = {}): Usage {
-  const count = (key: string) => Number(usage[key] ?? 0);
+  const count = (key: string) => (typeof usage[key] === "number" ? usage[key] : 0);
   const cache_read_tokens = count("cache_read_input_tokens");
   const input_tokens = count("input_tokens") + cache_read_tokens + count("cache_creation_input_tokens");
   const { thinking_tokens = 0 } = (usage.output_tokens_details ?? {}) as { thinking_tokens?: number };

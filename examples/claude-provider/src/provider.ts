@@ -93,7 +93,7 @@ const mutate: Plugin["mutate"] = async ({ workspace, mutations }, { signal }) =>
 
 function parse(line: Uint8Array): ClaudeEvent | undefined {
   try {
-    return JSON.parse(Buffer.from(line).toString());
+    return Object(JSON.parse(Buffer.from(line).toString())); // a value that is no object has none of the keys
   } catch {
     host.log("warning", "a line of claude's output is not JSON");
     return undefined;

@@ -136,7 +136,17 @@ export class HostSession {
     const { level, logger, data } = checked.value;
     const { message, ...fields } =
       typeof data === "object" && data !== null ? { message: "", ...data } : { message: data };
-    this.#handlers.onLog?.({ level, logger, message: String(message), fields });
+    this.#handlers.onLog?.({ level, logger, message: textOf(message), fields });
+  }
+}
+
+/** A plugin should send text. Anything else becomes JSON text, as far as it has one: not every value can be made a string. */
+function textOf(message: unknown): string {
+  if (typeof message === "string") return message;
+  try {
+    return JSON.stringify(message) ?? "";
+  } catch {
+    return "[a message that is nested too deeply]";
   }
 }
 

@@ -123,7 +123,8 @@ function insert(text: string, container: Container, item: Item, depth: number): 
     const behindBracket = rangeOf(container)[0] + 1;
     return splice(text, [behindBracket, behindBracket], write(item, "", depth));
   }
-  const space = /\s*$/.exec(text.slice(0, last[0]))?.[0] ?? "";
+  const before = text.slice(0, last[0]);
+  const space = before.slice(before.trimEnd().length);
   return splice(text, [last[1], last[1]], `,${space}${write(item, space, depth)}`);
 }
 

@@ -16,6 +16,7 @@ testReadme(`${root}CONTRIBUTING.md`, {
   "fixtures.sh": namesWhatIsThere,
   "benchmarks-from-source.sh": namesWhatIsThere,
   "benchmarks-of-builds.sh": namesWhatIsThere,
+  "fuzzing.sh": namesWhatIsThere,
   "matrix.sh": namesWhatIsThere,
 });
 

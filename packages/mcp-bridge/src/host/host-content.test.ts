@@ -37,3 +37,10 @@ test.each<ToolContent>([
 ])("%j passes as it is", (block) => {
   expect(hostContent(block)).toBe(block);
 });
+
+test("a text that only begins like an embedded image is an address, however long it is", () => {
+  // A pattern that goes back over it takes hours.
+  const url = `data:${"d;".repeat(1_000_000)}`;
+  expect(mcpContent({ type: "image", url })).toEqual({ type: "text", text: `[image: ${url}]` });
+  expect(mcpContent({ type: "image", url: `${url},aGk=` })).toMatchObject({ type: "text" });
+});

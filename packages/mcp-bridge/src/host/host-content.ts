@@ -7,11 +7,19 @@ export function hostContent(block: ToolContent): ToolContent {
   if (block.type !== "image" || typeof block.data === "string") return block;
   const { data_base64, media_type, url, path } = block;
   if (isText(data_base64)) return inline(data_base64, media_type);
-  const [, mediaType, data] = /^data:([^;,]*)[^,]*;base64,(.*)$/s.exec(isText(url) ? url : "") ?? [];
-  if (data !== undefined) return inline(data, mediaType);
+  const embedded = isText(url) ? readDataUrl(url) : undefined;
+  if (embedded !== undefined) return inline(embedded.data, embedded.mediaType);
   // The model may look at it by itself.
   const address = [path, url].find(isText);
   return address === undefined ? block : { type: "text", text: `[image: ${address}]` };
+}
+
+/** Undefined unless it is `data:<media type>;base64,<data>`. By position: a pattern for it takes quadratic time. */
+function readDataUrl(url: string): { readonly mediaType: string; readonly data: string } | undefined {
+  const comma = url.indexOf(",");
+  const head = url.slice(0, Math.max(0, comma));
+  if (!head.startsWith("data:") || !head.endsWith(";base64")) return undefined;
+  return { mediaType: head.slice("data:".length, head.indexOf(";")), data: url.slice(comma + 1) };
 }
 
 /** Without a media type the bridge goes by the data. */

@@ -20,7 +20,7 @@ export interface RelayOptions {
   readonly onWarning?: (message: string) => void;
   /** How long to wait for a bridge that is only just starting, in milliseconds. Default 500. */
   readonly connectTimeoutMs?: number;
-  /** How long a bridge may take to let the relay in, in milliseconds. Default 5 seconds. */
+  /** How long a bridge may take to let the relay in, in milliseconds. Default 20 seconds: its process may be busy. */
   readonly answerTimeoutMs?: number;
   /** Ends the relay. */
   readonly signal?: AbortSignal;
@@ -44,7 +44,7 @@ export async function runRelay(options: RelayOptions): Promise<void> {
 }
 
 async function reachBridge(
-  { socketPath, agentId, token, connectTimeoutMs = 500, answerTimeoutMs = 5000, signal }: RelayOptions,
+  { socketPath, agentId, token, connectTimeoutMs = 500, answerTimeoutMs = 20_000, signal }: RelayOptions,
   onWarning: (message: string) => void,
 ): Promise<Socket | undefined> {
   const socket = await connectWithin(socketPath, connectTimeoutMs, signal);

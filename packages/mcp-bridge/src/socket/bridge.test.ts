@@ -379,6 +379,21 @@ describe("a client is turned away", () => {
     expect(JSON.parse(answer)).toMatchObject({ accepted: true });
   });
 
+  test("but not when it greeted in time, and the bridge's process was busy until later", async () => {
+    await using host = await bridge(async () => textResult(""), { greetingTimeoutMs: 200 });
+    const socket = connect(host.socketPath);
+    await once(socket, "connect");
+    // Until the bridge has the connection, and waits.
+    await delay(50);
+    // Behind the reading of what has come: timers are next.
+    await new Promise(setImmediate);
+    socket.write(greetingLine("alice", host.token));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+    const [answer] = await once(socket, "data");
+    socket.destroy();
+    expect(JSON.parse(answer)).toMatchObject({ accepted: true });
+  });
+
   test("without a warning when it only looks whether someone listens", async () => {
     const warnings: string[] = [];
     await using host = await bridge(async () => textResult(""), { onWarning: (message) => warnings.push(message) });

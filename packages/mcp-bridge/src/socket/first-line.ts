@@ -12,6 +12,7 @@ export function firstLine(socket: Socket, timeoutMs: number): Promise<string | u
     let received: Buffer | undefined;
     const finish = (line?: string) => {
       clearTimeout(timer);
+      clearImmediate(late);
       socket.off("data", onData);
       socket.off("close", onGone);
       socket.off("end", onGone);
@@ -30,7 +31,12 @@ export function firstLine(socket: Socket, timeoutMs: number): Promise<string | u
       const rest = received.subarray(newline + 1);
       if (rest.length > 0) socket.unshift(rest);
     };
-    const timer = setTimeout(onGone, Math.min(timeoutMs, MAX_TIMER_MS));
+    let late: NodeJS.Immediate | undefined;
+    // A process that was busy meanwhile has its timers first, and only then what has come in time.
+    const onLate = () => {
+      late = setImmediate(onGone);
+    };
+    const timer = setTimeout(onLate, Math.min(timeoutMs, MAX_TIMER_MS));
     socket.on("data", onData);
     socket.on("close", onGone);
     socket.on("end", onGone);

@@ -27,7 +27,7 @@ export function parseAnswer(line: string): Answer {
   try {
     const answer = JSON.parse(line);
     if (answer.accepted === true) return { accepted: true };
-    return { accepted: false, reason: String(answer.reason ?? "no reason given") };
+    return { accepted: false, reason: typeof answer.reason === "string" ? answer.reason : "no reason given" };
   } catch {
     return { accepted: false, reason: "what listens there is no MCP bridge" };
   }

@@ -27,7 +27,7 @@ export function displayedCall(event: EventMessage): DisplayedCall | undefined {
     case "McpToolCall":
       return {
         ...common,
-        name: String(item.tool ?? ""),
+        name: typeof item.tool === "string" ? item.tool : "",
         namespace: typeof item.server === "string" ? item.server : undefined,
         arguments: json(item.arguments),
         output: resultText(item.result) ?? errorText(item.error),
@@ -59,7 +59,7 @@ function legacyMcpCall(callId: string, event: EventMessage): DisplayedCall {
   const { Ok: ok, Err: error } = fields(event.result);
   return {
     callId,
-    name: String(invocation.tool ?? ""),
+    name: typeof invocation.tool === "string" ? invocation.tool : "",
     namespace: typeof invocation.server === "string" ? invocation.server : undefined,
     arguments: json(invocation.arguments),
     output: resultText(ok) ?? (error === undefined ? undefined : asText(error)),

@@ -18,6 +18,9 @@ export type ToolCallEvent =
 export class ToolCallPairer {
   /** Calls whose turn is not over, by id: also those that have an output, as a script may add to it by `notify()`. */
   readonly #calls = new Map<string, { call: ToolCall; answered: boolean }>();
+  /** Of them the scripts that run, and by their items' ids all: what may be the parent of a nested call. */
+  readonly #scripts = new Set<string>();
+  readonly #byItem = new Map<string, Set<string>>();
   readonly #nestedCalls: ReadonlyMap<string, string>;
   #turnId: string | undefined;
 
@@ -50,13 +53,16 @@ export class ToolCallPairer {
         path,
         offset,
       };
-      this.#calls.set(call.callId, { call, answered: false });
+      this.#open(call, false);
       return [{ type: "call-started", call }];
     }
     const output = outputOf(line.payload);
     const open = output && this.#calls.get(output.callId);
     if (output === undefined || open === undefined) return [];
-    open.answered ||= !output.isNotification;
+    if (!output.isNotification) {
+      open.answered = true;
+      this.#scripts.delete(output.callId);
+    }
     return [{ type: "call-output", call: open.call, output: { ...output, isError: false, path, offset } }];
   }
 
@@ -64,6 +70,8 @@ export class ToolCallPairer {
   end(): ToolCallEvent[] {
     const abandoned = [...this.#calls.values()].filter(({ answered }) => !answered);
     this.#calls.clear();
+    this.#scripts.clear();
+    this.#byItem.clear();
     return abandoned.map(({ call }) => ({ type: "call-abandoned", call }));
   }
 
@@ -87,7 +95,7 @@ export class ToolCallPairer {
       path,
       offset,
     };
-    this.#calls.set(call.callId, { call, answered: true });
+    this.#open(call, true);
     const { callId } = call;
     return [
       { type: "call-started", call },
@@ -99,11 +107,25 @@ export class ToolCallPairer {
     ];
   }
 
+  #open(call: ToolCall, answered: boolean): void {
+    const { callId, itemId } = call;
+    // A model provider may use an id again: the later call counts.
+    const earlier = this.#calls.get(callId)?.call.itemId;
+    if (earlier !== undefined) this.#byItem.get(earlier)?.delete(callId);
+    this.#calls.set(callId, { call, answered });
+    if (call.kind === "custom" && call.name === "exec" && !answered) this.#scripts.add(callId);
+    else this.#scripts.delete(callId);
+    if (itemId === undefined) return;
+    const ofItem = this.#byItem.get(itemId);
+    if (ofItem === undefined) this.#byItem.set(itemId, new Set([callId]));
+    else ofItem.add(callId);
+  }
+
   #parentOf(nestedId: string): string | undefined {
     const itemId = this.#nestedCalls.get(nestedId);
-    const scripts = [...this.#calls.values()].filter(({ call, answered }) =>
-      itemId === undefined ? call.kind === "custom" && call.name === "exec" && !answered : call.itemId === itemId,
-    );
-    return scripts.length === 1 ? scripts[0]?.call.callId : undefined;
+    const candidates = itemId === undefined ? this.#scripts : this.#byItem.get(itemId);
+    if (candidates?.size !== 1) return undefined;
+    const [only] = candidates;
+    return only;
   }
 }

@@ -38,13 +38,13 @@ interface LooseLine {
  */
 export class TurnTracker {
   readonly turns: TrackedTurn[] = [];
+  /** The turns that are not taken back. */
+  readonly #left: TrackedTurn[] = [];
   readonly #createdAt: number | undefined;
   readonly #compactions: Compaction[] = [];
   #current: TrackedTurn | undefined;
   #isTold = false;
   #lines = 0;
-  /** Of the turns that are not taken back. */
-  #count = 0;
   #hasTakenBack = false;
   #reachesBack = false;
 
@@ -96,7 +96,7 @@ export class TurnTracker {
 
   /** How many turns are left of those that were written. */
   get turnCount(): number {
-    return this.#count;
+    return this.#left.length;
   }
 
   /** The place of the compaction that counts, for who looks for it; of those that were taken back none does. */
@@ -144,13 +144,14 @@ export class TurnTracker {
     if (typeof id === "string" && this.#current?.id === id) return this.#current;
     const time = typeof id === "string" ? uuidTime(id) : undefined;
     const turn: TrackedTurn = {
-      number: ++this.#count,
+      number: this.#left.length + 1,
       id: typeof id === "string" ? id : undefined,
       isInherited: time !== undefined && this.#createdAt !== undefined && time < this.#createdAt,
       isTakenBack: false,
       messages: [],
     };
     this.turns.push(turn);
+    this.#left.push(turn);
     this.#current = turn;
     this.#isTold = true;
     return turn;
@@ -175,15 +176,15 @@ export class TurnTracker {
   #takeBack(count: number): void {
     this.#hasTakenBack = true;
     this.#end();
-    let left = count;
-    for (const turn of this.turns.toReversed()) {
-      if (!(left > 0)) return;
-      if (turn.isTakenBack) continue;
+    for (let said = 0; said < count; ) {
+      const turn = this.#left.pop();
+      if (turn === undefined) {
+        this.#reachesBack = true;
+        return;
+      }
       turn.isTakenBack = true;
-      this.#count--;
-      if (turn.messages.length > 0) left--;
+      if (turn.messages.length > 0) said++;
     }
-    if (left > 0) this.#reachesBack = true;
   }
 }
 

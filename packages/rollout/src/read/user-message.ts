@@ -26,10 +26,11 @@ export function userMessageOf(line: unknown): UserMessage | undefined {
 export function messagesKeptBy(line: unknown): UserMessage[] | undefined {
   const { type, payload } = Object(line) as Loose;
   if (type !== "compacted" || !Array.isArray(payload?.replacement_history)) return undefined;
+  const summary = typeof payload.message === "string" ? payload.message.trim() : undefined;
   return payload.replacement_history.flatMap((item: Loose) => {
     const message = itemMessage(item);
     // The summary stands there as one more message of the user's.
-    return message === undefined || message.text.trim() === String(payload.message).trim() ? [] : [message];
+    return message === undefined || message.text.trim() === summary ? [] : [message];
   });
 }
 
@@ -52,7 +53,9 @@ function itemMessage(payload: Loose): UserMessage | undefined {
   const own = content.filter((part, index) => isPersons(part, kinds[index]));
   if (own.length === 0) return undefined;
   const hasMedia = own.some((part) => typeof part?.text !== "string");
-  const words = hasMedia ? own.filter((part) => !MEDIA_TAG.test(String(part?.text).trim())) : own;
+  const words = hasMedia
+    ? own.filter((part) => typeof part?.text === "string" && !MEDIA_TAG.test(part.text.trim()))
+    : own;
   return { source: "item", text: wordsOf(textOf(words)) };
 }
 
@@ -75,7 +78,8 @@ const REQUEST = /^## My request for [^\n:]{1,60}:[^\S\n]*(?:\n|$)/m;
 const FRAME_START = /^\s*[#<]/;
 /** An image stands between two such parts (0.135 to 0.169), which older clients write into the text. */
 const MEDIA_TAG = /^(?:<(?:image|audio)(?:\s[^<>]*)?>|<\/(?:image|audio)>)$/;
-const NAMED_MEDIA = /<(image|audio)\s+name=\[[^\]\n]*\][^<>\n]*>\s*(?:<\/\1>)?/g;
+/** Nothing runs past a `<`: a text of many beginnings would take quadratic time. */
+const NAMED_MEDIA = /<(image|audio)\s+name=\[[^\]<\n]*\][^<>\n]*>\s*(?:<\/\1>)?/g;
 
 function wordsOf(text: string): string {
   const request = FRAME_START.test(text) ? REQUEST.exec(text) : null;

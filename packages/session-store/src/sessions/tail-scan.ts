@@ -69,7 +69,8 @@ export function look(bytes: Buffer, isCut = false): LineKind & { readonly line?:
   if (type === "compacted" || payload?.type === "thread_rolled_back") return { time, kind: "take-back", line };
   const source = userMessageOf(line)?.source;
   if (source !== undefined) return { time, kind: source, line };
-  if (type === "event_msg" && String(payload?.type).startsWith("t")) return { time, kind: "turn", line };
+  const eventType = type === "event_msg" && typeof payload?.type === "string" ? payload.type : "";
+  if (eventType.startsWith("t")) return { time, kind: "turn", line };
   return { time, kind: type === "event_msg" || type === "response_item" ? "work" : "other", line };
 }
 

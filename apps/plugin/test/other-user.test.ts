@@ -1,0 +1,151 @@
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { bridgeSocketPath } from "@plexum/mcp-bridge";
+import { newestCodex } from "@plexum/real-codex";
+import { answer, functionCall, say } from "@plexum/scripted-model";
+import { expect, onTestFinished, test } from "vitest";
+import { byEachTransport, Harness, turn, user } from "./harness.ts";
+
+const NOBODY = 65_534;
+const isRoot = process.getuid?.() === 0;
+
+/** A temp folder that everybody may use, as /tmp is, for all that this test starts. */
+function sharedTempFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "shared-"));
+  chmodSync(folder, 0o1777);
+  const before = process.env.TMPDIR;
+  process.env.TMPDIR = folder;
+  onTestFinished(() => {
+    if (before === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = before;
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return folder;
+}
+
+/** What stands below a folder, but for what codex keeps there and what this test has put there. */
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => !/^codex-home-|(^|\/)config\.json$/.test(name))
+    .map((name) => join(folder, name))
+    .filter((path) => !lstatSync(path).isDirectory());
+}
+
+/** Which of some files another user of the machine can read, write or connect to. Where no other user can be had, the modes tell. */
+function openToOthers(paths: readonly string[]): string[] {
+  if (!isRoot) return paths.filter((path) => (lstatSync(path).mode & 0o077) !== 0);
+  const program = `
+    const { openSync } = require("node:fs");
+    const { connect } = require("node:net");
+    const open = (path, flags) => { try { openSync(path, flags); return true; } catch { return false; } };
+    for (const path of ${JSON.stringify(paths)}) {
+      if (open(path, "r") || open(path, "r+")) console.log(path);
+      connect(path).on("connect", function () { console.log(path); this.destroy(); }).on("error", () => {});
+    }`;
+  // In a folder that it may be in, whatever the modes of the way to this one.
+  const { stdout, status, stderr } = spawnSync(process.execPath, ["-e", program], {
+    uid: NOBODY,
+    gid: NOBODY,
+    cwd: "/",
+    env: {},
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(stderr);
+  return stdout.split("\n").filter(Boolean);
+}
+
+test.each(byEachTransport([newestCodex]))(
+  "nothing that a turn by $transport or a mutation makes is open to another user of the machine",
+  async (codex) => {
+    const temp = sharedTempFolder();
+    const namespace = "mcp__plexum_host_alice";
+    await using harness = await Harness.create({
+      codex,
+      script: [answer([functionCall("lookup", {}, { namespace, callId: "call_1" })]), say("done")],
+    });
+    chmodSync(harness.folder, 0o755);
+    // What is open would be found.
+    const canary = join(harness.folder, "canary");
+    writeFileSync(canary, "", { mode: 0o644 });
+    expect(openToOthers([canary])).toEqual([canary]);
+    rmSync(canary);
+    const seen = new Set<string>();
+    const open = new Set<string>();
+    const look = () => {
+      const files = filesBelow(temp);
+      for (const path of files) seen.add(path);
+      for (const path of openToOthers(files)) open.add(path);
+    };
+    const plugin = await harness.plugin({
+      async callTool() {
+        look();
+        return { content: [{ type: "text", text: "found" }] };
+      },
+    });
+    const content = [
+      { type: "text" as const, text: "look" },
+      { type: "image" as const, data_base64: "iVBORw0KGgo=", media_type: "image/png" },
+    ];
+    const tools = [{ name: "lookup", input_schema: { type: "object" } }];
+    const request = { messages: [{ ...user(""), content }], tools, system: "be brief" };
+    const { end } = await turn(plugin, harness.request("look", { request }));
+    expect(end.stop_reason).toBe("end_turn");
+    const mutations = [{ block_id: "call_1", op: "consume-light" }];
+    await plugin.mutate({ agent_id: "alice", workspace: harness.workspace, mutations });
+    look();
+    // It did look at what matters: the thread, its lock, the image, and by exec the bridge's socket.
+    for (const name of [".plexum-codex-session", "lock", ".png"])
+      expect(
+        [...seen].some((path) => path.includes(name)),
+        name,
+      ).toBe(true);
+    expect([...seen].some((path) => path.endsWith(".sock"))).toBe(codex.transport === "exec");
+    expect([...open]).toEqual([]);
+  },
+);
+
+test.each([
+  [
+    "a folder",
+    (path: string) => {
+      mkdirSync(path, { mode: 0o777 });
+      chmodSync(path, 0o777);
+      if (isRoot) chownSync(path, NOBODY, NOBODY);
+    },
+  ],
+  [
+    "a link",
+    (path: string) => {
+      mkdirSync(`${path}-elsewhere`, { mode: 0o700 });
+      symlinkSync(`${path}-elsewhere`, path);
+    },
+  ],
+])(
+  "%s that another user has put in the place of the sockets is not used: the turn goes without tools",
+  async (_name, put) => {
+    const temp = sharedTempFolder();
+    const folder = dirname(bridgeSocketPath("alice"));
+    expect(folder.startsWith(temp)).toBe(true);
+    put(folder);
+    await using harness = await Harness.create({ codex: { ...newestCodex, transport: "exec" }, script: [say("done")] });
+    const plugin = await harness.plugin({ callTool: async () => ({ content: [] }) });
+    const tools = [{ name: "lookup", input_schema: { type: "object" } }];
+    const { text } = await turn(plugin, harness.request("go", { request: { messages: [user("go")], tools } }));
+    expect(text).toBe("done");
+    expect(harness.model.requests[0]?.toolNames.filter((name) => name.includes("lookup"))).toEqual([]);
+    expect(harness.warnings().filter((warning) => warning.includes(folder))).toHaveLength(1);
+    expect(readdirSync(folder)).toEqual([]);
+  },
+);

@@ -1,0 +1,32 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { FuzzTarget } from "./fuzz-target.ts";
+
+const CORPUS = join(import.meta.dirname, "..", "corpus");
+
+/** Inputs that broke something once are kept under this name, and run in the tests forever. */
+const KEPT = /^found-/;
+
+/** The real inputs that random ones are made from, a file each. */
+export const seedsOf = ({ name, seedsOf }: Pick<FuzzTarget, "name" | "seedsOf">): Buffer[] =>
+  read(seedsOf ?? name, (file) => !KEPT.test(file));
+
+/** The inputs that broke the target once. */
+export const keptInputs = ({ name }: Pick<FuzzTarget, "name">): Buffer[] => read(name, (file) => KEPT.test(file));
+
+/** Keeps an input that broke the target. Returns its path. */
+export function keepInput({ name }: Pick<FuzzTarget, "name">, bytes: Uint8Array): string {
+  mkdirSync(join(CORPUS, name), { recursive: true });
+  const path = join(CORPUS, name, `found-${createHash("sha256").update(bytes).digest("hex").slice(0, 12)}`);
+  writeFileSync(path, bytes);
+  return path;
+}
+
+function read(name: string, isWanted: (file: string) => boolean): Buffer[] {
+  if (!existsSync(join(CORPUS, name))) return [];
+  return readdirSync(join(CORPUS, name))
+    .filter(isWanted)
+    .sort()
+    .map((file) => readFileSync(join(CORPUS, name, file)));
+}

@@ -1,0 +1,54 @@
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { consumeHeavy, consumeLight, mutateRollout, RolloutError, restoreRollout } from "@plexum/rollout";
+import { type FuzzTarget, must } from "../fuzz-target.ts";
+import { scratchPath } from "../scratch.ts";
+
+let path: string | undefined;
+
+/** The consumption of every call that a rollout seems to have, and taking it back. */
+export const rolloutMutations: FuzzTarget = {
+  name: "rollout-mutations",
+  seedsOf: "rollout-lines",
+  isSlow: true,
+  async run({ bytes }) {
+    path ??= scratchPath(
+      "mutations",
+      "sessions/2026/01/02/rollout-2026-01-02T03-04-05-01a21883-4565-7f03-8755-b37bce40084a.jsonl",
+    );
+    writeFileSync(path, bytes);
+    const undoFolder = join(dirname(path), "..", "undo");
+    rmSync(undoFolder, { recursive: true, force: true });
+    const ids = callIdsIn(bytes);
+    const edits = ids.map((id, index) => (index % 2 === 0 ? consumeHeavy(id) : consumeLight(id)));
+    const report = await allowed(mutateRollout(path, edits, { undoFolder, estimate: true, onWarning() {} }));
+    const after = readFileSync(path);
+    must(after.length === bytes.length, "the file keeps its length");
+    if (report === undefined || report.mode === "unchanged") {
+      must(after.equals(bytes), "without a mutation nothing changes");
+      return;
+    }
+    const told = report.touched.length + report.missing.length + report.skipped.length;
+    must(told === ids.length, "each call is touched, missing or skipped");
+    await restoreRollout(path, { undoFolder, onWarning() {} });
+    must(readFileSync(path).equals(bytes), "what is taken back is as it was, byte for byte");
+  },
+};
+
+function callIdsIn(bytes: Buffer): string[] {
+  const ids = new Set<string>();
+  for (const [, id = ""] of bytes.toString("latin1").matchAll(/"(?:call_id|id)":"((?:call|exec)[^"\\]{1,50})"/g)) {
+    ids.add(id);
+    if (ids.size === 40) break;
+  }
+  return [...ids];
+}
+
+async function allowed<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!RolloutError.isInstance(error)) throw error;
+    return undefined;
+  }
+}

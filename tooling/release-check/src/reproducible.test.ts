@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+import { builtHashes } from "./reproducible.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
+import { publicPackages } from "./workspace-packages.ts";
+
+// Of each kind one: a program and a library. `pnpm run reproducible` compares all of them.
+const packages = (await publicPackages()).filter(({ name }) =>
+  ["plexum-openai-provider", "@plexum/jsonl"].includes(name),
+);
+
+test("two builds at two places make the same tarballs, byte for byte", { timeout: 300_000 }, async () => {
+  expect(packages).toHaveLength(2);
+  await using one = await temporaryFolder();
+  await using other = await temporaryFolder();
+  expect(await builtHashes(packages, one.path)).toEqual(await builtHashes(packages, other.path));
+});
