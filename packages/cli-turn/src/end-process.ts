@@ -1,14 +1,14 @@
 import { type ChildProcess, execFile } from "node:child_process";
 
-/** One step of ending a process: a signal, and how long to wait before the next, harder one, in milliseconds. */
+/** One step of ending a process: a signal, and how long to wait before the next step, in milliseconds. */
 export interface EndStep {
   readonly signal: NodeJS.Signals;
   readonly graceMs: number;
 }
 
 /**
- * Asks a process to end, harder at each step, at last with SIGKILL. Does not wait for its end. On Windows, which has no
- * signals, the process and its descendants are terminated at once.
+ * Ends a process: sends the signal of each step in turn, and SIGKILL last. Does not wait for the process to exit. On Windows,
+ * which has no signals, terminates the process and its descendants at once.
  */
 export function endProcess(child: ChildProcess, steps: readonly EndStep[]): void {
   if (child.exitCode !== null || child.signalCode !== null) return;

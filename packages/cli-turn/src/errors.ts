@@ -1,9 +1,9 @@
 import { CodedError, isCodedError } from "@plexum/coded-error";
 
-/** Why a program can't be run. */
+/** The reason why a program could not be run. */
 export type CliTurnErrorCode = "binary_not_found" | "binary_not_executable" | "workspace_unusable" | "spawn_failed";
 
-/** A program that can't be found or started. `message` says what to do about it. */
+/** A program could not be found or started. `message` says what to do about it. */
 export class CliTurnError extends CodedError<CliTurnErrorCode> {
   constructor(code: CliTurnErrorCode, message: string, options?: ErrorOptions) {
     super("CliTurnError", code, message, options);

@@ -4,10 +4,10 @@ import { EventQueue } from "./event-queue.ts";
 function queueWithCount() {
   let count = 0;
   const queue = new EventQueue<number>(() => count++);
-  return { queue, taken: () => count };
+  return { queue, drained: () => count };
 }
 
-test("gives everything in order, pushed before, during and after the reader came", async () => {
+test("yields everything in order, whether pushed before or while the reader iterates", async () => {
   const { queue } = queueWithCount();
   queue.push(1);
   queue.push(2);
@@ -28,7 +28,7 @@ test("ends a waiting reader", async () => {
   expect((await next).done).toBe(true);
 });
 
-test("what waited when the end came is still given", async () => {
+test("yields what was queued before the end", async () => {
   const { queue } = queueWithCount();
   for (const value of [1, 2, 3]) queue.push(value);
   queue.end();
@@ -37,23 +37,23 @@ test("what waited when the end came is still given", async () => {
   expect(seen).toEqual([1, 2, 3]);
 });
 
-test("tells when a reader has taken all there was", async () => {
-  const { queue, taken } = queueWithCount();
+test("reports when the reader has emptied the queue", async () => {
+  const { queue, drained } = queueWithCount();
   queue.push(1);
   queue.push(2);
-  expect([queue.isEmpty, taken()]).toEqual([false, 0]);
+  expect([queue.isEmpty, drained()]).toEqual([false, 0]);
   await queue[Symbol.asyncIterator]().next();
-  expect([queue.isEmpty, taken()]).toEqual([true, 1]);
+  expect([queue.isEmpty, drained()]).toEqual([true, 1]);
 });
 
-test("a reader that leaves lets the rest pass by", async () => {
-  const { queue, taken } = queueWithCount();
+test("drops the rest once the reader has left", async () => {
+  const { queue, drained } = queueWithCount();
   for (const value of [1, 2, 3]) queue.push(value);
   for await (const _ of queue) {
     queue.push(4);
     break;
   }
-  expect(taken()).toBe(2);
+  expect(drained()).toBe(2);
   queue.push(5);
   expect(queue.isEmpty).toBe(true);
 });

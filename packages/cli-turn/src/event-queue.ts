@@ -1,13 +1,13 @@
-/** Hands values from one who pushes to one who iterates, once. Tells the pusher each time the other has taken all there was. */
+/** Passes values from a producer to one reader, who iterates once. Calls `onDrained` each time the reader has emptied the queue. */
 export class EventQueue<T> implements AsyncIterable<T> {
-  readonly #onTaken: () => void;
+  readonly #onDrained: () => void;
   #waiting: T[] = [];
   #isEnded = false;
   #isAbandoned = false;
   #wake: (() => void) | undefined;
 
-  constructor(onTaken: () => void) {
-    this.#onTaken = onTaken;
+  constructor(onDrained: () => void) {
+    this.#onDrained = onDrained;
   }
 
   get isEmpty(): boolean {
@@ -30,7 +30,7 @@ export class EventQueue<T> implements AsyncIterable<T> {
       for (;;) {
         const batch = this.#waiting;
         this.#waiting = [];
-        this.#onTaken();
+        this.#onDrained();
         yield* batch;
         if (this.#waiting.length > 0) continue;
         if (this.#isEnded) return;
@@ -42,7 +42,7 @@ export class EventQueue<T> implements AsyncIterable<T> {
     } finally {
       this.#isAbandoned = true;
       this.#waiting = [];
-      this.#onTaken();
+      this.#onDrained();
     }
   }
 }

@@ -12,11 +12,11 @@ let guard: ChildProcess | undefined;
 let openTurns = 0;
 
 /**
- * Sees to it that this process's turns end with it even when it is killed outright. One small process a time waits at a
- * pipe that only this process holds open; when the pipe closes, it becomes the watchdog, which ends whatever still carries
- * this process's marker. While nothing happens it is a shell waiting in a read, not a second Node.
+ * Makes sure that this process's turns end when this process ends, even by SIGKILL. A single guard process waits on a pipe
+ * that only this process holds open. When the pipe closes, the guard becomes the watchdog, which ends every process that
+ * still carries this process's marker. Until then it is only a shell blocked in a read, not a second Node.
  *
- * Returns a function to call when the turn is over.
+ * @returns A function to call when the turn is over.
  */
 export function guardOwner(): () => void {
   openTurns++;
@@ -26,7 +26,7 @@ export function guardOwner(): () => void {
   };
 }
 
-/** Starts the guard again if something ended it while turns are open. */
+/** Restarts the guard if it ended while turns are open. */
 export function keepGuarded(): void {
   if (openTurns > 0) guard ??= startGuard();
 }
@@ -36,7 +36,7 @@ function startGuard(): ChildProcess {
     new URL(import.meta.url.endsWith(".ts") ? "./watchdog.ts" : "./watchdog.js", import.meta.url),
   );
   const command = [process.execPath, program, ownerMarker];
-  // Detached: a Ctrl-C at the terminal, or a kill of the process group, must not take the guard along.
+  // Detached: a Ctrl-C at the terminal, or a kill of the process group, must not end the guard.
   const options: SpawnOptionsWithStdioTuple<StdioPipe, StdioNull, StdioNull> = {
     stdio: ["pipe", "ignore", "ignore"],
     detached: true,
@@ -47,24 +47,24 @@ function startGuard(): ChildProcess {
       ? spawn(process.execPath, ["-e", WAIT_THEN_RUN, ...command.slice(1)], options)
       : spawn("/bin/sh", ["-c", 'read -r line; exec "$@"', "sh", ...command], options);
   child.unref();
-  // There is no pipe if the system is out of file descriptors.
+  // The pipe is missing if the system is out of file descriptors.
   (child.stdin as unknown as { unref(): void } | undefined)?.unref();
   child.stdin?.on("error", () => {});
-  // Started again by the next turn if something ended it. Its absence is not worth failing a turn for.
-  child.once("error", forget).once("exit", forget);
-  process.once("exit", dismiss);
+  // If the guard ends, the next turn restarts it. A missing guard is no reason to fail a turn.
+  child.once("error", clearGuard).once("exit", clearGuard);
+  process.once("exit", endIdleGuard);
   return child;
 }
 
 const WAIT_THEN_RUN =
   'process.stdin.resume().on("end", () => require("node:child_process").spawn(process.execPath, process.argv.slice(1), { stdio: "ignore" }))';
 
-function forget(): void {
+function clearGuard(): void {
   guard = undefined;
-  process.off("exit", dismiss);
+  process.off("exit", endIdleGuard);
 }
 
-/** An owner that ends with no turn open leaves nothing to end. */
-function dismiss(): void {
+/** Ends the guard when this process exits without open turns: then there is nothing to clean up. */
+function endIdleGuard(): void {
   if (openTurns === 0) guard?.kill("SIGKILL");
 }

@@ -6,19 +6,19 @@ import { CliTurnError } from "./errors.ts";
 
 /** How to start a program. */
 export interface Program {
-  /** The file a person would name: what was configured, or what was found on the PATH. */
+  /** The program's file as shown to users: the configured path, or the file found on the PATH. */
   readonly path: string;
   readonly command: string;
-  /** Arguments that come before the program's own. */
+  /** Arguments that precede the program's own, such as a script for Node. */
   readonly prefix: readonly string[];
-  /** A folder with tools that the program brings along, for the front of its PATH. */
+  /** A folder with tools that come with the program, to be put first on its PATH. */
   readonly toolsPath?: string;
 }
 
 /**
- * Finds an executable: a path as it stands (`~/` is the home folder), a bare name on the PATH of `env`.
+ * Finds an executable. Uses a path unchanged, except for a leading `~/`, and looks up a bare name on the PATH of `env`.
  *
- * @param install What to do if it is not there, for the error: `install x with "npm install -g x"`.
+ * @param install How to install the program, for the error message: `install x with "npm install -g x"`.
  * @throws CliTurnError `binary_not_found` or `binary_not_executable`.
  */
 export async function locateExecutable(binary: string, env: NodeJS.ProcessEnv, install: string): Promise<string> {
@@ -66,15 +66,18 @@ async function assertRunnable(path: string, install: string): Promise<void> {
     "binary_not_executable",
     problem === "folder"
       ? `${path} is a folder: give the path of the executable inside it.`
-      : `${path} may not be executed by this user: make it executable with "chmod +x", or give the path of another one.`,
+      : `This user may not execute ${path}: make it executable with "chmod +x", or give the path of another executable.`,
   );
 }
 
-/** "out of reach" is a file in a folder that this user may not look into: nobody here knows whether it exists. */
-/** @inline */
+/**
+ * "out of reach" means a file in a folder that this user may not search: it may or may not exist.
+ *
+ * @inline
+ */
 type Problem = "missing" | "out of reach" | "folder" | "not executable";
 
-/** Undefined if this user can run the file. */
+/** Returns why this user can't run a file; undefined if it can be run. */
 export async function whyNotRunnable(path: string): Promise<Problem | undefined> {
   try {
     if (!(await stat(path)).isFile()) return "folder";
@@ -88,15 +91,15 @@ export async function whyNotRunnable(path: string): Promise<Problem | undefined>
 }
 
 export interface NpmLauncher {
-  /** The package whose script it is, such as `@openai/codex`. */
+  /** The package that contains the script, such as `@openai/codex`. */
   readonly packageName: string;
   /** The script's file name in the package's `bin` folder, such as `codex.js`. */
   readonly script: string;
 }
 
 /**
- * The Node script behind a launcher that npm or pnpm put on the PATH (a link, a shell script or a `.cmd`); undefined if
- * `path` is something else. Running the script by Node directly needs no `node` on the PATH.
+ * Finds the Node script behind a launcher that npm or pnpm put on the PATH: a link, a shell script or a `.cmd` file. Returns
+ * undefined if `path` is something else. The script can be run with this process's Node and needs no `node` on the PATH.
  */
 export async function scriptBehindLauncher(path: string, launcher: NpmLauncher): Promise<string | undefined> {
   const file = await realpath(path);
@@ -107,10 +110,10 @@ export async function scriptBehindLauncher(path: string, launcher: NpmLauncher):
   return name === launcher.packageName ? realpath(script) : undefined;
 }
 
-/** Larger than any launcher, far smaller than a native program. */
+/** Larger than any launcher, and far smaller than a native program. */
 const MAX_LAUNCHER_BYTES = 64 * 1024;
 
-/** What a small launcher starts, be it `.cmd` or shell: npm writes them on Windows, pnpm everywhere. */
+/** Finds the script that a launcher file starts. npm writes `.cmd` and shell launchers on Windows, pnpm on every platform. */
 async function scriptNamedIn(launcher: string, script: string): Promise<string | undefined> {
   if ((await stat(launcher)).size > MAX_LAUNCHER_BYTES) return undefined;
   const text = await readFile(launcher, "utf8").catch(() => "");
@@ -119,7 +122,7 @@ async function scriptNamedIn(launcher: string, script: string): Promise<string |
     .map((path) => path.replace(/\s.*$/, ""))
     .find((path) => path.endsWith(script) && /[\\/]$/.test(path.slice(0, -script.length)));
   if (named === undefined) return undefined;
-  // Relative to the launcher's own folder, which cmd calls %~dp0 or %dp0% and npm's and pnpm's shell $basedir.
+  // The path is relative to the launcher's folder: %~dp0 or %dp0% in a .cmd file, $basedir in a shell script.
   const path = named.replace(/^(%~?dp0%?|\$basedir\w*)?[\\/]*(?=\.\.|node_modules)/, "").replaceAll("\\", "/");
   return resolve(dirname(launcher), path);
 }

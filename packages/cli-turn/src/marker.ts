@@ -1,22 +1,22 @@
 import { createHash, randomUUID } from "node:crypto";
 
 /**
- * The environment variable by which the processes of a turn are recognized, however far from the CLI they have been
- * reparented: a CLI passes its environment on to the commands it runs. Its value consists of up to three markers.
+ * The environment variable that identifies the processes of a turn, even after they have been reparented: a CLI passes its
+ * environment on to the commands it runs. Its value consists of three markers, separated by spaces.
  */
 export const MARKER_VARIABLE = "CLI_TURN";
 
-/** Names this process, and so every turn it starts. The pid shows whoever finds the turn later where to look for the owner. */
+/** Identifies this process as the owner of every turn it starts. `orphanedTurns` uses the pid to check whether the owner lives. */
 export const ownerMarker = `owner:${process.pid}:${randomUUID()}`;
 
 export const newTurnMarker = (): string => `turn:${randomUUID()}`;
 
-/** Names what a turn works on, whoever started it. */
+/** Identifies the workspace of a turn, whichever process started the turn. */
 export const scopeMarker = (scope: string): string =>
   `scope:${createHash("sha256").update(scope).digest("hex").slice(0, 32)}`;
 
 /**
- * The value of `MARKER_VARIABLE` for one turn's processes.
+ * Returns the value of `MARKER_VARIABLE` for the processes of one turn.
  * @param scope The real path of the workspace.
  */
 export const markerValue = (scope: string, turnMarker: string): string =>

@@ -3,31 +3,30 @@ import { MARKER_VARIABLE } from "./marker.ts";
 import { ProcessFamily } from "./process-family.ts";
 import { commandOf, environmentOf, listProcesses, type RunningProcess } from "./processes.ts";
 
-/** What runs on of turns whose owner was killed, and its guard too: otherwise the watchdog had ended it. */
+/** Processes of turns whose owner was killed together with its guard, so that no watchdog ended them. */
 export interface OrphanedTurn {
-  /** The pid of the process that had started them. */
+  /** The pid of the process that started them. */
   readonly owner: number;
   readonly processes: readonly { readonly pid: number; readonly command: string }[];
-  /** Ends them as the watchdog would. */
+  /** Ends the processes as the watchdog does. */
   end(): Promise<void>;
 }
 
 export interface OrphanedTurnsOptions {
-  /** Only processes in whose environment this is true. Default: all. */
+  /** Selects processes by their environment. Default: all. */
   readonly where?: (environment: Readonly<Record<string, string>>) => boolean;
 }
 
 const OWNER = new RegExp(`^${MARKER_VARIABLE}=(owner:(\\d+):\\S+) `);
 
 /**
- * Processes of this user that belong to a turn of a process that is gone, by owner. On Linux only; elsewhere none are found.
- *
- * A pid says something only to those who count alike: processes of other containers are left out.
+ * Finds processes of this user that belong to a turn whose owner has ended, grouped by owner. Linux only; returns an empty
+ * list on other platforms. Leaves out processes of other containers, whose pids mean something else.
  */
 export function orphanedTurns(options: OrphanedTurnsOptions = {}): OrphanedTurn[] {
   if (process.platform !== "linux") return [];
   const processes = listProcesses(`${MARKER_VARIABLE}=owner:`);
-  const byPid = new Map(processes.map((one) => [one.pid, one]));
+  const byPid = new Map(processes.map((found) => [found.pid, found]));
   const turns = new Map<string, { owner: number; members: RunningProcess[] }>();
   for (const member of processes) {
     if (!member.isMarked || !isOurs(member.pid)) continue;
@@ -59,14 +58,14 @@ const variablesOf = (environment: readonly string[]): Record<string, string> =>
     environment.map((entry) => [entry.split("=", 1)[0] as string, entry.slice(entry.indexOf("=") + 1)]),
   );
 
-/** Otherwise the pid has been given to another process since. Linux counts the clock's ticks since it was started. */
+/** Returns whether the owner is older than its turn's process. If not, the pid was reused. Start times are clock ticks since boot. */
 const startedBefore = (owner: RunningProcess | undefined, member: RunningProcess) =>
   owner !== undefined && Number(owner.started) <= Number(member.started);
 
 function isOurs(pid: number): boolean {
   try {
-    const isSameSpace = readlinkSync(`/proc/${pid}/ns/pid`) === readlinkSync("/proc/self/ns/pid");
-    return isSameSpace && statSync(`/proc/${pid}`).uid === process.getuid?.();
+    const isSameNamespace = readlinkSync(`/proc/${pid}/ns/pid`) === readlinkSync("/proc/self/ns/pid");
+    return isSameNamespace && statSync(`/proc/${pid}`).uid === process.getuid?.();
   } catch {
     return false;
   }

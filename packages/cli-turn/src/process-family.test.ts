@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { ProcessFamily } from "./process-family.ts";
 import { familyOf, type RunningProcess } from "./processes.ts";
 
-/** A shell that carries a marker, and what it starts. */
+/** Starts a shell that carries a marker and runs a script. */
 function marked(marker: string, script: string): ChildProcess {
   const child = spawn("/bin/sh", ["-c", script], { env: { ...process.env, MARK: marker }, stdio: "ignore" });
   onTestFinished(() => {
@@ -29,14 +29,14 @@ describe("a family of real processes", () => {
   test.each([
     ["in the foreground", 1, (s: number) => `sleep ${s}; :`],
     ["in the background", 1, (s: number) => `sleep ${s} & wait`],
-    ["in a session of its own", 1, (s: number) => `setsid sleep ${s} & wait`],
-    ["forked twice, its parent gone", 1, (s: number) => `(setsid sleep ${s} &); exec sleep 0.01`],
-    ["without the environment", 1, (s: number) => `env -i sleep ${s} & wait`],
-    ["deaf to SIGINT and SIGTERM", 2, (s: number) => `trap '' INT TERM; sleep ${s} & sleep ${s}; :`],
-    ["started anew as it ends", 1, (s: number) => `trap '' INT TERM; while :; do sleep ${s}; done`],
-    ["growing", 3, (s: number) => `trap '' INT TERM; while :; do setsid sleep ${s} & sleep 0.02; done`],
-    ["stopped", 1, (s: number) => `sleep ${s} & sleep 0.1; kill -STOP $!; wait`],
-  ])("%s: ended", async (_name, count, script) => {
+    ["in its own session", 1, (s: number) => `setsid sleep ${s} & wait`],
+    ["double-forked, without its parent", 1, (s: number) => `(setsid sleep ${s} &); exec sleep 0.01`],
+    ["with a cleared environment", 1, (s: number) => `env -i sleep ${s} & wait`],
+    ["ignoring SIGINT and SIGTERM", 2, (s: number) => `trap '' INT TERM; sleep ${s} & sleep ${s}; :`],
+    ["restarted each time it ends", 1, (s: number) => `trap '' INT TERM; while :; do sleep ${s}; done`],
+    ["multiplying", 3, (s: number) => `trap '' INT TERM; while :; do setsid sleep ${s} & sleep 0.02; done`],
+    ["stopped by SIGSTOP", 1, (s: number) => `sleep ${s} & sleep 0.1; kill -STOP $!; wait`],
+  ])("ends a process %s", async (_name, count, script) => {
     const [marker, seconds] = [randomUUID(), uniqueSeconds()];
     cleanUp(seconds);
     marked(marker, script(seconds));
@@ -46,7 +46,7 @@ describe("a family of real processes", () => {
     expect(new ProcessFamily(marker).look()).toEqual([]);
   });
 
-  test("one that cleared its environment is remembered after its parent is gone", async () => {
+  test("remembers a process that cleared its environment after its parent has ended", async () => {
     const [marker, seconds] = [randomUUID(), uniqueSeconds()];
     cleanUp(seconds);
     const shell = marked(marker, `env -i sleep ${seconds} & wait`);
@@ -60,7 +60,7 @@ describe("a family of real processes", () => {
     expect(sleepers(seconds)).toEqual([]);
   });
 
-  test("others live on: without the marker, with another, and our own children", async () => {
+  test("leaves other processes alone: without the marker, with another marker, and our own children", async () => {
     const [marker, seconds, others] = [randomUUID(), uniqueSeconds(), uniqueSeconds()];
     cleanUp(seconds);
     cleanUp(others);
@@ -74,7 +74,7 @@ describe("a family of real processes", () => {
     expect(sleepers(others)).toHaveLength(2);
   });
 
-  test("a process that is itself marked ends its children and not itself", async () => {
+  test("a marked process that ends its family does not end itself", async () => {
     const [marker, seconds] = [randomUUID(), uniqueSeconds()];
     cleanUp(seconds);
     const program = `
@@ -91,13 +91,13 @@ describe("a family of real processes", () => {
     expect(sleepers(seconds)).toEqual([]);
   });
 
-  test("no family, nothing to do", async () => {
+  test("an empty family needs no action", async () => {
     expect(await new ProcessFamily(randomUUID()).endRest(50)).toBe(0);
   });
 });
 
-describe("who belongs to a family", () => {
-  const one = (pid: number, parent: number, more: Partial<RunningProcess> = {}): RunningProcess => ({
+describe("membership in a family", () => {
+  const entry = (pid: number, parent: number, more: Partial<RunningProcess> = {}): RunningProcess => ({
     pid,
     parent,
     started: "100",
@@ -109,21 +109,26 @@ describe("who belongs to a family", () => {
 
   const FAR = 5_000_000;
 
-  test("the marked and all their descendants, in whatever order the system lists them", () => {
-    const table = [one(FAR + 4, FAR + 3), one(FAR + 3, FAR + 2), one(FAR + 2, 1, { isMarked: true }), one(FAR + 9, 1)];
+  test("includes the marked processes and all their descendants, in any order of the process table", () => {
+    const table = [
+      entry(FAR + 4, FAR + 3),
+      entry(FAR + 3, FAR + 2),
+      entry(FAR + 2, 1, { isMarked: true }),
+      entry(FAR + 9, 1),
+    ];
     expect(pids(table)).toEqual([FAR + 4, FAR + 3, FAR + 2]);
   });
 
-  test("one known by its pid and start; not another that was given the same pid later", () => {
-    expect(pids([one(FAR, 1)], [`${FAR}@100`])).toEqual([FAR]);
-    expect(pids([one(FAR, 1, { started: "200" })], [`${FAR}@100`])).toEqual([]);
+  test("includes a known process by pid and start time, but not another one with the same pid", () => {
+    expect(pids([entry(FAR, 1)], [`${FAR}@100`])).toEqual([FAR]);
+    expect(pids([entry(FAR, 1, { started: "200" })], [`${FAR}@100`])).toEqual([]);
   });
 
-  test("never this process, even when it is marked or descends from one that is", () => {
+  test("never includes this process, even if it or an ancestor is marked", () => {
     const table = [
-      one(FAR, 1, { isMarked: true }),
-      one(process.pid, FAR, { isMarked: true }),
-      one(FAR + 1, process.pid),
+      entry(FAR, 1, { isMarked: true }),
+      entry(process.pid, FAR, { isMarked: true }),
+      entry(FAR + 1, process.pid),
     ];
     expect(pids(table)).toEqual([FAR]);
   });

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { familyOf, identity, listProcesses, type RunningProcess } from "./processes.ts";
 
-/** More rounds than any real family needs; the bound is there so that a fork bomb can't keep us for ever. */
+/** More rounds than any real family needs. The bound keeps a fork bomb from holding us up forever. */
 const MAX_ROUNDS = 50;
 
-/** How long each step of ending a turn may take before the next, harder one. In milliseconds. */
+/** How long each step of ending a turn may take before the next step, in milliseconds. */
 export interface EndGrace {
-  /** From SIGINT, on which a CLI stops its commands and records the interruption, to SIGTERM. Default 1000. */
+  /** From SIGINT to SIGTERM. On SIGINT a CLI stops its commands and records the interruption. Default 1000. */
   readonly interruptMs: number;
   /** From SIGTERM to SIGKILL. Default 300. */
   readonly terminateMs: number;
@@ -15,29 +15,29 @@ export interface EndGrace {
 export const DEFAULT_GRACE: EndGrace = { interruptMs: 1000, terminateMs: 300 };
 
 /**
- * All processes that carry one marker, with their descendants: the CLI, the commands the model runs, and what those left
- * behind. Depends on nothing but the process table, since commands leave the CLI's process group and outlive it.
+ * All processes that carry one marker, and their descendants: the CLI, the commands that the model runs, and the processes
+ * that those leave behind. Relies only on the process table, because commands leave the CLI's process group and outlive it.
  */
 export class ProcessFamily {
   readonly #marker: string;
-  /** Members seen earlier, by identity: a command that cleared its environment is known by its family alone, while that lasts. */
+  /** Members seen earlier, by identity. A command that cleared its environment is recognized only by its parent while that lives. */
   #known: ReadonlySet<string> = new Set();
-  /** Lives on while the others are ended. */
+  /** The pid that `endOthers` keeps alive. */
   #spared: number | undefined;
 
   constructor(marker: string) {
     this.#marker = marker;
   }
 
-  /** The members alive now. Each look also remembers them. */
+  /** Returns the members that are alive now, and remembers them. */
   look(): RunningProcess[] {
     const family = familyOf(listProcesses(this.#marker), this.#known);
-    // Those that have ended are forgotten: the family of a process that is kept for days must not grow.
+    // Forgets members that have ended: the family of a process that is kept for days must not grow.
     this.#known = new Set(family.map(identity));
     return this.#spared === undefined ? family : family.filter(({ pid }) => pid !== this.#spared);
   }
 
-  /** Ends what is left after the CLI itself is gone: SIGTERM, the grace time, then SIGKILL. Returns how many there were. */
+  /** Ends the processes left after the CLI has exited: SIGTERM, the grace time, then SIGKILL. Returns how many there were. */
   async endRest(terminateMs: number = DEFAULT_GRACE.terminateMs): Promise<number> {
     const rest = this.look();
     if (rest.length === 0) return 0;
@@ -47,7 +47,7 @@ export class ProcessFamily {
     return rest.length;
   }
 
-  /** Ends every member but one, which lives on, as `endRest` does. */
+  /** Ends every member except one, in the same way as `endRest`. */
   async endOthers(pid: number, terminateMs: number = DEFAULT_GRACE.terminateMs): Promise<number> {
     this.#spared = pid;
     try {
@@ -57,7 +57,7 @@ export class ProcessFamily {
     }
   }
 
-  /** Ends the whole family when nobody holds its CLI as a child: SIGINT to the eldest, then as `endRest`. */
+  /** Ends the whole family of a CLI that is not our child: SIGINT to its topmost processes, then as `endRest`. */
   async end(grace: EndGrace = DEFAULT_GRACE): Promise<void> {
     const family = this.look();
     if (family.length === 0) return;
@@ -76,8 +76,8 @@ export class ProcessFamily {
   }
 
   /**
-   * Stops every member before killing any: one that still runs could start a new process between the look and the kill,
-   * and a killed parent leaves a child that nothing links to the family any more.
+   * Stops every member before killing any. A running member could start a new process between the lookup and the kill, and
+   * nothing links the child of a killed parent to the family.
    */
   async #kill(): Promise<void> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -100,7 +100,7 @@ function signal(processes: readonly RunningProcess[], name: NodeJS.Signals): voi
     try {
       process.kill(pid, name);
     } catch {
-      // It ended by itself, or belongs to another user (a setuid program): nothing more can be done to it.
+      // It has ended by itself, or belongs to another user (a setuid program) and can't be ended.
     }
   }
 }

@@ -1,21 +1,21 @@
 import { execFileSync } from "node:child_process";
 import { closeSync, openSync, readdirSync, readSync } from "node:fs";
 
-/** A running process. `pid` and `started` together name it for good: a pid alone may be given to another process. */
+/** A running process. `pid` and `started` together identify it; a pid alone may be reused. */
 export interface RunningProcess {
   readonly pid: number;
   readonly parent: number;
-  /** When it started, in the system's own notation: only good for comparing. */
+  /** When it started, in a system-specific format. Use it only for comparison. */
   readonly started: string;
-  /** True if the process carries the sought marker in its environment. */
+  /** True if the process has the requested marker in its environment. */
   readonly isMarked: boolean;
 }
 
 /**
- * The machine's running processes (zombies left out), and which of them carry a marker (see marker.ts).
+ * Lists the machine's running processes without zombies, and whether each carries a marker (see marker.ts).
  *
- * Linux reads /proc. Other systems ask `ps`, which on macOS hides the environment of the system's own programs: there
- * the family tree has to do. Windows has neither; an empty list is returned, as it is where the system won't tell.
+ * Reads /proc on Linux and runs `ps` elsewhere. On macOS `ps` hides the environment of the system's own programs, which are
+ * then recognized only by their parents. Returns an empty list on Windows, and if the system does not allow listing.
  */
 export function listProcesses(marker: string): RunningProcess[] {
   if (process.platform === "linux") return fromProc(marker);
@@ -23,18 +23,18 @@ export function listProcesses(marker: string): RunningProcess[] {
   return fromPs(marker);
 }
 
-/** The environment of a process of this user, `NAME=value` each; undefined if the system won't tell. Linux only. */
+/** Returns the environment of a process as `NAME=value` entries; undefined if it can't be read. Linux only. */
 export const environmentOf = (pid: number): string[] | undefined =>
   read(`/proc/${pid}/environ`)?.toString("utf8").split("\0");
 
-/** With spaces between the arguments; undefined if the process has ended. Linux only. */
+/** Returns a process's command line, its arguments separated by spaces; undefined if it has ended. Linux only. */
 export const commandOf = (pid: number): string | undefined =>
   read(`/proc/${pid}/cmdline`)?.toString("utf8").replace(/\0$/, "").replaceAll("\0", " ");
 
-/** The command lines of the machine's processes; undefined where they can't be had. */
+/** Returns the command lines of the machine's processes; undefined if they can't be listed. */
 export function commandLines(): string[] | undefined {
   if (process.platform === "win32") return undefined;
-  if (process.platform === "linux") return names("/proc").flatMap((name) => commandOf(Number(name)) ?? []);
+  if (process.platform === "linux") return entriesOf("/proc").flatMap((name) => commandOf(Number(name)) ?? []);
   try {
     return execFileSync("/bin/ps", ["-axww", "-o", "command="], PS_OPTIONS).split("\n");
   } catch {
@@ -42,31 +42,31 @@ export function commandLines(): string[] | undefined {
   }
 }
 
-/** The kernel's own threads have this flag, and no environment. */
+/** The flag of the kernel's own threads, which have no environment. */
 const PF_KTHREAD = 0x00200000;
 
 function fromProc(marker: string): RunningProcess[] {
   const processes: RunningProcess[] = [];
-  for (const name of names("/proc")) {
+  for (const name of entriesOf("/proc")) {
     const pid = Number(name);
     if (!Number.isInteger(pid)) continue;
     const stat = read(`/proc/${name}/stat`)?.toString("latin1");
     if (stat === undefined) continue;
-    // The program's name stands in parentheses and may itself hold spaces and parentheses.
+    // The program's name is in parentheses and may itself contain spaces and parentheses.
     const [state, parent, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     if (state === "Z" || state === "X") continue;
-    const isKernels = (Number(rest[4]) & PF_KTHREAD) !== 0;
+    const isKernelThread = (Number(rest[4]) & PF_KTHREAD) !== 0;
     processes.push({
       pid,
       parent: Number(parent),
       started: rest[17] ?? "",
-      isMarked: !isKernels && (read(`/proc/${name}/environ`)?.includes(marker) ?? false),
+      isMarked: !isKernelThread && (read(`/proc/${name}/environ`)?.includes(marker) ?? false),
     });
   }
   return processes;
 }
 
-function names(folder: string): string[] {
+function entriesOf(folder: string): string[] {
   try {
     return readdirSync(folder);
   } catch {
@@ -74,21 +74,22 @@ function names(folder: string): string[] {
   }
 }
 
-let room = Buffer.allocUnsafe(64 * 1024);
+let buffer = Buffer.allocUnsafe(64 * 1024);
 
 /**
- * Undefined for a process that has ended meanwhile or belongs to someone else. What is returned holds until the next call.
- * A turn looks at the whole process table several times: this takes half the time of `readFileSync`.
+ * Reads a file into a shared buffer: the result is valid only until the next call. Returns undefined if the process has ended
+ * or belongs to another user. A turn reads the whole process table several times, and this takes half the time of
+ * `readFileSync`.
  */
 function read(path: string): Buffer | undefined {
   let file: number | undefined;
   try {
     file = openSync(path, "r");
     for (let length = 0; ; ) {
-      const bytesRead = readSync(file, room, length, room.length - length, null);
-      if (bytesRead === 0) return room.subarray(0, length);
+      const bytesRead = readSync(file, buffer, length, buffer.length - length, null);
+      if (bytesRead === 0) return buffer.subarray(0, length);
       length += bytesRead;
-      if (length === room.length) room = Buffer.concat([room], room.length * 2);
+      if (length === buffer.length) buffer = Buffer.concat([buffer], buffer.length * 2);
     }
   } catch {
     return undefined;
@@ -122,22 +123,22 @@ function fromPs(marker: string): RunningProcess[] {
   });
 }
 
-export const identity = (one: RunningProcess) => `${one.pid}@${one.started}`;
+export const identity = ({ pid, started }: RunningProcess) => `${pid}@${started}`;
 
-/** The marked processes, those already known, and all their descendants; never this process. */
+/** Returns the marked processes, the known ones, and all their descendants. Never includes this process. */
 export function familyOf(processes: readonly RunningProcess[], known: ReadonlySet<string>): RunningProcess[] {
   const members = new Set<number>();
   const children = new Map<number, RunningProcess[]>();
-  for (const one of processes) {
-    const siblings = children.get(one.parent);
-    if (siblings === undefined) children.set(one.parent, [one]);
-    else siblings.push(one);
+  for (const candidate of processes) {
+    const siblings = children.get(candidate.parent);
+    if (siblings === undefined) children.set(candidate.parent, [candidate]);
+    else siblings.push(candidate);
   }
-  const pending = processes.filter((one) => one.isMarked || known.has(identity(one)));
-  for (let one = pending.pop(); one !== undefined; one = pending.pop()) {
-    if (members.has(one.pid) || one.pid === process.pid) continue;
-    members.add(one.pid);
-    pending.push(...(children.get(one.pid) ?? []));
+  const pending = processes.filter((candidate) => candidate.isMarked || known.has(identity(candidate)));
+  for (let candidate = pending.pop(); candidate !== undefined; candidate = pending.pop()) {
+    if (members.has(candidate.pid) || candidate.pid === process.pid) continue;
+    members.add(candidate.pid);
+    pending.push(...(children.get(candidate.pid) ?? []));
   }
-  return processes.filter((one) => members.has(one.pid));
+  return processes.filter((candidate) => members.has(candidate.pid));
 }

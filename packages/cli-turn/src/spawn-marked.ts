@@ -12,24 +12,25 @@ export type PipedProcess = ChildProcessByStdio<Writable, Readable, Readable>;
 
 export interface MarkedProcess {
   readonly child: PipedProcess;
-  /** The process, and everything it starts. */
+  /** The process and everything it starts. */
   readonly family: ProcessFamily;
-  /** Ends the guard's watch over it. Call it once the family has ended. */
+  /** Stops guarding the process. Call it once the family has ended. */
   readonly release: () => void;
-  /** Starts the guard again if something ended it. For a process that serves one turn after another. */
+  /** Restarts the guard if it has ended. For a process that serves several turns. */
   readonly keepGuarded: () => void;
 }
 
 export interface SpawnMarkedOptions {
   readonly program: Program;
   readonly args: readonly string[];
-  /** The folder the program runs in, by its real path: the scope that its processes are marked with. */
+  /** The real path of the folder that the program runs in. Its processes are marked with it. */
   readonly workspace: string;
   readonly env: NodeJS.ProcessEnv;
 }
 
 /**
- * Starts a program whose processes can all be found and ended, even after this process is killed. Resolves once it runs.
+ * Starts a program in such a way that all its processes can be found and ended, even after this process is killed. Resolves
+ * once the program is running.
  * @throws CliTurnError `spawn_failed`.
  */
 export async function spawnMarked({ program, args, workspace, env }: SpawnMarkedOptions): Promise<MarkedProcess> {
@@ -46,7 +47,7 @@ export async function spawnMarked({ program, args, workspace, env }: SpawnMarked
 }
 
 /**
- * Makes the folder if it is missing. Returns its real path: one folder is one workspace, by whatever links it is reached.
+ * Creates the folder if it is missing. Returns its real path, so that a folder reached through links is the same workspace.
  * @throws CliTurnError `workspace_unusable`.
  */
 export async function makeWorkspace(workspace: string): Promise<string> {
@@ -56,7 +57,7 @@ export async function makeWorkspace(workspace: string): Promise<string> {
   } catch (cause) {
     throw new CliTurnError(
       "workspace_unusable",
-      `The workspace ${resolve(workspace)} can't be used (${(cause as Error).message}): name a folder this user can write to.`,
+      `The workspace ${resolve(workspace)} can't be used (${(cause as Error).message}): name a folder that this user can write to.`,
       { cause },
     );
   }
@@ -71,7 +72,7 @@ function spawnProgram(
   const failed = (cause: Error) =>
     new CliTurnError(
       "spawn_failed",
-      `${path} could not be started (${cause.message}): check that it is built for this machine, and that the arguments it is given are neither too long nor contain a NUL.`,
+      `${path} could not be started (${cause.message}): check that it is built for this machine, and that its arguments are not too long and contain no NUL.`,
       { cause },
     );
   return new Promise((resolve, reject) => {
@@ -81,7 +82,7 @@ function spawnProgram(
         cwd,
         env: toolsPath === undefined ? env : { ...env, PATH: [toolsPath, env.PATH].filter(Boolean).join(delimiter) },
         stdio: ["pipe", "pipe", "pipe"],
-        // A process group of its own: a Ctrl-C meant for this program must not reach the CLI past us.
+        // In its own process group: a Ctrl-C meant for this program must not reach the CLI directly.
         detached: process.platform !== "win32",
         windowsHide: true,
       });

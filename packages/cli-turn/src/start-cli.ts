@@ -9,53 +9,53 @@ import { DEFAULT_GRACE, type EndGrace, ProcessFamily } from "./process-family.ts
 import { type MarkedProcess, makeWorkspace, spawnMarked } from "./spawn-marked.ts";
 import { StderrReader } from "./stderr-reader.ts";
 
-/** How long the pipes may stay open after the program and its family are gone, held by a process that could not be ended. */
+/** How long to wait for the pipes to close after the program and its family have ended. A process that could not be ended may hold them. */
 const PIPE_GRACE_MS = 1000;
 
-/** How long after a command may have started its processes are looked up, in milliseconds: by then its shell has started them. */
+/** Delay between the start of a command and the lookup of its processes, in milliseconds: its shell needs time to start them. */
 const LOOK_AFTER_MS = 250;
 
-/** setTimeout takes no more (2^31 - 1 ms, about 24.8 days). */
+/** The longest delay that setTimeout accepts: 2^31 - 1 ms, about 24.8 days. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 export const DEFAULT_TIMEOUT_MS = 60 * 60 * 1000;
 const DEFAULT_MAX_UNREAD_BYTES = 64 * 1024 * 1024;
-const DEFAULT_MAX_LINE_BYTES = 32 * 1024 * 1024;
 
-/** Turns the bytes of stdout into values, as they come. */
+/** Parses the bytes of stdout into values as they arrive. */
 export interface OutputParser<T> {
   write(chunk: Uint8Array): readonly T[];
-  /** The values that only the end of the output completes. */
+  /** Returns the values that the end of the output completes. */
   end(): readonly T[];
 }
 
 export interface StartCliOptions<T> {
   readonly program: Program;
   readonly args: readonly string[];
-  /** The folder the program works in; created if it is missing. */
+  /** The program's working directory. Created if missing. */
   readonly workspace: string;
-  /** Written to the program's stdin, which then ends. */
+  /** Text to write to the program's stdin, which is then closed. */
   readonly stdin?: string;
-  /** The environment the program runs in. Default: this process's. */
+  /** The program's environment. Default: this process's. */
   readonly env?: NodeJS.ProcessEnv;
   /** The deadline in milliseconds. Default one hour. */
   readonly timeoutMs?: number;
   /**
-   * What ends the program when it is cancelled or out of time: called at that moment, since what a CLI takes as the
-   * request to stop can depend on how far it is. SIGKILL always follows. Default SIGINT, after 1 s SIGTERM, 0.3 s.
+   * Returns the signals that end the program when it is canceled or times out. Called at that moment, because the right
+   * signal can depend on the state of the CLI. SIGKILL always follows. Default: SIGINT, SIGTERM after 1 s, SIGKILL after
+   * another 0.3 s.
    */
   readonly endSteps?: () => readonly EndStep[];
-  /** How long what the program leaves running may take to end after SIGTERM, in milliseconds. Default 300. */
+  /** How long processes that the program leaves running have between SIGTERM and SIGKILL, in milliseconds. Default 300. */
   readonly terminateMs?: number;
   /** Cancels the run, also while it is being started. */
   readonly signal?: AbortSignal | undefined;
-  /** Default: lines, by 0x0A only, of at most 32 MiB. */
+  /** Parses the output. Default: lines, split at 0x0A only, of at most 32 MiB. */
   readonly parser?: OutputParser<T>;
-  /** How far the program may run ahead of the reader of the output, in bytes, before it has to wait. Default 64 MiB. */
+  /** How many unread bytes the program may write before it has to wait for the reader of `output`. Default 64 MiB. */
   readonly maxUnreadBytes?: number;
-  /** Gets what the program writes to stderr, line by line, without escape sequences. */
+  /** Called with each line that the program writes to stderr, without escape sequences. */
   readonly onStderr?: ((line: string) => void) | undefined;
-  /** Lines of stderr that say nothing about a failure. */
+  /** Returns whether a line of stderr says nothing about a failure. Such lines are left out of `CliEnd.stderr`. */
   readonly isNoise?: (line: string) => boolean;
 }
 
@@ -63,9 +63,9 @@ export interface StartCliOptions<T> {
 export interface CliEnd {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** Why it was ended from here; undefined if it was not. */
+  /** Why this package ended it; undefined if it ended by itself. */
   readonly ending: Ending | undefined;
-  /** The end of what it wrote to stderr, at most 16 Ki characters. */
+  /** The end of its stderr output, at most 16 Ki characters. */
   readonly stderr: string;
 }
 
@@ -77,23 +77,24 @@ export interface CliRun<T> extends AsyncDisposable {
   /** The program and its arguments. */
   readonly command: readonly string[];
   /**
-   * What the program writes to stdout; read once. Read it to its end, or leave the loop, which drops the rest: a run whose
-   * output nobody takes keeps it in memory, and in the end waits with its work undone.
+   * What the program writes to stdout. Can be read once. Read it to the end, or leave the loop to drop the rest. Unread output
+   * stays in memory, and the program blocks when too much of it is unread.
    */
   readonly output: AsyncIterable<T>;
-  /** How it ended. Never rejects. */
+  /** How the run ended. Never rejects. */
   readonly result: Promise<CliEnd>;
-  /** Ends it early, with everything it started, and resolves when that is done. A run that is over stays as it ended. */
+  /** Ends the program early with everything it started, and resolves when that is done. Does not change a run that has ended. */
   cancel(): Promise<CliEnd>;
-  /** Says that the program has probably started a command: a little later the run looks up its processes, and remembers them. */
+  /** Call this when the program has probably started a command. The run looks up its processes a little later and remembers them. */
   expectCommand(): void;
 }
 
 /**
- * Runs a program once. Whatever a killed owner left running in the same workspace is ended first: holding a lock on the
- * workspace is up to the caller.
+ * Runs a program once. First ends leftover processes of a killed owner in the same workspace. The caller must hold a lock on
+ * the workspace, because a live run in it would be ended too.
  *
- * @throws CliTurnError if the program can't start; the signal's reason if it is aborted by then.
+ * @throws CliTurnError if the program can't start; the signal's reason if it aborts during the start; RangeError if
+ * `timeoutMs` is not positive.
  */
 export async function startCli<T = SplitLine>(options: StartCliOptions<T>): Promise<CliRun<T>> {
   const { program, args, env = process.env, timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
@@ -107,8 +108,8 @@ export async function startCli<T = SplitLine>(options: StartCliOptions<T>): Prom
 }
 
 /**
- * Ends what an owner that was killed left running in a workspace.
- * @param workspace Its real path.
+ * Ends the leftover processes of a killed owner in a workspace.
+ * @param workspace The workspace's real path.
  */
 export async function endLeftovers(workspace: string, grace: EndGrace = DEFAULT_GRACE): Promise<void> {
   await new ProcessFamily(scopeMarker(workspace)).end(grace);
@@ -119,19 +120,17 @@ const DEFAULT_STEPS: readonly EndStep[] = [
   { signal: "SIGTERM", graceMs: DEFAULT_GRACE.terminateMs },
 ];
 
-const splitLines = () => new LineSplitter({ maxLineBytes: DEFAULT_MAX_LINE_BYTES });
-
 class Run<T> implements CliRun<T> {
   readonly output: AsyncIterable<T>;
   readonly result: Promise<CliEnd>;
   readonly #spawned: MarkedProcess;
   readonly #options: StartCliOptions<T>;
   #ending: Ending | undefined;
-  /** What the program has written since the reader of the output last took all there was. */
+  /** Bytes that the program has written since the reader last emptied the queue. */
   #unreadBytes = 0;
-  /** Whether the program may be made to wait for that reader. Once it is being ended, or is gone, nothing more is to wait. */
+  /** Whether the program may be blocked until the reader catches up. False once the program is being ended or has exited. */
   #canWait = true;
-  #looking: NodeJS.Timeout | undefined;
+  #lookup: NodeJS.Timeout | undefined;
 
   constructor(spawned: MarkedProcess, options: StartCliOptions<T> & { readonly timeoutMs: number }) {
     this.#spawned = spawned;
@@ -144,7 +143,7 @@ class Run<T> implements CliRun<T> {
     });
     this.output = queue;
 
-    // The program may end before it has read its input; its exit code and stderr tell why.
+    // The program may exit before it has read its input. Its exit code and stderr show why.
     child.stdin.on("error", () => {});
     child.stdin.end(stdin);
 
@@ -153,7 +152,7 @@ class Run<T> implements CliRun<T> {
     signal?.addEventListener("abort", onAbort, { once: true });
     this.result = this.#run(queue).finally(() => {
       clearTimeout(deadline);
-      clearTimeout(this.#looking);
+      clearTimeout(this.#lookup);
       signal?.removeEventListener("abort", onAbort);
     });
     if (signal?.aborted) onAbort();
@@ -176,10 +175,10 @@ class Run<T> implements CliRun<T> {
     await this.cancel();
   }
 
-  /** While the program is there to link a command to it: a process may clear its environment. */
+  /** Looks while the program is alive: only the parent identifies a command that cleared its environment. */
   expectCommand(): void {
-    this.#looking ??= setTimeout(() => {
-      this.#looking = undefined;
+    this.#lookup ??= setTimeout(() => {
+      this.#lookup = undefined;
       this.#spawned.family.look();
     }, LOOK_AFTER_MS).unref();
   }
@@ -187,28 +186,28 @@ class Run<T> implements CliRun<T> {
   async #run(queue: EventQueue<T>): Promise<CliEnd> {
     const { child, family, release } = this.#spawned;
     const { terminateMs, maxUnreadBytes = DEFAULT_MAX_UNREAD_BYTES, onStderr, isNoise } = this.#options;
-    // A signal that can't be sent is reported as an error of the child; what counts is whether it ends.
+    // A signal that can't be sent causes an `error` event. Only the exit matters here.
     child.on("error", () => {});
     const stderr = new StderrReader(child.stderr, onStderr, isNoise);
-    const parser = this.#options.parser ?? (splitLines() as unknown as OutputParser<T>);
+    const parser = this.#options.parser ?? (new LineSplitter() as unknown as OutputParser<T>);
     const push = (values: readonly T[]) => {
       for (const value of values) queue.push(value);
     };
     child.stdout.on("data", (chunk: Buffer) => {
       push(parser.write(chunk));
       this.#unreadBytes += chunk.length;
-      // Only with something to take: it is the taking that lets the program go on.
+      // Only if values are queued: reading them is what resumes the program.
       if (this.#canWait && this.#unreadBytes >= maxUnreadBytes && !queue.isEmpty) child.stdout.pause();
     });
-    // A pipe that breaks ends the output; the exit then tells how the run ended.
+    // A broken pipe ends the output. The exit code shows how the run ended.
     child.stdout.on("error", () => {});
     const closed = Promise.all([closing(child.stdout), closing(child.stderr)]);
 
     const { exitCode, signal } = await exiting(child);
     const ending = this.#ending;
     await family.endRest(terminateMs);
-    // What the program had written when it ended is at most what the pipe holds: read it to the end, however far behind the reader is.
-    this.#readOn();
+    // Read the rest of the output however far behind the reader is: it is at most the content of the pipe.
+    this.#stopBlocking();
     await Promise.race([closed, delay(PIPE_GRACE_MS, undefined, { ref: false })]);
     child.stdout.destroy();
     child.stderr.destroy();
@@ -219,7 +218,7 @@ class Run<T> implements CliRun<T> {
     return { exitCode, signal, ending, stderr: stderr.tail };
   }
 
-  #readOn(): void {
+  #stopBlocking(): void {
     this.#canWait = false;
     this.#spawned.child.stdout.resume();
   }
@@ -229,15 +228,15 @@ class Run<T> implements CliRun<T> {
     const isOver = child.exitCode !== null || child.signalCode !== null;
     if (this.#ending !== undefined || isOver) return;
     this.#ending = ending;
-    // A program that waits to write can't end on a signal it is to handle.
-    this.#readOn();
-    // Remembered now: once the program is gone, nothing links a command that cleared its environment to the run.
+    // A program that is blocked in a write can't handle a signal.
+    this.#stopBlocking();
+    // Look up the processes now: once the program has ended, nothing links a command that cleared its environment to the run.
     family.look();
     endProcess(child, this.#options.endSteps?.() ?? DEFAULT_STEPS);
   }
 }
 
-/** Not `once`, which also rejects on errors: those are no end. */
+/** Resolves when the process exits. Not `once` of node:events, which rejects on an `error` event: that is not an exit. */
 function exiting(child: MarkedProcess["child"]): Promise<{ exitCode: number | null; signal: NodeJS.Signals | null }> {
   return new Promise((resolve) => {
     child.once("exit", (exitCode, signal) => resolve({ exitCode, signal }));

@@ -14,25 +14,25 @@ async function read(...chunks: (string | Buffer)[]) {
   return { lines, tail: reader.tail };
 }
 
-test("lines without escape sequences, the last one also without a newline", async () => {
+test("emits lines without escape sequences, including a last line without a newline", async () => {
   expect(await read("\x1b[31mERROR\x1b[0m one\r\ntw", "o\nthree")).toEqual({
     lines: ["ERROR one", "two", "three"],
     tail: "ERROR one\ntwo\nthree\n",
   });
 });
 
-test("a character cut in two arrives whole", async () => {
+test("joins a character that is split across chunks", async () => {
   const bytes = Buffer.from("é\n");
   expect((await read(bytes.subarray(0, 1), bytes.subarray(1))).lines).toEqual(["é"]);
 });
 
-test("the tail leaves out what is called noise", async () => {
+test("leaves noise out of the tail", async () => {
   const { lines, tail } = await read("Reading prompt from stdin...\nError: no\n");
   expect(lines).toHaveLength(2);
   expect(tail).toBe("Error: no\n");
 });
 
-test("the tail is the end, and bounded", async () => {
+test("keeps a bounded tail", async () => {
   const { tail } = await read("x".repeat(99).concat("\n").repeat(5000), "the reason\n");
   expect(tail.length).toBeLessThanOrEqual(16 * 1024);
   expect(tail.endsWith("the reason\n")).toBe(true);

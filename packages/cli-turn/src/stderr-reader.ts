@@ -2,19 +2,19 @@ import type { Readable } from "node:stream";
 import { stripVTControlCharacters } from "node:util";
 import { LineSplitter } from "@plexum/jsonl";
 
-/** How much of the end of stderr is kept to tell why a turn failed. */
+/** How much of the end of stderr is kept as the detail of a failure. */
 const TAIL_CHARACTERS = 16 * 1024;
 
 const MAX_LINE_BYTES = 64 * 1024;
 
-/** A program's stderr: line by line for a log, without escape sequences, and its end for the detail of a failure. */
+/** Reads a program's stderr: emits each line without escape sequences, for a log, and keeps the end as the detail of a failure. */
 export class StderrReader {
   readonly #splitter = new LineSplitter({ maxLineBytes: MAX_LINE_BYTES });
   readonly #onLine: ((line: string) => void) | undefined;
   readonly #isNoise: (line: string) => boolean;
   #tail = "";
 
-  /** @param isNoise Lines that say nothing about a failure: the tail leaves them out. */
+  /** @param isNoise Returns whether a line says nothing about a failure. The tail leaves out such lines. */
   constructor(
     stream: Readable,
     onLine: ((line: string) => void) | undefined,
@@ -40,15 +40,15 @@ export class StderrReader {
       const text = stripVTControlCharacters(
         Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8"),
       ).trimEnd();
-      this.#hand(text);
+      this.#emit(text);
       if (this.#isNoise(text)) continue;
       this.#tail += `${text}\n`;
       if (this.#tail.length > 4 * TAIL_CHARACTERS) this.#tail = this.tail;
     }
   }
 
-  /** What a listener throws is its program's fault, and no reason for the turn to lose its end. */
-  #hand(line: string): void {
+  /** Rethrows an error of the listener asynchronously: it must not keep the turn from ending. */
+  #emit(line: string): void {
     try {
       this.#onLine?.(line);
     } catch (error) {

@@ -1,8 +1,8 @@
 import { ProcessFamily } from "./process-family.ts";
 
 /*
- * A program of its own: ends what a killed owner left running. It is started when the owner is already gone (see
- * guard-owner.ts), with the owner's marker as its argument.
+ * A separate program that ends the leftover processes of a killed owner. The guard (see guard-owner.ts) starts it after the
+ * owner has ended, with the owner's marker as its argument.
  */
 const [marker] = process.argv.slice(2);
 if (marker === undefined) {

@@ -8,7 +8,7 @@ class StoreError extends CodedError<"full" | "gone"> {
   }
 }
 
-test("carries its name, code, message and cause, and prints as an error does", () => {
+test("has its name, code, message and cause, and prints like any error", () => {
   const cause = new Error("disk");
   const error = new StoreError("full", "free some space", { cause });
   expect(error).toBeInstanceOf(Error);
@@ -18,7 +18,7 @@ test("carries its name, code, message and cause, and prints as an error does", (
   expect(Object.keys(error).sort()).toEqual(["code", "name"]);
 });
 
-test("is recognized when another copy of this package made it, and by its own name only", async () => {
+test("is recognized when another copy of this package created it, and only by its own name", async () => {
   const copy: typeof import("./coded-error.ts") = await import(`${import.meta.resolve("./coded-error.ts")}?copy`);
   const error = new copy.CodedError("StoreError", "gone", "it was removed");
   expect(error).not.toBeInstanceOf(CodedError);
@@ -26,7 +26,7 @@ test("is recognized when another copy of this package made it, and by its own na
   expect(isCodedError(error, "QueueError")).toBe(false);
 });
 
-test("nothing else is recognized", () => {
+test("no other value is recognized", () => {
   for (const value of [
     new Error("StoreError"),
     { name: "StoreError", code: "full" },
@@ -39,7 +39,7 @@ test("nothing else is recognized", () => {
   }
 });
 
-test("a message and a code are read from whatever was thrown", () => {
+test("messageOf and codeOf accept any thrown value", () => {
   expect(messageOf(new StoreError("gone", "it was removed"))).toBe("it was removed");
   expect(messageOf("plain text")).toBe("plain text");
   expect(messageOf(undefined)).toBe("undefined");

@@ -36,7 +36,7 @@ const lines = fc.oneof(
 const texts = fc.array(lines, { maxLength: 40 }).map((parts) => Buffer.from(parts.join("\n")));
 const bytes = fc.oneof(
   texts,
-  // Bytes that aren't UTF-8 between those that are.
+  // Invalid UTF-8 between valid texts.
   fc.tuple(texts, fc.uint8Array({ maxLength: 40 }), texts).map((parts) => Buffer.concat(parts)),
 );
 const sizes = fc.array(fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 500, max: 3000 })), {
@@ -45,7 +45,7 @@ const sizes = fc.array(fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ mi
 });
 
 describe("any input", () => {
-  test("gives the same results however it is cut into chunks", () => {
+  test("produces the same results however it is cut into chunks", () => {
     fc.assert(
       fc.property(bytes, sizes, fc.constantFrom(60, 600, 5000), (input, cuts, maxLineBytes) => {
         const oneByOne = parse(cut(input, [1]), { maxLineBytes });
@@ -56,7 +56,7 @@ describe("any input", () => {
     );
   });
 
-  test("never throws, and gives one result for each line that isn't blank", () => {
+  test("never throws, and produces one result for each line that isn't blank", () => {
     fc.assert(
       fc.property(fc.oneof(bytes, fc.uint8Array({ maxLength: 3000 })), (input) => {
         const text = Buffer.from(input).toString("latin1");
@@ -68,16 +68,16 @@ describe("any input", () => {
   });
 
   test.each([
-    ["nested a million deep", "[".repeat(1e6)],
+    ["a million nested arrays", "[".repeat(1e6)],
     ["NUL", "\0\0\0"],
     ["numbers, strings, arrays, null", '1\n"type"\n[{"type":"error"}]\nnull'],
-    ["half a record", '{"type":"thread.st\n{"type":"turn.started"}'],
+    ["a torn line", '{"type":"thread.st\n{"type":"turn.started"}'],
     ["lone surrogates", '{"type":"\\ud800"}'],
   ])("%s", (_name, text) => {
     expect(parseText(text)).toHaveLength(text.split("\n").length);
   });
 
-  test("__proto__ and constructor change nothing but the value they stand in", () => {
+  test("__proto__ and constructor affect only the value that contains them", () => {
     const [event] = parseText(
       '{"type":"turn.started","__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}',
     );
@@ -88,12 +88,12 @@ describe("any input", () => {
 });
 
 describe("lines", () => {
-  test("U+2028, U+2029, U+0085 and a carriage return don't end one", () => {
+  test("don't end at U+2028, U+2029, U+0085 or a carriage return", () => {
     const event = { type: "error", message: "a\u2028b\u2029c\u0085d" };
     expect(parseText(`${JSON.stringify(event)}\r\n`)).toEqual([event]);
   });
 
-  test("a last line without newline is an event if it is whole, else truncated", () => {
+  test("a last line without a newline is an event if it is complete, and truncated otherwise", () => {
     expect(parseText('{"type":"turn.started"}')).toEqual([{ type: "turn.started" }]);
     expect(parseText('{"type":"turn.started"}\n{"type":"turn.com')).toMatchObject([
       { type: "turn.started" },
@@ -101,7 +101,7 @@ describe("lines", () => {
     ]);
   });
 
-  test("after end the parser takes a new input", () => {
+  test("the parser accepts a new input after end", () => {
     const offsets: number[] = [];
     const parser = createEventParser({ onMalformed: ({ offset }) => offsets.push(offset) });
     for (const text of ["\nx", "\nx"]) {
@@ -113,21 +113,21 @@ describe("lines", () => {
 });
 
 describe("unknown", () => {
-  test("keeps an event of another type, even one named like the parser's own", () => {
+  test("keeps an event of an unknown type, even if it has the name of a parser result", () => {
     for (const eventType of ["thread.renamed", "unknown", "malformed", "oversized"]) {
       const value = { type: eventType, reason: "x" };
       expect(parseText(JSON.stringify(value))).toEqual([{ type: "unknown", eventType, offset: 0, value }]);
     }
   });
 
-  test("keeps an event with an item of another type", () => {
+  test("keeps an event with an item of an unknown type", () => {
     const value = { type: "item.completed", item: { id: "item_3", type: "hologram", depth: 3 } };
     expect(parseText(`\n${JSON.stringify(value)}`)).toEqual([
       { type: "unknown", eventType: "item.completed", itemType: "hologram", offset: 1, value },
     ]);
   });
 
-  test("keys that aren't known stay", () => {
+  test("unknown keys are kept", () => {
     const value = { type: "turn.completed", usage: { input_tokens: 1, output_tokens: 2, new_tokens: 3 }, extra: [1] };
     expect(parseText(JSON.stringify(value))).toEqual([value]);
   });
@@ -155,13 +155,13 @@ describe("malformed", () => {
     ]);
   });
 
-  test("gives an excerpt that doesn't cut a character", () => {
+  test("the excerpt does not cut a character", () => {
     const [result] = parseText("é".repeat(2000).padStart(2001, "x"));
     expect(result).toMatchObject({ excerpt: `x${"é".repeat(511)}` });
   });
 });
 
-describe("a field that is missing or of another type", () => {
+describe("an event with a field that is missing or has another type", () => {
   test.each([
     [{ type: "turn.completed" }, { type: "turn.completed", usage: null }],
     [
@@ -195,7 +195,7 @@ describe("a field that is missing or of another type", () => {
         },
       },
     ],
-  ])("doesn't lose %j", (written, read) => {
+  ])("is not lost: %j", (written, read) => {
     expect(parseText(JSON.stringify(written))).toEqual([read]);
   });
 });
@@ -204,7 +204,7 @@ describe("oversized", () => {
   const long = "x".repeat(5000);
   const options = { maxLineBytes: 2000 };
 
-  test("tells what the line was, and the lines around it are read", () => {
+  test("identifies the line, and reads the lines around it", () => {
     const item = { id: "item_1", type: "command_execution", aggregated_output: long };
     const line = JSON.stringify({ type: "item.completed", item });
     expect(parseText(`{"type":"turn.started"}\n${line}\n{"type":"turn.started"}\n`, options)).toEqual([
@@ -221,19 +221,19 @@ describe("oversized", () => {
     ]);
   });
 
-  test("tells an event without item, and nothing of what it can't see", () => {
+  test("identifies an event without an item, and reports no type that it can't see", () => {
     const [failed, other] = parseText(`{"type":"turn.failed","error":{"message":"${long}"}}\n${long}`, options);
     expect(failed).toMatchObject({ type: "oversized", eventType: "turn.failed" });
     expect(failed).not.toHaveProperty("itemType");
     expect(other).not.toHaveProperty("eventType");
   });
 
-  test.each([0, -1, 1.5, Number.NaN])("refuses maxLineBytes %d", (maxLineBytes) => {
+  test.each([0, -1, 1.5, Number.NaN])("rejects maxLineBytes %d", (maxLineBytes) => {
     expect(() => createEventParser({}, { maxLineBytes })).toThrow(RangeError);
   });
 });
 
-test("what a handler throws comes out of write, and the next chunk is read as usual", () => {
+test("write throws the error of a handler, and the next chunk is read as usual", () => {
   const seen: string[] = [];
   const parser = createEventParser({
     onEvent(event) {

@@ -4,50 +4,50 @@ import { readBatch } from "./read-batch.ts";
 import { readEvent } from "./read-event.ts";
 import type { MalformedLine, OversizedLine, ParsedEvent, UnknownEvent } from "./results.ts";
 
-/** Called once for each line that isn't blank, in the order of the lines, before `write` or `end` returns. */
+/** Handlers for the results. One is called for each line that isn't blank, in order, before `write` or `end` returns. */
 export interface EventHandlers {
   onEvent?(event: CodexEvent): void;
-  /** Worth a line in a debug log. */
+  /** Called for an unknown type. Log it at debug level. */
   onUnknown?(event: UnknownEvent): void;
-  /** Worth a warning, unless the reason is `truncated` and codex was killed. */
+  /** Called for a damaged line. Log a warning, unless the reason is `truncated` and codex was killed. */
   onMalformed?(line: MalformedLine): void;
-  /** Worth a warning. Look at its `eventType`: the line may have been the one that ended the turn. */
+  /** Called for a line over the limit. Log a warning, and check `eventType`: the line may be the one that ended the turn. */
   onOversized?(line: OversizedLine): void;
 }
 
 export interface EventParserOptions extends LineLimit {
-  /** The longest line that is read, in bytes. A longer one becomes an `oversized` result. Default 32 MiB. */
+  /** The longest line that is read, in bytes. A longer line becomes an `oversized` result. Default 32 MiB. */
   readonly maxLineBytes?: number;
 }
 
 export interface EventParser {
-  /** Takes the next bytes of codex's stdout, cut anywhere. */
+  /** Takes the next bytes of codex's stdout, split at any position. */
   write(chunk: Uint8Array): void;
-  /** Ends the input: reads a last line that has no newline. The parser is then ready for a new input, offsets from 0. */
+  /** Ends the input and reads a last line without a newline. The parser is then ready for a new input, with offsets from 0. */
   end(): void;
 }
 
-/** Smaller chunks seldom hold a whole line: there is nothing to gain by decoding them at once. */
+/** Smaller chunks rarely contain a whole line, so decoding them at once gains nothing. */
 const MIN_BATCH_BYTES = 512;
 
 const NEWLINE = 0x0a;
 
 /**
- * Reads the stdout of `codex exec --json` as it comes. Holds one unfinished line, never more than the cap.
+ * Creates a push parser for the stdout of `codex exec --json`. Holds one unfinished line, and never more than the limit.
  *
- * No input makes it throw. What a handler throws comes out of `write` or `end`; the lines of that chunk that stand behind
- * are then lost, later chunks are read as usual.
+ * No input makes it throw. If a handler throws, `write` or `end` throws the same error. The remaining lines of that chunk are
+ * lost then, and later chunks are read as usual.
  *
- * @throws RangeError if an option is not a whole number in its range.
+ * @throws RangeError if an option is not an integer in its range.
  */
 export function createEventParser(
   handlers: EventHandlers,
   { maxLineBytes = DEFAULT_MAX_LINE_BYTES }: EventParserOptions = {},
 ): EventParser {
   let splitter = new LineSplitter({ maxLineBytes });
-  /** A chunk no longer than the cap holds no line over it; one no longer than the default fits into a string. */
+  // A chunk within the limit contains no line over it. A chunk within the default limit fits into a string.
   const maxBatchBytes = Math.min(maxLineBytes, DEFAULT_MAX_LINE_BYTES);
-  /** Bytes fed so far, and whether they end within a line. */
+  /** Bytes written so far, and whether they end within a line. */
   let position = 0;
   let isWithinLine = false;
 
@@ -57,12 +57,12 @@ export function createEventParser(
     if (result !== undefined) dispatch(result, handlers);
   };
 
-  function feedBatch(bytes: Buffer) {
+  function writeBatch(bytes: Buffer) {
     const begin = isWithinLine ? bytes.indexOf(NEWLINE) + 1 : 0;
     const end = bytes.lastIndexOf(NEWLINE) + 1;
     const unfinished = splitter.write(bytes.subarray(0, begin));
     const offset = position + begin;
-    // The rest of the chunk is put away before any handler runs, which may throw.
+    // Store the rest of the chunk before any handler runs, because a handler may throw.
     splitter = new LineSplitter({ maxLineBytes, startOffset: position + end });
     splitter.write(bytes.subarray(end));
     position += bytes.length;
@@ -77,7 +77,7 @@ export function createEventParser(
     }
   }
 
-  function feedPiece(chunk: Uint8Array) {
+  function writePiece(chunk: Uint8Array) {
     const lines = splitter.write(chunk);
     position += chunk.length;
     if (chunk.length > 0) isWithinLine = chunk[chunk.length - 1] !== NEWLINE;
@@ -87,8 +87,8 @@ export function createEventParser(
   return {
     write(chunk) {
       const isBatch = chunk.length >= MIN_BATCH_BYTES && chunk.length <= maxBatchBytes;
-      if (isBatch && chunk.includes(NEWLINE)) feedBatch(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
-      else feedPiece(chunk);
+      if (isBatch && chunk.includes(NEWLINE)) writeBatch(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
+      else writePiece(chunk);
     },
     end() {
       const last = splitter.end();
@@ -116,7 +116,7 @@ function dispatch(result: ParsedEvent, handlers: EventHandlers): void {
   }
 }
 
-/** One function for all there is to handle. */
+/** Returns handlers that pass every result to one function. */
 export function handleAll(onResult: (result: ParsedEvent) => void): EventHandlers {
   return { onEvent: onResult, onUnknown: onResult, onMalformed: onResult, onOversized: onResult };
 }

@@ -12,17 +12,17 @@ const cases = readdirSync(folder);
 describe.each(cases)("%s", (name) => {
   const stdout = readFileSync(new URL(`${name}/stdout.jsonl`, folder));
 
-  test("is read as recorded", async () => {
+  test("is parsed into the recorded results", async () => {
     const expected = JSON.parse(readFileSync(new URL(`${name}/expected.json`, folder), "utf8"));
     expect(await collect(parseEvents([stdout]))).toEqual(expected);
   });
 
-  test("is well-formed in every line, so that none takes the slow way", () => {
+  test("is well-formed in every line, so that no line takes the slow path", () => {
     const lines = stdout.toString().trimEnd().split("\n");
     expect(lines.filter((line) => !isWellFormedEvent(JSON.parse(line)))).toEqual([]);
   });
 });
 
-test("both supported ends of codex are recorded", () => {
+test("the oldest and the newest supported codex are recorded", () => {
   expect(new Set(cases.map((name) => name.split("-")[0]))).toEqual(new Set(["0.135.0", "0.169.0"]));
 });

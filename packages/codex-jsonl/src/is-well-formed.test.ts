@@ -5,7 +5,7 @@ import { isWellFormedEvent } from "./is-well-formed.ts";
 import { codexEventSchema } from "./schemas.ts";
 import { EVENTS, mutatedEvents, NEAR_MISSES } from "./testing/sample-events.ts";
 
-/** What is-well-formed.ts claims to tell without running the schema. */
+/** What is-well-formed.ts determines without running the schema. */
 function needsNoFallback(value: unknown): boolean {
   const { success, data } = codexEventSchema.safeParse(value);
   return success && isDeepStrictEqual(data, value);
@@ -15,7 +15,7 @@ test("every event and item type is well-formed as codex writes it", () => {
   expect(EVENTS.filter((event) => !isWellFormedEvent(event))).toEqual([]);
 });
 
-test("agrees with the schema on events and on what is nearly one", () => {
+test("agrees with the schema on events and near misses", () => {
   const disagreed = NEAR_MISSES.filter((value) => isWellFormedEvent(value) !== needsNoFallback(value));
   expect(disagreed).toEqual([]);
   fc.assert(

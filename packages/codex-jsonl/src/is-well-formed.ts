@@ -4,9 +4,9 @@ import type { CodexItem } from "./items.ts";
 type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
- * Whether a JSON value is an event just as `codexEventSchema` would return it: of a known type, every field in place, no
- * fallback needed. What codex writes passes here. zod copies what it parses, which would cost as much again as
- * `JSON.parse`, so the schema sees only what this turns down. A property test holds the two together.
+ * Returns whether a JSON value is an event that `codexEventSchema` would return unchanged: a known type with all its fields,
+ * so that no fallback is needed. The events that codex writes pass this check. zod copies what it parses, which costs as much
+ * again as `JSON.parse`, so only values that fail here go through the schema. A property test checks that the two agree.
  */
 export function isWellFormedEvent(value: unknown): value is CodexEvent {
   if (!isObject(value)) return false;
@@ -73,10 +73,10 @@ function isWellFormedItem(item: unknown): item is CodexItem {
 }
 
 const isString = (value: unknown) => typeof value === "string";
-// JSON.parse makes Infinity of 1e999.
+// JSON.parse reads 1e999 as Infinity.
 const isNumber = (value: unknown) => Number.isFinite(value);
 const isTokens = (value: unknown) => value === undefined || isNumber(value);
-// An array of JSON passes too; it has none of the keys that are asked for next.
+// Arrays pass too, but have none of the keys that are checked next.
 const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null;
 const isErrorDetail = (value: unknown) => isObject(value) && isString(value.message);
 const isFileChange = (value: unknown) => isObject(value) && isString(value.path) && isString(value.kind);

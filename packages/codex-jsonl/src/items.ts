@@ -1,9 +1,9 @@
 /**
- * What an item of the stream can be, keyed by `type`. Field names are codex's own.
+ * An item of the stream, discriminated by `type`. Field names are codex's own.
  *
- * Seen in codex 0.135.0 and 0.169.0 unless a type says otherwise. Where codex leaves a field out or writes another type
- * into it, the field holds the fallback its comment names, and the event is not lost. Keys not listed here stay on the
- * object as codex wrote them.
+ * Seen in codex 0.135.0 and 0.169.0 unless a type says otherwise. If codex leaves out a field or writes a value of another
+ * type, the field has the fallback that its comment names, and the event is not lost. Keys not listed here stay on the object
+ * as codex wrote them.
  */
 export type CodexItem =
   | AgentMessageItem
@@ -18,25 +18,25 @@ export type CodexItem =
 
 interface ItemBase {
   /**
-   * `item_N`, numbered per codex process: not unique over a thread, and not the call id that the rollout has. The same
-   * in an item's started, updated and completed events. Fallback `""`. See `WebSearchItem` for its exception.
+   * `item_N`, numbered per codex process. Not unique within a thread, and not the call id of the rollout. The same in an
+   * item's started, updated and completed events. Fallback `""`. `WebSearchItem` is an exception.
    */
   id: string;
 }
 
 /**
- * How far an item is. Items overlap: one may complete after items that started later, a command even after what the
- * model says next (seen in 0.135.0). A string outside the list is passed on as it is; the fallback is `"unknown"`.
+ * The status of an item. Items overlap: an item may complete after items that started later, and a command even after the
+ * model's next message (seen in 0.135.0). Other strings are passed on unchanged. Fallback `"unknown"`.
  */
 export type ItemStatus = "in_progress" | "completed" | "failed" | (string & {});
 
-/** Something the assistant says. Several in one turn are normal: commentary first, the answer last. Only ever completed. */
+/** A message of the assistant. A turn often has several: commentary first, the answer last. Appears only in `item.completed`. */
 export interface AgentMessageItem extends ItemBase {
   type: "agent_message";
   text: string;
 }
 
-/** A summary of the model's reasoning. Only ever completed; codex leaves empty ones out. */
+/** A summary of the model's reasoning. Appears only in `item.completed`. Codex leaves out empty ones. */
 export interface ReasoningItem extends ItemBase {
   type: "reasoning";
   text: string;
@@ -44,9 +44,9 @@ export interface ReasoningItem extends ItemBase {
 
 export interface CommandExecutionItem extends ItemBase {
   type: "command_execution";
-  /** The command line as a shell would take it, `/bin/bash -lc '…'`. Fallback `""`. */
+  /** The command line in shell syntax, `/bin/bash -lc '…'`. Fallback `""`. */
   command: string;
-  /** stdout and stderr as they came, at most 1 MiB; `""` at the start. Fallback `""`. */
+  /** stdout and stderr in the order of arrival, at most 1 MiB; `""` at the start. Fallback `""`. */
   aggregated_output: string;
   /** `null` while running, and for a command that was never started. Fallback `null`. */
   exit_code: number | null;
@@ -67,10 +67,10 @@ export interface FileChange {
 }
 
 /**
- * A call of an MCP server's tool. Codex's own resource tools come as server `codex`.
+ * A call of an MCP server's tool. Codex's own resource tools have the server name `codex`.
  *
- * A tool that answers `isError: true` gives status `failed`, a `result`, and no `error`. A call that never reached the
- * tool (approval, transport, time limit) gives status `failed`, no `result`, and an `error`.
+ * A tool that answers with `isError: true` has status `failed`, a `result`, and no `error`. A call that never reached the
+ * tool (approval, transport, time limit) has status `failed`, an `error`, and no `result`.
  */
 export interface McpToolCallItem extends ItemBase {
   type: "mcp_tool_call";
@@ -78,7 +78,7 @@ export interface McpToolCallItem extends ItemBase {
   server: string;
   /** As the server lists it, before codex rewrites it for the model. */
   tool: string;
-  /** An object in all that was seen; whatever codex wrote. */
+  /** The value as codex wrote it. An object in every case seen. */
   arguments?: unknown;
   /** `null` while running. Fallback `null`. */
   result: McpToolCallResult | null;
@@ -88,14 +88,14 @@ export interface McpToolCallItem extends ItemBase {
 }
 
 export interface McpToolCallResult {
-  /** MCP content blocks with MCP's own names (`mimeType`), images whole as base64. Fallback `[]`. */
+  /** MCP content blocks with MCP's own names (`mimeType`), with complete images in base64. Fallback `[]`. */
   content: unknown[];
-  /** Snake case here, `structuredContent` in the rollout. */
+  /** In snake_case here, but `structuredContent` in the rollout. */
   structured_content?: unknown;
   _meta?: unknown;
 }
 
-/** A call between agents of one session. Read in codex's source, in no recording: treat its fields with care. */
+/** A call between agents of one session. Known only from codex's source, not from a recording: use its fields with care. */
 export interface CollabToolCallItem extends ItemBase {
   type: "collab_tool_call";
   tool: string;
@@ -112,8 +112,8 @@ export interface CollabToolCallItem extends ItemBase {
 /**
  * A search that the model's provider ran.
  *
- * Codex writes the key `id` twice, first `item_N`, then the provider's own call id, in every version seen. `JSON.parse` keeps the last, so
- * `id` is the call id here and not `item_N`.
+ * In every version seen, codex writes the key `id` twice: first `item_N`, then the provider's own call id. `JSON.parse` keeps
+ * the last one, so `id` is the call id here.
  */
 export interface WebSearchItem extends ItemBase {
   type: "web_search";
@@ -122,7 +122,7 @@ export interface WebSearchItem extends ItemBase {
   action?: unknown;
 }
 
-/** The model's plan. Started and updated as it changes, completed right before the turn is. */
+/** The model's plan. Updated whenever it changes, and completed right before the turn. */
 export interface TodoListItem extends ItemBase {
   type: "todo_list";
   /** Fallback `[]`. */
@@ -135,7 +135,7 @@ export interface TodoEntry {
   completed: boolean;
 }
 
-/** A warning: the turn goes on. Only ever completed, and from 0.140 on it may come before `turn.started`. */
+/** A warning. The turn continues. Appears only in `item.completed`, and from 0.140 on possibly before `turn.started`. */
 export interface ErrorItem extends ItemBase {
   type: "error";
   message: string;

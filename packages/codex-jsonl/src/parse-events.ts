@@ -2,10 +2,12 @@ import { createEventParser, type EventParserOptions, handleAll } from "./event-p
 import type { ParsedEvent } from "./results.ts";
 
 /**
- * The events of a byte stream, in order: a child's stdout, any Node `Readable`, a web `ReadableStream`, or any iterable
- * of chunks. Leaving the loop early ends the source's iteration too.
+ * Yields the events of a byte stream in order. The source is a child's stdout, any Node `Readable`, a web `ReadableStream`,
+ * or any iterable of chunks. Leaving the loop early also ends the iteration of the source.
  *
- * No input makes it throw; what the source throws passes through.
+ * No input makes it throw. Errors from the source are passed on unchanged.
+ *
+ * @throws RangeError if an option is not an integer in its range.
  */
 export async function* parseEvents(
   source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -21,7 +23,7 @@ export async function* parseEvents(
     if (results.length === 0) continue;
     const ready = results;
     results = [];
-    // Not `yield*`, which would wrap the array in an iterator of promises.
+    // Not `yield*`, which would wrap the array in an async iterator.
     for (const result of ready) yield result;
   }
   parser.end();

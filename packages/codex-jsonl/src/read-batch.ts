@@ -4,18 +4,18 @@ import { isWellFormedEvent } from "./is-well-formed.ts";
 const NEWLINE = 0x0a;
 
 /**
- * Decoded at a time. One character outside Latin-1 makes V8 keep the whole text in two bytes a character, which is slower
- * to parse: the less text that happens to, the better.
+ * How many bytes are decoded at a time. A single character outside Latin-1 makes V8 store the whole text with two bytes per
+ * character, which is slower to parse. Small pieces limit how much text that affects.
  */
 const PIECE_BYTES = 4096;
 
 /**
- * Hands on the events at the start of `bytes`, which holds whole lines, and stops before the first line that is anything
- * but a well-formed event. Returns how many bytes it read.
+ * Emits the events at the start of `bytes`, which contains whole lines, and stops before the first line that is not a
+ * well-formed event. Returns how many bytes it read.
  *
- * The short cut for what codex normally writes: lines are decoded many at once and cut as text, because a view and a
- * decoding for each line take about a fifth of the time of parsing it. Where a line begins in bytes is lost that
- * way, which no well-formed event needs.
+ * This is the fast path for what codex normally writes. It decodes many lines at once and splits the text, because creating a
+ * view and decoding each line separately take about a fifth of the time of parsing it. The byte offsets of the lines are lost
+ * this way, but well-formed events do not need them.
  */
 export function readBatch(bytes: Buffer, onEvent: (event: CodexEvent) => void): number {
   let begin = 0;
@@ -35,7 +35,7 @@ export function readBatch(bytes: Buffer, onEvent: (event: CodexEvent) => void): 
   return begin;
 }
 
-/** As many whole lines as a piece takes, at least one. */
+/** Returns the end of the next piece: as many whole lines as fit, and at least one. */
 function endOfPiece(bytes: Buffer, begin: number): number {
   if (bytes.length - begin <= PIECE_BYTES) return bytes.length;
   const newline = bytes.lastIndexOf(NEWLINE, begin + PIECE_BYTES);

@@ -7,16 +7,16 @@ import { codexEventSchema, codexItemSchema } from "./schemas.ts";
 const EVENT_TYPES: ReadonlySet<string> = new Set(codexEventSchema.options.map((option) => option.shape.type.value));
 const ITEM_TYPES: ReadonlySet<string> = new Set(codexItemSchema.options.map((option) => option.shape.type.value));
 
-// Keeps a byte order mark, as Buffer does: what a line is must not depend on how it was cut into chunks.
+// Keeps a byte order mark, as Buffer does: the result must not depend on how the line was cut into chunks.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** What a line says; `undefined` if it is blank. Invalid UTF-8 is read as U+FFFD. Never throws. */
+/** Reads one line. Returns `undefined` if it is blank. Invalid UTF-8 is read as U+FFFD. Never throws. */
 export function readEvent(line: SplitLine): ParsedEvent | undefined {
   if (line.kind === "oversized") return oversized(line);
   const { bytes } = line;
   let value: unknown;
   try {
-    // Buffer's own decoding is the faster one for lines as short as most events are.
+    // For short lines, as most events are, Buffer decodes faster than TextDecoder.
     value = JSON.parse(Buffer.isBuffer(bytes) ? bytes.toString() : decoder.decode(bytes));
   } catch (error) {
     if (bytes.every(isBlank)) return undefined;
@@ -58,12 +58,12 @@ function oversized(line: OversizedBytes): OversizedLine {
   };
 }
 
-/** The beginning of a line in codex's order of keys: `{"type":"…","item":{"id":"…","type":"…"`. */
+/** Matches the beginning of a line in codex's order of keys: `{"type":"…","item":{"id":"…","type":"…"`. */
 const HEAD =
   /^\s*\{\s*"type"\s*:\s*"(?<eventType>[^"\\]*)"(?:\s*,\s*"item"\s*:\s*\{\s*(?:"id"\s*:\s*"[^"\\]*"\s*,\s*)?"type"\s*:\s*"(?<itemType>[^"\\]*)")?/;
 
 function excerptOf(bytes: Uint8Array): string {
-  // A decoder in stream mode holds back the character that the cut went through.
+  // In stream mode the decoder holds back a character that the cut has split.
   return new TextDecoder().decode(bytes.subarray(0, EXCERPT_BYTES), { stream: true });
 }
 

@@ -3,8 +3,8 @@ import type { CodexEvent, Usage } from "./events.ts";
 import type { CodexItem } from "./items.ts";
 
 /*
- * The shapes of events.ts and items.ts for whoever validates with zod. Loose: unknown keys survive. A field without
- * which the event still means something has a fallback (`catch`) in place of an issue.
+ * The types of events.ts and items.ts as zod schemas. The objects are loose, so unknown keys are kept. A field that the event
+ * can do without has a fallback (`catch`) instead of causing an issue.
  */
 
 const text = z.string().catch("");
@@ -73,7 +73,7 @@ const todoList = z.looseObject({
 
 const errorItem = z.looseObject({ id, type: z.literal("error"), message: z.string() });
 
-/** An item of a known type. */
+/** The schema of an item of a known type. */
 export const codexItemSchema = z.discriminatedUnion("type", [
   agentMessage,
   reasoning,
@@ -86,7 +86,7 @@ export const codexItemSchema = z.discriminatedUnion("type", [
   errorItem,
 ]) satisfies z.ZodType<CodexItem>;
 
-/** The token counts of `turn.completed`. */
+/** The schema of the token counts in `turn.completed`. */
 export const usageSchema = z.looseObject({
   input_tokens: tokens,
   cached_input_tokens: optionalTokens,
@@ -95,7 +95,7 @@ export const usageSchema = z.looseObject({
   reasoning_output_tokens: optionalTokens,
 }) satisfies z.ZodType<Usage>;
 
-/** An event of a known type; if it is an item event, with an item of a known type. */
+/** The schema of an event of a known type. An item event must have an item of a known type. */
 export const codexEventSchema = z.discriminatedUnion("type", [
   z.looseObject({ type: z.literal("thread.started"), thread_id: z.string() }),
   z.looseObject({ type: z.literal("turn.started") }),

@@ -1,9 +1,9 @@
 import { createEventParser, type EventParserOptions, handleAll } from "./event-parser.ts";
 import type { ParsedEvent } from "./results.ts";
 
-/** Bytes in, events out, for web streams: `stream.pipeThrough(new EventParserStream())`. No input makes it fail. */
+/** Transforms bytes into events in a pipe of web streams: `stream.pipeThrough(new EventParserStream())`. No input makes it fail. */
 export class EventParserStream extends TransformStream<Uint8Array, ParsedEvent> {
-  /** @throws RangeError if an option is not a whole number in its range. */
+  /** @throws RangeError if an option is not an integer in its range. */
   constructor(options: EventParserOptions = {}) {
     let onResult: (result: ParsedEvent) => void;
     const parser = createEventParser(

@@ -10,7 +10,7 @@ const input = Buffer.from(`${EVENTS.map((event) => JSON.stringify(event)).join("
 const chunks = Array.from({ length: Math.ceil(input.length / 100) }, (_, i) => input.subarray(i * 100, i * 100 + 100));
 const results = [...EVENTS, expect.objectContaining({ type: "malformed", reason: "truncated" })];
 
-test("parseEvents reads a list of chunks, a Node stream and a web stream alike", async () => {
+test("parseEvents reads a list of chunks, a Node stream and a web stream", async () => {
   expect(await collect(parseEvents(chunks))).toEqual(results);
   expect(await collect(parseEvents(Readable.from(chunks)))).toEqual(results);
   expect(await collect(parseEvents(new Blob(chunks).stream()))).toEqual(results);
@@ -25,7 +25,7 @@ test("leaving the loop early ends the source", async () => {
   expect(source.destroyed).toBe(true);
 });
 
-test("what the source throws passes through", async () => {
+test("errors from the source are passed on", async () => {
   async function* broken() {
     yield input;
     throw new Error("from the source");
@@ -33,7 +33,7 @@ test("what the source throws passes through", async () => {
   await expect(collect(parseEvents(broken()))).rejects.toThrow("from the source");
 });
 
-test("EventParserStream stands in a pipe", async () => {
+test("EventParserStream works in a pipe", async () => {
   const events = new Blob(chunks).stream().pipeThrough(new EventParserStream());
   expect(await collect(events)).toEqual(results);
   expect(() => new EventParserStream({ maxLineBytes: 0 })).toThrow(RangeError);

@@ -9,24 +9,24 @@ export interface AskOptions {
 }
 
 export interface Answer {
-  /** Null if it was ended by a signal. */
+  /** Null if a signal ended it. */
   readonly exitCode: number | null;
-  /** The beginning of what it wrote, as far as a short answer goes. */
+  /** The beginning of what it wrote, at most 64 KiB. */
   readonly stdout: string;
   readonly stderr: string;
 }
 
 const MAX_ANSWER_BYTES = 64 * 1024;
 
-/** How long a program may take to go when it is asked to, in milliseconds. */
+/** Time from SIGTERM to SIGKILL, in milliseconds. */
 const TERMINATE_MS = 300;
 
-/** How long what was written is waited for once the program is gone, in milliseconds: another may hold its pipes open. */
+/** How long to wait for the output after the program has exited, in milliseconds: another process may hold its pipes open. */
 const DRAIN_MS = 200;
 
 /**
- * Runs codex for a short answer. Whatever it started is ended with it.
- * @throws Error if it can't be started, or takes too long; the signal's reason.
+ * Runs codex and returns its short answer. Ends every process that it started.
+ * @throws Error if it can't be started or takes too long; the signal's reason.
  */
 export async function askCodex(codex: Program, args: readonly string[], options: AskOptions): Promise<Answer> {
   const { env, timeoutMs, signal } = options;
@@ -56,7 +56,7 @@ export async function askCodex(codex: Program, args: readonly string[], options:
   } finally {
     await family.endRest(TERMINATE_MS);
     child.kill("SIGKILL");
-    // Held open by a program that cleared its environment and left: not waited for.
+    // Don't wait for a leftover process that cleared its environment and holds a pipe open.
     child.stdout.destroy();
     child.stderr.destroy();
   }

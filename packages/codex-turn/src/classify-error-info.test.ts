@@ -4,7 +4,7 @@ import type { CodexTurnErrorCode } from "./errors.ts";
 
 const withStatus = (type: string, httpStatusCode: number | null) => ({ [type]: { httpStatusCode } });
 
-/** As the app-servers of 0.135.0 and 0.169.0 put them, or their `CodexErrorInfo` allows. */
+/** Errors as the app-servers of 0.135.0 and 0.169.0 report them, or as their `CodexErrorInfo` allows. */
 test.each<[CodexTurnErrorCode, info: Partial<ErrorInfo>]>([
   ["context_too_long", { codexErrorInfo: "contextWindowExceeded", message: "any words" }],
   ["rate_limited", { codexErrorInfo: "usageLimitExceeded", message: "You've hit your usage limit." }],
@@ -54,7 +54,7 @@ test.each<[CodexTurnErrorCode, info: Partial<ErrorInfo>]>([
   expect(classifyErrorInfo({ message: "", ...info })).toMatchObject({ code });
 });
 
-test("the details are in the message and in `detail`", () => {
+test("the message and `detail` contain the additional details", () => {
   const error = classifyErrorInfo({ message: "Reconnecting", codexErrorInfo: "other", additionalDetails: "dns error" });
   expect(error).toMatchObject({ code: "connection_lost", detail: "Reconnecting dns error" });
   expect(error.message).toContain("Codex said: Reconnecting dns error");

@@ -2,19 +2,19 @@ import { failureOf } from "./classify-failure.ts";
 import type { CodexTurnError } from "./errors.ts";
 import { type Candidates, candidatesByStatus } from "./failures.ts";
 
-/** What `codex app-server` says of a failed turn. */
+/** What `codex app-server` reports about a failed turn. */
 export interface ErrorInfo {
   readonly message: string;
-  /** codex's `CodexErrorInfo`: a word, or an object with one key. Anything else counts as not given. */
+  /** codex's `CodexErrorInfo`: a string, or an object with one key. Anything else is ignored. */
   readonly codexErrorInfo?: unknown;
   readonly additionalDetails?: string | undefined;
-  /** The HTTP status of the last retry, for a codex that names it there alone (up to 0.150). */
+  /** The HTTP status of the last retry. Codex up to 0.150 reports the status only there. */
   readonly lastRetryStatus?: number | undefined;
 }
 
 /**
- * Returns the typed failure of a turn that ran on an app-server. What codex typed decides, then the HTTP status, then the
- * words: these only tell apart what has one type in common.
+ * Returns the typed failure of a turn that ran on an app-server. The HTTP status decides if it is conclusive, otherwise
+ * codex's error type. The words only distinguish between the failures that share a status or a type.
  */
 export function classifyErrorInfo(info: ErrorInfo): CodexTurnError {
   const { message, codexErrorInfo, additionalDetails, lastRetryStatus } = info;
@@ -22,7 +22,7 @@ export function classifyErrorInfo(info: ErrorInfo): CodexTurnError {
   const byStatus = status === undefined ? undefined : candidatesByStatus(status);
   const byRetry = lastRetryStatus === undefined ? undefined : candidatesByStatus(lastRetryStatus);
   const detail = [message, additionalDetails].filter(Boolean).join(" ");
-  // A type that says nothing more than that it failed leaves the words, and these the last retry.
+  // Without a status or a known type the words decide. If they don't, the status of the last retry does.
   const candidates = byStatus ?? BY_TYPE.get(name);
   const error = failureOf(detail, candidates, { hasStarted: true });
   return error.code === "failed" && byRetry !== undefined ? failureOf(detail, byRetry, { hasStarted: true }) : error;
@@ -50,13 +50,13 @@ const BROKEN_STREAM: Candidates = [
 ];
 
 /**
- * codex's `CodexErrorInfo` (0.135.0 and 0.169.0, by `codex app-server generate-ts`). Those that are left out say nothing:
- * `other`, `badRequest`, and what no turn can get, `threadRollbackFailed` and `activeTurnNotSteerable`.
+ * codex's `CodexErrorInfo` (0.135.0 and 0.169.0, from `codex app-server generate-ts`). Left out are `other` and `badRequest`,
+ * which give no information, and `threadRollbackFailed` and `activeTurnNotSteerable`, which no turn can get.
  */
 const BY_TYPE = new Map<string, Candidates>(
   Object.entries({
     contextWindowExceeded: ["contextTooLong"],
-    sessionBudgetExceeded: ["spendLimit"], // 0.169.0, as the next ones.
+    sessionBudgetExceeded: ["spendLimit"], // 0.169.0, like the next ones.
     rateLimitExceeded: ["rateLimited", "outOfCredits", "spendLimit", "usageLimit"],
     flexUnavailable: ["overloaded"],
     policyCapacityUnavailable: ["overloaded"],

@@ -5,7 +5,7 @@ import { FAILURES } from "./failures.ts";
 
 const ID = "0199a213-81c0-7800-8aa1-bbab2a035a53";
 
-/** As codex 0.135.0 and 0.169.0 word them, save where a version is named. */
+/** The words of codex 0.135.0 and 0.169.0, unless a version is named. */
 test.each<[CodexTurnErrorCode, said: string]>([
   [
     "thread_not_found",
@@ -87,15 +87,15 @@ test.each([
   expect(classifyFailure(said).code).not.toBe("failed");
 });
 
-test("each advice names a step, and no pattern repeats without a bound", () => {
+test("each advice names a step, and no pattern has an unbounded repetition", () => {
   for (const { advice, pattern } of Object.values(FAILURES)) {
     expect(advice).toMatch(/: \S.*\.$/s);
-    // "The '.{0,200}'" is fine, ".*" and "\\s+" are not: on a server's text they take quadratic time.
+    // "The '.{0,200}'" is fine. ".*" and "\\s+" are not: they take quadratic time on a server's text.
     expect(pattern.source.replace(/\\./g, "x")).not.toMatch(/[*+]|\{\d*,\}/);
   }
 });
 
-test("no more than a bounded part of any text is compared with a pattern", () => {
+test("only a bounded part of any text is matched against a pattern", () => {
   const seen: number[] = [];
   const test = vi.spyOn(RegExp.prototype, "test").mockImplementation((text) => {
     seen.push(text.length);
@@ -129,7 +129,7 @@ test("the reason is found at either end of a long text", () => {
   expect(classifyFailure(`${filler} Quota exceeded. Check`).code).toBe("out_of_credits");
 });
 
-test("the message gives the advice, then codex's words out of their JSON and without the backtrace", () => {
+test("the message has the advice, then codex's words, extracted from JSON and without a backtrace", () => {
   const body = '{"error":{"message":"The model `x` does not exist","code":"model_not_found"}}';
   expect(classifyFailure(body).message).toMatch(
     /choose another.* Codex said: The model `x` does not exist \(model_not_found\)$/,
@@ -140,7 +140,7 @@ test("the message gives the advice, then codex's words out of their JSON and wit
   expect(classifyFailure("null").message).toBe("The turn failed. Codex said: null");
 });
 
-test("a long text is quoted by its end", () => {
+test("the message quotes the end of a long text", () => {
   const { message, detail } = classifyFailure(`${"x".repeat(100_000)} the reason`);
   expect(message.length).toBeLessThan(2200);
   expect(message.endsWith("the reason")).toBe(true);

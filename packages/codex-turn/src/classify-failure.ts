@@ -3,25 +3,25 @@ import { type Candidates, candidatesByStatus, FAILURES, type Failure, type Failu
 
 export interface ClassifyOptions extends Omit<CodexTurnErrorOptions, "detail"> {
   /**
-   * The turn runs already, or may: what codex says before a turn is then no answer, whatever the words look like. They may
-   * be a tool's or a model server's by then.
+   * True if the turn has started or may have. Failures that codex reports only before a turn are then ignored, because the
+   * words may be those of a tool or a model server.
    */
   readonly hasStarted?: boolean;
 }
 
-/** How much of codex's words is compared and quoted, in characters: a model server can send any amount. */
+/** How much of codex's words is matched and quoted, in characters: a model server can send any amount. */
 const MAX_READ = 8192;
-/** How much of codex's words a message repeats, in characters: their end, where the reason stands. All of it is in `detail`. */
+/** How much of codex's words a message quotes, in characters: the end, which contains the reason. `detail` has all of it. */
 const MAX_QUOTED = 2000;
-/** The longest text that is looked into as JSON, in characters. */
+/** The longest text that is parsed as JSON, in characters. */
 const MAX_JSON = 1024 * 1024;
 
-/** Returns the typed failure behind codex's words. Takes time linear in their length. */
+/** Returns the typed failure for codex's words. Takes time linear in their length. */
 export function classifyFailure(detail: string, options: ClassifyOptions = {}): CodexTurnError {
   return failureOf(detail, undefined, options);
 }
 
-/** Returns the failure among `candidates` that the words name; without candidates, among all. */
+/** Returns the failure among `candidates` that the words name. Without candidates, a status in the words narrows them down. */
 export function failureOf(
   detail: string,
   candidates: Candidates | undefined,
@@ -48,14 +48,14 @@ function find(text: string, candidates: Candidates | undefined, hasStarted: bool
   return found ?? (candidates === undefined ? undefined : FAILURES[candidates[0]]);
 }
 
-/** The status that codex names last: what follows it is the server's text. 0 for none. */
+/** Returns the last HTTP status that codex names, because the server's text follows it. Returns 0 if there is none. */
 function statusIn(text: string): number {
   let status = 0;
   for (const [, code] of text.matchAll(/(?:unexpected status|last status:) ([1-5]\d\d)\b/g)) status = Number(code);
   return status;
 }
 
-/** The message inside a JSON error body, which codex hands on as it got it; without a backtrace, and not all of a long one. */
+/** Extracts the message from a JSON error body, which codex passes on unchanged. Removes a backtrace and shortens a long text. */
 function readable(detail: string): string {
   const backtrace = detail.indexOf("Stack backtrace:");
   const text = (backtrace === -1 ? detail : detail.slice(0, backtrace)).trim();
@@ -75,7 +75,7 @@ function messageIn(text: string): string | undefined {
     if (message === undefined) return undefined;
     return code === undefined ? String(message) : `${message} (${code})`;
   } catch {
-    // Not JSON: as it stands.
+    // Not JSON: use the text unchanged.
     return undefined;
   }
 }

@@ -34,7 +34,7 @@ test.each([
   expect(classifyResumeFailure(said)).toMatchObject({ code, detail: said });
 });
 
-test("the message has codex's words, with the file that it names", () => {
+test("the message contains codex's words with the name of the file", () => {
   expect(classifyResumeFailure("failed to read thread /x.jsonl: is empty").message).toMatch(
     /start a new thread.* Codex said: .*\/x\.jsonl: is empty$/,
   );

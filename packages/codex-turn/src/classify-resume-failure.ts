@@ -2,13 +2,13 @@ import { classifyFailure } from "./classify-failure.ts";
 import { CodexTurnError, type CodexTurnErrorOptions } from "./errors.ts";
 
 /**
- * The machine's state, not the thread's: too many open files, no space, out of memory, try again, a file that this user may not
- * write to, a read-only or failing disk (by errno, on Linux and macOS), a locked database, and an app-server with too much to do.
+ * Temporary problems of the machine, not of the thread: too many open files, no space, out of memory, try again, a file that this
+ * user may not write to, a read-only or failing disk (by errno, on Linux and macOS), a locked database, and an overloaded app-server.
  */
-const PASSING =
+const TEMPORARY =
   /\(os error (1|5|11|12|13|16|23|24|28|30|35|69|70|116|122)\)|database is locked|Server overloaded|timed out/;
 
-/** The answers about a thread, and those about codex's own setup: they would be the same for any thread. */
+/** Reasons other than a damaged thread: other states of the thread, and problems of codex's setup, which affect any thread. */
 const OTHER_REASONS: readonly string[] = [
   "thread_busy",
   "thread_archived",
@@ -18,19 +18,19 @@ const OTHER_REASONS: readonly string[] = [
 ];
 
 /**
- * Returns the typed failure of a thread that codex did not load. Codex words each kind of damage in its own way, and in
- * others from version to version, so what it has no other reason for is `thread_unreadable`.
+ * Returns the typed failure of a thread that codex did not load. Codex has different words for each kind of damage, and they
+ * change between versions. So a failure without another known reason is `thread_unreadable`.
  */
 export function classifyResumeFailure(
   detail: string,
   options: Omit<CodexTurnErrorOptions, "detail"> = {},
 ): CodexTurnError {
   const known = classifyFailure(detail, options);
-  if (OTHER_REASONS.includes(known.code) || PASSING.test(detail)) return known;
+  if (OTHER_REASONS.includes(known.code) || TEMPORARY.test(detail)) return known;
   const said = known.message.indexOf("Codex said: ");
   return new CodexTurnError(
     "thread_unreadable",
-    `Codex can't load this thread, as a rule because its session file is damaged: start a new thread, or restore the file.${said === -1 ? "" : ` ${known.message.slice(said)}`}`,
+    `Codex can't load this thread, usually because its session file is damaged: start a new thread, or restore the file.${said === -1 ? "" : ` ${known.message.slice(said)}`}`,
     { ...options, detail },
   );
 }

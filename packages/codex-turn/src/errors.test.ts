@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { CodexTurnError } from "./errors.ts";
 
-test("isInstance knows an error of another install of this package", async () => {
+test("isInstance recognizes an error of another installed copy of this package", async () => {
   const copy: typeof import("./errors.ts") = await import(`${import.meta.resolve("./errors.ts")}?copy`);
   const foreign = new copy.CodexTurnError("failed", "x");
   expect(foreign).not.toBeInstanceOf(CodexTurnError);

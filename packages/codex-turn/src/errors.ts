@@ -1,8 +1,8 @@
 import { CodedError, isCodedError } from "@plexum/coded-error";
 
-/** Everything that can go wrong with a turn, as a caller tells it apart. */
+/** Everything that can go wrong with a turn. */
 export type CodexTurnErrorCode =
-  // Before anything starts.
+  // Before codex starts.
   | "binary_not_found"
   | "binary_not_executable"
   | "version_unsupported"
@@ -12,7 +12,7 @@ export type CodexTurnErrorCode =
   | "workspace_unusable"
   | "spawn_failed"
   | "app_server_unavailable"
-  // What codex itself says.
+  // Reported by codex.
   | "not_signed_in"
   | "access_blocked"
   | "plan_required"
@@ -44,13 +44,13 @@ export type CodexTurnErrorCode =
 
 export interface CodexTurnErrorOptions {
   readonly cause?: unknown;
-  /** What codex said, word for word: its error message, or the end of its stderr. */
+  /** What codex said, verbatim: its error message, or the end of its stderr. */
   readonly detail?: string;
   readonly exitCode?: number | null;
   readonly signal?: NodeJS.Signals | null;
 }
 
-/** A turn that could not start or did not end well. `message` says what to do about it; `detail` is codex's own wording. */
+/** A turn could not start or failed. `message` says what to do about it, and `detail` has codex's own words. */
 export class CodexTurnError extends CodedError<CodexTurnErrorCode> {
   readonly detail: string | undefined;
   readonly exitCode: number | null | undefined;

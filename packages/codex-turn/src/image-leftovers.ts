@@ -4,20 +4,20 @@ import { join } from "node:path";
 import { commandLines } from "@plexum/cli-turn";
 import { IMAGE_FOLDER } from "./images.ts";
 
-/** The folder of a turn's images that nobody removed, since the turn's owner was killed. */
+/** A folder with a turn's images that was not removed because the turn's owner was killed. */
 export interface ImageLeftover {
   readonly path: string;
   remove(): Promise<void>;
 }
 
-/** From staging the images to starting codex a turn takes far less. */
+/** Younger folders are left alone. A turn takes far less time between staging the images and starting codex. */
 const STARTING_MS = 60_000;
 
 /**
- * Folders of images in the temp folder that belong to no running turn: the process that staged them is gone, and no command
- * line names them. Where the running commands can't be listed, as on Windows, none are found.
+ * Finds image folders in the temp folder that belong to no running turn: the process that staged them has ended, and no
+ * command line names them. Finds none if the running commands can't be listed, as on Windows.
  *
- * @throws what the file system throws if the temp folder can't be listed.
+ * @throws The error of the file system if the temp folder can't be listed.
  */
 export async function imageLeftovers(): Promise<ImageLeftover[]> {
   const commands = commandLines();

@@ -7,12 +7,12 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { CodexTurnError } from "./errors.ts";
 import { type PromptImage, stageImages } from "./images.ts";
 
-test("no images, no folder", async () => {
+test("no folder is created without images", async () => {
   await using staged = await stageImages([]);
   expect(staged.paths).toEqual([]);
 });
 
-test("bytes and files under plain names, in a folder of this user alone that goes away again", async () => {
+test("bytes and files get plain names, in a private folder that is removed afterwards", async () => {
   await using folder = await temporaryFolder();
   const file = join(folder.path, "holiday, 2026.a,b");
   await writeFile(file, "picture");
@@ -55,8 +55,8 @@ test("a string is a path, a file: URL or a data: URL", async () => {
   ]);
 });
 
-test.each<[given: unknown, says: RegExp]>([
-  ["https://example.com/a.png", /Image 2 is an address on the web/],
+test.each<[image: unknown, message: RegExp]>([
+  ["https://example.com/a.png", /Image 2 is a web address/],
   ["file://elsewhere/a.png", /Image 2 is a file: URL that names no file here/],
   ["data:image/png,raw", /not in base64/],
   ["data:", /not in base64/],
@@ -66,20 +66,20 @@ test.each<[given: unknown, says: RegExp]>([
   [{ url: "a.png" }, /without path and bytes/],
   [{ bytes: "cmF3" }, /without bytes/],
   ["none.png", /none\.png can't be read/],
-])("%j is named, with what to give, and nothing is left", async (given, says) => {
+])("%j is rejected with a message that says what to pass, and leaves nothing behind", async (image, message) => {
   await using folder = await temporaryFolder();
   vi.stubEnv("TMPDIR", folder.path);
   onTestFinished(() => {
     vi.unstubAllEnvs();
   });
-  await expect(stageImages([{ bytes: Buffer.from("x") }, given as PromptImage])).rejects.toMatchObject({
+  await expect(stageImages([{ bytes: Buffer.from("x") }, image as PromptImage])).rejects.toMatchObject({
     code: "image_unreadable",
-    message: expect.stringMatching(says),
+    message: expect.stringMatching(message),
   });
   expect(await readdir(folder.path)).toEqual([]);
 });
 
-test("a missing file and a folder are refused, and nothing is left", async () => {
+test("a missing file and a folder are rejected, and leave nothing behind", async () => {
   await using folder = await temporaryFolder();
   vi.stubEnv("TMPDIR", folder.path);
   onTestFinished(() => {
@@ -94,7 +94,7 @@ test("a missing file and a folder are refused, and nothing is left", async () =>
   expect(await readdir(folder.path)).toEqual([]);
 });
 
-test("a temp folder that is missing is named", async () => {
+test("the error names a missing temp folder", async () => {
   await using folder = await temporaryFolder();
   const missing = join(folder.path, "none");
   vi.stubEnv("TMPDIR", missing);

@@ -5,13 +5,13 @@ import { extname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CodexTurnError } from "./errors.ts";
 
-/** A picture for the prompt: a file, or its bytes. A string is a path, or a URL that begins with `file:` or `data:`. */
+/** An image for the prompt: a file, or its bytes. A string is a path, or a URL that begins with `file:` or `data:`. */
 export type PromptImage =
   | string
   | { readonly path: string }
   | { readonly bytes: Uint8Array; readonly mediaType?: string };
 
-/** What the names of the folders begin with; the pid of the process that stages the images follows. */
+/** Prefix of the folder names. The pid of the process that stages the images follows it. */
 export const IMAGE_FOLDER = "codex-images-";
 
 export interface StagedImages extends AsyncDisposable {
@@ -19,14 +19,14 @@ export interface StagedImages extends AsyncDisposable {
 }
 
 /**
- * Puts the images where codex can be pointed to: in a folder of their own that only this user can read, under plain
- * names, since codex splits the value of `--image` at commas.
+ * Puts the images into a new folder that only this user can read, under plain names, because codex splits the value of
+ * `--image` at commas. Disposing of the result removes the folder.
  * @throws CodexTurnError `image_unreadable`.
  */
 export async function stageImages(images: readonly PromptImage[]): Promise<StagedImages> {
   if (images.length === 0) return { paths: [], [Symbol.asyncDispose]: async () => {} };
   const folder = await mkdtemp(join(tmpdir(), `${IMAGE_FOLDER}${process.pid}-`)).catch(unstageable);
-  // If it stays behind among the temporary folders, that is no reason to fail a turn.
+  // A leftover temporary folder is no reason to fail a turn.
   const remove = () => rm(folder, { recursive: true, force: true }).catch(() => {});
   try {
     const paths = await Promise.all(
@@ -43,14 +43,14 @@ function unstageable(cause: unknown): never {
   if (CodexTurnError.isInstance(cause)) throw cause;
   throw new CodexTurnError(
     "image_unreadable",
-    `The images can't be put into the temp folder ${tmpdir()} (${(cause as Error).message}): name one in TMPDIR that this user can write to, with room in it.`,
+    `The images can't be put into the temp folder ${tmpdir()} (${(cause as Error).message}): name a folder in TMPDIR that this user can write to and that has free space.`,
     { cause },
   );
 }
 
 type ReadImage = Exclude<PromptImage, string>;
 
-/** @throws CodexTurnError for what is no image, as a caller without types can give it. */
+/** @throws CodexTurnError for a value that is not an image, which callers without types can pass. */
 function readImage(image: PromptImage, index: number): ReadImage {
   const unusable = (what: string, cause?: unknown): never => {
     throw new CodexTurnError(
@@ -70,7 +70,7 @@ function readImage(image: PromptImage, index: number): ReadImage {
 type Unusable = (what: string, cause?: unknown) => never;
 
 function pathImage(text: string, unusable: Unusable): ReadImage {
-  if (/^https?:/i.test(text)) return unusable("an address on the web, which codex does not fetch");
+  if (/^https?:/i.test(text)) return unusable("a web address, which codex does not fetch");
   if (!/^file:/i.test(text)) return text === "" ? unusable("an empty path") : { path: text };
   try {
     return { path: fileURLToPath(text) };
@@ -99,7 +99,7 @@ async function stage(image: ReadImage, base: string): Promise<string> {
 }
 
 async function assertReadable(path: string): Promise<void> {
-  let problem = "it is no file";
+  let problem = "it is not a file";
   try {
     if ((await stat(path)).isFile()) return await access(path, constants.R_OK);
   } catch (error) {
@@ -111,7 +111,7 @@ async function assertReadable(path: string): Promise<void> {
   );
 }
 
-/** None if it could upset codex's splitting. */
+/** Returns the file's extension, or "" if it could affect how codex splits the value. */
 const plainExtension = (path: string) => /^\.[a-z0-9]+$/i.exec(extname(path))?.[0] ?? "";
 
 const extension = (mediaType = "image/png") => `.${/^image\/([a-z0-9]+)/.exec(mediaType)?.[1] ?? "png"}`;

@@ -17,7 +17,7 @@ async function program(path: string, mode = 0o755): Promise<string> {
 const onPath = (...folders: string[]) => ({ PATH: folders.join(delimiter) });
 
 describe("on the PATH", () => {
-  test("the first that can be run", async () => {
+  test("finds the first file that can be run", async () => {
     await using folder = await temporaryFolder();
     const [a, b, c] = [join(folder.path, "a"), join(folder.path, "b"), join(folder.path, "c")];
     await program(join(a, "codex"), 0o644);
@@ -34,7 +34,7 @@ describe("on the PATH", () => {
     });
   });
 
-  test("a folder that this user may not look into doesn't count", async () => {
+  test("ignores a folder that this user may not search", async () => {
     await using folder = await temporaryFolder();
     const closed = join(folder.path, "closed");
     await mkdir(closed, { mode: 0o000 });
@@ -42,14 +42,14 @@ describe("on the PATH", () => {
     const program = `
       import { locateCodex } from ${JSON.stringify(new URL("locate.ts", import.meta.url).href)};
       await locateCodex("codex", { PATH: ${JSON.stringify(closed)} }).catch(({ code }) => console.log(code));`;
-    // The superuser may look anywhere: try as another user.
+    // The superuser may search any folder: run as another user.
     const nobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
     const args = ["--input-type=module", "--eval", program];
     expect((await promisify(execFile)(process.execPath, args, nobody)).stdout).toBe("binary_not_found\n");
     await chmod(closed, 0o700);
   });
 
-  test("relative and empty entries don't count: what they mean depends on where one stands", async () => {
+  test("ignores relative and empty entries, whose meaning depends on the current directory", async () => {
     await using folder = await temporaryFolder();
     await program(join(folder.path, "codex"));
     const here = relative(process.cwd(), folder.path);
@@ -62,7 +62,7 @@ describe("on the PATH", () => {
   });
 });
 
-test("a folder by the name is passed over on the PATH, and so is no name", async () => {
+test("ignores a folder of that name on the PATH, and an empty name", async () => {
   await using folder = await temporaryFolder();
   await mkdir(join(folder.path, "codex"));
   for (const name of ["codex", ""])
@@ -73,7 +73,7 @@ test("a folder by the name is passed over on the PATH, and so is no name", async
 });
 
 describe("a path", () => {
-  test("as it stands, also relative and through a link", async () => {
+  test("is used unchanged, also a relative path and a link", async () => {
     await using folder = await temporaryFolder();
     const path = await program(join(folder.path, "bin", "codex"));
     const link = join(folder.path, "link");
@@ -83,7 +83,7 @@ describe("a path", () => {
     expect((await locateCodex(link, {})).command).toBe(link);
   });
 
-  test("missing, a dangling link, a folder, not executable", async () => {
+  test("fails if it is missing, a dangling link, a folder, or not executable", async () => {
     await using folder = await temporaryFolder();
     const none = join(folder.path, "none");
     const link = join(folder.path, "link");
@@ -98,8 +98,8 @@ describe("a path", () => {
   });
 });
 
-describe.each(testedCodexes())("the launcher that npm or pnpm made for codex $version", (codex) => {
-  test("npm's, a link to codex.js, is stepped over", async () => {
+describe.each(testedCodexes())("the launcher of npm or pnpm for codex $version", (codex) => {
+  test("bypasses npm's link to codex.js", async () => {
     await using folder = await temporaryFolder();
     const link = join(folder.path, "codex");
     await symlink(codex.shim, link);
@@ -109,7 +109,7 @@ describe.each(testedCodexes())("the launcher that npm or pnpm made for codex $ve
     expect(await readdir(toolsPath as string)).toContain("rg");
   });
 
-  test("an installation by npm, with the platform's package inside codex's own", async () => {
+  test("finds the platform's package inside codex's own, as npm installs it", async () => {
     await using folder = await temporaryFolder();
     const installed = join(folder.path, "lib", "node_modules", "@openai", "codex");
     await cp(dirname(dirname(codex.shim)), installed, {
@@ -123,7 +123,7 @@ describe.each(testedCodexes())("the launcher that npm or pnpm made for codex $ve
     expect([command.startsWith(platform), basename(command), prefix]).toEqual([true, "codex", []]);
   });
 
-  test("without the native program, codex.js is run by this Node, as it reports what is missing", async () => {
+  test("without the native program, this Node runs codex.js, which reports what is missing", async () => {
     await using folder = await temporaryFolder();
     const script = join(folder.path, "node_modules", "@openai", "codex", "bin", "codex.js");
     await cp(dirname(dirname(codex.shim)), dirname(dirname(script)), {
@@ -133,7 +133,7 @@ describe.each(testedCodexes())("the launcher that npm or pnpm made for codex $ve
     expect(await locateCodex(script, {})).toEqual({ path: script, command: process.execPath, prefix: [script] });
   });
 
-  test("Windows' .cmd names codex.js by its own folder", async () => {
+  test("finds codex.js relative to the folder of a Windows .cmd file", async () => {
     await using folder = await temporaryFolder();
     const modules = join(folder.path, "node_modules", "@openai");
     await mkdir(modules, { recursive: true });
@@ -147,13 +147,13 @@ describe.each(testedCodexes())("the launcher that npm or pnpm made for codex $ve
   });
 });
 
-test("pnpm's launcher, a shell script, is stepped over", async () => {
+test("bypasses pnpm's launcher, a shell script", async () => {
   const launcher = join(import.meta.dirname, "../../../tooling/real-codex/node_modules/.bin/codex");
   expect(await readFile(launcher, "utf8")).toMatch(/^#!\/bin\/sh/);
   expect(await realpath((await locateCodex(launcher, {})).command)).toBe(newestCodex.path);
 });
 
-test("a script of one's own that starts codex is left alone, and so is one beside a damaged package.json", async () => {
+test("does not bypass the user's own script, nor one beside a damaged package.json", async () => {
   await using folder = await temporaryFolder();
   const script = join(folder.path, "bin", "codex.js");
   await program(script);

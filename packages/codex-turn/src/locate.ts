@@ -5,10 +5,10 @@ import { CodexTurnError } from "./errors.ts";
 const INSTALL = 'install codex with "npm install -g @openai/codex"';
 
 /**
- * Finds codex: a path as it stands (`~/` is the home folder), a bare name on the PATH of `env`.
+ * Finds codex. Uses a path unchanged, except for a leading `~/`, and looks up a bare name on the PATH of `env`.
  *
- * What npm puts on the PATH is a Node script that starts the native program. It is stepped over where possible: the
- * script costs a Node start for each turn, needs a `node` on the PATH, and when killed leaves the native program running.
+ * npm puts a Node script on the PATH that starts the native program. The result bypasses the script if possible: the script
+ * starts an extra Node for each turn, needs a `node` on the PATH, and leaves the native program running when it is killed.
  *
  * @throws CodexTurnError `binary_not_found` or `binary_not_executable`.
  */
@@ -20,7 +20,7 @@ export async function locateCodex(binary: string, env: NodeJS.ProcessEnv): Promi
   return native === undefined ? { path, command: process.execPath, prefix: [script] } : { path, prefix: [], ...native };
 }
 
-/** Rethrows a CliTurnError as a CodexTurnError of the same code and message. */
+/** Rethrows a CliTurnError as a CodexTurnError with the same code and message. */
 export async function asCodexError<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
@@ -39,7 +39,7 @@ const TARGETS: Record<string, string> = {
   "win32-arm64": "aarch64-pc-windows-msvc",
 };
 
-/** The layout of `@openai/codex` (seen in 0.135.0 and 0.169.0): the program stands in a package of its own for each platform. */
+/** Finds the native program in the layout of `@openai/codex`, which has a package for each platform (seen in 0.135.0 and 0.169.0). */
 async function nativeProgram(script: string): Promise<{ command: string; toolsPath?: string } | undefined> {
   const platform = `${process.platform}-${process.arch}`;
   const target = TARGETS[platform];

@@ -1,22 +1,22 @@
-/** What the model's commands may do, in codex's words. */
+/** What the model's commands may do: the names of codex's sandbox modes. */
 export type SandboxMode = "danger-full-access" | "workspace-write" | "read-only";
 
 const SANDBOXES: ReadonlySet<string> = new Set<SandboxMode>(["danger-full-access", "workspace-write", "read-only"]);
 
 export const isSandboxMode = (text: string): text is SandboxMode => SANDBOXES.has(text);
 
-/** What arguments for `codex exec` say about permissions. */
+/** What the arguments for `codex exec` set about permissions. */
 export interface PermissionArgs {
-  /** Whether they choose a sandbox; an unknown one too, which codex will refuse. */
+  /** True if they choose a sandbox, including an unknown one, which codex rejects. */
   readonly chooseSandbox: boolean;
-  /** Whether they choose when codex asks for an approval. */
+  /** True if they choose when codex asks for an approval. */
   readonly chooseApprovals: boolean;
 }
 
 const SANDBOX_FLAGS = /^(-s|--sandbox|--full-auto|--dangerously-bypass-approvals-and-sandbox|--yolo)$/;
 const APPROVAL_FLAGS = /^(-a|--ask-for-approval|--dangerously-bypass-approvals-and-sandbox|--yolo)$/;
 
-/** Finds what arguments for `codex exec` say about sandbox and approvals, which wins over any default. */
+/** Finds out whether arguments for `codex exec` choose a sandbox or an approval policy. Their choice overrides any default. */
 export function permissionsIn(args: readonly string[]): PermissionArgs {
   let [chooseSandbox, chooseApprovals] = [false, false];
   for (const [index, arg] of args.entries()) {
@@ -31,7 +31,7 @@ export function permissionsIn(args: readonly string[]): PermissionArgs {
   return { chooseSandbox, chooseApprovals };
 }
 
-/** Splits `--flag=value`, `-fvalue` and `-f=value` in two. The value is undefined if it is an argument of its own, or there is none. */
+/** Splits `--flag=value`, `-fvalue` and `-f=value` in two. The value is undefined if it is a separate argument or missing. */
 export function splitArgument(arg: string): [flag: string, value: string | undefined] {
   const [, long, longValue] = /^(--[^=]+)=(.*)$/s.exec(arg) ?? [];
   if (long !== undefined) return [long, longValue];

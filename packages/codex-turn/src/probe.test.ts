@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import { locateCodex } from "./locate.ts";
 import { assertSupported, isNewerThanTested, isSupported, NEWEST_TESTED_VERSION, probeCodex } from "./probe.ts";
 
-test.each([...testedCodexes(), unsupportedCodex])("codex $version tells its version and login", async (codex) => {
+test.each([...testedCodexes(), unsupportedCodex])("codex $version reports its version and login", async (codex) => {
   await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1" });
   const probe = (env: NodeJS.ProcessEnv = home.env) => probeCodex({ binary: codex.path, env });
   const { version, path } = codex;
@@ -27,7 +27,7 @@ test.each([...testedCodexes(), unsupportedCodex])("codex $version tells its vers
   expect(await probe()).toEqual({ ...expected, login: "signed_in" });
 });
 
-test.each(testedCodexes())("a codex $version that can't say is not taken for signed out", async (codex) => {
+test.each(testedCodexes())("a codex $version that gives no answer about its login is not signed out", async (codex) => {
   await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1" });
   const probe = () => probeCodex({ binary: codex.path, env: { ...home.env, CODEX_API_KEY: "sk-test" } });
   await writeFile(join(home.path, "auth.json"), "{moth");
@@ -43,7 +43,7 @@ test.each(testedCodexes())("a codex $version that can't say is not taken for sig
   }
 });
 
-test("the newest codex that is tested is the one that is installed here", () => {
+test("the newest tested version is the one that is installed here", () => {
   expect(NEWEST_TESTED_VERSION).toBe(newestCodex.version);
 });
 
@@ -54,7 +54,7 @@ test("versions are compared by number", () => {
   expect(["0.169.0", "0.168.9", "0.99.0"].some(isNewerThanTested)).toBe(false);
 });
 
-test("a codex that is replaced while this program runs is asked again", async () => {
+test("checks the version again when codex is replaced", async () => {
   await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1" });
   await using folder = await temporaryFolder();
   const path = join(folder.path, "codex");
@@ -67,7 +67,7 @@ test("a codex that is replaced while this program runs is asked again", async ()
   await expect(ask()).rejects.toMatchObject({ code: "version_unsupported" });
 });
 
-test("a program that hangs or says something else is not codex", async () => {
+test("a program that hangs or gives another answer is not codex", async () => {
   await using folder = await temporaryFolder();
   const program = async (name: string, script: string) => {
     const path = join(folder.path, name);
@@ -79,14 +79,14 @@ test("a program that hangs or says something else is not codex", async () => {
   await expect(probeCodex({ binary: hangs, timeoutMs: 200 })).rejects.toMatchObject({ code: "spawn_failed" });
 });
 
-describe("a program in codex's place that does not end as it should", () => {
+describe("a program in place of codex that does not end normally", () => {
   const program = async (folder: string, script: string) => {
     const path = join(folder, "codex");
     await writeFile(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
     return path;
   };
 
-  test("one that ignores SIGTERM is given up in time, and killed", async () => {
+  test("is killed after the time limit if it ignores SIGTERM", async () => {
     await using folder = await temporaryFolder();
     const seconds = uniqueSeconds();
     const binary = await program(folder.path, `trap '' TERM INT\nsleep ${seconds}\nsleep ${seconds}`);
@@ -94,19 +94,19 @@ describe("a program in codex's place that does not end as it should", () => {
     expect(sleepers(seconds)).toEqual([]);
   });
 
-  test("a cancelled turn does not wait for it", async () => {
+  test("does not delay the cancellation of a turn", async () => {
     await using folder = await temporaryFolder();
     const seconds = uniqueSeconds();
     const path = await program(folder.path, `trap '' TERM\nsleep ${seconds}\nsleep ${seconds}`);
     const cancel = new AbortController();
     const asked = assertSupported(await locateCodex(path, process.env), process.env, cancel.signal);
-    await eventually("it runs", () => sleepers(seconds).length > 0);
+    await eventually("the program runs", () => sleepers(seconds).length > 0);
     cancel.abort(new Error("cancelled"));
     await expect(asked).rejects.toThrow("cancelled");
     expect(sleepers(seconds)).toEqual([]);
   });
 
-  test("what it leaves behind with its pipe is not waited for, and ended", async () => {
+  test("does not delay the answer by a leftover process that holds its pipe, which is ended", async () => {
     await using folder = await temporaryFolder();
     const seconds = uniqueSeconds();
     const path = await program(folder.path, `sleep ${seconds} &\necho codex-cli 0.169.0`);
@@ -114,7 +114,7 @@ describe("a program in codex's place that does not end as it should", () => {
     expect(sleepers(seconds)).toEqual([]);
   });
 
-  test("one that answers without end is read as far as an answer goes", async () => {
+  test("is read only up to a limit if its answer is endless", async () => {
     await using folder = await temporaryFolder();
     const binary = await program(folder.path, "exec yes codex");
     await expect(probeCodex({ binary, timeoutMs: 300 })).rejects.toMatchObject({ code: "spawn_failed" });

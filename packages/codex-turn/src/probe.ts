@@ -7,13 +7,13 @@ import { locateCodex } from "./locate.ts";
 /** The oldest codex whose output and session files this package was tested with. */
 export const OLDEST_SUPPORTED_VERSION = "0.135.0";
 
-/** The newest that it was tested with. A newer one may work as well. */
+/** The newest codex that this package was tested with. A newer one may work as well. */
 export const NEWEST_TESTED_VERSION = "0.169.0";
 
 export interface ProbeOptions {
   /** The codex executable: a path, or a name on the PATH. Default `codex`. */
   readonly binary?: string;
-  /** The environment codex is to run in. Default: this process's. */
+  /** The environment for codex. Default: this process's. */
   readonly env?: NodeJS.ProcessEnv;
   /** How long codex may take to answer, in milliseconds. Default 10 000. */
   readonly timeoutMs?: number;
@@ -21,15 +21,15 @@ export interface ProbeOptions {
 }
 
 /**
- * Whether codex has a login: `signed_in` by what it stored or by `CODEX_API_KEY`, `signed_out`, or `unknown` if it could not
- * say, as with a config that it can't read.
+ * Whether codex has a login: `signed_in` with a stored login or with `CODEX_API_KEY`, `signed_out`, or `unknown` if codex gave
+ * no answer, for example because it can't read its config.
  */
 export type LoginState = "signed_in" | "signed_out" | "unknown";
 
 export interface CodexProbe {
   /** The executable that was found. */
   readonly path: string;
-  /** How it is started: the program, and what stands before codex's own arguments. npm's shim is stepped over. */
+  /** How codex is started: the program, and the arguments that precede codex's own. Bypasses npm's launcher. */
   readonly command: readonly [program: string, ...args: string[]];
   /** For example `0.169.0`. */
   readonly version: string;
@@ -37,16 +37,16 @@ export interface CodexProbe {
   readonly isSupported: boolean;
   /** True if the version is newer than `NEWEST_TESTED_VERSION`. */
   readonly isNewerThanTested: boolean;
-  /** A model provider of one's own may need no login, so `signed_out` is not yet a failure. */
+  /** A custom model provider may need no login, so `signed_out` is not necessarily a failure. */
   readonly login: LoginState;
-  /** The words of `codex login status`. */
+  /** The output of `codex login status`. */
   readonly loginStatus: string;
-  /** codex's words on why it can't load its config; undefined if it can. No turn can start then. */
+  /** codex's message if it can't load its config, and so can't start a turn; otherwise undefined. */
   readonly configError: string | undefined;
 }
 
 /**
- * Finds codex and asks it what it is.
+ * Finds codex, and checks its version and login.
  * @throws CodexTurnError `binary_not_found`, `binary_not_executable`, or `spawn_failed` if it doesn't answer like codex.
  */
 export async function probeCodex(options: ProbeOptions = {}): Promise<CodexProbe> {
@@ -54,7 +54,7 @@ export async function probeCodex(options: ProbeOptions = {}): Promise<CodexProbe
   const codex = await locateCodex(binary, env);
   const ask = { env, timeoutMs, signal };
   const asked = [askVersion(codex, ask), askLogin(codex, ask)] as const;
-  // Both have ended, with all they started, before the failure of one is reported.
+  // Let both end, with all their processes, before reporting the failure of one.
   await Promise.allSettled(asked);
   const [version, login] = await Promise.all(asked);
   return {
@@ -67,7 +67,10 @@ export async function probeCodex(options: ProbeOptions = {}): Promise<CodexProbe
   };
 }
 
-/** @throws CodexTurnError `version_unsupported`, or as `probeCodex`; the signal's reason. */
+/**
+ * Returns the version of codex if it is supported.
+ * @throws CodexTurnError `version_unsupported`, or `spawn_failed` if it doesn't answer like codex; the signal's reason.
+ */
 export async function assertSupported(codex: Program, env: NodeJS.ProcessEnv, signal?: AbortSignal): Promise<string> {
   const version = await knownVersion(codex, { env, timeoutMs: 10_000, signal });
   if (isSupported(version)) return version;
@@ -79,10 +82,10 @@ export async function assertSupported(codex: Program, env: NodeJS.ProcessEnv, si
 
 const versions = new Map<string, string>();
 
-/** Asks a file once: the answer holds until the file changes. */
+/** Returns the version of a file, and asks it only once until the file changes. */
 async function knownVersion(codex: Program, ask: AskOptions): Promise<string> {
   const file = codex.prefix[0] ?? codex.command;
-  // Not by mtime: every file that npm installs has the same.
+  // Not the mtime: it is the same for every file that npm installs.
   const { ino, ctimeMs, size } = await stat(file);
   const key = [file, ino, ctimeMs, size].join("\0");
   const version = versions.get(key) ?? (await askVersion(codex, ask));
@@ -95,12 +98,12 @@ async function askVersion(codex: Program, ask: AskOptions): Promise<string> {
     ask.signal?.throwIfAborted();
     throw new CodexTurnError(
       "spawn_failed",
-      `${codex.path} could not be asked for its version (${cause.message.trim()}): check that it is codex, built for this machine.`,
+      `${codex.path} did not report its version (${cause.message.trim()}): check that it is codex, built for this machine.`,
       { cause },
     );
   };
   const answer = await askCodex(codex, ["--version"], ask).catch(unanswered);
-  // "codex-cli 0.169.0" (0.100.0 to 0.169.0): many a program that is not codex answers with a number too.
+  // "codex-cli 0.169.0" (0.100.0 to 0.169.0). Other programs also answer with a version number.
   const version = /^codex\S* (\d+\.\d+\.\d+\S*)/m.exec(answer.stdout)?.[1];
   if (version !== undefined) return version;
   throw new CodexTurnError(
@@ -112,7 +115,7 @@ async function askVersion(codex: Program, ask: AskOptions): Promise<string> {
   );
 }
 
-/** How codex says that it has no login, and that its config is at fault (0.135.0 to 0.169.0). */
+/** codex's messages for a missing login and for an invalid config (0.135.0 to 0.169.0). */
 const SIGNED_OUT = /^Not logged in/m;
 const CONFIG_ERROR = /^Error loading config.*/ms;
 
@@ -137,7 +140,7 @@ async function askLogin(codex: Program, ask: AskOptions) {
 function loginOf(exitCode: number | null, words: string, env: NodeJS.ProcessEnv): LoginState {
   if (exitCode === 0) return "signed_in";
   if (!SIGNED_OUT.test(words)) return "unknown";
-  // Of which `codex login status` says nothing (0.135.0, 0.169.0), and turns are signed in by it.
+  // Turns use this key, but `codex login status` ignores it (0.135.0, 0.169.0).
   return env.CODEX_API_KEY?.trim() ? "signed_in" : "signed_out";
 }
 

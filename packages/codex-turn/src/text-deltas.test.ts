@@ -12,10 +12,10 @@ test.each<[name: string, deltas: string[], completed: string, expected: string]>
   ["all in deltas", ["wh", "ole"], "whole", "whole"],
   ["the last delta is missing", ["wh"], "whole", "whole"],
   ["nothing completed", ["wh", "ole"], "", "whole"],
-  ["completed without the white space at its ends", ["\n who", "le \n"], "whole", "\n whole \n"],
+  ["completed without leading and trailing white space", ["\n who", "le \n"], "whole", "\n whole \n"],
   ["completed with other white space inside", ["a  b", "\r\nc"], "a b\nc", "a  b\r\nc"],
   ["completed with other white space, and more", ["a  b "], "a b c", "a  b c"],
-  ["completed otherwise", ["Hello"], "Good day", "Hello"],
+  ["completed with another text", ["Hello"], "Good day", "Hello"],
   ["an emoji split between deltas", ["a\ud83d", "\ude00b"], "a\ud83d\ude00b", "a\ud83d\ude00b"],
   ["U+2028", ["a\u2028", "b"], "a\u2028b", "a\u2028b"],
   ["empty deltas", ["", "a", ""], "a", "a"],
@@ -23,7 +23,7 @@ test.each<[name: string, deltas: string[], completed: string, expected: string]>
   expect(received(deltas, completed)).toBe(expected);
 });
 
-test("a text reaches its reader once, however much of its beginning came as deltas", () => {
+test("a text is passed on once, however much of its beginning arrived as deltas", () => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: "binary" })), fc.nat(), (parts, count) => {
       const text = parts.join("");
@@ -32,7 +32,7 @@ test("a text reaches its reader once, however much of its beginning came as delt
   );
 });
 
-test("two messages at once stay apart", () => {
+test("two concurrent messages stay separate", () => {
   const texts = new TextDeltas();
   expect([texts.delta("a", "1"), texts.delta("b", "2"), texts.delta("a", "3")]).toEqual(["1", "2", "3"]);
   expect([texts.textOf("a"), texts.complete("b", "24"), texts.complete("a", "135")]).toEqual(["13", "4", "5"]);

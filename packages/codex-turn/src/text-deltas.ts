@@ -1,12 +1,11 @@
 /**
- * Makes each message's text reach its reader exactly once, from deltas and the completed text, whichever of the two codex
- * sends, or both.
+ * Passes on each message's text exactly once, whether codex sends deltas, the completed text, or both.
  */
 export class TextDeltas {
-  /** What was passed on of messages that are not yet complete, by item id. */
+  /** The text passed on so far of incomplete messages, by item id. */
   readonly #open = new Map<string, string[]>();
 
-  /** Takes a delta. What it returns is to be passed on: the delta, or nothing if it is empty. */
+  /** Takes a delta and returns the text to pass on, which is the delta itself. */
   delta(itemId: string, delta: string): string {
     if (delta === "") return "";
     const parts = this.#open.get(itemId);
@@ -16,8 +15,9 @@ export class TextDeltas {
   }
 
   /**
-   * Takes a completed text, and returns the part of it that the deltas did not bring. What was passed on can't be taken
-   * back: a completed text that differs from it, be it by white space, adds only what stands behind the common part.
+   * Takes a completed text and returns the text to pass on: the part that the deltas did not contain. Text that was passed on
+   * can't be taken back. If it differs from the beginning of the completed text only in white space, the result is what
+   * follows. If it differs otherwise, the result is empty.
    */
   complete(itemId: string, text: string): string {
     const passedOn = this.#open.get(itemId)?.join("") ?? "";
@@ -25,13 +25,13 @@ export class TextDeltas {
     return missingFrom(passedOn, text);
   }
 
-  /** What was passed on of a message that is not yet complete. */
+  /** Returns the text passed on so far of an incomplete message. */
   textOf(itemId: string): string {
     return this.#open.get(itemId)?.join("") ?? "";
   }
 }
 
-/** The end of `text` that `passedOn` lacks; "" where `text` does not go on from it. White space does not count. */
+/** Returns the end of `text` that `passedOn` lacks, or "" if `text` does not continue it. Ignores white space. */
 function missingFrom(passedOn: string, text: string): string {
   if (text.startsWith(passedOn)) return text.slice(passedOn.length);
   let at = 0;
@@ -43,6 +43,6 @@ function missingFrom(passedOn: string, text: string): string {
     at++;
   }
   const rest = text.slice(at);
-  // White space that the deltas ended with, in whatever form, is not repeated.
+  // Don't repeat white space, in any form, that the deltas ended with.
   return /\s$/.test(passedOn) ? rest.trimStart() : rest;
 }

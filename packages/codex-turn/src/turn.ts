@@ -3,23 +3,23 @@ import type { CodexTurnError } from "./errors.ts";
 import type { TurnEvent } from "./turn-event.ts";
 
 /**
- * One turn of a thread, whatever runs it. It owns what it started: once `result` has settled, on whatever path, no
- * process of the turn is alive.
+ * One turn of a thread, however codex is run. It owns the processes it started: once `result` has settled, whatever the
+ * outcome, no process of the turn is alive.
  */
 export interface Turn extends AsyncDisposable {
   /**
-   * What happens, as it happens; read once. Read it to its end, or leave the loop, which drops the rest: a turn whose
-   * events nobody takes keeps them in memory, and in the end waits with its work undone.
+   * The events as they happen. Can be read once. Read them to the end, or leave the loop to drop the rest. Unread events stay
+   * in memory, and codex blocks when too many are unread.
    */
   readonly events: AsyncIterable<TurnEvent>;
   /** How the turn ended. Never rejects. */
   readonly result: Promise<TurnResult>;
-  /** Ends the turn early, everything it started included, and resolves when that is done. A turn that is over stays as it ended. */
+  /** Ends the turn early with everything it started, and resolves when that is done. Does not change a turn that has ended. */
   cancel(): Promise<TurnResult>;
 }
 
 interface TurnOutcome {
-  /** The thread the turn belongs to, once codex has named it. */
+  /** The thread of the turn; undefined if codex has not reported it. */
   readonly threadId: string | undefined;
   /** The text of the last `agent_message`. */
   readonly lastMessage: string | undefined;
@@ -27,7 +27,7 @@ interface TurnOutcome {
 
 export interface CompletedTurn extends TurnOutcome {
   readonly status: "completed";
-  /** The **thread's** running total after this turn, as codex reports it; null if it reported none. */
+  /** The **thread's** running total after this turn, as codex reports it; null if codex reported none. */
   readonly threadUsage: Usage | null;
 }
 

@@ -1,13 +1,13 @@
 import { CodedError, isCodedError } from "@plexum/coded-error";
 
 /**
- * - `rpc`: the other side answered a request with an error, or a handler here wants to. See `RpcError`.
- * - `closed`: the connection to the other side is gone.
+ * - `rpc`: the other side answered a request with an error, or a handler on this side throws one. See `RpcError`.
+ * - `closed`: the connection has ended.
  * - `timed_out`: the other side did not answer a request in time.
  */
 export type JsonRpcErrorCode = "rpc" | "closed" | "timed_out";
 
-/** Every error that this package throws on its own. */
+/** The base class of all errors that this package throws. */
 export class JsonRpcError extends CodedError<JsonRpcErrorCode> {
   constructor(code: JsonRpcErrorCode, message: string, options?: ErrorOptions) {
     super("JsonRpcError", code, message, options);
@@ -19,22 +19,22 @@ export class JsonRpcError extends CodedError<JsonRpcErrorCode> {
   }
 }
 
-/** The error numbers that JSON-RPC defines. */
+/** The error codes that JSON-RPC defines. */
 export const RPC_CODES = {
   parseError: -32700,
   invalidRequest: -32600,
   methodNotFound: -32601,
   invalidParams: -32602,
   internalError: -32603,
-  /** The first of the range that is left to servers: a request that was understood and failed. */
+  /** A request that was understood and failed: the first code of the range that JSON-RPC reserves for servers. */
   requestFailed: -32000,
 } as const;
 
-/** A JSON-RPC error: the answer to a request, or what a handler throws to answer with it. */
+/** A JSON-RPC error: received as the answer to a request, or thrown by a handler to be sent as its answer. */
 export class RpcError extends JsonRpcError {
-  /** JSON-RPC's number. */
+  /** The error code of JSON-RPC, a number. */
   readonly rpcCode: number;
-  /** Whatever the answering side added. */
+  /** Extra data that the answering side added. */
   readonly data: unknown;
 
   constructor(rpcCode: number, message: string, options: ErrorOptions & { readonly data?: unknown } = {}) {

@@ -5,22 +5,22 @@ import type { RequestId } from "./message.ts";
 export const CANCELLED = "notifications/cancelled";
 export const PROGRESS = "notifications/progress";
 
-/** How far a call has come. `progress` grows with each report. */
+/** A progress report of a call. `progress` grows with each report. */
 export interface Progress {
   readonly progress: number;
-  /** The value of `progress` at the end, where it is known. */
+  /** The value of `progress` at the end, if known. */
   readonly total?: number | undefined;
   readonly message?: string | undefined;
 }
 
-/** Undefined for params that MCP does not allow. */
+/** Reads the params of a cancellation. Returns undefined if they are invalid. */
 export function readCancelled(params: unknown): { requestId: RequestId; reason: string } | undefined {
   const { requestId, reason } = keysOf(params);
   if (!isRequestId(requestId)) return undefined;
-  return { requestId, reason: typeof reason === "string" ? reason : "the caller cancelled the request" };
+  return { requestId, reason: typeof reason === "string" ? reason : "the caller canceled the request" };
 }
 
-/** Undefined for params that MCP does not allow. Unknown keys are kept. */
+/** Reads the params of a progress report, and keeps unknown keys. Returns undefined if they are invalid. */
 export function readProgress(params: unknown): { progressToken: RequestId; progress: Progress } | undefined {
   const { progressToken, progress, total, message, ...rest } = keysOf(params);
   if (!isRequestId(progressToken) || typeof progress !== "number") return undefined;

@@ -3,24 +3,24 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Incoming, readMessage } from "./message.ts";
 
-/** The message in the one line that this is, with a limit that lets no more than its head through. */
+/** Reads `text` as one line that is over the limit, so that only its head is available. */
 function readLong(text: string, maxLineBytes = 256): Incoming {
   const splitter = new LineSplitter({ maxLineBytes });
   const lines = [...splitter.write(Buffer.from(`${text}${" ".repeat(maxLineBytes)}\n`)), ...splitter.end()];
-  if (lines.length !== 1 || lines[0] === undefined) throw new Error("not one line");
+  if (lines.length !== 1 || lines[0] === undefined) throw new Error("expected one line");
   return readMessage(lines[0], "mcp");
 }
 
 test.each<[name: string, id: string, expected: unknown]>([
   ["a number", "7", 7],
-  ["a text", '"seven"', "seven"],
-  ["a text beyond ASCII", '"sieben-\u00fc-\u4e03"', "sieben-\u00fc-\u4e03"],
-  ["a number that is not JSON", "01", null],
+  ["a string", '"seven"', "seven"],
+  ["a string with non-ASCII characters", '"sieben-\u00fc-\u4e03"', "sieben-\u00fc-\u4e03"],
+  ["an invalid JSON number", "01", null],
   ["a lone minus", "-", null],
-  ["a text with a raw tab", '"a\tb"', null],
-  ["a text with an escape", '"a\\u0062"', null],
-  ["nothing at all", "", null],
-])("of a line over the limit, %s is the id", (_name, id, expected) => {
+  ["a string with a raw tab", '"a\tb"', null],
+  ["a string with an escape", '"a\\u0062"', null],
+  ["no value", "", null],
+])("reads the id of a line over the limit: %s", (_name, id, expected) => {
   expect(readLong(`{"jsonrpc":"2.0","id":${id},"method":"x","params":"`)).toMatchObject({
     kind: "invalid",
     id: expected,
@@ -29,7 +29,7 @@ test.each<[name: string, id: string, expected: unknown]>([
   expect(readLong(`{"jsonrpc":"2.0","id":${id},"result":"`)).toMatchObject({ kind, id: expected });
 });
 
-test("whatever a line is, reading it does not throw", () => {
+test("reading a line never throws", () => {
   const part = fc.oneof(
     fc.constantFrom(
       "{",

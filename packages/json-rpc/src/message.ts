@@ -11,7 +11,7 @@ export interface RpcErrorObject {
   readonly data?: unknown;
 }
 
-/** What one line turned out to be. `invalid` is to be answered with its error; `blank` is nothing at all. */
+/** What one line contains. `invalid` should be answered with its error, `blank` should be ignored. */
 export type Incoming =
   | { readonly kind: "request"; readonly id: RequestId; readonly method: string; readonly params: unknown }
   | { readonly kind: "notification"; readonly method: string; readonly params: unknown }
@@ -31,14 +31,14 @@ export function readMessage(line: SplitLine, dialect: Dialect): Incoming {
     if (text.trim() === "") return { kind: "blank" };
     value = JSON.parse(text);
   } catch (error) {
-    return invalid(null, RPC_CODES.parseError, `a line is not JSON in UTF-8: ${messageOf(error)}`);
+    return invalid(null, RPC_CODES.parseError, `a line is not valid JSON in UTF-8: ${messageOf(error)}`);
   }
   return classify(value, dialect);
 }
 
 function classify(value: unknown, dialect: Dialect): Incoming {
   if (Array.isArray(value)) {
-    return invalid(null, RPC_CODES.invalidRequest, "batches are not supported: send one message a line");
+    return invalid(null, RPC_CODES.invalidRequest, "batches are not supported: send one message per line");
   }
   if (typeof value !== "object" || value === null) {
     return invalid(null, RPC_CODES.invalidRequest, "a message must be a JSON object");
@@ -59,7 +59,7 @@ function classify(value: unknown, dialect: Dialect): Incoming {
     return { kind: "response", id: knownId, result };
   }
   const fault = new RpcError(RPC_CODES.invalidRequest, "a message must have a method, a result or an error");
-  // A damaged answer is not answered: its id is one of ours, and would be taken for one of theirs.
+  // A damaged answer is not answered: its id is one of ours, and the other side would read it as one of theirs.
   const isAnswer = method === undefined && (result !== undefined || error !== undefined);
   return { kind: isAnswer ? "failure" : "invalid", id: knownId, error: fault };
 }
@@ -74,11 +74,11 @@ function isErrorObject(error: unknown): error is RpcErrorObject {
   return typeof code === "number" && typeof message === "string";
 }
 
-/** The usual beginning of a message, where its id and its kind can be told without the rest. */
+/** The usual beginning of a message, which shows its id and its kind. */
 const BEGINNING =
   /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(-?\d+|"[^"\\]*")\s*,\s*"(method|result|error)"/;
 
-/** Of a line over the cap only the head is left: enough, nearly always, to tell whoever waits for it. */
+/** Reads the head of a line over the limit, which nearly always shows which request the line belongs to. */
 function readOversized(head: Uint8Array, length: number): Incoming {
   const message = `a line of ${length} bytes is over the limit for one message`;
   const [, idText, kind] = BEGINNING.exec(Buffer.from(head).toString("latin1")) ?? [];
@@ -87,7 +87,10 @@ function readOversized(head: Uint8Array, length: number): Incoming {
   return { kind: "failure", id, error: new RpcError(RPC_CODES.invalidRequest, message) };
 }
 
-/** Null for what looks like an id and is not JSON, such as `01`. @param bytes One character a byte. */
+/**
+ * Returns null for text that looks like an id but is not JSON, such as `01`.
+ * @param bytes The text in Latin-1, one character per byte.
+ */
 function idIn(bytes: string): RequestId | null {
   try {
     return JSON.parse(decoder.decode(Buffer.from(bytes, "latin1"))) as RequestId;

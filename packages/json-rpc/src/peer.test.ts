@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { JsonRpcError, RpcError } from "./errors.ts";
 import { Peer, type PeerOptions } from "./peer.ts";
 
-/** A peer that is spoken to in bytes. */
+/** A peer whose other side is raw bytes. */
 function rawPeer(options: Partial<PeerOptions> = {}) {
   const input = new PassThrough();
   const output = new PassThrough();
@@ -18,7 +18,7 @@ function rawPeer(options: Partial<PeerOptions> = {}) {
   return { peer, input, output, read, say: (message: unknown) => input.write(`${JSON.stringify(message)}\n`) };
 }
 
-/** Two peers, each the other's end. */
+/** Two connected peers. */
 function pair(here: Partial<PeerOptions>, there: Partial<PeerOptions> = {}) {
   const up = new PassThrough();
   const down = new PassThrough();
@@ -34,7 +34,7 @@ function pair(here: Partial<PeerOptions>, there: Partial<PeerOptions> = {}) {
 const ping = { jsonrpc: "2.0", id: "after", method: "x", params: 1 };
 const pong = { jsonrpc: "2.0", id: "after", result: { echo: 1 } };
 
-describe("bad input is answered, and the next line is served", () => {
+describe("bad input gets an error, and the next line is served", () => {
   test.each([
     ["text", "hello", -32700, null],
     ["half a message", '{"jsonrpc":"2.0",', -32700, null],
@@ -43,9 +43,9 @@ describe("bad input is answered, and the next line is served", () => {
     ["a number", "1", -32600, null],
     ["null", "null", -32600, null],
     ["no version", '{"id":7,"method":"x"}', -32600, 7],
-    ["nothing to do", '{"jsonrpc":"2.0","id":7}', -32600, 7],
-    ["a method that is no name", '{"jsonrpc":"2.0","id":7,"method":1}', -32600, 7],
-    ["an id that is none", '{"jsonrpc":"2.0","id":{},"method":"x"}', -32600, null],
+    ["neither method, result nor error", '{"jsonrpc":"2.0","id":7}', -32600, 7],
+    ["a method that is not a string", '{"jsonrpc":"2.0","id":7,"method":1}', -32600, 7],
+    ["an id that is an object", '{"jsonrpc":"2.0","id":{},"method":"x"}', -32600, null],
     ["an id of null", '{"jsonrpc":"2.0","id":null,"method":"x"}', -32600, null],
   ])("%s", async (_name, line, code, id) => {
     const { input, read, say } = rawPeer();
@@ -56,7 +56,7 @@ describe("bad input is answered, and the next line is served", () => {
     expect(await read()).toEqual(pong);
   });
 
-  test("a line over the cap, named by its id where that stands in front", async () => {
+  test("a line over the limit, with its id if it is near the start", async () => {
     const { input, read, say } = rawPeer({ maxMessageBytes: 1000 });
     say({ jsonrpc: "2.0", id: 1, method: "x", params: "a".repeat(1000) });
     say({ method: "x", params: "a".repeat(1000), jsonrpc: "2.0", id: 2 });
@@ -78,7 +78,7 @@ describe("bad input is answered, and the next line is served", () => {
     expect(await read()).toMatchObject({ id: "after", error: { code: -32600 } });
   });
 
-  test("blank lines, unknown notifications, answers that nobody waits for, and damaged ones get no answer", async () => {
+  test("blank lines, unknown notifications, unexpected answers and damaged answers get no answer", async () => {
     const { input, read, say } = rawPeer();
     input.write("\n\r\n  \n");
     say({ jsonrpc: "2.0", method: "notifications/unheard-of" });
@@ -90,13 +90,13 @@ describe("bad input is answered, and the next line is served", () => {
   });
 });
 
-test("10 MB in one line pass both ways", async () => {
+test("a line of 10 MB passes in both directions", async () => {
   const { here } = pair({});
   const params = { text: "é\u2028\n".repeat(2_500_000) };
   expect(await here.request("x", params)).toEqual({ echo: params });
 });
 
-test("messages are read alike however the bytes are cut", async () => {
+test("reads the same messages however the bytes are cut", async () => {
   const message = fc.record({ text: fc.string({ unit: "binary", maxLength: 30 }), n: fc.integer() });
   await fc.assert(
     fc.asyncProperty(
@@ -126,16 +126,16 @@ test("messages are read alike however the bytes are cut", async () => {
 });
 
 describe("requests", () => {
-  test("both ends ask at once, with the same ids", async () => {
+  test("both ends send requests at the same time, with the same ids", async () => {
     const { here, there } = pair(
       { onRequest: async () => ({ from: "here" }) },
       { onRequest: async () => ({ from: "there" }) },
     );
-    const asked = await Promise.all([here.request("a", {}), there.request("b", {}), here.request("c", {})]);
-    expect(asked).toEqual([{ from: "there" }, { from: "here" }, { from: "there" }]);
+    const results = await Promise.all([here.request("a", {}), there.request("b", {}), here.request("c", {})]);
+    expect(results).toEqual([{ from: "there" }, { from: "here" }, { from: "there" }]);
   });
 
-  test("an RpcError arrives as it was thrown, anything else as an internal error", async () => {
+  test("an RpcError arrives unchanged, any other error as an internal error", async () => {
     const { here } = pair(
       {},
       {
@@ -186,7 +186,7 @@ describe("requests", () => {
     await expect(here.request("x", {}, { signal: controller.signal })).rejects.toThrow("changed my mind");
   });
 
-  test("with onAbort: wait, the call resolves to what the handler answers after all", async () => {
+  test("with onAbort: wait, the call resolves to the handler's answer", async () => {
     const { here } = pair(
       {},
       {
@@ -200,7 +200,7 @@ describe("requests", () => {
     expect(await call).toEqual({ cleaned: true });
   });
 
-  test("progress reaches the one who asked for it", async () => {
+  test("progress is reported only if the caller asks for it", async () => {
     const { here } = pair(
       {},
       {
@@ -219,13 +219,13 @@ describe("requests", () => {
     expect(reports).toHaveLength(1);
   });
 
-  test("an answer over the cap fails its own request only", async () => {
+  test("an answer over the limit fails only its own request", async () => {
     const { here } = pair({ maxMessageBytes: 1000 }, { onRequest: async (method) => ({ text: method.repeat(1000) }) });
     await expect(here.request("x", {})).rejects.toThrow("over the limit");
     expect(await here.request("", {})).toEqual({ text: "" });
   });
 
-  test("the end of the input fails what waits, and aborts what runs", async () => {
+  test("the end of the input rejects pending requests and aborts running handlers", async () => {
     const aborted = Promise.withResolvers<AbortSignal>();
     const { here, there, up } = pair(
       {
@@ -246,19 +246,19 @@ describe("requests", () => {
   });
 });
 
-test("notify tells when there is room again, and when there never will be", async () => {
+test("notify resolves when the output drains, and when it closes", async () => {
   const { peer, output } = rawPeer();
   const text = "x".repeat(100_000);
-  let hasRoom = false;
-  const room = peer.notify("n", { text }).then(() => {
-    hasRoom = true;
+  let isDrained = false;
+  const drained = peer.notify("n", { text }).then(() => {
+    isDrained = true;
   });
   await new Promise(setImmediate);
-  expect(hasRoom).toBe(false);
+  expect(isDrained).toBe(false);
   output.resume();
-  await room;
+  await drained;
   output.pause();
-  const never = peer.notify("n", { text });
+  const closed = peer.notify("n", { text });
   output.destroy();
-  await never;
+  await closed;
 });

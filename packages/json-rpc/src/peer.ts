@@ -16,23 +16,23 @@ import { type Incoming, type RequestId, type RpcErrorObject, readMessage } from 
 
 const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
-/** What a handler is given beside its request. */
+/** What a handler receives along with its request. */
 export interface CallContext {
   /** Aborts when the caller cancels the request, and when the connection ends. */
   readonly signal: AbortSignal;
-  /** Tells the caller how far the call has come; does nothing if the caller did not ask. */
+  /** Reports progress to the caller. Does nothing if the caller did not ask for it. */
   progress(progress: Progress): void;
 }
 
-/** How to make a call. */
+/** Options of a call. */
 export interface CallOptions {
-  /** Cancels the call at the other side too. */
+  /** Cancels the call, also on the other side. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 export interface RequestOptions extends CallOptions {
-  /** When the signal aborts: reject at once (default), or wait for the answer, to learn when the work has ended. */
+  /** What to do when the signal aborts: reject at once (the default), or wait for the answer and so for the end of the work. */
   readonly onAbort?: "reject" | "wait";
   /** How long the answer may take, in milliseconds. Default: no limit. */
   readonly timeoutMs?: number | undefined;
@@ -41,22 +41,22 @@ export interface RequestOptions extends CallOptions {
 export interface PeerOptions {
   readonly input: Readable;
   readonly output: Writable;
-  /** Answers a request. What it throws becomes the error: an `RpcError` as it is, all else as an internal error. */
+  /** Answers a request. If it throws, an `RpcError` is sent unchanged, anything else as an internal error. */
   onRequest(method: string, params: unknown, context: CallContext): Promise<object>;
   /** @param bytes The length of the notification's line. */
   onNotification?(method: string, params: unknown, bytes: number): void;
-  /** The other side sent something that can't be answered. It is stepped over. */
+  /** Called for an invalid message, and for an error that has no id. The line is skipped. */
   onFault?(error: RpcError, line: SplitLine): void;
-  /** The longest line taken, in bytes. Default 64 MiB. */
+  /** The longest line accepted, in bytes. Default 64 MiB. */
   readonly maxMessageBytes?: number | undefined;
   /** Default `mcp`. */
   readonly dialect?: Dialect;
 }
 
 /**
- * - `mcp`: each message says `"jsonrpc":"2.0"`; MCP's notifications cancel requests and report progress.
- * - `plain`: messages have no `jsonrpc` key, and nothing is known of cancellation or progress. Half a surrogate pair is
- *   sent as U+FFFD: some readers drop a line that has one.
+ * - `mcp`: each message has `"jsonrpc":"2.0"`, and MCP's notifications cancel requests and report progress.
+ * - `plain`: messages have no `jsonrpc` key, and there is no cancellation or progress. A lone surrogate is sent as U+FFFD:
+ *   some readers drop a line that has one.
  *
  * @inline
  */
@@ -76,11 +76,12 @@ interface Running {
 /**
  * One end of a JSON-RPC 2.0 connection, one message per line. Both ends may send requests.
  *
- * A cancelled request is still answered, when its handler has ended: whoever cares can wait for that, and MCP has the
- * others ignore it. Reading never waits for writing: two peers that each stop reading until the other reads are stuck.
+ * A canceled request is still answered, once its handler has finished. The caller can wait for that answer, and MCP lets
+ * other callers ignore it. Reading never waits for writing, because two peers that each wait for the other to read would
+ * deadlock.
  */
 export class Peer {
-  /** Resolves when the other side is gone. */
+  /** Resolves when the connection ends. */
   readonly ended: Promise<void>;
 
   readonly #options: PeerOptions;
@@ -107,25 +108,26 @@ export class Peer {
     });
     input.on("end", () => {
       for (const line of splitter.end()) this.#receive(readMessage(line, dialect), line);
-      this.#end("it closed its end");
+      this.#end("the other side closed its output");
     });
     input.on("error", (error) => this.#end(error.message));
-    input.on("close", () => this.#end("the stream from it was closed"));
-    // That our own end was closed is not the end: the other side may still have its last words to say.
+    input.on("close", () => this.#end("the input stream was closed"));
+    // Closing our own output does not end the connection: the other side may still send its last messages.
     output.on("error", (error) => this.#end(error.message));
   }
 
   /**
    * Sends a request and resolves to its result.
    *
-   * @throws RpcError with the other side's error; the signal's reason; JsonRpcError `closed` when the connection ends,
-   * `timed_out` when the answer takes longer than `timeoutMs`.
+   * @throws RpcError if the other side answers with an error; the signal's reason; JsonRpcError `closed` if the connection
+   * ends, `timed_out` if the answer takes longer than `timeoutMs`.
    */
   async request(method: string, params: object, options: RequestOptions = {}): Promise<unknown> {
     const { signal, onProgress, onAbort = "reject", timeoutMs } = options;
     signal?.throwIfAborted();
     if (this.#endedBecause) throw this.#endedBecause;
-    if (!this.#writer.isOpen) throw new JsonRpcError("closed", "the connection to the other side was closed");
+    if (!this.#writer.isOpen)
+      throw new JsonRpcError("closed", "the connection has ended: the output stream was closed");
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const cancel = () => {
@@ -158,14 +160,14 @@ export class Peer {
   /**
    * Sends a notification.
    *
-   * @returns A promise that resolves when the output has room for more. It never rejects.
-   * @throws TypeError if the params can't be expressed in JSON.
+   * @returns A promise that resolves when the output can take more data, or has closed. It never rejects.
+   * @throws TypeError if the params can't be serialized as JSON.
    */
   notify(method: string, params: object): Promise<void> {
     return this.#send({ method, params });
   }
 
-  /** Aborts all requests that are being handled; resolves when their handlers have ended and their answers are out. */
+  /** Aborts all requests that are being handled. Resolves when their handlers have finished and their answers are written. */
   async settle(reason: string): Promise<void> {
     this.#abortRunning(reason);
     await Promise.all([...this.#running.values()].map(({ settled }) => settled));
@@ -193,7 +195,7 @@ export class Peer {
         break;
       case "invalid":
         this.#options.onFault?.(message.error, line);
-        // Without an id MCP wants an answer all the same; in the plain dialect it would be one more line of garbage.
+        // MCP expects an answer even without an id. In the plain dialect nobody could use it.
         if (this.#isMcp || message.id !== null) this.#answerError(message.id, message.error);
         break;
     }
@@ -250,7 +252,7 @@ export class Peer {
 
   #end(why: string): void {
     if (this.#endedBecause) return;
-    this.#endedBecause = new JsonRpcError("closed", `the connection to the other side is gone: ${why}`);
+    this.#endedBecause = new JsonRpcError("closed", `the connection has ended: ${why}`);
     for (const { reject } of this.#pending.values()) reject(this.#endedBecause);
     this.#abortRunning(this.#endedBecause.message);
     this.#resolveEnded();

@@ -1,31 +1,30 @@
 import { checkedLimit, EXCERPT_BYTES, type LineLimit, NEWLINE, type SplitLine } from "./line.ts";
 
 /**
- * The mirror of `LineSplitter`: takes an input's chunks from the last to the first, and returns its lines from the last
- * to the first. What stands behind the last newline is a line only if it has bytes.
+ * Splits bytes into lines from the end: takes an input's chunks from the last to the first, and returns its lines in the
+ * same order. An input that ends with a newline has no empty line after it.
  */
 export class BackwardLineSplitter {
   readonly #maxLineBytes: number;
-  /** Pieces of the line being collected, the last of them first. */
+  /** Pieces of the line being collected, last piece first. */
   #pieces: Uint8Array[] = [];
   #lineLength = 0;
   #isOversized = false;
   #terminated = false;
-  /** Where the chunk written last begins. */
+  /** Offset at which the most recent chunk starts. */
   #position: number;
 
   /**
-   * @param end Where the input ends: its length in bytes.
-   * @throws RangeError if `end` or an option is not a whole number in its range.
+   * @param end The input's length in bytes.
+   * @throws RangeError if `end` or an option is not an integer in its range.
    */
   constructor(end: number, options: LineLimit = {}) {
-    if (!Number.isSafeInteger(end) || end < 0)
-      throw new RangeError(`end must be a whole number of bytes from 0, not ${end}`);
+    if (!Number.isSafeInteger(end) || end < 0) throw new RangeError(`end must be a non-negative integer, not ${end}`);
     this.#maxLineBytes = checkedLimit(options);
     this.#position = end;
   }
 
-  /** Takes the bytes that stand right before those written last; returns the lines whose beginning they show, last first. */
+  /** Takes the bytes that precede the previous chunk. Returns the lines that start in them, last line first. */
   write(chunk: Uint8Array): SplitLine[] {
     const lines: SplitLine[] = [];
     this.#position -= chunk.length;
@@ -42,7 +41,7 @@ export class BackwardLineSplitter {
     return lines;
   }
 
-  /** Ends the input at its first byte: returns the first line, if the input had any. */
+  /** Ends the input. Returns its first line, unless the input was empty. */
   end(): SplitLine[] {
     return this.#terminated || this.#lineLength > 0 ? [this.#take(this.#position)] : [];
   }
@@ -52,7 +51,7 @@ export class BackwardLineSplitter {
     this.#lineLength += piece.length;
     this.#isOversized ||= this.#lineLength > this.#maxLineBytes;
     this.#pieces.push(piece);
-    // Of an oversized line only the beginning is wanted, which comes last: keep no more than could still belong to it.
+    // Only the beginning of an oversized line is kept, and it arrives last: keep what may still be part of it.
     if (this.#isOversized)
       this.#pieces = [new Uint8Array(Buffer.concat(this.#pieces.reverse()).subarray(0, EXCERPT_BYTES))];
   }

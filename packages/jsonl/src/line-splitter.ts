@@ -2,36 +2,36 @@ import { ByteCollector } from "./byte-collector.ts";
 import { checkedLimit, EXCERPT_BYTES, type LineLimit, NEWLINE, type SplitLine } from "./line.ts";
 
 export interface LineSplitterOptions extends LineLimit {
-  /** Where the first byte written stands in the whole input. Default 0; set it when reading from the middle of a file. */
+  /** Offset of the first byte in the whole input. Set it to read from the middle of a file. Default 0. */
   readonly startOffset?: number;
 }
 
 /**
- * Splits bytes into lines at 0x0A and nowhere else: U+2028, U+2029, U+0085 and a carriage return belong to the line.
+ * Splits bytes into lines at 0x0A and nowhere else: U+2028, U+2029, U+0085 and a carriage return are part of the line.
  *
- * Holds one unfinished line, never more than `maxLineBytes` of it. A line over the cap becomes an `oversized` result and
- * splitting goes on behind its newline.
+ * Holds one unfinished line, and never more than `maxLineBytes` of it. A longer line becomes an `oversized` result, and
+ * splitting continues after its newline.
  */
 export class LineSplitter {
   readonly #maxLineBytes: number;
   readonly #partial = new ByteCollector();
-  /** Where the line being collected began. */
+  /** Offset at which the line being collected starts. */
   #lineOffset: number;
-  /** Bytes of the line being collected that came in earlier chunks, kept or not. */
+  /** Length of the part of the current line that arrived in earlier chunks, kept or not. */
   #lineLength = 0;
   #isOversized = false;
 
-  /** @throws RangeError if an option is not a whole number in its range. */
+  /** @throws RangeError if an option is not an integer in its range. */
   constructor(options: LineSplitterOptions = {}) {
     this.#maxLineBytes = checkedLimit(options);
     const { startOffset = 0 } = options;
     if (!Number.isSafeInteger(startOffset) || startOffset < 0) {
-      throw new RangeError(`startOffset must be a whole number of bytes from 0, not ${startOffset}`);
+      throw new RangeError(`startOffset must be a non-negative integer, not ${startOffset}`);
     }
     this.#lineOffset = startOffset;
   }
 
-  /** Takes the next bytes of any length, and returns the lines they finish, in order. */
+  /** Takes the next bytes, of any length. Returns the lines they complete, in order. */
   write(chunk: Uint8Array): SplitLine[] {
     const lines: SplitLine[] = [];
     let start = 0;
@@ -45,7 +45,7 @@ export class LineSplitter {
     return lines;
   }
 
-  /** Ends the input. Returns the last line if the input did not end with a newline, and is ready for a new input. */
+  /** Ends the input. Returns the last line if it has no newline. Offsets continue if more is written. */
   end(): SplitLine[] {
     return this.#lineLength === 0 ? [] : [this.#end(new Uint8Array(0), false)];
   }

@@ -1,27 +1,27 @@
 /** One line, without its newline. */
 export interface Line {
   readonly kind: "line";
-  /** Position of the line's first byte, counted from the start of the input. */
+  /** Offset of the line's first byte from the start of the input. */
   readonly offset: number;
   /** Length in bytes, without the newline. */
   readonly length: number;
   /**
-   * The line's bytes: a view, not a copy. It shares memory with the chunk it came from, so copy it
-   * (`new Uint8Array(bytes)`; the `slice` of Node's buffers copies nothing) to keep it for longer than the chunk may live.
+   * The line's bytes. This is a view that shares memory with the chunk. Copy it to keep it longer than the chunk, with
+   * `new Uint8Array(bytes)`: the `slice` of Node's buffers does not copy.
    */
   readonly bytes: Uint8Array;
-  /** False only for a last line that the input ends without a newline: perhaps torn, perhaps still being written. */
+  /** False only for a last line without a newline, which may be torn or still being written. */
   readonly terminated: boolean;
 }
 
-/** A line longer than the cap. Its bytes were let go as they came; the next line is read as usual. */
+/** A line longer than `maxLineBytes`. Only its beginning is kept. Reading continues with the next line. */
 export interface OversizedLine {
   readonly kind: "oversized";
-  /** Position of the line's first byte, counted from the start of the input. */
+  /** Offset of the line's first byte from the start of the input. */
   readonly offset: number;
   /** Full length in bytes, without the newline. */
   readonly length: number;
-  /** The line's first bytes (at most `EXCERPT_BYTES`), to tell what it was. */
+  /** The line's first bytes, at most `EXCERPT_BYTES`, to help identify it. */
   readonly head: Uint8Array;
   readonly terminated: boolean;
 }
@@ -35,15 +35,16 @@ export interface LineLimit {
 
 export const DEFAULT_MAX_LINE_BYTES = 32 * 1024 * 1024;
 
-/** How much of an oversized line is kept. */
+/** How many bytes of an oversized line are kept. */
 export const EXCERPT_BYTES = 1024;
 
 export const NEWLINE = 0x0a;
 
+/** @throws RangeError if `maxLineBytes` is not a positive integer. */
 export function checkedLimit(limit: LineLimit): number {
   const { maxLineBytes = DEFAULT_MAX_LINE_BYTES } = limit;
   if (!Number.isInteger(maxLineBytes) || maxLineBytes < 1) {
-    throw new RangeError(`maxLineBytes must be a positive whole number of bytes, not ${maxLineBytes}`);
+    throw new RangeError(`maxLineBytes must be a positive integer, not ${maxLineBytes}`);
   }
   return maxLineBytes;
 }

@@ -14,7 +14,7 @@ import {
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString("utf8");
 
-/** What a line says, without how its memory is held. */
+/** A line's content, independent of how its memory is held. */
 function plain(line: SplitLine) {
   const { offset, length, terminated } = line;
   return line.kind === "line"
@@ -22,7 +22,7 @@ function plain(line: SplitLine) {
     : { head: text(line.head), offset, length, terminated };
 }
 
-/** The rival: split the whole input at once, the slow and obvious way. */
+/** The reference implementation: splits the whole input at once, the slow and obvious way. */
 function expected(input: Buffer, maxLineBytes: number) {
   const lines = [];
   for (let offset = 0; offset < input.length; ) {
@@ -63,7 +63,7 @@ const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLengt
 const caps = fc.constantFrom(1, 5, 20, 2000);
 
 describe("LineSplitter", () => {
-  test("gives the same lines however the input is cut into chunks", () => {
+  test("returns the same lines however the input is cut into chunks", () => {
     fc.assert(
       fc.property(inputs, sizes, caps, (input, cuts, maxLineBytes) => {
         const splitter = new LineSplitter({ maxLineBytes });
@@ -78,7 +78,7 @@ describe("LineSplitter", () => {
     expect(splitter.write(Buffer.from("ab\ncd\n")).map((line) => line.offset)).toEqual([100, 103]);
   });
 
-  test("does not touch the bytes of a line handed over earlier", () => {
+  test("does not change the bytes of a line returned earlier", () => {
     const splitter = new LineSplitter();
     splitter.write(Buffer.from("fir"));
     const [first] = splitter.write(Buffer.from("st\nsec"));
@@ -86,7 +86,7 @@ describe("LineSplitter", () => {
     expect(first && plain(first)).toMatchObject({ text: "first" });
   });
 
-  test("keeps an empty line and tells a last line without newline", () => {
+  test("returns empty lines, and marks a last line without a newline", () => {
     const splitter = new LineSplitter();
     expect(splitter.write(Buffer.from("\nx")).map(plain)).toEqual([
       { text: "", offset: 0, length: 0, terminated: true },
@@ -95,11 +95,11 @@ describe("LineSplitter", () => {
     expect(splitter.end()).toEqual([]);
   });
 
-  test.each([0, -1, 1.5, Number.NaN])("refuses maxLineBytes %d", (maxLineBytes) => {
+  test.each([0, -1, 1.5, Number.NaN])("rejects maxLineBytes %d", (maxLineBytes) => {
     expect(() => new LineSplitter({ maxLineBytes })).toThrow(RangeError);
   });
 
-  test.each([-1, 0.5, Number.POSITIVE_INFINITY])("refuses startOffset %d", (startOffset) => {
+  test.each([-1, 0.5, Number.POSITIVE_INFINITY])("rejects startOffset %d", (startOffset) => {
     expect(() => new LineSplitter({ startOffset })).toThrow(RangeError);
   });
 });
@@ -117,7 +117,7 @@ describe("splitLines", () => {
 });
 
 describe("backward", () => {
-  test("BackwardLineSplitter gives the forward lines in reverse", () => {
+  test("BackwardLineSplitter returns the same lines in reverse order", () => {
     fc.assert(
       fc.property(inputs, sizes, caps, (input, cuts, maxLineBytes) => {
         const splitter = new BackwardLineSplitter(input.length, { maxLineBytes });

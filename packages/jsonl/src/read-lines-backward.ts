@@ -3,15 +3,17 @@ import { BackwardLineSplitter } from "./backward-line-splitter.ts";
 import type { LineLimit, SplitLine } from "./line.ts";
 
 export interface ReadLinesBackwardOptions extends LineLimit {
-  /** Read what stands before this offset. Default: the file's size when reading starts. */
+  /** Reads the bytes before this offset. Default: the file's size when reading starts. */
   readonly end?: number;
   /** Bytes read at a time. Default 64 KiB. */
   readonly chunkBytes?: number;
 }
 
 /**
- * The lines of an open file from the last to the first, reading no more of it than is asked for.
- * The caller keeps the handle and closes it.
+ * Yields the lines of an open file from the last to the first, reading only as far back as the caller iterates.
+ * The caller closes the file.
+ *
+ * @throws RangeError if an option is not an integer in its range, or if the file becomes shorter while it is read.
  */
 export async function* readLinesBackward(
   file: FileHandle,
@@ -19,7 +21,7 @@ export async function* readLinesBackward(
 ): AsyncGenerator<SplitLine, void, undefined> {
   const { chunkBytes = 64 * 1024, end = (await file.stat()).size } = options;
   if (!Number.isInteger(chunkBytes) || chunkBytes < 1) {
-    throw new RangeError(`chunkBytes must be a positive whole number of bytes, not ${chunkBytes}`);
+    throw new RangeError(`chunkBytes must be a positive integer, not ${chunkBytes}`);
   }
   const splitter = new BackwardLineSplitter(end, options);
   for (let position = end; position > 0; ) {

@@ -2,8 +2,8 @@ import type { SplitLine } from "./line.ts";
 import { LineSplitter, type LineSplitterOptions } from "./line-splitter.ts";
 
 /**
- * The lines of a byte stream, in order: a Node `Readable`, a web `ReadableStream`, or any iterable of chunks.
- * Leaving the loop early ends the source's iteration too.
+ * Yields the lines of a byte stream in order. The source is a Node `Readable`, a web `ReadableStream`, or any iterable of
+ * chunks. Leaving the loop early also ends the iteration of the source.
  */
 export async function* splitLines(
   source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,

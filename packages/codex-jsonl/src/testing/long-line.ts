@@ -1,6 +1,6 @@
 /**
- * Feeds one line of 64 MiB in pieces of 64 KiB and prints as JSON what became of it and by how many bytes the process's
- * peak memory grew. A process of its own, because a peak can't be reset.
+ * Writes one line of 64 MiB in pieces of 64 KiB. Prints as JSON the type of the result and by how many bytes the process's
+ * peak memory grew. Runs as a separate process, because the peak can't be reset.
  */
 import { createEventParser } from "../index.ts";
 
@@ -22,7 +22,7 @@ const parser = createEventParser({
 });
 const before = process.resourceUsage().maxRSS;
 parser.write(head);
-for (let fed = head.length; fed < LINE_BYTES; fed += filler.length) parser.write(filler);
+for (let written = head.length; written < LINE_BYTES; written += filler.length) parser.write(filler);
 parser.write(tail);
 const growth = (process.resourceUsage().maxRSS - before) * 1024;
 console.log(JSON.stringify({ type, growth, lineBytes: LINE_BYTES }));

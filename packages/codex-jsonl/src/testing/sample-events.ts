@@ -2,7 +2,7 @@ import fc from "fast-check";
 import type { CodexEvent } from "../events.ts";
 import type { CodexItem } from "../items.ts";
 
-/** One value of every event and item type, each field set. */
+/** One item of every type, with every field set. */
 const ITEMS: CodexItem[] = [
   { id: "item_0", type: "agent_message", text: "hello" },
   { id: "item_1", type: "reasoning", text: "hm" },
@@ -33,6 +33,7 @@ const ITEMS: CodexItem[] = [
   { id: "item_8", type: "error", message: "careful" },
 ];
 
+/** One event of every type, with every field set. */
 export const EVENTS: CodexEvent[] = [
   { type: "thread.started", thread_id: "01900000-0000-7000-8000-000000000001" },
   { type: "turn.started" },
@@ -63,7 +64,7 @@ function pathsOf(value: unknown, path: Path = []): Path[] {
   return [path, ...inner];
 }
 
-/** A copy of `value` in which what stands at `path` is replaced, or deleted if the replacement is `undefined`. */
+/** Returns a copy of `value` with the element at `path` replaced, or deleted if the replacement is `undefined`. */
 function replaceAt(value: unknown, path: Path, replacement: unknown): unknown {
   if (path.length === 0) return replacement ?? null;
   const copy = structuredClone(value) as Record<string | number, unknown>;
@@ -72,21 +73,21 @@ function replaceAt(value: unknown, path: Path, replacement: unknown): unknown {
   const last = path.at(-1) as string;
   if (replacement === undefined) delete at[last];
   else at[last] = replacement;
-  // A place deleted in an array would be a hole, which JSON has not.
+  // Deleting an array element leaves a hole, which JSON does not have.
   return JSON.parse(JSON.stringify(copy));
 }
 
-// zod leaves out a key of this name; what JSON.parse makes of it is harmless.
+// zod leaves out a key of this name. In the result of JSON.parse it is harmless.
 const json = fc.jsonValue().filter((value) => !JSON.stringify(value).includes("__proto__"));
 
-/** Every event with every one of its places holding what a check is likely to get wrong. */
+/** Every event with each of its elements replaced by values that a check is likely to get wrong. */
 export const NEAR_MISSES: unknown[] = EVENTS.flatMap((event) =>
   pathsOf(event).flatMap((path) =>
     [undefined, null, "", 0, Number.MAX_VALUE, false, [], [null], {}].map((value) => replaceAt(event, path, value)),
   ),
 );
 
-/** JSON values: events as codex writes them, and events in which one place holds something else, an unknown key, or nothing. */
+/** Events as codex writes them, and events with one element replaced or deleted, or with an unknown key. */
 export const mutatedEvents: fc.Arbitrary<unknown> = fc.constantFrom(...EVENTS).chain((event) =>
   fc.oneof(
     fc.constant(event),
