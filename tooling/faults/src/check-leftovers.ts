@@ -17,11 +17,11 @@ export interface PlacesToLook {
 const GONE_WITHIN_MS = 20_000;
 
 /** Checks that a plugin that has ended left no process, socket, held lock, journal or temporary file. */
-export async function checkLeftovers(places: PlacesToLook): Promise<Violation[]> {
+export async function checkLeftovers(places: PlacesToLook, goneWithinMs = GONE_WITHIN_MS): Promise<Violation[]> {
   const found: Violation[] = [];
   const report = (what: string) => found.push({ invariant: "leftover", what });
   const processes = () => processesWith("PLEXUM_PROFILE_ROOT", places.profile);
-  if (!(await becomesTrue(() => processes().length === 0, GONE_WITHIN_MS)))
+  if (!(await becomesTrue(() => processes().length === 0, goneWithinMs)))
     for (const { pid, command } of processes()) report(`process ${pid} is left: ${command.slice(0, 200)}`);
   for (const name of await filesBelow(join(places.codexHome, "sessions"))) {
     if (!/(^|\/)rollout-[^/]*\.jsonl(\.zst)?$/.test(name)) report(`the file sessions/${name} is left`);

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ProviderEvent } from "@plexum/plugin-sdk";
@@ -230,6 +232,19 @@ describe("what is left at the end", () => {
       "the temporary file plexum-mcp-0/1f.sock is left",
       "the file .plexum-codex-session.tmp is left in the workspace",
     ]);
+  });
+
+  test("is a process, whoever its parent is", async () => {
+    await using found = await places();
+    const env = { ...process.env, PLEXUM_PROFILE_ROOT: found.profile };
+    const child = spawn("sleep", ["60"], { env, detached: true });
+    await once(child, "spawn");
+    expect(await checkLeftovers(found, 0)).toEqual([
+      { invariant: "leftover", what: `process ${child.pid} is left: sleep 60` },
+    ]);
+    child.kill();
+    await once(child, "exit");
+    expect(await checkLeftovers(found, 0)).toEqual([]);
   });
 
   test("is a lock that somebody holds", async () => {
