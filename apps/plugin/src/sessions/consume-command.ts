@@ -106,7 +106,7 @@ function report(calls: readonly ThreadCall[], plan: MutationReport, what: string
   printSkipped(skipped);
   if (touched.length === 0) return;
   print(`frees  about ${number(cost.tokensFreed)} tokens in every request from here on`);
-  if (cost.tokensUncached === 0) return void print("costs  nothing: the provider reported no cached tokens");
+  if (cost.tokensUncached === 0) return void print("costs  nothing, as far as the counts of cached tokens tell");
   print(`costs  about ${number(cost.tokensUncached)} tokens that the next request reads without the cache, once`);
   const requests = paysOffAfter(plan);
   if (requests !== undefined)
