@@ -4,6 +4,7 @@ export { type CallRules, selectCalls } from "./calls/select-calls.ts";
 export type { ToolCall, ToolCallKind, ToolOutput } from "./calls/tool-call.ts";
 export { type ToolCallEvent, ToolCallPairer } from "./calls/tool-call-pairer.ts";
 export { RolloutError, type RolloutErrorCode } from "./errors.ts";
+export { homesOfRollout } from "./find/codex-home.ts";
 export {
   type FindRolloutOptions,
   type FoundRollout,
@@ -13,6 +14,7 @@ export {
 } from "./find/find-rollout.ts";
 export { threadIdInFirstLine } from "./find/first-line.ts";
 export { parseRolloutName, type RolloutName } from "./find/rollout-name.ts";
+export { adoptRollout } from "./find/state-database.ts";
 export { type MutationLeftover, mutationLeftovers } from "./leftovers/mutation-leftovers.ts";
 export { type RecoverOptions, type Recovery, recoverRollout } from "./leftovers/recover-rollout.ts";
 export { type CallEdit, consumeHeavy, consumeLight } from "./mutate/call-edit.ts";
