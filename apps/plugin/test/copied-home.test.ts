@@ -10,6 +10,8 @@ import { findSession, listSessions, lockThread, WorkspaceThread } from "@plexum/
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Harness, PLUGIN, turn } from "./harness.ts";
 
+/** Holds a file's lock until it is killed. */
+const HOLD = 'exec 9>>"$1" && flock 9 && echo held && read _';
 const CONSUMED = "...(tool called)";
 
 async function withOneCall(codex: ReturnType<typeof testedCodexes>[number]) {
@@ -55,7 +57,7 @@ describe.each(testedCodexes())("two homes of codex $version", (codex) => {
     // As a codex that has the thread open there, and a turn of the plugin's.
     const locks = join(first, "thread-writer-locks");
     await mkdir(locks, { recursive: true });
-    const holder = spawn("flock", [join(locks, `${threadId}.lock`), "sh", "-c", "echo held; read _"]);
+    const holder = spawn("sh", ["-c", HOLD, "sh", join(locks, `${threadId}.lock`)]);
     onTestFinished(() => void holder.kill("SIGKILL"));
     await once(holder.stdout, "data");
     await using _lock = await lockThread(first, threadId);
