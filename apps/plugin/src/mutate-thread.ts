@@ -5,6 +5,7 @@ import {
   consumeHeavy,
   consumeLight,
   findRollout,
+  homesOfRollout,
   type MutationCost,
   mutateRollout,
 } from "@plexum/rollout";
@@ -53,7 +54,11 @@ export async function mutateThread(request: MutateRequest, options: MutateOption
   const thread = await holdThread(workspace, codexHome, signal);
   await using _threadLock = thread?.lock;
   const rollout = thread && (await findRollout(thread.id, { codexHome, signal }));
-  if (rollout === undefined) return allMissing;
+  if (thread === undefined || rollout === undefined) return allMissing;
+  await using locks = new AsyncDisposableStack();
+  // Of another home that this one's links lead into: a turn there writes to the same file.
+  for (const home of homesOfRollout(codexHome, rollout.path).slice(1))
+    locks.use(await lockThread(home, thread.id, { waitMs: Number.POSITIVE_INFINITY, signal }));
   const { touched, missing, skipped, cost } = await mutateRollout(rollout.path, edits.values(), {
     codexHome,
     nestedCalls,

@@ -229,6 +229,19 @@ describe("what is broken is found, and keeps nothing else from being looked at:"
       },
     ],
     [
+      "a rollout that does not begin as one, in a day that is a link to another disk",
+      "rollouts",
+      "warning",
+      "1 of the newest 1",
+      async (h) => {
+        const [day, disk] = [dirname(sample(h, NAME)), join(h.folder, "disk")];
+        await mkdir(disk);
+        await mkdir(dirname(day), { recursive: true });
+        await symlink(disk, day);
+        await writeFile(sample(h, NAME), "\ufeff{}\n");
+      },
+    ],
+    [
       "a config of codex's that it can't read",
       "codex-config",
       "error",

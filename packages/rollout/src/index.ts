@@ -11,6 +11,7 @@ export type { ThreadContext } from "./calls/thread-scan.ts";
 export type { ToolCall, ToolCallKind, ToolOutput } from "./calls/tool-call.ts";
 export { type ToolCallEvent, ToolCallPairer } from "./calls/tool-call-pairer.ts";
 export { RolloutError, type RolloutErrorCode } from "./errors.ts";
+export { homesOfRollout } from "./find/codex-home.ts";
 export {
   type FindRolloutOptions,
   type FoundRollout,
@@ -20,6 +21,7 @@ export {
 } from "./find/find-rollout.ts";
 export { threadIdInFirstLine } from "./find/first-line.ts";
 export { parseRolloutName, type RolloutName } from "./find/rollout-name.ts";
+export { adoptRollout } from "./find/state-database.ts";
 export { type MutationLeftover, mutationLeftovers } from "./leftovers/mutation-leftovers.ts";
 export { type RecoverOptions, type Recovery, recoverRollout } from "./leftovers/recover-rollout.ts";
 export { type CallEdit, consumeHeavy, consumeLight } from "./mutate/call-edit.ts";

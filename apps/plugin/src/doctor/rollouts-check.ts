@@ -1,4 +1,4 @@
-import { constants, type Stats } from "node:fs";
+import { constants, type Dirent, type Stats, statSync } from "node:fs";
 import { access, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { mutationLeftovers } from "@plexum/rollout";
@@ -63,7 +63,17 @@ async function collect(folder: string, depth: number, collection: Collection): P
       if (!found?.isFile()) continue;
       files.push({ path, size: found.size, mtimeMs: found.mtimeMs });
       await access(path, constants.R_OK | constants.W_OK).catch(fault);
-    } else if (depth < MAX_DEPTH && entry.isDirectory()) await collect(path, depth + 1, collection);
+    } else if (depth < MAX_DEPTH && (entry.isDirectory() || isLinkedFolder(path, entry)))
+      await collect(path, depth + 1, collection);
+  }
+}
+
+/** People move old days to another disk; codex and the list follow the link. One that leads nowhere is no folder. */
+function isLinkedFolder(path: string, entry: Dirent): boolean {
+  try {
+    return entry.isSymbolicLink() && statSync(path).isDirectory();
+  } catch {
+    return false;
   }
 }
 

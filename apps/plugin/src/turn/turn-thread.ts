@@ -1,7 +1,15 @@
 import { stat } from "node:fs/promises";
 import type { Usage as ThreadUsage } from "@plexum/codex-jsonl";
-import { findRollout, RolloutError, readRollout, readThreadUsage, recoverRollout } from "@plexum/rollout";
-import { type HeldLock, lockThread, type WorkspaceThread } from "@plexum/session-store";
+import {
+  adoptRollout,
+  findRollout,
+  homesOfRollout,
+  RolloutError,
+  readRollout,
+  readThreadUsage,
+  recoverRollout,
+} from "@plexum/rollout";
+import { lockThread, type WorkspaceThread } from "@plexum/session-store";
 
 /** How long a turn waits for a mutation of its thread to end, in milliseconds. */
 const LOCK_WAIT_MS = 10_000;
@@ -14,7 +22,7 @@ export class TurnThread implements AsyncDisposable {
   readonly #codexHome: string;
   readonly #store: WorkspaceThread;
   #threadId: string | undefined;
-  #lock: HeldLock | undefined;
+  readonly #locks = new AsyncDisposableStack();
   #rollout: string | undefined;
   #sizeBefore = 0;
   #usageBefore: ThreadUsage | undefined;
@@ -89,7 +97,7 @@ export class TurnThread implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#lock?.[Symbol.asyncDispose]();
+    await this.#locks[Symbol.asyncDispose]();
   }
 
   /** codex is about to read the rollout: a mutation that was interrupted is finished first. */
@@ -106,6 +114,9 @@ export class TurnThread implements AsyncDisposable {
     const rollout = await findRollout(threadId, { codexHome: this.#codexHome, signal });
     if (rollout === undefined) return;
     const { path, compressed } = rollout;
+    // Of another home that this one's links lead into: a mutation there rewrites the same file.
+    for (const home of homesOfRollout(this.#codexHome, path).slice(1)) await this.#hold(threadId, signal, home);
+    await adoptRollout(rollout, { codexHome: this.#codexHome, signal });
     await recoverRollout(path, { codexHome: this.#codexHome, signal });
     this.#usageBefore = await usageOf(path, { codexHome: this.#codexHome, signal });
     this.#sizeBefore = compressed ? await endOfLastLine(path, signal) : (await stat(path)).size;
@@ -113,8 +124,8 @@ export class TurnThread implements AsyncDisposable {
     this.#rollout = path.replace(/\.zst$/, "");
   }
 
-  async #hold(threadId: string, signal?: AbortSignal): Promise<void> {
-    this.#lock = await lockThread(this.#codexHome, threadId, { waitMs: LOCK_WAIT_MS, signal });
+  async #hold(threadId: string, signal?: AbortSignal, codexHome = this.#codexHome): Promise<void> {
+    this.#locks.use(await lockThread(codexHome, threadId, { waitMs: LOCK_WAIT_MS, signal }));
     this.#threadId = threadId;
   }
 }

@@ -291,6 +291,33 @@ describe("one session of a node", () => {
     expect(found.calls).toHaveLength(1);
   });
 
+  test("is found by the beginning of its id, if no other begins so", async () => {
+    const others = ["0199a213-2", `x-${ID}`].map((sessionId) => ({ ...SESSION, sessionId }));
+    const { runtime } = host([studio], () => ({ sessions: [...others, SESSION] }));
+    const beginning = ID.slice(0, -3);
+    expect((await findSessionOnNode(runtime, { sessionId: beginning.toUpperCase() })).session).toEqual(SESSION);
+    const two = host([studio], () => ({ sessions: [SESSION, { ...SESSION, sessionId: `${beginning}zzz` }] }));
+    await expect(findSessionOnNode(two.runtime, { sessionId: beginning })).rejects.toMatchObject({
+      code: "invalid_params",
+      message: expect.stringContaining(`\n  ${ID}\n  ${beginning}zzz`),
+    });
+    const one = host([studio], ({ params }) => ({
+      sessions: Object(params).searchAll ? [SESSION, { ...SESSION, sessionId: `${beginning}zzz` }] : [SESSION],
+      searchTruncated: true,
+    }));
+    await expect(findSessionOnNode(one.runtime, { sessionId: beginning })).rejects.toMatchObject({
+      code: "invalid_params",
+    });
+    const full = Array.from({ length: 50 }, (_, number) =>
+      number === 9 ? SESSION : { ...SESSION, sessionId: `${number}`, lastMessage: beginning },
+    );
+    const many = host([studio], () => ({ sessions: full }));
+    await expect(findSessionOnNode(many.runtime, { sessionId: beginning })).rejects.toMatchObject({
+      code: "invalid_params",
+    });
+    expect((await findSessionOnNode(many.runtime, { sessionId: ID })).session).toEqual(SESSION);
+  });
+
   test("on a node that can't resume, and by an id that is none: refused", async () => {
     const { runtime, calls } = host([{ ...studio, commands: ["codex.cli.sessions.list"] }], list);
     await expect(findSessionOnNode(runtime, { sessionId: ID })).rejects.toMatchObject({

@@ -1,4 +1,5 @@
 import { LIST_COMMAND, MAX_LIMIT, RESUME_COMMAND } from "../commands.ts";
+import { CodexCommandsError } from "../errors.ts";
 import type { HostNode, HostRuntime } from "../host-runtime.ts";
 import { checkListParams, checkResumeParams, checkSessionId } from "../params.ts";
 import type { SessionListing, SessionSummary } from "../session-summary.ts";
@@ -89,20 +90,41 @@ export async function resumeSessionOnNode(
 }
 
 /**
- * One session, to tie a conversation to: on a node that can also resume it. `session` is undefined if the node has none
- * of this id; with `searchTruncated`, if it found none but did not search everything even when asked to.
- * @throws CodexCommandsError `invalid_params` or one of `node_…`; the signal's reason.
+ * One session, to tie a conversation to: on a node that can also resume it. The beginning of its id is enough if no other
+ * begins so. `session` is undefined if the node has none; with `searchTruncated`, if it found none but did not search
+ * everything even when asked to.
+ * @throws CodexCommandsError `invalid_params`, also for the beginning of several ids, which it names; one of `node_…`; the
+ * signal's reason.
  */
 export async function findSessionOnNode(runtime: HostRuntime, options: FindOnNodeOptions): Promise<FoundOnNode> {
   const { sessionId, ...rest } = options;
   const wanted = checkSessionId(sessionId).toLowerCase();
-  const search = async (how: Pick<ListOnNodeOptions, "node" | "searchAll">): Promise<FoundOnNode> => {
-    const listing = await listSessionsOnNode(runtime, { ...rest, ...how, filter: sessionId, limit: MAX_LIMIT });
-    const { node, sessions, searchTruncated } = listing;
-    const session = sessions.find((candidate) => candidate.sessionId.toLowerCase() === wanted);
-    return session === undefined && searchTruncated ? { node, session, searchTruncated } : { node, session };
-  };
-  const found = await search({ node: rest.node });
-  assertExposes(found.node, RESUME_COMMAND);
-  return found.searchTruncated ? search({ node: found.node.nodeId, searchAll: true }) : found;
+  const search = async (how: Pick<ListOnNodeOptions, "node" | "searchAll">): Promise<SessionsOnNode> =>
+    listSessionsOnNode(runtime, { ...rest, ...how, filter: sessionId, limit: MAX_LIMIT });
+  const isWanted = ({ sessionId: id }: SessionSummary) => id.toLowerCase() === wanted;
+  let listing = await search({ node: rest.node });
+  const { node } = listing;
+  assertExposes(node, RESUME_COMMAND);
+  // What was not searched may hold the session, or another one whose id begins so.
+  if (listing.searchTruncated && !listing.sessions.some(isWanted))
+    listing = await search({ node: node.nodeId, searchAll: true });
+  const { sessions, searchTruncated } = listing;
+  const begun = sessions.filter(({ sessionId: id }) => id.toLowerCase().startsWith(wanted));
+  const exact = begun.find(isWanted);
+  // A full list may have left others out.
+  if (exact === undefined && begun.length > 0 && (begun.length > 1 || sessions.length >= MAX_LIMIT))
+    throw ambiguous(sessionId, begun);
+  const session = exact ?? begun[0];
+  return session === undefined && searchTruncated ? { node, session, searchTruncated } : { node, session };
+}
+
+/** How many a message names. */
+const MAX_NAMED = 10;
+
+function ambiguous(beginning: string, sessions: readonly SessionSummary[]): CodexCommandsError {
+  const named = sessions.slice(0, MAX_NAMED).map(({ sessionId }) => `\n  ${sessionId}`);
+  return new CodexCommandsError(
+    "invalid_params",
+    `More than one session's id may begin with ${beginning}. Give more of the one that is meant:${named.join("")}`,
+  );
 }

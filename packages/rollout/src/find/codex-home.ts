@@ -1,4 +1,4 @@
-import { realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { asRolloutError, isErrno } from "../errors.ts";
@@ -18,6 +18,20 @@ function homeByName(path: string): string | undefined {
   const sessions = dirname(dirname(dirname(folder)));
   return basename(sessions) === "sessions" ? dirname(sessions) : undefined;
 }
+
+/**
+ * The homes in which codex may have a rollout open: the one that was asked for, and the one that the file stands in once its
+ * links are followed. Two homes share a file where a folder of one is a link into the other, as in a copy that kept its links.
+ */
+export function homesOfRollout(codexHome: string | undefined, path: string): string[] {
+  const own = homeByName(resolvedPath(path));
+  if (codexHome === undefined || own === resolvedPath(codexHome)) return codexHome === undefined ? [] : [codexHome];
+  const isHome = own !== undefined && HOME_MARKS.some((name) => existsSync(join(own, name)));
+  return isHome ? [codexHome, own] : [codexHome];
+}
+
+/** What codex, or a mutation, has made in a home that was ever used: any other folder may be called `sessions`. */
+const HOME_MARKS = ["state_5.sqlite", "thread-writer-locks", "plexum-thread-locks"];
 
 /** A rollout's own path where it is reached by a symbolic link: what stands beside it is found from anywhere. @throws RolloutError */
 export function resolvedPath(path: string): string {

@@ -1,14 +1,17 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { sqliteHome } from "./codex-home.ts";
+import { writeToDatabase } from "./codex-database.ts";
+import { resolvedPath, sqliteHome } from "./codex-home.ts";
+
+const NAME = "state_5.sqlite";
 
 /**
  * The path that codex's own index gives for a thread. Undefined where there is no index, where it does not know the
  * thread, and where it can't be read: it is a hint, and the file names are the truth.
  */
 export async function headInStateDatabase(codexHome: string, threadId: string): Promise<string | undefined> {
-  const path = join(sqliteHome(codexHome), "state_5.sqlite");
+  const path = join(sqliteHome(codexHome), NAME);
   if (!existsSync(path)) return undefined;
   try {
     const { DatabaseSync } = await import("node:sqlite");
@@ -35,3 +38,31 @@ export async function headInStateDatabase(codexHome: string, threadId: string): 
     return undefined;
   }
 }
+
+/**
+ * Makes codex resume a thread from this home's own file. In a copy of a home codex's index names the files of the first one, and
+ * codex goes on with those (0.135, 0.169): it would read what was consumed in the copy, and write to the first home. Nothing is
+ * changed where the named file is gone, or is this one by another path, or `CODEX_SQLITE_HOME` has homes share an index.
+ *
+ * @throws RolloutError `busy` if codex does not release its index in time; `io`
+ */
+export async function adoptRollout(
+  rollout: { readonly threadId: string; readonly path: string },
+  options: { readonly codexHome: string; readonly signal?: AbortSignal },
+): Promise<void> {
+  const { threadId, path } = rollout;
+  const { codexHome, signal } = options;
+  if (resolvedPath(sqliteHome(codexHome)) !== resolvedPath(codexHome)) return;
+  const named = await headInStateDatabase(codexHome, threadId);
+  if (named === undefined || !existsSync(named) || resolvedPath(named) === resolvedPath(path)) return;
+  await writeToDatabase(
+    join(codexHome, NAME),
+    (database) =>
+      database
+        .prepare("UPDATE threads SET rollout_path = ? WHERE id = ? AND rollout_path = ?")
+        .run(path, threadId, named),
+    { waitMs: WAIT_MS, signal },
+  );
+}
+
+const WAIT_MS = 5_000;

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import type { EditOutcome, Files, JsonlEditor, LineChange, RewriteGuard, SearchableFile } from "@plexum/jsonl-edit";
+import { homesOfRollout } from "../find/codex-home.ts";
 import { findRolloutFile } from "../find/find-rollout.ts";
 import { parseRolloutName } from "../find/rollout-name.ts";
 import { readSessionMeta } from "../read/history-chain.ts";
@@ -102,7 +103,8 @@ class RolloutEditor implements JsonlEditor<SkipReason> {
   async guardRewrite(): Promise<RewriteGuard<SkipReason>> {
     const { codexHome, waitMs = DEFAULT_WAIT_MS, signal, undoFolder } = this.#mutation;
     if (undoFolder !== undefined) return NO_UNDO;
-    const guard = await guardAgainstWriters(codexHome, this.#threadId, this.#path);
+    const homes = homesOfRollout(codexHome, this.#path);
+    const guard = await guardAgainstWriters(homes, this.#threadId, this.#path);
     const isFree = guard.state === "held" || guard.state === "checked";
     const why =
       guard.state === "active"
@@ -114,8 +116,7 @@ class RolloutEditor implements JsonlEditor<SkipReason> {
         ? {}
         : { refusal: { reason: "writer-active", message: `a line has to grow for it, and ${why}` } as const }),
       beforeReplace: async () => {
-        if (codexHome !== undefined)
-          await forgetHistoryIndex(codexHome, [this.#threadId, rolloutId], { waitMs, signal });
+        for (const home of homes) await forgetHistoryIndex(home, [this.#threadId, rolloutId], { waitMs, signal });
       },
       [Symbol.asyncDispose]: () => guard[Symbol.asyncDispose](),
     };

@@ -14,24 +14,28 @@ import { join } from "node:path";
  */
 export type WriterGuard = AsyncDisposable & { readonly state: "held" | "checked" | "unknown" | "active" };
 
+/** @param codexHomes Whose codex may have the thread open. */
 export async function guardAgainstWriters(
-  codexHome: string | undefined,
+  codexHomes: readonly string[],
   threadId: string,
   rollout: string,
 ): Promise<WriterGuard> {
   const none = async () => {};
   if (process.platform !== "linux") return { state: "unknown", [Symbol.asyncDispose]: none };
-  const locks = codexHome === undefined ? "" : join(codexHome, "thread-writer-locks");
-  const lock = existsSync(locks) ? await flock(locks, `${threadId}.lock`) : undefined;
+  const folders = codexHomes.map((home) => join(home, "thread-writer-locks")).filter(existsSync);
+  const locks: Awaited<ReturnType<typeof flock>>[] = [];
+  for (const folder of folders) locks.push(await flock(folder, `${threadId}.lock`));
+  const release = async () => {
+    for (const lock of locks) if (typeof lock === "function") await lock();
+  };
   const state =
-    lock === "refused" || isOpenForWriting(rollout)
+    locks.includes("refused") || isOpenForWriting(rollout)
       ? "active"
-      : lock === undefined
-        ? "checked"
-        : lock === "unusable"
-          ? "unknown"
+      : locks.includes("unusable")
+        ? "unknown"
+        : locks.length === 0 || locks.includes(undefined)
+          ? "checked"
           : "held";
-  const release = typeof lock === "function" ? lock : none;
   if (state === "active") await release();
   return { state, [Symbol.asyncDispose]: state === "active" ? none : release };
 }
