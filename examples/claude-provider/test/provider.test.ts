@@ -1,23 +1,36 @@
+import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { promisify } from "node:util";
+import { recoverJsonl } from "@plexum/jsonl-edit";
 import { offeredToolName } from "@plexum/mcp-bridge";
 import { connectPlugin, type HostToolCall, type ProviderEvent } from "@plexum/plugin-sdk";
 import { type Block, ScriptedClaudeModel } from "@plexum/scripted-claude-model";
 import { eventually, sleepers, uniqueSeconds } from "@plexum/test-support";
 import { expect, onTestFinished, test } from "vitest";
+import { consume } from "../src/session-file.ts";
 
 const PROVIDER = join(import.meta.dirname, "../src/provider.ts");
 const CLAUDE = join(import.meta.dirname, "../node_modules/.bin/claude");
 const TOOLS = [{ name: "echo", description: "Says it again", input_schema: { type: "object" } }];
 const RESULT = "a long result that the host consumes".repeat(20);
 
+interface Setting {
+  readonly tools?: typeof TOOLS;
+  /** What the host's tool answers. */
+  readonly result?: string;
+  /** An API outside, for a test of the proxy itself. */
+  readonly apiOutside?: string;
+}
+
 /** A provider with the real claude. Whatever is not on loopback goes to a proxy that refuses, and must never be asked. */
-async function setUp(script: readonly (readonly Block[])[], tools = TOOLS) {
+async function setUp(script: readonly (readonly Block[])[], setting: Setting = {}) {
+  const { tools = TOOLS, result = RESULT, apiOutside } = setting;
   const model = await ScriptedClaudeModel.start(script);
   const folder = await mkdtemp(join(tmpdir(), "claude-provider-test-"));
   const outside: (string | undefined)[] = [];
@@ -26,6 +39,7 @@ async function setUp(script: readonly (readonly Block[])[], tools = TOOLS) {
     response.writeHead(403).end();
   }).on("connect", (request, socket) => {
     outside.push(request.url);
+    socket.on("error", () => {}); // claude has gone
     socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
   });
   proxy.listen(0, "127.0.0.1");
@@ -38,7 +52,7 @@ async function setUp(script: readonly (readonly Block[])[], tools = TOOLS) {
     onLog: () => {},
     callTool: async (call) => {
       calls.push(call);
-      return { content: [{ type: "text", text: RESULT }] };
+      return { content: [{ type: "text", text: result }] };
     },
     env: {
       PATH: process.env.PATH,
@@ -47,7 +61,7 @@ async function setUp(script: readonly (readonly Block[])[], tools = TOOLS) {
       TMPDIR: folder,
       CLAUDE_BIN: CLAUDE,
       CLAUDE_CONFIG_DIR: join(folder, "config"),
-      ANTHROPIC_BASE_URL: model.baseUrl,
+      ANTHROPIC_BASE_URL: apiOutside ?? model.baseUrl,
       ANTHROPIC_API_KEY: "none",
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
       DISABLE_AUTOUPDATER: "1",
@@ -61,7 +75,7 @@ async function setUp(script: readonly (readonly Block[])[], tools = TOOLS) {
     await model[Symbol.asyncDispose]();
     proxy.close();
     await rm(folder, { recursive: true });
-    expect(outside).toEqual([]);
+    if (apiOutside === undefined) expect(outside).toEqual([]);
   });
   const workspace = join(folder, "workspace");
   const turn = async (text: string, signal?: AbortSignal) => {
@@ -73,7 +87,7 @@ async function setUp(script: readonly (readonly Block[])[], tools = TOOLS) {
     return events;
   };
   const sent = () => JSON.stringify(model.requests.at(-1)?.messages);
-  return { model, plugin, turn, calls, sent, workspace, folder };
+  return { model, plugin, turn, calls, sent, workspace, folder, outside };
 }
 
 /** The processes that have the test's home folder in their environment: claude, and what it started. */
@@ -130,7 +144,7 @@ test("a tool whose name MCP does not allow has the host's name in the call and i
   const name = `mcp__host__${offeredToolName(tool.name)}`;
   const { turn, calls, model } = await setUp(
     [[{ type: "tool_use", id: "toolu_1", name, input: {} }], [{ type: "text", text: "done" }]],
-    [tool],
+    { tools: [tool] },
   );
   const events = await turn("call it");
   expect(JSON.stringify(model.requests[0])).toContain(name);
@@ -214,4 +228,108 @@ test("two turns of one workspace never run at once: the second is refused while 
   expect((await turn("the second turn again")).at(-1)).toMatchObject({ stop_reason: "end_turn" });
   const seen = model.requests.map(({ messages }) => JSON.stringify(messages).includes("the second turn"));
   expect(seen).toEqual([false, false, true]);
+});
+
+test("a canceled turn ends a server that claude runs in the background", async () => {
+  const program = `require("net").createServer().listen(0, "127.0.0.1", function () {
+    require("fs").writeFileSync("port", String(this.address().port));
+    setTimeout(() => process.exit(), 120_000);
+  })`;
+  const server = `'${process.execPath}' -e '${program}'`;
+  const seconds = uniqueSeconds();
+  const { turn, workspace } = await setUp([
+    [{ type: "tool_use", id: "toolu_1", name: "Bash", input: { command: server, run_in_background: true } }],
+    [{ type: "tool_use", id: "toolu_2", name: "Bash", input: { command: `setsid sleep ${seconds}` } }],
+  ]);
+  const cancel = new AbortController();
+  const events = turn("serve", cancel.signal);
+  await eventually("the command after it runs", () => sleepers(seconds).length > 0, 25_000);
+  await eventually("the server listens", () => existsSync(join(workspace, "port")));
+  const port = Number(readFileSync(join(workspace, "port"), "utf8"));
+  expect(await isListening(port)).toBe(true);
+  cancel.abort();
+  expect((await events).at(-1)).toMatchObject({ type: "message_end", stop_reason: "cancelled" });
+  expect(await isListening(port)).toBe(false);
+});
+
+const isListening = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => resolve(true)).on("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
+
+test("the proxy counts what claude asks of an address outside", async () => {
+  const { turn, outside } = await setUp([], { apiOutside: "https://outside.invalid" });
+  const cancel = new AbortController();
+  const events = turn("hello", cancel.signal);
+  await eventually("the proxy is asked", () => outside.length > 0, 25_000);
+  cancel.abort();
+  await events;
+  expect(outside).toContain("outside.invalid:443");
+});
+
+test("a result that claude keeps in a file of its own is consumed in its line, and the file stays", async () => {
+  const result = Array.from({ length: 12_000 }, (_, line) => `line ${line} of a long result`).join("\n");
+  const { plugin, turn, sent, workspace, folder } = await setUp(
+    [
+      [{ type: "tool_use", id: "toolu_1", name: "mcp__host__echo", input: {} }],
+      [{ type: "text", text: "done" }],
+      [{ type: "text", text: "gone" }],
+    ],
+    { result },
+  );
+  await turn("call it");
+  expect(result.length).toBeGreaterThan(290_000);
+  const kept = globSync("config/projects/*/*/tool-results/*", { cwd: folder }).map((path) => join(folder, path));
+  expect(kept).toHaveLength(1);
+  const [file = ""] = kept;
+  expect(readFileSync(file, "utf8")).toContain("line 11999 of a long result");
+  expect(sent()).toContain(basename(file));
+  const mutations = [{ block_id: "toolu_1", op: "consume-light" }];
+  expect(await plugin.mutate({ agent_id: "alice", workspace, mutations })).toMatchObject({ touched: 1, skipped: [] });
+  await turn("and now");
+  expect(sent()).toContain("...(consumed)");
+  expect(sent()).not.toContain("of a long result");
+  expect(sent()).not.toContain(basename(file));
+  expect(readFileSync(file, "utf8")).toContain("line 11999 of a long result");
+});
+
+test("a consumption that is killed at any of its file operations is whole or has not happened", {
+  timeout: 180_000,
+}, async () => {
+  const { turn, folder } = await setUp([
+    [{ type: "tool_use", id: "toolu_1", name: "mcp__host__echo", input: { path: "a long argument".repeat(20) } }],
+    [{ type: "text", text: "done" }],
+  ]);
+  await turn("call it");
+  const [session = ""] = globSync("config/projects/*/*.jsonl", { cwd: folder }).map((path) => join(folder, path));
+  const before = readFileSync(session);
+  const child = (path: string, ...args: string[]) =>
+    promisify(execFile)(process.execPath, [
+      join(import.meta.dirname, "consume-child.ts"),
+      path,
+      "consume-heavy",
+      ...args,
+    ]);
+  const copy = (name: string) => {
+    const path = join(folder, `${name}.jsonl`);
+    writeFileSync(path, before);
+    return path;
+  };
+  const whole = copy("whole");
+  const operations = Number((await child(whole)).stdout);
+  const after = readFileSync(whole);
+  expect(after.equals(before)).toBe(false);
+  const seen = new Set<string>();
+  for (let at = 1; at <= operations; at++) {
+    const path = copy(`killed-${at}`);
+    await expect(child(path, String(at))).rejects.toMatchObject({ signal: "SIGKILL" });
+    await recoverJsonl(path); // as the next turn does
+    const now = readFileSync(path);
+    expect(now.equals(before) || now.equals(after), `operation ${at}`).toBe(true);
+    seen.add(now.equals(after) ? "whole" : "nothing");
+    await consume(path, [{ block_id: "toolu_1", op: "consume-heavy" }]);
+    expect(readFileSync(path).equals(after), `operation ${at}, done again`).toBe(true);
+  }
+  expect([...seen].sort()).toEqual(["nothing", "whole"]);
 });
