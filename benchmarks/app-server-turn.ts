@@ -1,6 +1,6 @@
 /**
- * A resumed turn through the warm plugin beside the same turn on a bare kept app-server and by a bare `codex exec`, in one
- * run. Aims: at most 10 ms more than the bare app-server; at most 0.40 × `codex exec` without tools and 0.50 × with them;
+ * Compares a resumed turn through the warm plugin with the same turn on a bare kept app-server and with a bare `codex exec`, in
+ * one run. Aims: at most 10 ms more than the bare app-server; at most 0.40 × `codex exec` without tools and 0.50 × with them;
  * the first text at most 10 ms after the model's first byte; the first turn of a cold plugin not slower than `codex exec`.
  *
  * `node benchmarks/app-server-turn.ts [rounds]`
@@ -85,7 +85,7 @@ async function exec(): Promise<number> {
   return took;
 }
 
-/** In kB. Private memory is what a process costs; the program's pages are shared among all of them. */
+/** Returns private memory in kB, which is what a process costs: all processes share the program's pages. */
 const memoryOf = (pid: number) =>
   ["Private_Dirty", "Private_Clean"]
     .map((key) =>
@@ -120,7 +120,7 @@ textLags.length = 0;
 const rounds: Record<Name, number>[] = [];
 for (let round = 0; round < ROUNDS; round++) {
   const figures: Partial<Record<Name, number>> = {};
-  // The order changes, so that none always finds what another has warmed.
+  // The order changes, so that none always profits from caches that another has filled.
   for (let step = 0; step < names.length; step++) {
     const name = names[(step + round) % names.length] as Name;
     figures[name] = await runs[name]();

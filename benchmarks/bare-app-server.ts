@@ -1,4 +1,4 @@
-/** A kept `codex app-server` with nothing around it: the rival of a turn through the plugin. */
+/** A bare kept `codex app-server`: the rival of a turn through the plugin. */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
@@ -35,7 +35,7 @@ export class BareAppServer {
     return server;
   }
 
-  /** One turn, the thread loaded for it and unloaded after it. Resolves with the milliseconds it took. */
+  /** Runs one turn, with the thread loaded for it and unloaded after it. Resolves with its duration in milliseconds. */
   async turn(text: string, config: object = {}): Promise<number> {
     const start = performance.now();
     const ask = (method: string, params: object) => this.#peer.request(method, params) as Promise<never>;

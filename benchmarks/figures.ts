@@ -1,4 +1,4 @@
-/** What several benchmarks need: medians, whole processes timed from outside, a table. */
+/** Helpers of several benchmarks: medians, and whole processes timed from outside. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 
@@ -8,7 +8,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }
 
-/** Milliseconds from the start of a process to its end. */
+/** Returns the milliseconds from the start of a process to its end. */
 export function timeProcess(command: string, args: readonly string[]): number {
   const start = performance.now();
   const { status } = spawnSync(command, args, { stdio: "ignore" });
@@ -16,7 +16,7 @@ export function timeProcess(command: string, args: readonly string[]): number {
   return performance.now() - start;
 }
 
-/** Milliseconds from the start of a process that is given some input to its first byte of output; the process is then let end. */
+/** Returns the milliseconds from the start of a process with some input to its first byte of output. Then lets the process end. */
 export async function timeFirstByte(
   command: string,
   args: readonly string[],

@@ -1,5 +1,5 @@
 /**
- * What a plugin that keeps codex holds over many turns. Aims: memory, file descriptors and the time of a turn stay flat; no
+ * Measures a plugin that keeps codex over many turns. Aims: memory, file descriptors and the time of a turn stay flat; no
  * process outlives its keep-alive, a cancellation or the limit; no turn fails.
  *
  * `node benchmarks/kept-process.ts [turns] [expiries] [cancellations] [turns on ten workspaces at once] [kills]`
@@ -17,15 +17,15 @@ import { median, milliseconds } from "./figures.ts";
 
 const [TURNS = 500, EXPIRIES = 300, CANCELLATIONS = 200, AT_ONCE = 100, KILLS = 50] = process.argv.slice(2).map(Number);
 
-/** After so many turns the workspace begins a new thread: a longer one takes longer, whoever runs it. */
+/** After this many turns the workspace starts a new thread: turns of a long thread take longer in any case. */
 const THREAD_TURNS = 50;
 
-/** So many turns show what a turn takes on a codex that was just started. */
+/** The number of turns that measure a turn on a new codex. */
 const FRESH_TURNS = 10;
 
 const MAX_KEPT = 3;
 
-/** Tells what this program's commands start from all other processes. */
+/** Distinguishes what this program's commands start from all other processes. */
 const SECONDS = 2_000_000 + (process.pid % 100_000) * 1000;
 
 const program = join(
@@ -42,7 +42,7 @@ const read = (path: string) => {
   }
 };
 
-/** In MB. Private memory is what a process costs; the program's pages are shared among all of them. */
+/** Returns private memory in MB, which is what a process costs: all processes share the program's pages. */
 const memoryOf = (pid: number) =>
   ["Private_Dirty", "Private_Clean"]
     .map((key) => Number(new RegExp(`${key}:\\s+(\\d+)`).exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0))
@@ -58,7 +58,7 @@ const appServersOf = (pid: number) =>
 const runs = (command: string) =>
   readdirSync("/proc").some((pid) => read(`/proc/${pid}/cmdline`) === `${command.replaceAll(" ", "\0")}\0`);
 
-/** The processes that a plugin started, and that still have its environment. */
+/** Returns the processes that a plugin started and that still have its environment. */
 const processesUnder = (folder: string) =>
   readdirSync("/proc").filter((pid) => read(`/proc/${pid}/environ`).includes(`PLEXUM_PROFILE_ROOT=${folder}\0`));
 
@@ -141,7 +141,7 @@ if (TURNS > 0) {
     await rm(join(bench.folder, "one", ".plexum-codex-session"), { force: true });
     rows[`after ${turn}`] = {
       "a turn, median": milliseconds(median(took)),
-      // The machine may be busier now than it was at the beginning.
+      // The machine may be busier now than at the beginning.
       "on a fresh codex": milliseconds(await onFreshCodex()),
       "codex, private": `${memoryOf(codex).toFixed(0)} MB`,
       "codex, descriptors": descriptorsOf(codex),
@@ -166,7 +166,7 @@ if (EXPIRIES > 0) {
     const start = performance.now();
     for (const pid of appServersOf(bench.pid)) pids.add(pid);
     while (appServersOf(bench.pid).length > 0) {
-      if (performance.now() - start > 10_000) throw new Error("a codex outlives its keep-alive");
+      if (performance.now() - start > 10_000) throw new Error("a codex outlived its keep-alive");
       await delay(5);
     }
     took.push(performance.now() - start);
@@ -175,8 +175,8 @@ if (EXPIRIES > 0) {
   console.table({
     expiries: {
       codexes: pids.size,
-      "gone after, median": milliseconds(median(took)),
-      "gone after, at most": milliseconds(Math.max(...took)),
+      "ended after, median": milliseconds(median(took)),
+      "ended after, at most": milliseconds(Math.max(...took)),
       "descriptors of the plugin after 10": descriptors,
       "in the end": descriptorsOf(bench.pid),
     },
@@ -282,7 +282,7 @@ if (KILLS > 0) {
     process.kill(bench.pid, "SIGKILL");
     const start = performance.now();
     while (processesUnder(bench.folder).length > 0 || runs(`sleep ${SECONDS}`)) {
-      if (performance.now() - start > 10_000) throw new Error(`something outlives a plugin that was killed ${kind}`);
+      if (performance.now() - start > 10_000) throw new Error(`something outlived a plugin that was killed ${kind}`);
       await delay(10);
     }
     took[kind]?.push(performance.now() - start);
@@ -297,7 +297,7 @@ if (KILLS > 0) {
   console.table(Object.fromEntries(Object.entries(took).map(([kind, times]) => [`killed ${kind}`, row(times)])));
 }
 
-/** Numbers from 0 to 1, the same ones for the same seed. */
+/** Returns a generator of numbers from 0 to 1, the same ones for the same seed. */
 function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {

@@ -1,4 +1,4 @@
-// What starting the relay costs, beside starting node with nothing to do. Build @plexum/mcp-bridge first.
+// Compares the start of the relay with the start of an idle node. Build @plexum/mcp-bridge first.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
@@ -22,7 +22,7 @@ process.exit(await runRelayCommand(process.argv.slice(2)));
 `,
 );
 
-/** Told when the first byte behind a relay's greeting has come. */
+/** Called when the first byte after a relay's greeting has arrived. */
 let onFirstByte = () => {};
 const bridge = createServer((socket) => {
   let greeted = false;
@@ -62,7 +62,7 @@ async function nodeStart(): Promise<number> {
   return performance.now() - began;
 }
 
-/** Resident memory in MiB; Linux only. */
+/** Returns resident memory in MiB. Linux only. */
 async function residentMemory(pid: number | undefined): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, "utf8");
   return Number(/^VmRSS:\s*(\d+)/m.exec(status)?.[1]) / 1024;
@@ -92,7 +92,7 @@ async function nodeMemory(): Promise<number> {
   return memory;
 }
 
-/** Takes turns, so that a busy moment of the machine falls on both. */
+/** Alternates the two, so that a busy moment of the machine affects both. */
 async function medians(figure: () => Promise<number>, rival: () => Promise<number>, rounds: number) {
   const figures: number[] = [];
   const rivals: number[] = [];

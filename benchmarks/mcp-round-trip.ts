@@ -1,8 +1,8 @@
 /**
- * `tools/call` through relay and bridge, beside the same tool on an MCP SDK server spoken to directly over stdio:
+ * Compares `tools/call` through relay and bridge with the same tool on an MCP SDK server, called directly over stdio:
  * `node benchmarks/mcp-round-trip.ts`, with @plexum/mcp-bridge built.
  *
- * The limit is `cat`: what two pipes and a process cost that does nothing at all.
+ * The limit is `cat`: the cost of two pipes and a process that does nothing.
  */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -60,7 +60,7 @@ function start(command: string, args: string[]): Child {
   });
 }
 
-/** Sends a line, resolves when a whole line has come back, with its length. */
+/** Returns a function that sends a line, and resolves with the length of the answer when a whole line has arrived. */
 function lineClient({ stdin, stdout }: Child) {
   let length = 0;
   let done = (_length: number) => {};
@@ -106,7 +106,7 @@ for (let id = 1; id <= CALLS; id++) {
   }
 }
 for (const subject of subjects) {
-  // `cat` gives back what it gets.
+  // `cat` returns its input.
   const line = subject.name === "cat" ? "x".repeat(LARGE_MB * 1e6) : call(1, LARGE_MB * 1e6);
   await subject.request(line);
   const began = performance.now();

@@ -1,8 +1,8 @@
 /**
- * A whole turn of the newest codex with a host's tools, with 1, 10 and 50 agents on the machine:
+ * Measures a whole turn of the newest codex with a host's tools, with 1, 10 and 50 agents on the machine:
  * `node benchmarks/mcp-turn-time.ts`, with @plexum/mcp-bridge built.
  *
- * Tools given for the one run are beside every agent's server in codex's own config (the rival) and no tools at all (the
+ * Compares tools for one run with every agent's server in codex's own config (the rival) and with no tools at all (the
  * limit).
  */
 import { spawn } from "node:child_process";
@@ -79,7 +79,7 @@ env = { PLEXUM_MCP_SOCKET = ${JSON.stringify(socketPath)}, PLEXUM_MCP_AGENT_ID =
   await using globalHome = await CodexHome.create({ baseUrl: model.baseUrl, config: config.join("\n") });
   rows.push({
     agents,
-    "for the one run, ms": await medianTurn(home, codexOverrides({ ...first, ...relay }), first.token),
+    "for one run, ms": await medianTurn(home, codexOverrides({ ...first, ...relay }), first.token),
     "all in codex's config, ms": await medianTurn(
       globalHome,
       codexOverrides({ ...first, ...relay }, { isRegistered: true }),
@@ -90,5 +90,5 @@ env = { PLEXUM_MCP_SOCKET = ${JSON.stringify(socketPath)}, PLEXUM_MCP_AGENT_ID =
   for (const bridge of bridges) await bridge.close();
 }
 console.table(rows);
-console.log("Aim: flat, for the one run.");
+console.log("Aim: the time for one run stays flat.");
 await rm(folder, { recursive: true });

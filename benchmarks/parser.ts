@@ -1,8 +1,8 @@
 /**
- * `codex exec --json` to events, over the recorded streams: `node benchmarks/parser.ts`.
+ * Measures the parser of `codex exec --json` on the recorded streams: `node benchmarks/parser.ts`.
  *
- * The limit is what no parser can be rid of: each line, split beforehand, from bytes to a string to `JSON.parse`. The rival is
- * `node:readline` and `JSON.parse`. Both leave the events unchecked.
+ * The limit is the work that no parser can avoid: each line, split in advance, from bytes to a string to `JSON.parse`. The rival is
+ * `node:readline` and `JSON.parse`. Neither checks the events.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -17,7 +17,7 @@ const recorded = Buffer.concat(
   readdirSync(FIXTURES).map((name) => readFileSync(new URL(`${name}/stdout.jsonl`, FIXTURES))),
 );
 
-/** What a run saw; adding it up keeps the work from being optimised away. */
+/** Returns what a run saw. Adding it up prevents the work from being optimized away. */
 type Run = () => number | Promise<number>;
 
 interface Subject {
@@ -55,7 +55,7 @@ const subjects: readonly Subject[] = [
             JSON.parse(line);
             events++;
           } catch {
-            // It splits at U+2028 and U+2029 too, which codex writes inside strings: those events are lost.
+            // readline also splits at U+2028 and U+2029, which codex writes inside strings: those events are lost.
           }
         });
         lines.on("close", () => resolve(events));
@@ -84,7 +84,7 @@ async function measure(chunkBytes: number, copies: number): Promise<void> {
   };
   for (const { name, run } of subjects) {
     const events = await run(chunks);
-    // Side by side, so that whatever else the machine does meets both; the first rounds warm up.
+    // Side by side, so that other load of the machine affects both. The first rounds warm up.
     const times: { own: number; limit: number }[] = [];
     for (let round = 0; round < ROUNDS + 3; round++) {
       times.push({ own: await time(() => run(chunks)), limit: await time(limit) });

@@ -1,6 +1,6 @@
 /**
- * From the start of the built plugin until `initialize` is answered, beside a bare Node (the limit: less is not possible
- * for a plugin that runs on Node). Aim: at most 2 ×.
+ * Measures the time from the start of the built plugin until it answers `initialize`, beside a bare Node (the limit: a plugin that
+ * runs on Node can't be faster). Aim: at most 2 ×.
  */
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";

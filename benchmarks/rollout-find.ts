@@ -1,4 +1,4 @@
-/** Locates one thread among 100,000 rollouts, beside a walk over all of them and beside listing every directory. */
+/** Compares finding one thread among 100,000 rollouts with a walk over all of them, and with listing every directory. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

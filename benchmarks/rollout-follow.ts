@@ -1,4 +1,4 @@
-/** From an append by another process to the event here, beside polling once in 100 ms and in 10 ms; and what waiting costs. */
+/** Measures the time from another process's append to the event here, beside polling every 100 ms and 10 ms; and the cost of waiting. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, open, rm, writeFile } from "node:fs/promises";

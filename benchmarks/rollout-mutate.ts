@@ -1,6 +1,7 @@
 /**
- * Mutates the oldest and the newest call of rollouts of 10 MB, 200 MB and 2 GB, beside grep for the same id, reading the file once, and
- * decoding every line and writing the file again; then many calls at once. Needs 4.5 GB in the temp folder. `--quick` leaves out 2 GB.
+ * Mutates the oldest and the newest call of rollouts of 10 MB, 200 MB and 2 GB, beside a grep for the same id, reading the file once,
+ * and decoding every line and rewriting the file. Then mutates many calls at once. Needs 4.5 GB in the temp folder; `--quick` skips
+ * 2 GB.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -16,7 +17,7 @@ import { mutateWith } from "../packages/rollout/src/mutate/mutate-rollout.ts";
 
 const [mode, childPath = "", childId = ""] = process.argv.slice(2);
 if (mode === "--grow") {
-  // In a process of its own: by how much the resident set grows while a mutation runs.
+  // In a separate process: how much the resident set grows during a mutation.
   await mutateRollout("/nowhere", [{ callId: "none", output: "x" }]);
   const before = process.memoryUsage().rss;
   await mutateRollout(childPath, [{ callId: childId, output: `${Date.now()}` }]);
@@ -69,7 +70,7 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** Consumes many calls in one mutation, newest first: what a call takes must not depend on how many there are. */
+/** Consumes many calls in one mutation, newest first: the time per call must not depend on their number. */
 async function manyAtOnce(): Promise<Record<string, string | number>[]> {
   const path = join(folder, "rollout-2026-01-02T03-04-05-019b7c9d-dd0d-7000-8000-000000000000.jsonl");
   const newest = generate(path, 160e6);
@@ -94,12 +95,12 @@ async function manyAtOnce(): Promise<Record<string, string | number>[]> {
   }));
 }
 
-/** As long as a real one. */
+/** Returns an id as long as a real one. */
 function idOf(call: number): string {
   return `call_${createHash("sha256").update(String(call)).digest("base64url").slice(0, 24)}`;
 }
 
-/** Lines like codex's: a call, its output of a few KB, a display copy, tokens. Returns the number of the last call. */
+/** Writes lines like codex's: a call, its output of a few KB, a message. Returns the number of the last call. */
 function generate(path: string, size: number): number {
   const file = openSync(path, "w");
   const noise = JSON.stringify('Some output of a tool, with "quotes" and\nlines. '.repeat(60));
@@ -131,7 +132,7 @@ async function mutation(path: string, callId: string, run: number): Promise<{ to
       const file = await nodeFiles.open(...args);
       return { ...file, sync: () => timedFlush(file.sync) };
     },
-    // To free the blocks of a file that was flushed waits for the disk too.
+    // Freeing the blocks of a flushed file waits for the disk too.
     unlink: (path) => timedFlush(() => nodeFiles.unlink(path)),
     syncDirectory: (folder) => timedFlush(() => nodeFiles.syncDirectory(folder)),
   };
@@ -149,7 +150,7 @@ function readOnce(path: string): void {
   closeSync(file);
 }
 
-/** What others do: every line is parsed and written again, and the file replaced. */
+/** The usual way: parses and rewrites every line, and replaces the file. */
 async function decodeAndRewrite(path: string, callId: string): Promise<void> {
   const out = createWriteStream(`${path}.copy`);
   for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {

@@ -1,6 +1,6 @@
 /**
- * A turn through a warm plugin minus a bare `codex exec` with the same prompt on the same model server: what the plugin
- * costs a turn. Aim: at most 10 ms, median of 20 pairs. `codex exec` alone is rival and limit.
+ * Measures a turn through a warm plugin minus a bare `codex exec` with the same prompt on the same model server: the plugin's
+ * cost per turn. Aim: at most 10 ms, median of 20 pairs. `codex exec` alone is both rival and limit.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -30,7 +30,7 @@ await using plugin = await connectPlugin({
 });
 
 let turns = 0;
-/** Each in a workspace of its own: a new thread, as the bare run has. */
+/** Runs each turn in a new workspace: with a new thread, as the bare run has. */
 async function throughPlugin(): Promise<number> {
   const agent = { agent_id: "benchmark", workspace: join(folder, `workspace-${turns++}`) };
   const messages = [{ role: "user" as const, content: [{ type: "text" as const, text: PROMPT }] }];
@@ -58,7 +58,7 @@ await throughPlugin();
 await bare();
 const pairs: { plugin: number; bare: number }[] = [];
 for (let pair = 0; pair < PAIRS; pair++) {
-  // The order alternates, so that neither always finds what the other has warmed.
+  // The order alternates, so that neither always profits from caches that the other has filled.
   if (pair % 2 === 0) pairs.push({ plugin: await throughPlugin(), bare: await bare() });
   else {
     const alone = await bare();

@@ -1,5 +1,5 @@
-// `npm start`, `npm test` and `npm run pnpm`, on a machine that has Node 20 or later and npm. Everything else is installed from here:
-// pnpm for this run, and with the dependencies the Node that the repository itself runs on.
+// Runs `npm start`, `npm test` and `npm run pnpm` on a machine that has Node 20 or later and npm. It installs everything else:
+// pnpm for this run, and, with the dependencies, the Node that the repository itself runs on.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
@@ -11,7 +11,7 @@ const [job, ...args] = process.argv.slice(2);
 let isVerified = false;
 
 if (job === "start") {
-  say("Installing what the conversation needs (the first time about 300 MB: the real codex is among it) …");
+  say("Installing what the conversation needs (about 300 MB the first time, including the real codex) …");
   pnpm(
     "install",
     "--frozen-lockfile",
@@ -24,13 +24,13 @@ if (job === "start") {
   pnpm("exec", "turbo", "run", "build", "--filter=plexum-openai-provider", "--output-logs=errors-only");
   pnpm("exec", "node", "apps/devhost/src/main.ts", ...args);
 } else if (job === "test") {
-  say("Installing everything that is tested with (the first time about 700 MB: five codex versions are among it) …");
+  say("Installing what the tests need (about 700 MB the first time, including five codex versions) …");
   pnpm("install", "--frozen-lockfile", "--reporter=append-only");
   pnpm("exec", "node", "scripts/test.ts", ...args);
 } else if (job === "pnpm") {
   pnpm(...args);
 } else {
-  throw new Error(`bootstrap.mjs knows the jobs "start", "test" and "pnpm", not ${JSON.stringify(job)}`);
+  throw new Error(`Unknown job ${JSON.stringify(job)}. Use "start", "test" or "pnpm".`);
 }
 
 function say(text) {
@@ -39,8 +39,8 @@ function say(text) {
 
 function pnpm(...command) {
   const npm = process.env.npm_execpath;
-  if (npm === undefined) throw new Error("Run this by npm: `npm start` or `npm test`.");
-  // By its name, not its path: pnpm has the Nodes that it installs, and their npm, in folders of its own.
+  if (npm === undefined) throw new Error("Run this with npm: `npm start` or `npm test`.");
+  // Decided by name, not by path: pnpm keeps the Node versions that it installs, and their npm, in its own folders.
   if (basename(npm).startsWith("pnpm")) {
     run([npm, ...command]);
     return;
@@ -52,7 +52,7 @@ function pnpm(...command) {
 }
 
 function run([program, ...args]) {
-  // Older versions of pnpm are scripts, newer ones programs.
+  // Older versions of pnpm are scripts, newer ones are programs.
   const [file, ...prefix] = /\.[cm]?js$/.test(program) ? [process.execPath, program] : [program];
   const { status, signal, error } = spawnSync(file, [...prefix, ...args], {
     cwd: root,

@@ -1,6 +1,6 @@
 /**
- * Removes what was built: turbo puts a build that it remembers on top of what stands there, and what an older one left would be
- * published along.
+ * Removes the builds. turbo restores a cached build on top of existing files, and leftovers of an older build would be
+ * published with it.
  */
 import { globSync, rmSync } from "node:fs";
 import { join } from "node:path";

@@ -5,7 +5,7 @@ import { AREAS, areaOf, TEST_FILES } from "./areas.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 
-test("every test file that runs on the tested codexes is among those that the matrix runs", () => {
+test("the matrix runs every test file that runs on the tested codexes", () => {
   const files = ["packages", "apps"].flatMap((folder) =>
     globSync(`${folder}/*/{src,test}/**/*.test.ts`, { cwd: ROOT, exclude: (path) => path.endsWith("node_modules") }),
   );
@@ -13,7 +13,7 @@ test("every test file that runs on the tested codexes is among those that the ma
   expect(wanted.sort()).toEqual(Object.keys(TEST_FILES).sort());
 });
 
-test("a test's name tells whether it is about code mode", () => {
+test("a test's name says whether it is about code mode", () => {
   const file = "apps/plugin/test/consume.test.ts";
   expect(areaOf(file, "consuming on codex 0.150.0 works")).toBe("consuming");
   expect(areaOf(file, "in code mode of codex 0.150.0 works")).toBe("consuming in code mode");

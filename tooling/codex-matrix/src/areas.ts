@@ -1,6 +1,6 @@
 import { byVersion } from "./versions.ts";
 
-/** What the tests are about: the columns of the table, in its order. */
+/** The subjects of the tests: the columns of the table, in its order. */
 export const AREAS = [
   "finding codex",
   "turns",
@@ -17,13 +17,13 @@ export type Area = (typeof AREAS)[number];
 
 interface TestFile {
   readonly area: Area;
-  /** That of its tests whose name says that they are about code mode. */
+  /** The area of those of its tests whose name says "in code mode". */
   readonly codeMode?: Area;
-  /** The version of which it tests something new: for older ones it has no test. */
+  /** The first version that has what the file tests. For older versions it has no tests. */
   readonly since?: string;
 }
 
-/** Every test file that runs on `testedCodexes`, from the repository's root. */
+/** Every test file that runs on `testedCodexes`, relative to the repository's root. */
 export const TEST_FILES: Readonly<Record<string, TestFile>> = {
   "apps/plugin/test/cancellation.test.ts": { area: "endings" },
   "apps/plugin/test/consume.test.ts": { area: "consuming", codeMode: "consuming in code mode" },

@@ -12,21 +12,21 @@ const report = (...statuses: string[]): VitestReport => ({
   ],
 });
 
-test("tests that another version's name left out are not counted", () => {
+test("tests of other versions are not counted", () => {
   expect(ranTests(report("passed", "pending", "skipped", "failed"), "/repository")).toEqual([
     ran("test 0", true),
     ran("test 3", false),
   ]);
 });
 
-test("a file of which nothing ran is an error, not a file without failures", () => {
+test("a file without a test that ran is an error, not a file without failures", () => {
   for (const statuses of [[], ["skipped"]]) {
     expect(() => assertAllRan([file], ranTests(report(...statuses), "/repository"))).toThrow(file);
   }
   assertAllRan([file], ranTests(report("skipped", "failed"), "/repository"));
 });
 
-test("what failed twice has failed, what passed the second time is named", () => {
+test("a test that failed twice has failed, one that passed the second time is named", () => {
   const first = [
     ran("consuming on codex 0.150.1 a", true),
     ran("consuming on codex 0.150.1 b", false),

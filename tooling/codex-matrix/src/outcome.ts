@@ -1,21 +1,21 @@
 import { relative } from "node:path";
 import { type Area, areaOf } from "./areas.ts";
 
-/** What the tests gave on one version of codex. */
+/** The result of the tests on one version of codex. */
 export interface Outcome {
-  /** When they were run, `YYYY-MM-DD`. */
+  /** When the tests ran, `YYYY-MM-DD`. */
   readonly date: string;
   /** For example `linux x64`. */
   readonly platform: string;
-  /** How many passed. An area without tests for the version is missing. */
+  /** How many tests passed. An area without tests for the version is missing. */
   readonly passed: Partial<Record<Area, number>>;
-  /** Those of the passed that failed at first and passed when run once more. */
+  /** The names of passed tests that failed at first and passed when run once more. */
   readonly passedAgain: readonly string[];
-  /** The names of those that failed twice. */
+  /** The names of tests that failed twice. */
   readonly failed: Partial<Record<Area, readonly string[]>>;
 }
 
-/** Vitest's JSON report, as far as it is used. */
+/** The part of Vitest's JSON report that is used. */
 export interface VitestReport {
   readonly testResults: readonly {
     readonly name: string;
@@ -24,13 +24,13 @@ export interface VitestReport {
 }
 
 export interface RanTest {
-  /** From the repository's root. */
+  /** Relative to the repository's root. */
   readonly file: string;
   readonly name: string;
   readonly passed: boolean;
 }
 
-/** Those that were run, without the ones that another name left out. */
+/** Returns the tests that ran, without those that the name filter left out. */
 export function ranTests(report: VitestReport, root: string): RanTest[] {
   return report.testResults.flatMap(({ name, assertionResults }) =>
     assertionResults
@@ -39,15 +39,17 @@ export function ranTests(report: VitestReport, root: string): RanTest[] {
   );
 }
 
-/** @throws Error if none of a file's tests was run, for example as it can't be loaded: they would be missing in silence. */
+/** @throws Error if none of a file's tests ran, for example because it can't be loaded: they would be silently missing. */
 export function assertAllRan(files: readonly string[], ran: readonly RanTest[]): void {
   const missing = files.filter((file) => !ran.some((test) => test.file === file));
   if (missing.length > 0) throw new Error(`no test was run of ${missing.join(", ")}`);
 }
 
 /**
- * @param first All that ran.
- * @param second Those of `first` that failed, run again.
+ * Counts and names the results of one version.
+ *
+ * @param first All tests that ran.
+ * @param second The failed tests of `first`, run again.
  */
 export function outcomeOf(version: string, first: readonly RanTest[], second: readonly RanTest[]) {
   const isSame = (a: RanTest) => (b: RanTest) => a.file === b.file && a.name === b.name;

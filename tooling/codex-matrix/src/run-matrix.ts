@@ -1,7 +1,7 @@
 /**
- * Runs the tests that touch codex on its versions, and writes docs/codex-versions.json and the table in the README after each.
- * `node run-matrix.ts [version …]`: without versions those of npm that are supported and not in the file yet, of each minor
- * version the newest release.
+ * Runs the tests that touch codex on several versions, and writes docs/codex-versions.json and the README's table after each.
+ * `node run-matrix.ts [version …]`: without arguments it runs the newest release of each supported minor version on npm that is
+ * not in the file yet.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -23,7 +23,8 @@ const wanted = newestPatches(published, oldestCodex.version);
 const named = process.argv.slice(2);
 for (const version of named) {
   if (!published.includes(version)) throw new Error(`npm has no codex ${version}`);
-  if (byVersion(version, oldestCodex.version) < 0) throw new Error(`codex ${version} is older than what is supported`);
+  if (byVersion(version, oldestCodex.version) < 0)
+    throw new Error(`codex ${version} is older than the oldest supported version`);
 }
 
 execFileSync("turbo", ["run", "build", "--filter=plexum-openai-provider", "--output-logs=errors-only"], {
@@ -42,7 +43,7 @@ for (const version of named.length > 0 ? named : wanted.filter((version) => !(ve
   for (const name of Object.values(outcome.failed).flat()) console.log(`failed twice: ${name}`);
 }
 
-/** What can't be run is told, and the next version's turn. */
+/** Reports a version that can't be run, so that the next one runs. */
 function tryVersion(version: string): Outcome | undefined {
   try {
     return runTests(version, ROOT);

@@ -6,11 +6,11 @@ import { filesFor } from "./areas.ts";
 import { assertAllRan, type Outcome, outcomeOf, type RanTest, ranTests } from "./outcome.ts";
 
 /**
- * Installs a codex from npm, runs all tests that touch codex on it, and those that failed once more: some wait for processes,
- * and the machine may be busy. Takes some minutes and 500 MB, which are free again afterwards.
+ * Installs a codex from npm and runs all tests that touch codex on it. Runs failed tests once more: some wait for processes,
+ * and the machine may be busy. Takes some minutes and 500 MB, which are freed afterwards.
  */
 export function runTests(version: string, root: string): Outcome {
-  // One's own: an npm that outlived an earlier run must not write into it.
+  // A new folder: an npm that outlived an earlier run must not write into it.
   const folder = mkdtempSync(join(tmpdir(), "codex-matrix-"));
   try {
     install(version, folder);
@@ -40,7 +40,7 @@ function install(version: string, folder: string): void {
 function vitest(root: string, folder: string, files: readonly string[], names: string): RanTest[] {
   const report = join(folder, "report.json");
   rmSync(report, { force: true });
-  // One worker: the tests of the endings look at processes and have little time for it.
+  // One worker: the tests of the endings look for processes and have little time for it.
   const flags = ["--maxWorkers=1", "--reporter=dot", "--reporter=json", `--outputFile.json=${report}`, "-t", names];
   const { status, error } = spawnSync("vitest", ["run", ...flags, ...files], {
     cwd: root,
@@ -51,5 +51,5 @@ function vitest(root: string, folder: string, files: readonly string[], names: s
   return ranTests(JSON.parse(readFileSync(report, "utf8")), root);
 }
 
-/** Matches the text, also where vitest has ` > ` between the names of a group and a test, and the report a space. */
+/** Matches the text, even if vitest has ` > ` between the names of a group and a test where the report has a space. */
 const pattern = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&").replaceAll(" ", "( > | )");

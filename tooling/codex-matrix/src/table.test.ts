@@ -14,7 +14,7 @@ const outcome = (passed: Outcome["passed"], more: Partial<Outcome> = {}): Outcom
   failed: {},
   ...more,
 });
-/** The cells of a table's rows, without the head. */
+/** The cells of a table's rows, without the header. */
 const rows = (text: string) =>
   text
     .split("\n")
@@ -27,13 +27,13 @@ const rows = (text: string) =>
         .map((cell) => cell.trim()),
     );
 
-test("the README's table is what docs/codex-versions.json gives", () => {
+test("the README's table matches docs/codex-versions.json", () => {
   const readme = readFileSync(join(ROOT, "README.md"), "utf8");
   const data = JSON.parse(readFileSync(join(ROOT, "docs/codex-versions.json"), "utf8"));
   expect(withTable(readme, data)).toBe(readme);
 });
 
-test("versions that follow each other and gave the same are one row", () => {
+test("successive versions with the same result are one row", () => {
   const same = { turns: 3, endings: 2 };
   const table = tableOf({
     wanted: ["0.135.0", "0.136.1", "0.137.0", "0.138.0"],
@@ -55,14 +55,14 @@ test("versions that follow each other and gave the same are one row", () => {
   expect(table).not.toContain("Not run");
 });
 
-test("a version that was not run is named, and no row goes over it", () => {
+test("a version that was not run is named, and no row spans it", () => {
   const versions = { "0.135.0": outcome({ turns: 3 }), "0.137.0": outcome({ turns: 3 }) };
   const table = tableOf({ wanted: ["0.135.0", "0.136.0", "0.137.0"], versions });
   expect(rows(table).map(([version]) => version)).toEqual(["0.135.0", "0.137.0"]);
   expect(table).toContain("Not run: 0.136.0.");
 });
 
-test("failed tests are counted and named, those that failed alike once", () => {
+test("failed tests are counted and named, the same failures once", () => {
   const failed = { turns: ["a turn on codex ends"] };
   const table = tableOf({
     wanted: ["0.135.0", "0.136.0", "0.137.0"],
@@ -83,7 +83,7 @@ test("failed tests are counted and named, those that failed alike once", () => {
   expect(table).toContain("2026-11-21 to 2026-11-22");
 });
 
-test("no line of text is longer than the repository's are", () => {
+test("no line of text is longer than the repository's lines", () => {
   const wanted = Array.from({ length: 60 }, (_, minor) => `0.${minor}.0`);
   const failed = { turns: [`a turn ${"on codex ".repeat(30)}`] };
   const lines = tableOf({ wanted, versions: { "0.1.0": outcome({ turns: 3 }, { failed }) } }).split("\n");
@@ -91,6 +91,6 @@ test("no line of text is longer than the repository's are", () => {
   expect(lines.join(" ")).toContain(wanted.slice(2).join(", "));
 });
 
-test("a README without the marks is refused", () => {
+test("a README without the markers is refused", () => {
   expect(() => withTable("# Nothing", { wanted: [], versions: {} })).toThrow("codex-versions");
 });

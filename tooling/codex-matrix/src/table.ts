@@ -4,7 +4,7 @@ import { byVersion } from "./versions.ts";
 
 /** docs/codex-versions.json */
 export interface MatrixData {
-  /** The versions that are to be run, as npm had them at the last run. */
+  /** The versions to run, as npm had them at the last run. */
   readonly wanted: readonly string[];
   readonly versions: Readonly<Record<string, Outcome>>;
 }
@@ -13,9 +13,9 @@ const BEGIN = "<!-- codex-versions: written by `pnpm run codex-matrix` -->";
 const END = "<!-- /codex-versions -->";
 
 /**
- * Puts the table into a README, between its two marks.
+ * Puts the table into a README, between its two markers.
  *
- * @throws Error if it doesn't have them.
+ * @throws Error if the README doesn't have them.
  */
 export function withTable(readme: string, data: MatrixData): string {
   const [before, rest] = readme.split(BEGIN);
@@ -25,7 +25,7 @@ export function withTable(readme: string, data: MatrixData): string {
   return `${before}${BEGIN}\n\n${tableOf(data)}\n\n${END}${after}`;
 }
 
-/** What was found, in Markdown: a row for each version, or for several that follow each other and gave the same. */
+/** Formats the results as Markdown: a row for each version, or for successive versions with the same result. */
 export function tableOf({ wanted, versions }: MatrixData): string {
   const notes: string[][] = [];
   const order = [...new Set([...wanted, ...Object.keys(versions)])].sort(byVersion);
@@ -73,7 +73,7 @@ function total(outcomes: readonly Outcome[]): string {
   return `In all ${passed} passed${atSecondTry}, ${failed} failed.`;
 }
 
-/** In lines of the width that the repository's Markdown has. */
+/** Wraps text at the line width of the repository's Markdown. */
 const filled = (text: string, indent = "") =>
   text.split(" ").reduce((lines, word) => {
     const isFull = lines.length - lines.lastIndexOf("\n") + word.length > 128;

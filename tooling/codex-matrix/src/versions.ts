@@ -3,9 +3,9 @@ const { compare } = new Intl.Collator("en", { numeric: true });
 export const byVersion = (a: string, b: string): number => compare(a, b);
 
 /**
- * Of each minor version its newest release, oldest first; no prereleases, and nothing before `oldest`.
+ * Returns the newest release of each minor version, oldest first, without prereleases and versions before `oldest`.
  *
- * @param published All that npm has, in any order.
+ * @param published All versions on npm, in any order.
  */
 export function newestPatches(published: readonly string[], oldest: string): string[] {
   const releases = published.filter((version) => /^\d+\.\d+\.\d+$/.test(version) && byVersion(version, oldest) >= 0);

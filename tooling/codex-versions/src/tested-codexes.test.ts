@@ -5,14 +5,14 @@ import { codex147, oldestCodex, since, testedCodexes } from "./index.ts";
 
 afterEach(() => vi.unstubAllEnvs());
 
-test("the oldest, those between, the newest", () => {
+test("returns the oldest, those in between, the newest", () => {
   vi.stubEnv("CODEX_UNDER_TEST", undefined);
   expect(testedCodexes()).toEqual([oldestCodex, newestCodex]);
   expect(testedCodexes(codex147)).toEqual([oldestCodex, codex147, newestCodex]);
 });
 
-test("only the one that the environment names", () => {
-  // The folder in whose node_modules @openai/codex stands.
+test("returns only the one that the environment names", () => {
+  // The folder whose node_modules has @openai/codex.
   vi.stubEnv("CODEX_UNDER_TEST", join(dirname(newestCodex.shim), "../../../.."));
   expect(testedCodexes(codex147)).toEqual([newestCodex]);
 });

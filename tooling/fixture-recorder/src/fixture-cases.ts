@@ -15,12 +15,12 @@ export interface FixtureCase {
   /** A paragraph for the fixture's README. */
   readonly shows: string;
   readonly replies: readonly Reply[];
-  /** Earlier turns of the thread, by what the model replies in each: the recorded turn resumes it. */
+  /** The model's replies in an earlier turn of the thread, which the recorded turn resumes. */
   readonly earlierTurn?: readonly Reply[];
   readonly model?: string;
   readonly retries?: number;
   readonly withMcpServer?: boolean;
-  /** Leaves codex its approvals and its sandbox. */
+  /** Keeps codex's approvals and its sandbox. */
   readonly withApprovals?: boolean;
   /** Interrupts codex (SIGINT) as soon as stdout has this text. */
   readonly interruptAt?: string;

@@ -1,5 +1,6 @@
 /**
- * A stdio MCP server with one tool that works and one that fails, for the recorded streams. Without the SDK: it needs four methods.
+ * A stdio MCP server with one tool that works and one that fails, for the recorded streams. It needs only four methods, so it does
+ * not use the SDK.
  */
 import { createInterface } from "node:readline";
 

@@ -1,5 +1,5 @@
 /**
- * Records fixtures/codex-exec-stream anew: every case with the oldest and the newest supported codex, against the
+ * Records fixtures/codex-exec-stream again: every case with the oldest and the newest supported codex, against the
  * scripted model. `node record-fixtures.ts [part of a case's name]` records the cases that match.
  */
 import { spawn } from "node:child_process";
@@ -21,7 +21,7 @@ args = [${JSON.stringify(MCP_SERVER)}]
 required = true
 `;
 
-/** One turn may take this long. */
+/** The time limit of one turn. */
 const TURN_LIMIT_MS = 60_000;
 
 const wanted = process.argv[2] ?? "";

@@ -6,18 +6,18 @@ export interface RunOptions {
   readonly args?: readonly string[];
   /** Default: this process's. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Default: the folder that the blocks stand in. */
+  /** Default: the folder with the blocks. */
   readonly cwd?: string;
 }
 
-/** What ends a program that hangs, before the test that waits for it gives up. */
+/** Ends a program that hangs before the test that waits for it times out. */
 const TIME_LIMIT_MS = 50_000;
 
 /** A code block of a README, written to a file. */
 export class Block {
   readonly name: string;
   readonly text: string;
-  /** Where all blocks of the README stand under their names, with the packages beside them that the README installs. */
+  /** Has all blocks of the README under their names, beside the packages that the README installs. */
   readonly folder: string;
 
   constructor(name: string, text: string, folder: string) {
@@ -39,8 +39,8 @@ export class Block {
   }
 
   /**
-   * Runs the block: a shell block in sh, which stops at the first command that fails, any other in this Node.
-   * @throws if the exit code is not 0; the message has what stood on stderr.
+   * Runs the block: a shell block in sh, which stops at the first command that fails, any other block in this Node.
+   * @throws Error if the exit code is not 0, with stderr in the message.
    */
   async run({
     args = [],

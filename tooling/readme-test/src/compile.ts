@@ -10,8 +10,8 @@ const typeRoots = [fileURLToPath(new URL("../node_modules/@types", import.meta.u
 
 /**
  * Type-checks programs, JavaScript too, as strictly as the repository's own source.
- * @param files Their names in the folder.
- * @throws with the compiler's words.
+ * @param files The programs' names in the folder.
+ * @throws Error with the compiler's output.
  */
 export async function compile(folder: string, files: readonly string[]): Promise<void> {
   const compilerOptions = { typeRoots, allowJs: true, checkJs: true };

@@ -29,5 +29,5 @@ test("CONTRIBUTING lists every benchmark", () => {
   ).toEqual(programs.sort());
 });
 
-/** What has no exports is there to be started. */
+/** A file without exports is a program. */
 const isProgram = (source: string) => !/^export /m.test(source);

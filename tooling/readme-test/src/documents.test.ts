@@ -7,7 +7,7 @@ const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
 const find = (...patterns: string[]) => globSync(patterns, { cwd: ROOT, exclude: ["**/node_modules/**"] });
 
-test("every link from one document to another leads somewhere", () => {
+test("every link from one document to another has a target", () => {
   const documents = find("*.md", "{apps,docs,examples,fixtures,packages,tooling}/**/*.md");
   const broken = documents.flatMap((path) => {
     const links = read(path).matchAll(/\]\((?![a-z]+:)([^)#\s]*)(?:#([^)\s]+))?\)/g);
@@ -26,7 +26,7 @@ function leadsSomewhere(path: string, anchor: string | undefined): boolean {
   return anchor === undefined || headings(read(path)).includes(anchor);
 }
 
-/** The headings' anchors, as GitHub makes them. */
+/** Returns the headings' anchors, as GitHub generates them. */
 const headings = (markdown: string) =>
   Array.from(markdown.matchAll(/^#+ (.+)$/gm), ([, text = ""]) =>
     text
@@ -36,7 +36,7 @@ const headings = (markdown: string) =>
       .replaceAll(" ", "-"),
   );
 
-test("every decision is in the list of them", () => {
+test("every decision is in the list of decisions", () => {
   const listed = Array.from(read("docs/decisions/README.md").matchAll(/\]\((\d+-[^)]+)\)/g), ([, name]) => name);
   expect(listed).toEqual(
     find("docs/decisions/[0-9]*.md")
@@ -45,7 +45,7 @@ test("every decision is in the list of them", () => {
   );
 });
 
-test("what SECURITY.md names as proof is a test there", () => {
+test("every proof that SECURITY.md names is a test", () => {
   const proofs = Array.from(read("SECURITY.md").matchAll(/`([^`]+\.test\.ts)`: "([^"]+)"/g));
   expect(proofs.length).toBeGreaterThan(15);
   const missing = proofs.filter(

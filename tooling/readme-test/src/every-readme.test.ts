@@ -6,7 +6,7 @@ import { fences } from "./fences.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** The tests of READMEs that have none beside them. */
+/** The tests of READMEs without a test beside them. */
 const ELSEWHERE: Record<string, string> = { "README.md": "apps/plugin/test/root-readme.test.ts" };
 
 test("every README that has a code block has a test", () => {

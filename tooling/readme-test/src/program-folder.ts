@@ -7,10 +7,10 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 /**
- * A folder in which a program finds these packages and no others, like the folder of somebody who installed them.
+ * Creates a folder in which a program finds only these packages, like the folder of a user who installed them.
  *
- * The packages are the workspace's. With `PLEXUM_INSTALLED=<folder>` they are what is installed in that folder's
- * `node_modules`, and the program folder is made inside of it: so the READMEs can be run against what was published.
+ * The packages are the workspace's. With `PLEXUM_INSTALLED=<folder>` they are those in that folder's `node_modules`, and the
+ * program folder is created inside it: so the READMEs can be run against published packages.
  */
 export async function programFolder(packages: readonly string[]): Promise<AsyncDisposable & { path: string }> {
   const installed = process.env.PLEXUM_INSTALLED;
@@ -32,6 +32,6 @@ async function link(name: string, path: string): Promise<void> {
 function workspacePackage(name: string): string {
   const manifests = globSync("{packages,apps,tooling}/*/package.json", { cwd: ROOT }).map((path) => join(ROOT, path));
   const found = manifests.find((path) => JSON.parse(readFileSync(path, "utf8")).name === name);
-  if (found === undefined) throw new Error(`a README installs ${name}, which is no package of this repository`);
+  if (found === undefined) throw new Error(`a README installs ${name}, which is not a package of this repository`);
   return dirname(found);
 }

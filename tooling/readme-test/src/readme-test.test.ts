@@ -28,7 +28,7 @@ plain
 \`\`\`
 `;
 
-test("a README's blocks are found, those inside lists too", () => {
+test("finds a README's blocks, even inside lists", () => {
   expect(fences(MARKDOWN)).toEqual([
     { language: "sh", text: "npm install x\n", line: 2 },
     { language: "ts", text: "if (true)\n  f();\n", line: 8 },
@@ -36,15 +36,15 @@ test("a README's blocks are found, those inside lists too", () => {
   ]);
 });
 
-test("blocks and names must be the same, one by one", () => {
+test("blocks and names must match one by one", () => {
   const found = fences(MARKDOWN);
-  expect(() => claim(found, ["a.sh", "b.ts"])).toThrow("the plain block at line 13 is in no test");
-  expect(() => claim(found, ["a.sh", "b.js", "c.txt"])).toThrow("line 8 is ts, and the next of the test's is b.js");
-  expect(() => claim(found.slice(0, 2), ["a.sh", "b.ts", "c.ts"])).toThrow("no block any more for c.ts");
+  expect(() => claim(found, ["a.sh", "b.ts"])).toThrow("the test does not name the plain block at line 13");
+  expect(() => claim(found, ["a.sh", "b.js", "c.txt"])).toThrow("line 8 is ts, but the test's next name is b.js");
+  expect(() => claim(found.slice(0, 2), ["a.sh", "b.ts", "c.ts"])).toThrow("no block for c.ts");
   expect(claim(found.slice(0, 2), ["a.sh", "b.ts"])).toHaveLength(2);
 });
 
-test("what is installed globally, or by another tool, is not beside a program", () => {
+test("a package that is installed globally, or by another tool, is not beside a program", () => {
   const shell = "npm install @plexum/jsonl zod # both\nnpm install -g @openai/codex\npnpm add x\n";
   expect(installedNames(shell)).toEqual(["@plexum/jsonl", "zod"]);
 });
@@ -59,7 +59,7 @@ describe("a program", () => {
     return block;
   }
 
-  test("finds what is installed, and nothing else of the workspace", async () => {
+  test("finds what is installed, and nothing else from the workspace", async () => {
     await using folder = await programFolder(["@plexum/jsonl"]);
     const good = await write(
       folder,
@@ -82,7 +82,7 @@ describe("a program", () => {
     await expect(compile(folder.path, ["loose.js"])).rejects.toThrow(/TS18048|TS2532|TS18050/);
   });
 
-  test("finds what PLEXUM_INSTALLED has, in place of the workspace's", async () => {
+  test("finds the packages of PLEXUM_INSTALLED instead of the workspace's", async () => {
     const outside = await mkdtemp(join(tmpdir(), "installed-"));
     try {
       await mkdir(join(outside, "node_modules", "@plexum"), { recursive: true });

@@ -8,7 +8,7 @@ test.each([
   'pnpm exec vitest run packages/jsonl/src/lines.test.ts -t "keeps an empty line"',
   "pnpm exec turbo run build --filter=@plexum/jsonl",
   "pnpm exec node benchmarks/parser.ts",
-])("%s names what is there", (command) => {
+])("%s names what exists", (command) => {
   expect(() => namesWhatIsThere({ commands: [command] })).not.toThrow();
 });
 
@@ -16,8 +16,8 @@ test.each([
   ["npm run dance", "no script dance"],
   ["npm exec pnpm@1.0.0 -- install", "the repository's pnpm is"],
   ["pnpm exec vitest run packages/nothing", "no file packages/nothing"],
-  ['pnpm exec vitest run packages/jsonl/src -t "never written"', "no test is called never written"],
-  ["pnpm exec turbo run build --filter=@plexum/nothing", "no package is meant"],
+  ['pnpm exec vitest run packages/jsonl/src -t "never written"', "no test is named never written"],
+  ["pnpm exec turbo run build --filter=@plexum/nothing", "no package matches"],
   ["pnpm exec node nothing.ts", "no file nothing.ts"],
   ["pnpm exec rm -r .", "no check for rm"],
   ["curl example.com", "no check for such a command"],

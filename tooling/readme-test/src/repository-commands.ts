@@ -11,8 +11,8 @@ const { scripts, packageManager } = JSON.parse(read("package.json")) as {
 };
 
 /**
- * For commands about this repository, which can't be run from inside its own tests: the scripts, files, packages, tests and
- * the version of pnpm that they name are there.
+ * Checks commands about this repository, which can't run inside its own tests: the scripts, files, packages, tests and
+ * the version of pnpm that they name must exist.
  */
 export function namesWhatIsThere({ commands }: Pick<Block, "commands">): void {
   for (const command of commands) {
@@ -38,7 +38,7 @@ function faultOf(command: string): string | undefined {
   return `there is no check for ${program}`;
 }
 
-/** Words, quoted ones whole. */
+/** Splits a command into words; a quoted text is one word. */
 const split = (command: string) => Array.from(command.matchAll(/"([^"]*)"|\S+/g), ([word, quoted]) => quoted ?? word);
 
 const missingScript = (name = "") => (name in scripts ? undefined : `package.json has no script ${name}`);
@@ -54,12 +54,12 @@ function faultOfTests(args: readonly string[]): string | undefined {
   const files = paths.flatMap((path) =>
     statSync(join(ROOT, path)).isFile() ? [path] : globSync(`${path}/**/*.test.ts`, { cwd: ROOT }),
   );
-  return files.some((file) => read(file).includes(`"${name}`)) ? undefined : `no test is called ${name}`;
+  return files.some((file) => read(file).includes(`"${name}`)) ? undefined : `no test is named ${name}`;
 }
 
 function faultOfBuild(args: readonly string[]): string | undefined {
   const packages = globSync("{packages,apps}/*/package.json", { cwd: ROOT }).map((path) => JSON.parse(read(path)).name);
   return args
     .filter((arg) => !packages.includes(arg.replace("--filter=", "")))
-    .map((arg) => `no package is meant by ${arg}`)[0];
+    .map((arg) => `no package matches ${arg}`)[0];
 }

@@ -14,10 +14,10 @@ interface NotRun {
   readonly reason: string;
 }
 
-/** For a block that nothing can be done with but read it. A program is compiled all the same. */
+/** Marks a block that can't be run or compared. A program is still compiled. */
 export const notRun = (reason: string): NotRun => ({ reason });
 
-/** A block's language by the ending of the name that a test gives it. */
+/** A block's language, by the extension of the name that a test gives it. */
 const LANGUAGES: Record<string, string> = {
   ".ts": "ts",
   ".js": "js",
@@ -28,19 +28,19 @@ const LANGUAGES: Record<string, string> = {
   ".mmd": "mermaid",
 };
 
-/** Longer than a block's own time limit, and enough for a compiler on a busy machine. In milliseconds. */
+/** Longer than a block's own time limit, and long enough for a compiler on a busy machine. In milliseconds. */
 const timeout = 60_000;
 
 interface ReadmeOptions {
-  /** What the programs may import beside what the README's `npm install` lines name: for packages nobody can install. */
+  /** Packages that the programs may import in addition to those of the README's `npm install` lines: for private packages. */
   readonly packages?: readonly string[];
 }
 
 /**
- * Makes a test of each code block of a README, and one that compiles its programs.
+ * Defines a test for each code block of a README, and one that compiles its programs.
  *
- * @param path The README's.
- * @param checks Under a file name, in the README's order: what is to hold of each block. A block that is not named here
+ * @param path The README's path.
+ * @param checks The check of each block, by file name, in the README's order. A block that is not named here
  * fails the tests.
  */
 export function testReadme(
@@ -71,16 +71,16 @@ export function testReadme(
   });
 }
 
-/** @throws if a README's blocks are not the ones that are named. */
+/** @throws Error if a README's blocks don't match the names. */
 export function claim(found: readonly Fence[], names: readonly string[]): readonly Fence[] {
   for (const [index, { language, line }] of found.entries()) {
     const name = names[index];
-    if (name === undefined) throw new Error(`the ${language || "plain"} block at line ${line} is in no test`);
+    if (name === undefined) throw new Error(`the test does not name the ${language || "plain"} block at line ${line}`);
     const expected = LANGUAGES[extname(name)];
     if (expected !== language)
-      throw new Error(`the block at line ${line} is ${language || "plain"}, and the next of the test's is ${name}`);
+      throw new Error(`the block at line ${line} is ${language || "plain"}, but the test's next name is ${name}`);
   }
   const missing = names.slice(found.length);
-  if (missing.length > 0) throw new Error(`the README has no block any more for ${missing.join(", ")}`);
+  if (missing.length > 0) throw new Error(`the README has no block for ${missing.join(", ")}`);
   return found;
 }

@@ -7,9 +7,9 @@ export interface CodexHomeOptions {
   readonly baseUrl: string;
   /** Default `gpt-5`: direct mode in every version. `gpt-5.6-sol` runs in code mode from 0.144. */
   readonly model?: string;
-  /** How often codex tries a request again, and a broken stream. Default 0: what the script says happens once. */
+  /** How often codex retries a request or a broken stream. Default 0: each reply of the script is played once. */
   readonly retries?: number;
-  /** More TOML for config.toml, put behind the rest: tables only. */
+  /** More TOML, appended to config.toml: only tables. */
   readonly config?: string;
 }
 
@@ -53,8 +53,8 @@ ${config}`;
   }
 
   /**
-   * This process's environment with this home in it, and without what would lead codex elsewhere. HOME is the same
-   * folder: codex runs commands in a login shell, and what a person's profile does there is no part of a test.
+   * This process's environment with this home, and without variables that would lead codex elsewhere. HOME is the same
+   * folder: codex runs commands in a login shell, and the user's profile must not affect a test.
    */
   get env(): NodeJS.ProcessEnv {
     const { OPENAI_API_KEY: _key, CODEX_SQLITE_HOME: _sqlite, ...env } = process.env;

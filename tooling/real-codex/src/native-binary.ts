@@ -6,7 +6,7 @@ export interface CodexInstall {
   readonly version: string;
   /** The native executable. */
   readonly path: string;
-  /** The npm shim that `codex` on a PATH is (run it with node). */
+  /** The npm shim, which is `codex` on a PATH. Run it with node. */
   readonly shim: string;
 }
 
@@ -19,14 +19,14 @@ const TARGETS: Record<string, string> = {
   "win32-arm64": "aarch64-pc-windows-msvc",
 };
 
-/** Finds the codex that an npm package (`@openai/codex` or an alias of it) brought for this platform. */
+/** Finds the codex that an npm package (`@openai/codex` or an alias of it) installed for this platform. */
 export function installedCodex(packageName: string, importer: string): CodexInstall {
   const manifest = createRequire(importer).resolve(`${packageName}/package.json`);
   const platform = `${process.platform}-${process.arch}`;
   const platformManifest = createRequire(manifest).resolve(`@openai/codex-${platform}/package.json`);
   const vendor = join(dirname(platformManifest), "vendor", TARGETS[platform] ?? platform);
   const name = process.platform === "win32" ? "codex.exe" : "codex";
-  // Up to 0.1xx the executable stood in `codex/`, later in `bin/`.
+  // Older versions have the executable in `codex/` (0.100), later ones in `bin/` (0.135, 0.169).
   const path = [join(vendor, "bin", name), join(vendor, "codex", name)].find(existsSync);
   if (path === undefined)
     throw new Error(`${packageName} has no codex for ${platform}: install the repository's dependencies again`);

@@ -6,7 +6,7 @@ import { type Manifest, publicPackages, repository } from "./workspace-packages.
 const packages = await publicPackages();
 const names = packages.map(({ name }) => name);
 
-test("a change of what a bundle carries is a change of the bundle", () => {
+test("a change of a library in a bundle is a change of the bundle", () => {
   const changed = changedPackages();
   for (const { name, manifest } of packages) {
     const carried = bundledIn(manifest).filter((library) => changed.has(library));
@@ -15,7 +15,7 @@ test("a change of what a bundle carries is a change of the bundle", () => {
   }
 });
 
-test("changesets name packages that are published", () => {
+test("changesets name only published packages", () => {
   for (const name of changedPackages()) expect(names).toContain(name);
 });
 
@@ -24,7 +24,7 @@ test("the plugin's bundle is known to carry its libraries", () => {
   expect(bundledIn(plugin?.manifest as Manifest)).toContain("@plexum/jsonl");
 });
 
-/** The public packages that a package was built from: its devDependencies, and what they depend on. */
+/** Returns the public packages that a package is built from: its devDependencies, and their dependencies. */
 function bundledIn(manifest: Manifest): string[] {
   const found = new Set<string>();
   const visit = (dependencies: object = {}) => {

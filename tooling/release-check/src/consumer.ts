@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { run } from "./run.ts";
 import type { Manifest } from "./workspace-packages.ts";
 
-/** The Node that the installed packages are tried on; see scripts/test.ts. */
+/** The Node that runs the installed packages; see scripts/test.ts. */
 export const consumerNode = process.env.PLEXUM_TEST_NODE ?? process.execPath;
 
 export type Installer = "npm" | "pnpm";
 
-/** A folder of somebody who installs packages from a registry. */
+/** The folder of a user who installs packages from a registry. */
 export class Consumer {
   readonly folder: string;
   readonly env: NodeJS.ProcessEnv;
@@ -19,7 +19,7 @@ export class Consumer {
     this.env = env;
   }
 
-  /** @param env Whose registry, home and caches: see `LocalRegistry.env`. */
+  /** @param env Selects the registry, home and caches: see `LocalRegistry.env`. */
   static async install(folder: string, env: NodeJS.ProcessEnv, installer: Installer, names: readonly string[]) {
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
@@ -37,7 +37,7 @@ export class Consumer {
     return JSON.parse(await readFile(join(this.folder, "node_modules", name, "package.json"), "utf8"));
   }
 
-  /** What TypeScript finds wrong with a file of this folder. Nothing is left out: declarations of dependencies neither. */
+  /** Returns TypeScript's errors for a file of this folder, including those in the declarations of dependencies. */
   async typeErrors(file: string, moduleResolution: "node16" | "bundler"): Promise<string> {
     const config = {
       compilerOptions: {
@@ -60,33 +60,33 @@ export class Consumer {
 }
 
 /**
- * No package finds what it does not declare, as it otherwise would in pnpm's own hidden node_modules. And a version may
- * be younger than a day: these are.
+ * No package finds what it does not declare, as it otherwise would in pnpm's own hidden node_modules. And versions may
+ * be younger than a day, as these are.
  */
 const STRICTLY = ["--config.hoist=false", "--config.minimum-release-age=0"];
 
-/** What can be imported of a package: `@plexum/mcp-bridge`, `@plexum/mcp-bridge/relay`. */
+/** Returns the entries of a package that can be imported: `@plexum/mcp-bridge`, `@plexum/mcp-bridge/relay`. */
 export function entriesOf({ name, exports = {} }: Manifest): string[] {
   return Object.keys(exports)
     .filter((key) => key !== "./package.json")
     .map((key) => name + key.slice(1));
 }
 
-/** A TypeScript program that imports each entry. */
+/** Returns a TypeScript program that imports each entry. */
 export function importingProgram(entries: readonly string[]): string {
   const names = entries.map((_, index) => `entry${index}`);
   const imports = entries.map((entry, index) => `import * as ${names[index]} from ${JSON.stringify(entry)};\n`);
   return `${imports.join("")}\nconsole.log(${names.join(", ")});\n`;
 }
 
-/** The names that each entry exports, as a program in the folder sees them. */
+/** Returns the names that each entry exports, as a program in the folder sees them. */
 export async function exportsSeen(
   node: string,
   folder: string,
   env: NodeJS.ProcessEnv,
   entries: readonly string[],
 ): Promise<Record<string, string[]>> {
-  // The arguments are for an entry that is a program (`cli-turn/watchdog`) and asks for one behind its own name.
+  // The arguments are for an entry that is a program (`cli-turn/watchdog`) and expects one after its own name.
   const program = `
     const seen = {};
     for (const entry of ${JSON.stringify(entries)}) seen[entry] = Object.keys(await import(entry)).sort();

@@ -1,8 +1,8 @@
-// Copied into a folder where the packages are installed, and run there: a host that holds one turn with the plugin.
+// Copied into a folder where the packages are installed, and run there: a host that runs one turn with the plugin.
 import { connectPlugin } from "@plexum/plugin-sdk";
 
 const [command, workspace, prompt] = process.argv.slice(2);
-// Node 22 knows no `await using`.
+// Node 22 does not support `await using`.
 const plugin = await connectPlugin({ command, onFault: (error) => console.error(error) });
 const request = {
   stream_id: "one",

@@ -9,11 +9,11 @@ export interface InstalledPackage {
 }
 
 /**
- * All that an installation of a package brings along, as the workspace has it installed: its dependencies, theirs, and
- * so on, once each version.
+ * Returns everything that an installation of a package includes, as installed in the workspace: its dependencies, their
+ * dependencies, and so on, each version once.
  *
- * @param folder The package.
- * @param names Which of its dependencies to begin with.
+ * @param folder The package's folder.
+ * @param names The dependencies to start with.
  */
 export async function dependencyClosure(folder: string, names: readonly string[]): Promise<InstalledPackage[]> {
   const found = new Map<string, InstalledPackage>();
@@ -35,7 +35,7 @@ export async function dependencyClosure(folder: string, names: readonly string[]
   return [...found.values()];
 }
 
-/** Where Node would find it: in a node_modules of the folder or of one above it. */
+/** Returns where Node would find a package: in node_modules of the folder or of a parent folder. */
 function installedFolder(from: string, name: string): string | undefined {
   for (let at = from; ; at = dirname(at)) {
     const candidate = join(at, "node_modules", name);

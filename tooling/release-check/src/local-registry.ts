@@ -5,28 +5,28 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { runServer } from "verdaccio";
 
-/** A registry on loopback that knows only what is published to it: it asks no other one. */
+/** A registry on loopback that has only what is published to it. It asks no other registry. */
 export interface LocalRegistry extends AsyncDisposable {
   /** Ends in a slash. */
   readonly url: string;
   /**
-   * The environment of somebody whose npm and pnpm use this registry and nothing else that this machine or its user
-   * has set up: a home of their own, with the credential to publish in its .npmrc, and empty caches.
+   * An environment in which npm and pnpm use this registry and no configuration of this machine or its user:
+   * a separate home, with the credential to publish in its .npmrc, and empty caches.
    */
   readonly env: NodeJS.ProcessEnv;
-  /** `PUT`s a JSON document, as npm publishes; with the credential. */
+  /** `PUT`s a JSON document with the credential, as npm does to publish. */
   put(path: string, document: unknown): Promise<void>;
 }
 
 const USER = { name: "publisher", password: "for this test only" };
 
-/** @param folder Where it keeps its files; an existing, empty one. */
+/** @param folder An existing, empty folder for its files. */
 export async function startRegistry(folder: string): Promise<LocalRegistry> {
   const server: Server = await runServer({
     configPath: join(folder, "verdaccio.yaml"),
     storage: join(folder, "storage"),
     auth: { htpasswd: { file: join(folder, "htpasswd"), max_users: 1 } },
-    // The other kind of token has verdaccio check the password's hash with each request, 0.1 s each time.
+    // With the other kind of token, verdaccio checks the password's hash on each request, which takes 0.1 s.
     security: { api: { jwt: { sign: { expiresIn: "1h" } } } },
     uplinks: {},
     packages: { "**": { access: "$all", publish: "$authenticated" } },

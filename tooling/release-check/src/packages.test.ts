@@ -15,7 +15,7 @@ import { type Manifest, publicPackages, repository } from "./workspace-packages.
 
 const REPOSITORY = "https://github.com/plexum/plexum-openai-provider";
 
-/** Files that do something when they are loaded: programs, which nobody imports for what they export. */
+/** Files that do something when they are loaded: programs, which are not imported for their exports. */
 const SIDE_EFFECTS: Record<string, unknown> = {
   "@plexum/cli-turn": ["./src/watchdog.ts", "./dist/watchdog.js"],
 };
@@ -23,7 +23,7 @@ const SIDE_EFFECTS: Record<string, unknown> = {
 const packages = await publicPackages();
 const byName = (name: string) => packages.find((candidate) => candidate.name === name) as (typeof packages)[number];
 
-test("the repository says where it is", async () => {
+test("the repository's package.json says where it is", async () => {
   const root: Manifest = JSON.parse(await readFile(join(repository, "package.json"), "utf8"));
   expect(root).toMatchObject({
     private: true,
@@ -45,7 +45,7 @@ describe.each(packages)("$name, packed", ({ name, folder, path }) => {
     manifest = JSON.parse(contents("package.json"));
   }, 60_000);
 
-  test("its package.json says what it is, where it comes from and what it runs on", () => {
+  test("its package.json says what it is, where it is from and what it runs on", () => {
     expect(manifest).toMatchObject({
       type: "module",
       license: "MIT",
@@ -61,7 +61,7 @@ describe.each(packages)("$name, packed", ({ name, folder, path }) => {
     expect(manifest.sideEffects).toEqual(SIDE_EFFECTS[name] ?? false);
   });
 
-  test("it has the README, the licence and what it exports, and no tests", async () => {
+  test("it has the README, the license and its exports, and no tests", async () => {
     expect(contents("LICENSE")).toBe(await readFile(join(repository, "LICENSE"), "utf8"));
     expect(contents("README.md")).toContain(`# ${name}\n`);
     const exported = Object.values(manifest.exports ?? {}).flatMap((target) =>
@@ -96,7 +96,7 @@ describe.each(packages)("$name, packed", ({ name, folder, path }) => {
     expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([]);
   });
 
-  test("it depends on what its programs import, and on nothing else", () => {
+  test("it depends only on what its programs import", () => {
     const programs = [...files.keys()].filter((file) => /^dist\/.*\.(js|d\.ts)$/.test(file));
     const imported = programs.flatMap((program) => importsOf(contents(program)));
     const others = imported.filter((specifier) => !specifier.startsWith(".") && !isBuiltin(specifier));
@@ -107,9 +107,9 @@ describe.each(packages)("$name, packed", ({ name, folder, path }) => {
   });
 });
 
-// A program is not imported. Each library is ESM alone: what CommonJS and Node 10 make of it is not looked at.
+// A program is not imported. Each library is only ESM: results for CommonJS and Node 10 are ignored.
 const libraries = packages.filter(({ manifest }) => entriesOf(manifest).length > 0);
-test.each(libraries)("$name's types are right for who imports it", async ({ folder }) => {
+test.each(libraries)("$name's types are right for its importers", async ({ folder }) => {
   const result = await checkPackage(createPackageFromTarballData(await packWorkspacePackage(folder)));
   const problems = result.types === false ? [{ kind: "no types" }] : result.problems;
   const ignored = ["node10", "node16-cjs"];
@@ -137,7 +137,7 @@ test("mcp-bridge's relay runs without any other package", async () => {
   };
   await copy("dist/relay.js");
 
-  // With no bridge to talk to, it serves an empty list of tools and ends with its input.
+  // Without a bridge it serves an empty list of tools, and ends at the end of its input.
   const program = `
     import { runRelay } from "./dist/relay.js";
     await runRelay({ socketPath: ${JSON.stringify(join(folder.path, "no.sock"))}, agentId: "a", token: "t" });`;
@@ -147,7 +147,7 @@ test("mcp-bridge's relay runs without any other package", async () => {
   expect(JSON.parse((await relay).stdout)).toEqual({ jsonrpc: "2.0", id: 1, result: { tools: [] } });
 });
 
-/** What built code imports, statically or not. */
+/** Returns what built code imports, statically or dynamically. */
 function importsOf(code: string): string[] {
   const pattern = /\b(?:import|export)\b[^"'`;()]*?\bfrom\s*["']([^"']+)["']|\bimport\s*\(?\s*["']([^"']+)["']/g;
   return Array.from(code.matchAll(pattern), ([, from, imported]) => from ?? imported ?? "");

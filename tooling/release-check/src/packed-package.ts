@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { run } from "./run.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
-/** The tarball that would be published of a package of the workspace, built before. */
+/** Returns the tarball that would be published for a package of the workspace. Build the package first. */
 export async function packWorkspacePackage(folder: string): Promise<Buffer> {
   await using out = await temporaryFolder();
   const file = join(out.path, "package.tgz");

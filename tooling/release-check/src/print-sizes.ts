@@ -1,4 +1,4 @@
-// `pnpm run size`: prints what each public package weighs; with `--write` into docs/package-sizes.md. Build before.
+// `pnpm run size`: prints the sizes of each public package; with `--write` also writes docs/package-sizes.md. Build first.
 import { writeFile } from "node:fs/promises";
 import { formatSizes, measureSizes, SIZES_FILE } from "./sizes.ts";
 

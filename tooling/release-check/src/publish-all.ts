@@ -6,15 +6,15 @@ import { run } from "./run.ts";
 import { seedRegistry } from "./seed-registry.ts";
 import { publicPackages, repository } from "./workspace-packages.ts";
 
-/** What the release workflow runs, in this order; `pnpm exec` stands before each. */
+/** What the release workflow runs, in this order, each with `pnpm exec`. */
 export const PACK = ["changeset", "pack", "--out-dir"] as const;
 export const PUBLISH = ["changeset", "publish", "--no-git-tag", "--from-pack-dir"] as const;
 
 /**
- * A registry to which all public packages have been published, as the release workflow does it. What they depend on is
- * in it too, and `@types/node`, which those who write TypeScript install beside them.
+ * Starts a registry and publishes all public packages to it, as the release workflow does. Their dependencies are
+ * in it too, and `@types/node`, which TypeScript users install beside them.
  *
- * One difference: the workflow asks for provenance, which needs the identity that GitHub gives a job.
+ * One difference: the workflow requests provenance, which needs the identity that GitHub gives a job.
  *
  * @param folder An existing, empty folder outside the repository.
  */

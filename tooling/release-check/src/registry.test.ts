@@ -20,7 +20,7 @@ const stack = new AsyncDisposableStack();
 let folder: string;
 let registry: LocalRegistry;
 
-// Long for a machine that does other things meanwhile; alone, none takes half a minute.
+// Long, for a busy machine. On an idle one, no test takes half a minute.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: 2 });
 
 beforeAll(async () => {
@@ -49,7 +49,7 @@ describe.each(["npm", "pnpm"] as const)("all packages, installed by %s", (instal
     consumer = await Consumer.install(at, registry.env, installer, [...names, "@types/node@24"]);
   });
 
-  test("each entry exports what its source does", async () => {
+  test("each entry exports what its source exports", async () => {
     for (const { name, folder: source } of packages) {
       const entries = entriesOf(await consumer.manifest(name));
       const seen = await exportsSeen(consumerNode, consumer.folder, consumer.env, entries);
@@ -63,7 +63,7 @@ describe.each(["npm", "pnpm"] as const)("all packages, installed by %s", (instal
     expect(await consumer.typeErrors("all.ts", moduleResolution)).toBe("");
   });
 
-  test("the plugin installs itself into a profile, and holds a turn with codex however it is started", async () => {
+  test("the plugin installs itself into a profile, and runs a turn with codex however it is started", async () => {
     await using model = await ScriptedModel.start(() => say("hello from the model"));
     await using home = await CodexHome.create({ baseUrl: model.baseUrl });
     const profile = join(consumer.folder, "a profile");
@@ -89,12 +89,12 @@ describe.each(["npm", "pnpm"] as const)("all packages, installed by %s", (instal
   });
 });
 
-describe.concurrent.each(packages)("$name alone, with no more than it declares", ({ name, path, folder: source }) => {
+describe.concurrent.each(packages)("$name alone, with only what it declares", ({ name, path, folder: source }) => {
   let consumer: Consumer;
 
   beforeAll(async () => {
     const at = join(folder, "alone", name.replace("/", "-"));
-    // What its README tells to install: the package, and at times one of those it depends on.
+    // What its README says to install: the package, and sometimes one of its dependencies.
     const asked = installedNames(await readFile(join(source, "README.md"), "utf8"));
     consumer = await Consumer.install(at, registry.env, "pnpm", [...new Set([name, ...asked])]);
   });
@@ -111,7 +111,7 @@ describe.concurrent.each(packages)("$name alone, with no more than it declares",
       });
   });
 
-  test("as many packages come along as docs/package-sizes.md says", async () => {
+  test("as many packages are installed as docs/package-sizes.md says", async () => {
     const stored = await readdir(join(consumer.folder, "node_modules", ".pnpm"));
     const installed = stored.filter((folder) => folder.lastIndexOf("@") > 0);
     expect(installed).toHaveLength((await readSizes()).find((size) => size.name === name)?.packages ?? 0);

@@ -11,12 +11,12 @@ export interface RunOptions {
 /**
  * Runs a program to its end.
  *
- * @returns its stdout
- * @throws Error with all that it wrote, if it fails or takes too long
+ * @returns The program's stdout.
+ * @throws Error with all of its output, if it fails or takes too long.
  */
 export async function run(command: string, args: readonly string[], options: RunOptions): Promise<string> {
   const { cwd, env, timeoutMs = 120_000 } = options;
-  // npm and pnpm are shims on Windows, which only a shell finds; and a shell is given words in quotes.
+  // npm and pnpm are shims on Windows, which only a shell finds; and a shell needs quoted words.
   const shell = process.platform === "win32" && !isAbsolute(command);
   const words = shell ? args.map((arg) => `"${arg}"`) : args;
   const child = spawn(command, words, { cwd, env, shell, timeout: timeoutMs });

@@ -6,7 +6,7 @@ import { packInstalled } from "./tarball.ts";
 const AT_A_TIME = 8;
 
 /**
- * Publishes installed packages to the registry again, from the files that stand in node_modules: so their dependents can
+ * Publishes installed packages to the registry again, from the files in node_modules. So their dependents can
  * be installed from it on a machine without a network.
  */
 export async function seedRegistry(registry: LocalRegistry, packages: readonly InstalledPackage[]): Promise<void> {

@@ -8,13 +8,13 @@ import { publicPackages, repository } from "./workspace-packages.ts";
 /** Sizes in kilobytes of 1000 bytes, rounded. */
 export interface PackageSize {
   readonly name: string;
-  /** The tarball. */
+  /** The size of the tarball. */
   readonly packed: number;
-  /** The files in it. */
+  /** The size of the files in it. */
   readonly unpacked: number;
-  /** With all that it depends on. */
+  /** The size with all dependencies. */
   readonly installed: number;
-  /** How many packages that is, itself included. */
+  /** The number of packages, including itself. */
   readonly packages: number;
 }
 
@@ -46,7 +46,7 @@ export async function measureSizes(): Promise<PackageSize[]> {
   );
 }
 
-/** The page docs/package-sizes.md. */
+/** Returns the page docs/package-sizes.md. */
 export function formatSizes(sizes: readonly PackageSize[]): string {
   const head = ["package", "packed", "unpacked", "installed", "packages"];
   const rows = sizes.map(({ name, packed, unpacked, installed, packages }) => [
@@ -58,13 +58,13 @@ export function formatSizes(sizes: readonly PackageSize[]): string {
   const line = (cells: string[]) =>
     `| ${cells.map((cell, column) => (column ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[0] ?? 0))).join(" | ")} |`;
   const rule = widths.map((width, column) => (column ? `${"-".repeat(width - 1)}:` : "-".repeat(width)));
-  return `# What an installation brings along
+  return `# What an installation includes
 
-Of each public package: its tarball, the files in it, these with all that it depends on, and how many packages that is, itself
-included. In kilobytes of 1000 bytes. [Decision 016](decisions/016-package-sizes.md) says what keeps them small.
+For each public package: its tarball, the files in it, the files with all dependencies, and the number of packages, including
+itself. Sizes are in kilobytes of 1000 bytes. [Decision 016](decisions/016-package-sizes.md) says what keeps them small.
 
-Written by \`pnpm run size --write\`. A test fails if a size is off by more than ${TOLERANCE * 100} % and by more than ${SLACK} kB, or if a
-number of packages is: so what grows an installation is seen in the change that does it.
+Written by \`pnpm run size --write\`. A test fails if a size is wrong by more than ${TOLERANCE * 100} % and by more than ${SLACK} kB, or if a
+number of packages is wrong. So growth of an installation is visible in the change that causes it.
 
 ${[line(head), line(rule), ...rows.map(line)].join("\n")}
 `;
@@ -73,7 +73,7 @@ ${[line(head), line(rule), ...rows.map(line)].join("\n")}
 export const TOLERANCE = 0.03;
 export const SLACK = 3;
 
-/** What the page says, for comparison. */
+/** Reads the sizes from the page, for comparison. */
 export async function readSizes(): Promise<PackageSize[]> {
   const text = await readFile(SIZES_FILE, "utf8");
   const row = /^\| `([^`]+)` +\| +(\d+) kB \| +(\d+) kB \| +(\d+) kB \| +(\d+) \|$/gm;

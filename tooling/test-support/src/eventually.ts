@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Waits for what must become true soon; fails if it does not. */
+/** Waits until a condition is true. Throws if it does not become true in time. */
 export async function eventually(what: string, look: () => boolean, limitMs = 10_000): Promise<void> {
   const deadline = performance.now() + limitMs;
   while (!look()) {

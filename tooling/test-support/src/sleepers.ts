@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from "node:fs";
 
 let next = 0;
 
-/** A number of seconds, very many, that tells one test's `sleep` from every other's. */
+/** Returns a large number of seconds that identifies one test's `sleep`. */
 export const uniqueSeconds = (): number => 1_000_000 + (process.pid % 100_000) * 100 + next++;
 
-/** The processes that run `sleep <seconds>`. */
+/** Returns the ids of the processes that run `sleep <seconds>`. */
 export function sleepers(seconds: number): number[] {
   return readdirSync("/proc")
     .map(Number)

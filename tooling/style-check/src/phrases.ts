@@ -1,0 +1,31 @@
+/** A phrase that was replaced, as the source of a regular expression for whole words, and what to write instead. */
+export interface Phrase {
+  readonly pattern: string;
+  readonly instead: string;
+}
+
+export const PHRASES: readonly Phrase[] = [
+  { pattern: "anew", instead: "again, or restart, rewrite" },
+  { pattern: "lets? go of|letting go of", instead: "release" },
+  { pattern: "mend(s|ed|ing)?", instead: "repair" },
+  { pattern: "tak(e|es|en|ing) out|took out", instead: "remove" },
+  { pattern: "all is well", instead: "check" },
+  { pattern: "of its own accord", instead: "by itself" },
+  { pattern: "for ever", instead: "forever" },
+  { pattern: "(is|are|was|were|be|being) told", instead: "is reported, logged, passed to, emitted" },
+  { pattern: "told apart", instead: "distinguished" },
+  { pattern: "can('t|not) tell", instead: "can't determine" },
+  { pattern: "as it stands", instead: "unchanged, verbatim" },
+  { pattern: "what (stands|stood) (there|in)", instead: "what is there, the content" },
+  { pattern: "(stands|stood|stand) by", instead: "waits" },
+  { pattern: "shall", instead: "should, must, will" },
+  { pattern: "behaviours?", instead: "behavior" },
+  { pattern: "colours?", instead: "color" },
+  { pattern: "(recogn|serial|initial|organ|normal)is(e|es|ed|ing)", instead: "the spelling with -ize" },
+  { pattern: "(hono|favo|neighbo)ur\\w*", instead: "the spelling with -or" },
+  { pattern: "licence", instead: "license" },
+  {
+    pattern: "whilst|amongst|thereby|thereof|whence|lest",
+    instead: "while, among, so, of it, from where, so that … not",
+  },
+];
