@@ -1,4 +1,4 @@
-import { guardAgainstWriters } from "@plexum/rollout";
+import { guardAgainstWriters, homesOfRollout } from "@plexum/rollout";
 import { isThreadId, lockThread, SessionStoreError } from "@plexum/session-store";
 import type { KnownSession } from "./known-session.ts";
 import { SessionsError } from "./sessions-error.ts";
@@ -26,7 +26,7 @@ export async function lockSession({ codexHome, id, file }: KnownSession): Promis
       );
     }
   }
-  const guard = stack.use(await guardAgainstWriters(codexHome, id, file));
+  const guard = stack.use(await guardAgainstWriters(homesOfRollout(codexHome, file), id, file));
   const held = stack.move();
   return { isOpen: guard.state === "active", [Symbol.asyncDispose]: () => held.disposeAsync() };
 }

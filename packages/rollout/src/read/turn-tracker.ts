@@ -52,7 +52,6 @@ export class TurnTracker {
 
   /**
    * @param threadId The thread's own: it tells the turns that were copied from another thread.
-   * @param options.keepsTexts Whether messages keep their texts. Default true.
    */
   constructor(threadId?: string, { keepsTexts = true }: { readonly keepsTexts?: boolean } = {}) {
     this.#keepsTexts = keepsTexts;
