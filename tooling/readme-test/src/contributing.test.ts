@@ -14,6 +14,7 @@ testReadme(`${root}CONTRIBUTING.md`, {
   "tests.sh": namesWhatIsThere,
   "checks.sh": namesWhatIsThere,
   "fixtures.sh": namesWhatIsThere,
+  "faults.sh": namesWhatIsThere,
   "benchmarks-from-source.sh": namesWhatIsThere,
   "benchmarks-of-builds.sh": namesWhatIsThere,
   "fuzzing.sh": namesWhatIsThere,

@@ -5,7 +5,7 @@ test.each([
   "npm start -- --chat",
   "npm exec --yes pnpm@12.21.0 -- install --frozen-lockfile",
   "alias pnpm='npm exec pnpm@12.21.0 --'",
-  'pnpm exec vitest run packages/jsonl/src/lines.test.ts -t "keeps an empty line"',
+  'pnpm exec vitest run packages/jsonl/src/lines.test.ts -t "returns empty lines"',
   "pnpm exec turbo run build --filter=@plexum/jsonl",
   "pnpm exec node benchmarks/parser.ts",
 ])("%s names what exists", (command) => {
