@@ -33,6 +33,7 @@ export const TEST_FILES: Readonly<Record<string, TestFile>> = {
   "apps/plugin/test/failures.test.ts": { area: "failures" },
   "apps/plugin/test/hostile-texts.test.ts": { area: "failures" },
   "apps/plugin/test/host-tools-each-turn.test.ts": { area: "host tools", codeMode: "in code mode" },
+  "apps/plugin/test/copied-home.test.ts": { area: "consuming" },
   "apps/plugin/test/host-tools.test.ts": { area: "host tools", codeMode: "in code mode" },
   "apps/plugin/test/kept-process.test.ts": { area: "endings" },
   "apps/plugin/test/kept-threads.test.ts": { area: "sessions", since: "0.136.0" },

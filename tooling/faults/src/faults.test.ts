@@ -1,7 +1,7 @@
 import { oldestCodex } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
 import { expect, test } from "vitest";
-import { TRANSPORTS } from "./fault.ts";
+import { TRANSPORTS } from "./plan/fault.ts";
 import { runFaults } from "./run.ts";
 
 const TURNS = 8;

@@ -1,9 +1,9 @@
 import { parseArgs } from "node:util";
 import { codex147, codex150, oldestCodex } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
-import { describePlan } from "./describe-plan.ts";
-import { TRANSPORTS } from "./fault.ts";
-import { planRun } from "./plan.ts";
+import { describePlan } from "./plan/describe-plan.ts";
+import { TRANSPORTS } from "./plan/fault.ts";
+import { planRun } from "./plan/plan.ts";
 import { runFaults } from "./run.ts";
 
 const USAGE =

@@ -1,15 +1,15 @@
 import { writeFile } from "node:fs/promises";
 import { setInterval } from "node:timers";
-import { Bench, type BenchOptions } from "./bench.ts";
-import { checkLeftovers } from "./check-leftovers.ts";
-import { checkStream } from "./check-stream.ts";
-import { checkThread } from "./check-thread.ts";
-import { type Fault, faultKind } from "./fault.ts";
-import type { PlannedRound, PlannedTurn } from "./plan.ts";
-import { Random } from "./random.ts";
-import { runTurn } from "./run-turn.ts";
-import type { Violation } from "./violation.ts";
-import { waitedForCpuMs } from "./waited-for-cpu.ts";
+import { checkLeftovers } from "./checks/check-leftovers.ts";
+import { checkStream } from "./checks/check-stream.ts";
+import { checkThread } from "./checks/check-thread.ts";
+import type { Violation } from "./checks/violation.ts";
+import { Bench, type BenchOptions } from "./host/bench.ts";
+import { runTurn } from "./host/run-turn.ts";
+import { waitedForCpuMs } from "./host/waited-for-cpu.ts";
+import { type Fault, faultKind } from "./plan/fault.ts";
+import type { PlannedRound, PlannedTurn } from "./plan/plan.ts";
+import { Random } from "./plan/random.ts";
 
 export interface FoundViolation extends Violation {
   readonly round: number;

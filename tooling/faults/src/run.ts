@@ -1,5 +1,5 @@
 import type { CodexInstall } from "@plexum/real-codex";
-import { planRun, type RunToPlan } from "./plan.ts";
+import { planRun, type RunToPlan } from "./plan/plan.ts";
 import { type FoundViolation, runRound } from "./run-round.ts";
 
 export interface RunOptions extends RunToPlan {

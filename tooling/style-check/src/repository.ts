@@ -8,9 +8,11 @@ const SKIPPED = new Set(["node_modules", "dist", "api", "fixtures", "corpus", "c
 
 /** Returns the paths of all files with one of these endings, relative to the repository, with forward slashes. */
 export function filesOf(...endings: string[]): string[] {
-  const found = globSync(`**/*.{${endings.join(",")}}`, {
-    cwd: ROOT,
-    exclude: (name) => SKIPPED.has(name.split(/[/\\]/).at(-1) ?? ""),
-  });
+  const found = endings.flatMap((ending) =>
+    globSync(`**/*.${ending}`, {
+      cwd: ROOT,
+      exclude: (name) => SKIPPED.has(name.split(/[/\\]/).at(-1) ?? ""),
+    }),
+  );
   return found.map((path) => path.replaceAll("\\", "/")).sort();
 }

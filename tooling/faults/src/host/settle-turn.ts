@@ -1,5 +1,5 @@
+import { type Fault, faultKind } from "../plan/fault.ts";
 import type { Bench } from "./bench.ts";
-import { type Fault, faultKind } from "./fault.ts";
 import type { RunningTurn, TurnOutcome } from "./host-turn.ts";
 import { processesOf } from "./processes.ts";
 import { becomesTrue } from "./wait.ts";

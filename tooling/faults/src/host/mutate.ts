@@ -1,6 +1,6 @@
 import { type MutateReport, RpcError } from "@plexum/plugin-sdk";
+import type { PlannedMutation } from "../plan/plan.ts";
 import type { Bench } from "./bench.ts";
-import type { PlannedMutation } from "./plan.ts";
 import type { WorkspaceState } from "./workspace-state.ts";
 
 /**

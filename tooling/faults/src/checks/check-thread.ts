@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
-import type { Bench } from "./bench.ts";
+import type { Bench } from "../host/bench.ts";
+import { snapshotOf } from "../host/rollout-snapshot.ts";
+import { rolloutFile, type WorkspaceState } from "../host/workspace-state.ts";
 import { checkCalls } from "./check-calls.ts";
 import { checkRollout } from "./check-rollout.ts";
-import { snapshotOf } from "./rollout-snapshot.ts";
-import { rolloutFile, type WorkspaceState } from "./workspace-state.ts";
 
 /** Checks a workspace's rollout between turns, by what it was before and by what the host was told. */
 export async function checkThread(bench: Bench, state: WorkspaceState): Promise<void> {

@@ -1,9 +1,9 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { lockThread, lockWorkspace } from "@plexum/session-store";
-import { processesWith } from "./processes.ts";
+import { processesWith } from "../host/processes.ts";
+import { becomesTrue } from "../host/wait.ts";
 import type { Violation } from "./violation.ts";
-import { becomesTrue } from "./wait.ts";
 
 export interface PlacesToLook {
   /** The host's profile folder: everything that the plugin started has it in its environment. */

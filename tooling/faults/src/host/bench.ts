@@ -7,14 +7,14 @@ import { pathToFileURL } from "node:url";
 import type { HostToolCall, LogEntry } from "@plexum/plugin-sdk";
 import { CodexHome, type CodexInstall } from "@plexum/real-codex";
 import { ScriptedModel } from "@plexum/scripted-model";
-import { checkRequest } from "./check-request.ts";
-import type { Transport } from "./fault.ts";
+import { checkRequest } from "../checks/check-request.ts";
+import type { Violation } from "../checks/violation.ts";
+import type { Transport } from "../plan/fault.ts";
+import type { TurnScript } from "../plan/turn-script.ts";
 import { HostRecord } from "./host-record.ts";
 import { HostedPlugin } from "./hosted-plugin.ts";
 import { mountSmallDisk, unmount } from "./mounts.ts";
 import { processesWith, signal } from "./processes.ts";
-import type { TurnScript } from "./turn-script.ts";
-import type { Violation } from "./violation.ts";
 import { WorkspaceState } from "./workspace-state.ts";
 
 /** Where the files of a round with a violation stay. */
@@ -94,7 +94,7 @@ export class Bench {
     const { XDG_RUNTIME_DIR: _runtime, NODE_OPTIONS: _options, ...env } = this.home.env;
     const clock = {
       PLEXUM_FAULTS_CLOCK: this.clockFile,
-      NODE_OPTIONS: `--import=${pathToFileURL(join(import.meta.dirname, "clock.mjs"))}`,
+      NODE_OPTIONS: `--import=${pathToFileURL(join(import.meta.dirname, "../clock.mjs"))}`,
     };
     return {
       ...env,

@@ -1,4 +1,4 @@
-import type { StreamRecord } from "./host-record.ts";
+import type { StreamRecord } from "../host/host-record.ts";
 import type { Violation } from "./violation.ts";
 
 /** Checks one stream's events by the protocol's rules, as they came over the wire. */

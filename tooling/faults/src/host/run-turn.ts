@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Instant, PlannedTurn } from "../plan/plan.ts";
 import type { Bench } from "./bench.ts";
 import { type RunningTurn, startTurn } from "./host-turn.ts";
 import { startFault } from "./inject-fault.ts";
 import { consume } from "./mutate.ts";
-import type { Instant, PlannedTurn } from "./plan.ts";
 import { settle } from "./settle-turn.ts";
 
 /** How long any turn may take, also on a machine that is busy. Beyond that it hangs. */

@@ -1,6 +1,6 @@
 import type { ModelRequest } from "@plexum/scripted-model";
+import type { WorkspaceState } from "../host/workspace-state.ts";
 import type { Violation } from "./violation.ts";
-import type { WorkspaceState } from "./workspace-state.ts";
 
 const MARKERS = { "consume-light": "...(consumed)", "consume-heavy": "...(tool called)" } as const;
 

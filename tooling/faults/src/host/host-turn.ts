@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { RpcError } from "@plexum/plugin-sdk";
+import type { PlannedTurn } from "../plan/plan.ts";
+import { TurnScript } from "../plan/turn-script.ts";
 import type { Bench } from "./bench.ts";
-import type { PlannedTurn } from "./plan.ts";
-import { TurnScript } from "./turn-script.ts";
 import type { WorkspaceState } from "./workspace-state.ts";
 
 /** A turn that runs. */

@@ -7,14 +7,14 @@ import { ModelRequest } from "@plexum/scripted-model";
 import { lockThread, lockWorkspace } from "@plexum/session-store";
 import { temporaryFolder } from "@plexum/test-support";
 import { describe, expect, test } from "vitest";
+import { HostRecord, type StreamRecord } from "../host/host-record.ts";
+import { snapshotOf } from "../host/rollout-snapshot.ts";
+import type { Consumption } from "../host/workspace-state.ts";
 import { checkCalls } from "./check-calls.ts";
 import { checkLeftovers } from "./check-leftovers.ts";
 import { checkRequest } from "./check-request.ts";
 import { checkRollout } from "./check-rollout.ts";
 import { checkStream } from "./check-stream.ts";
-import { HostRecord, type StreamRecord } from "./host-record.ts";
-import { snapshotOf } from "./rollout-snapshot.ts";
-import type { Consumption } from "./workspace-state.ts";
 
 // Each check is given what is right, and then the same with one thing wrong in it.
 

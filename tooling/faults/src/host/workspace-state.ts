@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { glob, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { PlannedMutation } from "./plan.ts";
+import type { PlannedMutation } from "../plan/plan.ts";
 import type { RolloutSnapshot } from "./rollout-snapshot.ts";
 
 /** What a mutation made of a call. `perhaps` if the plugin was killed meanwhile. */

@@ -1,6 +1,6 @@
+import type { StreamRecord } from "../host/host-record.ts";
+import { type RolloutSnapshot, recordedCalls, recordedOutputs } from "../host/rollout-snapshot.ts";
 import { callIdsOf, resultIdsOf } from "./check-stream.ts";
-import type { StreamRecord } from "./host-record.ts";
-import { type RolloutSnapshot, recordedCalls, recordedOutputs } from "./rollout-snapshot.ts";
 import type { Violation } from "./violation.ts";
 
 export interface CallsToCompare {

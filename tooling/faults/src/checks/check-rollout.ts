@@ -1,4 +1,4 @@
-import type { RolloutSnapshot } from "./rollout-snapshot.ts";
+import type { RolloutSnapshot } from "../host/rollout-snapshot.ts";
 import type { Violation } from "./violation.ts";
 
 export interface RolloutExpectation {
