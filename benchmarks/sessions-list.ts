@@ -9,7 +9,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSy
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ListSessionsOptions, listSessions } from "@plexum/session-store";
+import { type ListSessionsOptions, listSessions } from "@plexum/codex-sessions";
 import { milliseconds } from "./figures.ts";
 
 const [count = 5_000, megabytes = 300] = process.argv.slice(2).map(Number);

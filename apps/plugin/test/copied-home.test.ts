@@ -2,11 +2,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdir, readFile, rename, symlink } from "node:fs/promises";
 import { join } from "node:path";
+import { findSession, listSessions } from "@plexum/codex-sessions";
 import { testedCodexes } from "@plexum/codex-versions";
 import { connectPlugin } from "@plexum/plugin-sdk";
 import { findRollout } from "@plexum/rollout";
 import { answer, say, shell } from "@plexum/scripted-model";
-import { findSession, listSessions, lockThread, WorkspaceThread } from "@plexum/session-store";
+import { lockThread, WorkspaceThread } from "@plexum/session-store";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Harness, PLUGIN, turn } from "./harness.ts";
 

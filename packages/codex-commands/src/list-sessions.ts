@@ -1,4 +1,4 @@
-import { listSessions, type Session } from "@plexum/session-store";
+import { listSessions, type Session } from "@plexum/codex-sessions";
 import type { LocalOptions } from "./local-options.ts";
 import type { ListParams } from "./params.ts";
 import type { SessionListing, SessionSummary } from "./session-summary.ts";

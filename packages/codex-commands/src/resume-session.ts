@@ -1,15 +1,9 @@
 import { stat } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import { type StartTurnOptions, startTurn } from "@plexum/codex-exec";
+import { CodexSessionsError, type FoundSession, findSession } from "@plexum/codex-sessions";
 import type { TurnResult } from "@plexum/codex-turn";
-import {
-  type FoundSession,
-  findSession,
-  isThreadId,
-  lockThread,
-  lockWorkspace,
-  SessionStoreError,
-} from "@plexum/session-store";
+import { isThreadId, lockThread, lockWorkspace } from "@plexum/session-store";
 import { CodexCommandsError } from "./errors.ts";
 import type { LocalOptions } from "./local-options.ts";
 import type { ResumeParams } from "./params.ts";
@@ -53,7 +47,7 @@ export async function resumeSession(
 async function find(local: LocalOptions, id: string, signal: AbortSignal | undefined): Promise<FoundSession> {
   const session = await findSession(id, { codexHome: local.codexHome, ...(signal && { signal }) }).catch((error) => {
     signal?.throwIfAborted();
-    if (SessionStoreError.isInstance(error) && error.code === "ambiguous_session_id")
+    if (CodexSessionsError.isInstance(error) && error.code === "ambiguous_session_id")
       throw new CodexCommandsError("invalid_params", error.message, { cause: error });
     throw asResumeError(error, id);
   });

@@ -5,9 +5,7 @@ export type SessionStoreErrorCode =
   | "busy"
   /** A file can't be read, written or locked; `cause` says why. */
   | "io"
-  | "invalid_thread_id"
-  /** The ids of several sessions begin so. */
-  | "ambiguous_session_id";
+  | "invalid_thread_id";
 
 export class SessionStoreError extends CodedError<SessionStoreErrorCode> {
   constructor(code: SessionStoreErrorCode, message: string, options?: ErrorOptions) {

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
+import { temporaryFolder } from "@plexum/test-support";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { temporaryFolder } from "../test/temporary-folder.ts";
 import { codexHomeOf, lockThread, lockWorkspace } from "./locks.ts";
 
 const ID = "0199a213-81c0-7800-8aa1-bbab2a035a53";

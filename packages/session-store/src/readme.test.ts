@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { installsPackage, testReadme } from "@plexum/readme-test";
 import { expect } from "vitest";
-import { at, meta, said, writeRollout } from "../test/rollouts.ts";
 
 const ID = "0199a213-81c0-7800-8aa1-bbab2a035a53";
 const root = join(import.meta.dirname, "..");
@@ -18,10 +17,5 @@ testReadme(join(root, "README.md"), {
     const env = environment(block.folder);
     expect((await block.run({ env })).stdout).toBe("");
     expect((await block.run({ env })).stdout).toBe(`going on with ${ID}\n`);
-  },
-  "list.ts": async (block) => {
-    const env = environment(block.folder);
-    await writeRollout(env.CODEX_HOME, ID, meta(at(0), ID) + said(at(1), "fix the parser"));
-    expect((await block.run({ env })).stdout).toBe(`${ID} ${at(1)} 1 /work "fix the parser"\n`);
   },
 });

@@ -55,7 +55,7 @@ export const TEST_FILES: Readonly<Record<string, TestFile>> = {
   "packages/rollout/src/mutate/estimate-cost.test.ts": { area: "consuming" },
   "packages/rollout/src/calls/read-thread-calls.test.ts": { area: "sessions" },
   "packages/rollout/src/restore/restore-rollout.test.ts": { area: "consuming" },
-  "packages/session-store/src/sessions/codex.test.ts": { area: "sessions" },
+  "packages/codex-sessions/src/codex.test.ts": { area: "sessions" },
 };
 
 export const filesFor = (version: string): string[] =>

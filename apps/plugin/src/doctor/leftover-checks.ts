@@ -1,10 +1,10 @@
 import { access } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type OrphanedTurn, orphanedTurns } from "@plexum/cli-turn";
+import { staleThreadLocks } from "@plexum/codex-sessions";
 import { imageLeftovers } from "@plexum/codex-turn";
 import { type GlobalRegistration, globalRegistrations, socketLeftovers } from "@plexum/mcp-bridge";
 import { mutationLeftovers } from "@plexum/rollout";
-import { staleThreadLocks } from "@plexum/session-store";
 import { type Check, count, type Outcome, ok, someOf, unchecked } from "./check.ts";
 import type { Context } from "./context.ts";
 

@@ -1,4 +1,5 @@
-import { codexHomeOf, type FoundSession, findSession } from "@plexum/session-store";
+import { type FoundSession, findSession } from "@plexum/codex-sessions";
+import { codexHomeOf } from "@plexum/session-store";
 import { plain } from "../plain.ts";
 import { SessionsError } from "./sessions-error.ts";
 

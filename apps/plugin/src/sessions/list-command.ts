@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
-import { codexHomeOf, listSessions, type Session } from "@plexum/session-store";
+import { listSessions, type Session } from "@plexum/codex-sessions";
+import { codexHomeOf } from "@plexum/session-store";
 import { plain } from "../plain.ts";
 import { print, printJson } from "./print.ts";
 import { SessionsError, wholeNumber } from "./sessions-error.ts";

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { CodexSessionsError } from "@plexum/codex-sessions";
 import { RolloutError } from "@plexum/rollout";
 import { SessionStoreError } from "@plexum/session-store";
 import { consumeCommand } from "./consume-command.ts";
@@ -42,10 +43,12 @@ const asksForHelp = (argv: readonly string[]) =>
   parseArgs({ args: [...argv], strict: false, options: { help: { type: "boolean", short: "h" } } }).values.help ===
   true;
 
+/** Errors whose messages are for people. */
+const CLASSES = [CodexSessionsError, SessionStoreError, RolloutError];
+
 function messageOf(error: unknown): string {
   if (SessionsError.isUsage(error)) return `${error.message}; see sessions --help`;
-  if (error instanceof SessionsError || SessionStoreError.isInstance(error) || RolloutError.isInstance(error))
-    return error.message;
+  if (error instanceof SessionsError || CLASSES.some((one) => one.isInstance(error))) return (error as Error).message;
   const { message, code = "" } = error as NodeJS.ErrnoException;
   // What parseArgs says besides is how to write an argument that begins with a dash.
   if (code.startsWith("ERR_PARSE_ARGS")) return `${firstSentence(message)}; see sessions --help`;

@@ -1,8 +1,8 @@
 import { homedir } from "node:os";
 import { basename, dirname } from "node:path";
 import { parseArgs } from "node:util";
+import { childSessions, type FoundSession, sessionTitle } from "@plexum/codex-sessions";
 import { readThreadCalls, type ThreadCall, type ThreadCalls } from "@plexum/rollout";
-import { childSessions, type FoundSession, sessionTitle } from "@plexum/session-store";
 import { plain } from "../plain.ts";
 import { type KnownSession, knownSession } from "./known-session.ts";
 import { number, plural } from "./numbers.ts";

@@ -4,7 +4,7 @@ import { asRolloutError, isErrno } from "../errors.ts";
 import { defaultCodexHome } from "./codex-home.ts";
 import { threadIdInFirstLine } from "./first-line.ts";
 import { isArchived, pathInHome, ROOTS } from "./path-in-home.ts";
-import { isThreadId, parseRolloutName, type RolloutName, uuidTime } from "./rollout-name.ts";
+import { isLowercaseUuid, parseRolloutName, type RolloutName, uuidTime } from "./rollout-name.ts";
 import { headInStateDatabase } from "./state-database.ts";
 
 export interface FindRolloutOptions {
@@ -33,7 +33,7 @@ export async function findRollout(
   options: FindRolloutOptions = {},
 ): Promise<FoundRollout | undefined> {
   const { codexHome = defaultCodexHome(), signal } = options;
-  if (!isThreadId(threadId)) return undefined;
+  if (!isLowercaseUuid(threadId)) return undefined;
   const isOf = (name: RolloutName) => name.threadId === threadId;
   const isThreads = (path: string) => [undefined, threadId].includes(threadIdInFirstLine(path));
   const head = await headInStateDatabase(codexHome, threadId);
@@ -46,7 +46,7 @@ export async function findRollout(
 
 /** The file with this rollout id, which is what a `history_base` names. */
 export async function findRolloutFile(codexHome: string, rolloutId: string): Promise<FoundRollout | undefined> {
-  if (!isThreadId(rolloutId)) return undefined;
+  if (!isLowercaseUuid(rolloutId)) return undefined;
   return findByName(codexHome, rolloutId, (name) => name.rolloutId === rolloutId);
 }
 

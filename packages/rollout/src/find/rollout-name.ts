@@ -27,7 +27,7 @@ export function parseRolloutName(name: string): RolloutName | undefined {
   };
 }
 
-export const isThreadId = (text: string): boolean => WHOLE_UUID.test(text);
+export const isLowercaseUuid = (text: string): boolean => WHOLE_UUID.test(text);
 
 /** When a UUIDv7 was made, in milliseconds since 1970; undefined for any other version. */
 export function uuidTime(id: string): number | undefined {

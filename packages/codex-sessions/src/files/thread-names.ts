@@ -1,6 +1,6 @@
-import { excerpt } from "./excerpt.ts";
+import { isSessionId } from "../find/session-id.ts";
+import { excerpt } from "../record/excerpt.ts";
 import type { TakeLine } from "./growing-file.ts";
-import { isSessionId } from "./session-id.ts";
 
 /** Codex adds a line each time that a thread is renamed (0.135 to 0.169): the last one counts. */
 export const NAMES_NAME = "session_index.jsonl";

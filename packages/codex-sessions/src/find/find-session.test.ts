@@ -1,11 +1,11 @@
 import { mkdir, rename, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
+import { temporaryFolder } from "@plexum/test-support";
 import { describe, expect, test } from "vitest";
 import { at, meta, said, threadId, writeRollout } from "../../test/rollouts.ts";
-import { temporaryFolder } from "../../test/temporary-folder.ts";
+import { listSessions } from "../list-sessions.ts";
 import { findSession } from "./find-session.ts";
-import { listSessions } from "./list-sessions.ts";
 
 const session = (number: number, cwd = `/project/${number}`) => meta(at(0), threadId(number), cwd) + said(at(1), "hi");
 const find = async (codexHome: string, id: string) => findSession(id, { codexHome });

@@ -4,7 +4,7 @@ import { zstdCompressSync } from "node:zlib";
 import { oldestCodex, since, testedCodexes } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
 import { describe, expect, test } from "vitest";
-import { CodexSessions } from "../../test/codex-sessions.ts";
+import { CodexSessions } from "../test/codex-sessions.ts";
 import { listSessions, type Session } from "./list-sessions.ts";
 
 const listed = async ({ home, workspace }: CodexSessions) => {

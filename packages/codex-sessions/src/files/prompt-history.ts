@@ -1,6 +1,6 @@
-import { excerpt } from "./excerpt.ts";
+import { isSessionId } from "../find/session-id.ts";
+import { excerpt } from "../record/excerpt.ts";
 import type { TakeLine } from "./growing-file.ts";
-import { isSessionId } from "./session-id.ts";
 
 /** What the user typed in one session of codex's own interface. */
 export interface PromptedSession {

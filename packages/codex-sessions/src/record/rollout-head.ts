@@ -1,4 +1,4 @@
-import { isSessionId } from "./session-id.ts";
+import { isSessionId } from "../find/session-id.ts";
 
 /** What a rollout's first line says of its thread. */
 export interface RolloutHead {

@@ -1,13 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { access, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { access, mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { lockThread, threadLockFiles } from "@plexum/session-store";
+import { temporaryFolder } from "@plexum/test-support";
+import { describe, expect, test } from "vitest";
 import { threadId, writeRollout } from "../test/rollouts.ts";
-import { temporaryFolder } from "../test/temporary-folder.ts";
-import { lockThread } from "./locks.ts";
-import { removeLock } from "./process-lock.ts";
-import { staleThreadLocks } from "./stale-locks.ts";
+import { staleThreadLocks } from "./stale-thread-locks.ts";
 
 const [kept, gone, held] = [threadId(1), threadId(2), threadId(3)];
 const folderOf = (home: string) => join(home, "plexum-thread-locks");
@@ -45,7 +42,8 @@ describe("the lock of a thread without a rollout", () => {
     await using folder = await temporaryFolder();
     await using _held = await home(folder.path);
     expect(await staleThreadLocks(folder.path)).toEqual([]);
-    expect(await removeLock(join(folderOf(folder.path), `${gone}.lock`), 60_000)).toBe(false);
+    const lock = (await threadLockFiles(folder.path)).find(({ threadId }) => threadId === gone);
+    expect(await lock?.remove(60_000)).toBe(false);
   });
 
   test("is told beside one that is no lock", async () => {
@@ -71,45 +69,4 @@ describe("the lock of a thread without a rollout", () => {
     expect(await staleThreadLocks(folder.path)).toEqual([]);
     expect(await readdir(folder.path)).toEqual([]);
   });
-});
-
-const HAMMER = join(import.meta.dirname, "../test/lock-hammer.ts");
-
-function hammer(...args: string[]): ChildProcess {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", HAMMER, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  return child;
-}
-
-test("processes that take the lock and processes that remove its file at the same time: one holds it at a time", {
-  timeout: 120_000,
-}, async () => {
-  const [takers, rounds, minRemovals] = [4, 400, 10];
-  await using folder = await temporaryFolder();
-  const lock = join(folder.path, "one.lock");
-  const witness = join(folder.path, "witness");
-  await writeFile(`${witness}.count`, "0");
-  let removals = 0;
-  const removers = [1, 2].map(() => hammer("remove", lock));
-  for (const remover of removers)
-    remover.stdout?.setEncoding("utf8").on("data", (said: string) => {
-      removals += said.trim().split("\n").length;
-    });
-  const ends = await Promise.all(
-    Array.from({ length: takers }, async () => {
-      const child = hammer("take", lock, witness, String(rounds));
-      let said = "";
-      child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-        said += text;
-      });
-      const [exitCode] = await once(child, "close");
-      return { exitCode, said };
-    }),
-  );
-  expect(ends).toEqual(Array.from({ length: takers }, () => ({ exitCode: 0, said: "" })));
-  expect(await readFile(`${witness}.count`, "utf8")).toBe(String(takers * rounds));
-  expect(removals).toBeGreaterThan(minRemovals);
-  for (const remover of removers) remover.kill("SIGKILL");
 });

@@ -1,10 +1,10 @@
 import { cp, mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { temporaryFolder } from "@plexum/test-support";
 import { describe, expect, test } from "vitest";
-import { at, item, line, meta, said, threadId, writeRollout } from "../../test/rollouts.ts";
-import { temporaryFolder } from "../../test/temporary-folder.ts";
-import { findSession } from "./find-session.ts";
+import { at, item, line, meta, said, threadId, writeRollout } from "../test/rollouts.ts";
+import { findSession } from "./find/find-session.ts";
 import { listSessions } from "./list-sessions.ts";
 
 const session = (number: number, text = `message ${number}`) =>

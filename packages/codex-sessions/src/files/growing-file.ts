@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { openRegularFile } from "../regular-file.ts";
+import { openRegularFile } from "@plexum/session-store";
+import { linesOf } from "../record/rollout-bytes.ts";
 import { guardAt } from "./growth-guard.ts";
-import { linesOf } from "./rollout-bytes.ts";
 
 /** What a file to which codex only adds lines says, and what is needed to go on from there when it has grown. */
 export interface GrowingFile<Entry> {

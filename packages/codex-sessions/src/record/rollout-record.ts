@@ -1,12 +1,12 @@
 import { closeSync, openSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { historyChain, TurnTracker, userMessageOf } from "@plexum/rollout";
+import { guardAt } from "../files/growth-guard.ts";
+import type { RolloutFile } from "../files/rollout-files.ts";
 import { excerpt } from "./excerpt.ts";
-import { guardAt } from "./growth-guard.ts";
 import { headIn, readHead, readHeadNow } from "./read-head.ts";
 import { readTail, readTailNow, type Tail, type Unfinished } from "./read-tail.ts";
 import { linesOf } from "./rollout-bytes.ts";
-import type { RolloutFile } from "./rollout-files.ts";
 import { beginningOf, headOf, type RolloutHead } from "./rollout-head.ts";
 import { look, parsed, TailScan } from "./tail-scan.ts";
 

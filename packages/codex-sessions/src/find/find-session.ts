@@ -2,13 +2,12 @@ import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { findRollout, parseRolloutName, RolloutError, rolloutFilesBelow, threadIdInFirstLine } from "@plexum/rollout";
-import { SessionStoreError } from "../errors.ts";
-import { codexHomeOf } from "../locks.ts";
-import { isThreadId } from "../thread-id.ts";
-import { readGrowing } from "./growing-file.ts";
-import { hasContent } from "./has-content.ts";
-import { HISTORY_NAME, takePrompt } from "./prompt-history.ts";
-import { readHead } from "./read-head.ts";
+import { codexHomeOf, isThreadId } from "@plexum/session-store";
+import { CodexSessionsError } from "../errors.ts";
+import { readGrowing } from "../files/growing-file.ts";
+import { hasContent } from "../files/has-content.ts";
+import { HISTORY_NAME, takePrompt } from "../files/prompt-history.ts";
+import { readHead } from "../record/read-head.ts";
 import { isSessionId } from "./session-id.ts";
 
 export interface FindSessionOptions {
@@ -45,7 +44,7 @@ const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
  * Asks codex's own index and looks at file names first; reads first lines only where no name tells, as of a file that someone
  * has renamed. Every session that `listSessions` names is found.
  *
- * @throws SessionStoreError `ambiguous_session_id`, with the ids that are meant; RolloutError; the reason of an aborted `signal`.
+ * @throws CodexSessionsError `ambiguous_session_id`, with the ids that are meant; RolloutError; the reason of an aborted `signal`.
  */
 export async function findSession(
   idOrPrefix: string,
@@ -101,10 +100,10 @@ const NO_ROLLOUT: Omit<FoundSession, "id"> = {
   role: undefined,
 };
 
-function ambiguous(text: string, ids: readonly string[]): SessionStoreError {
+function ambiguous(text: string, ids: readonly string[]): CodexSessionsError {
   const named = ids.toSorted().slice(0, MAX_NAMED).join("\n  ");
   const more = ids.length > MAX_NAMED ? `\n  and ${ids.length - MAX_NAMED} more` : "";
-  return new SessionStoreError(
+  return new CodexSessionsError(
     "ambiguous_session_id",
     `The ids of ${ids.length} sessions begin with ${text}. Give more of the one that is meant:\n  ${named}${more}`,
   );

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { clearPath, readRegularFile } from "../regular-file.ts";
+import { clearPath, readRegularFile } from "@plexum/session-store";
 
 /** Changes with the shape of what is kept: an index of another version is not read. */
 const HEADER = "plexum-codex sessions 2";

@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
-import { codexHomeOf } from "../locks.ts";
+import { codexHomeOf } from "@plexum/session-store";
+import { readGrowing } from "../files/growing-file.ts";
+import { NAMES_NAME, takeName } from "../files/thread-names.ts";
 import type { FindSessionOptions } from "./find-session.ts";
-import { readGrowing } from "./growing-file.ts";
-import { NAMES_NAME, takeName } from "./thread-names.ts";
 
 /** Returns the title that a session was given in codex; undefined if it has none, or if that can't be read. */
 export async function sessionTitle(id: string, options: FindSessionOptions = {}): Promise<string | undefined> {

@@ -2,9 +2,9 @@ import { statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { parseRolloutName, rolloutFilesBelow } from "@plexum/rollout";
-import { codexHomeOf } from "../locks.ts";
+import { codexHomeOf } from "@plexum/session-store";
+import { readHead } from "../record/read-head.ts";
 import type { FindSessionOptions, FoundSession } from "./find-session.ts";
-import { readHead } from "./read-head.ts";
 
 /** First lines read at a time. */
 const BATCH = 32;

@@ -1,6 +1,6 @@
 import { findRollout, threadIdInFirstLine } from "@plexum/rollout";
-import { hasContent } from "./has-content.ts";
-import type { RolloutFile } from "./rollout-files.ts";
+import { hasContent } from "./files/has-content.ts";
+import type { RolloutFile } from "./files/rollout-files.ts";
 
 /** A rollout file of a known thread. */
 export interface ThreadFile extends RolloutFile {

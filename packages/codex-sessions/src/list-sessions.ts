@@ -1,11 +1,12 @@
 import { join, resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { cacheFolder as defaultCacheFolder } from "../cache-folder.ts";
-import { codexHomeOf } from "../locks.ts";
-import { type GrowingFile, readGrowing, type TakeLine } from "./growing-file.ts";
-import { HISTORY_NAME, type PromptedSession, takePrompt } from "./prompt-history.ts";
-import { withContinuation } from "./read-head.ts";
-import { type RolloutFile, rolloutFiles } from "./rollout-files.ts";
+import { codexHomeOf, cacheFolder as defaultCacheFolder } from "@plexum/session-store";
+import { type GrowingFile, readGrowing, type TakeLine } from "./files/growing-file.ts";
+import { HISTORY_NAME, type PromptedSession, takePrompt } from "./files/prompt-history.ts";
+import { type RolloutFile, rolloutFiles } from "./files/rollout-files.ts";
+import { SessionIndex } from "./files/session-index.ts";
+import { NAMES_NAME, takeName } from "./files/thread-names.ts";
+import { withContinuation } from "./record/read-head.ts";
 import {
   countMessages,
   inheritMessages,
@@ -14,9 +15,7 @@ import {
   readRecord,
   saidCount,
   withGuard,
-} from "./rollout-record.ts";
-import { SessionIndex } from "./session-index.ts";
-import { NAMES_NAME, takeName } from "./thread-names.ts";
+} from "./record/rollout-record.ts";
 import { groupByThread, headOf, misnamedFiles, newestFileOf, type Thread, type ThreadFile } from "./threads.ts";
 
 export interface ListSessionsOptions {

@@ -15,9 +15,9 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
+import { temporaryFolder } from "@plexum/test-support";
 import { describe, expect, test } from "vitest";
-import { at, item, line, meta, said, threadId, writeRollout } from "../../test/rollouts.ts";
-import { temporaryFolder } from "../../test/temporary-folder.ts";
+import { at, item, line, meta, said, threadId, writeRollout } from "../test/rollouts.ts";
 import { type ListSessionsOptions, listSessions } from "./list-sessions.ts";
 
 const lister =

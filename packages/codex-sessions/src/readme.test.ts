@@ -1,0 +1,22 @@
+import { join } from "node:path";
+import { installsPackage, testReadme } from "@plexum/readme-test";
+import { expect } from "vitest";
+import { at, meta, said, writeRollout } from "../test/rollouts.ts";
+
+const ID = "0199a213-81c0-7800-8aa1-bbab2a035a53";
+const root = join(import.meta.dirname, "..");
+
+const environment = (folder: string) => ({
+  ...process.env,
+  CODEX_HOME: join(folder, "codex-home"),
+  XDG_CACHE_HOME: join(folder, "cache"),
+});
+
+testReadme(join(root, "README.md"), {
+  "install.sh": installsPackage(root),
+  "list.ts": async (block) => {
+    const env = environment(block.folder);
+    await writeRollout(env.CODEX_HOME, ID, meta(at(0), ID) + said(at(1), "fix the parser"));
+    expect((await block.run({ env })).stdout).toBe(`${ID} ${at(1)} 1 /work "fix the parser"\n`);
+  },
+});
