@@ -1,6 +1,6 @@
+import { temporaryFolder } from "@plexum/test-support";
 import { expect, test } from "vitest";
 import { openClaw, type PluginApi } from "../test/openclaw.ts";
-import { temporaryFolder } from "../test/temporary-folder.ts";
 import { createInvokePolicies } from "./invoke-policies.ts";
 import { listSessionsOnNode, resumeSessionOnNode } from "./node/sessions-on-node.ts";
 import { createSessionCommands } from "./session-commands.ts";

@@ -7,8 +7,8 @@ import { type StartTurnOptions, startTurn } from "@plexum/codex-exec";
 import { testedCodexes } from "@plexum/codex-versions";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { ScriptedModel, say } from "@plexum/scripted-model";
+import { temporaryFolder } from "@plexum/test-support";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { temporaryFolder } from "../test/temporary-folder.ts";
 import { createSessionCommands } from "./session-commands.ts";
 import type { SessionListing, SessionSummary } from "./session-summary.ts";
 

@@ -8,8 +8,8 @@ import { since, testedCodexes } from "@plexum/codex-versions";
 import { CodexHome } from "@plexum/real-codex";
 import { answer, httpError, reasoning, type Script, ScriptedModel, say, shell } from "@plexum/scripted-model";
 import { lockThread, lockWorkspace } from "@plexum/session-store";
+import { temporaryFolder } from "@plexum/test-support";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { temporaryFolder } from "../test/temporary-folder.ts";
 import { createSessionCommands, type SessionCommandsOptions } from "./session-commands.ts";
 
 const UNKNOWN = "0199a213-81c0-7800-8aa1-bbab2a035a53";

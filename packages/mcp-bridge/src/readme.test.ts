@@ -5,8 +5,8 @@ import { promisify } from "node:util";
 import { installsPackage, notRun, testReadme } from "@plexum/readme-test";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { answer, functionCall, ScriptedModel, say } from "@plexum/scripted-model";
+import { temporaryFolder } from "@plexum/test-support";
 import { expect } from "vitest";
-import { temporaryFolder } from "../test/temporary-folder.ts";
 
 const root = join(import.meta.dirname, "..");
 const TSUP = join(root, "node_modules", "tsup", "dist", "cli-default.js");

@@ -4,13 +4,13 @@ import { readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { temporaryFolder } from "@plexum/test-support";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { type Files, nodeFiles } from "../files.ts";
 import { JsonlEditError, lockJsonl } from "../index.ts";
 import { acquireLock as acquire } from "../lock/edit-lock.ts";
 import { ownIdentity } from "../lock/process-identity.ts";
 import { editResults, sampleResults, sampleSession } from "../testing/sample-session.ts";
-import { temporaryFolder } from "../testing/temporary-folder.ts";
 
 const results = sampleResults(20, 6_000);
 const ids = results.map(({ id }) => id);

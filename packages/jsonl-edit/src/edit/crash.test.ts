@@ -5,12 +5,12 @@ import { cp, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promise
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { temporaryFolder } from "@plexum/test-support";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type EditReport, JsonlEditError, recoverJsonl } from "../index.ts";
 import { type SidecarKind, Sidecars } from "../lock/sidecar.ts";
 import { Fault, faultyFiles } from "../testing/faulty-files.ts";
 import { anyRewrite, editResults, type SampleResult, sampleResults, sampleSession } from "../testing/sample-session.ts";
-import { temporaryFolder } from "../testing/temporary-folder.ts";
 
 const edit = (path: string, results: readonly SampleResult[], files?: ReturnType<typeof faultyFiles>) =>
   editResults(path, results, { ...anyRewrite, files });

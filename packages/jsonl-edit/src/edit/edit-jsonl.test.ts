@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { temporaryFolder } from "@plexum/test-support";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type EditableLine, editJsonl, JsonValue } from "../index.ts";
 import { anyRewrite, editResults, sampleResults, sampleSession } from "../testing/sample-session.ts";
-import { temporaryFolder } from "../testing/temporary-folder.ts";
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeAll(async () => {

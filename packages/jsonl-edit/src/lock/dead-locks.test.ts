@@ -1,10 +1,10 @@
 import { mkdir, readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { temporaryFolder } from "@plexum/test-support";
 import { describe, expect, it } from "vitest";
 import { editLeftovers, lockJsonl, recoverJsonl } from "../index.ts";
 import { Fault, faultyFiles } from "../testing/faulty-files.ts";
 import { editResults, sampleResults, sampleSession } from "../testing/sample-session.ts";
-import { temporaryFolder } from "../testing/temporary-folder.ts";
 import { ownIdentity } from "./process-identity.ts";
 import { Sidecars } from "./sidecar.ts";
 

@@ -2,10 +2,10 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { temporaryFolder } from "@plexum/test-support";
 import { describe, expect, it } from "vitest";
 import { editLeftovers, recoverBeforeReading, recoverJsonl } from "../index.ts";
 import { editResults, sampleResults, sampleSession } from "../testing/sample-session.ts";
-import { temporaryFolder } from "../testing/temporary-folder.ts";
 import { type SidecarKind, Sidecars } from "./sidecar.ts";
 
 const withHash = (body: string) => body + createHash("sha256").update(body).digest("hex").slice(0, 32);

@@ -5,11 +5,11 @@ import { promisify } from "node:util";
 import { testedCodexes } from "@plexum/codex-versions";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { ScriptedModel } from "@plexum/scripted-model";
+import { temporaryFolder } from "@plexum/test-support";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { runTurn } from "../../test/codex-turn.ts";
 import { relayCommand } from "../../test/relay-command.ts";
-import { temporaryFolder } from "../../test/temporary-folder.ts";
 import { startBridge } from "../socket/bridge.ts";
 import {
   codexEnvironment,

@@ -7,8 +7,8 @@ import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { temporaryFolder } from "@plexum/test-support";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { temporaryFolder } from "../../test/temporary-folder.ts";
 import { claimPrefix, listenPrivately } from "./listen.ts";
 import { bridgeSocketPath } from "./socket-path.ts";
 

@@ -1,8 +1,8 @@
 import { appendFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { temporaryFolder } from "@plexum/test-support";
 import { expect, it } from "vitest";
 import { readThreadCalls } from "../index.ts";
-import { temporaryFolder } from "../testing/temporary-folder.ts";
 
 const line = (type: string, payload: object) =>
   `${JSON.stringify({ timestamp: "2026-01-02T03:04:05.678Z", ordinal: 7, type, payload })}\n`;

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { crc32, deflateSync } from "node:zlib";
 import { codex147, codex150, testedCodexes } from "@plexum/codex-versions";
 import { answer, functionCall, say, shell } from "@plexum/scripted-model";
+import { temporaryFolder } from "@plexum/test-support";
 import { describe, expect, it } from "vitest";
 import { findRollout, readThreadCalls } from "../index.ts";
 import { AppServer } from "../testing/app-server.ts";
 import { CodexThread, RECALL } from "../testing/codex-thread.ts";
-import { temporaryFolder } from "../testing/temporary-folder.ts";
 
 const call = (callId: string) => answer([shell("seq 30", { callId })]);
 const answers = { image: { content: [{ type: "image", data: noise(400).toString("base64"), mimeType: "image/png" }] } };

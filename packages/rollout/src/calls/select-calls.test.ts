@@ -1,9 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { temporaryFolder } from "@plexum/test-support";
 import { expect, it } from "vitest";
 import { consumeHeavy, consumeLight, mutateRollout, readThreadCalls, selectCalls, type ThreadCall } from "../index.ts";
 import { sampleCalls, sampleRollout } from "../testing/sample-rollout.ts";
-import { temporaryFolder } from "../testing/temporary-folder.ts";
 
 const call = (callId: string, more: Partial<ThreadCall> = {}): ThreadCall => ({
   callId,

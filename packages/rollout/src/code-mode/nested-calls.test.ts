@@ -1,11 +1,11 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Files, nodeFiles } from "@plexum/jsonl-edit";
+import { temporaryFolder } from "@plexum/test-support";
 import { expect, it } from "vitest";
 import { consumeLight, readToolCalls } from "../index.ts";
 import { mutateWith } from "../mutate/mutate-rollout.ts";
 import { collect } from "../testing/collect.ts";
-import { temporaryFolder } from "../testing/temporary-folder.ts";
 
 const idOf = (number: number) => `exec-${String(number).padStart(8, "0")}-0000-4000-8000-000000000000`;
 

@@ -4,9 +4,9 @@ import { readdirSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { temporaryFolder } from "@plexum/test-support";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { sampleCalls, sampleRollout } from "../testing/sample-rollout.ts";
-import { temporaryFolder } from "../testing/temporary-folder.ts";
 import { mutationLeftovers } from "./mutation-leftovers.ts";
 
 const NAME = "rollout-2026-01-02T03-04-05-019b7c9d-dd0d-7000-8000-000000000000.jsonl";

@@ -1,9 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { temporaryFolder } from "@plexum/test-support";
 import { expect, it } from "vitest";
 import { consumeHeavy, consumeLight, mutateRollout, RolloutError, readRollout } from "../index.ts";
 import { sampleCalls, sampleRollout } from "../testing/sample-rollout.ts";
-import { temporaryFolder } from "../testing/temporary-folder.ts";
 
 const calls = sampleCalls(20, 6_000);
 const ids = calls.map((call) => call.callId);

@@ -3,12 +3,12 @@ import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/pro
 import { basename, dirname, join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
 import { nodeFiles } from "@plexum/jsonl-edit";
+import { temporaryFolder } from "@plexum/test-support";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Fault, faultyFiles } from "../../../jsonl-edit/src/testing/faulty-files.ts";
 import { consumeHeavy, type MutationReport, mutateRollout, RolloutError, recoverRollout } from "../index.ts";
 import { sampleCalls, sampleRollout } from "../testing/sample-rollout.ts";
 import { sidecarPath } from "../testing/sidecar-path.ts";
-import { temporaryFolder } from "../testing/temporary-folder.ts";
 import { mutateWith } from "./mutate-rollout.ts";
 
 const calls = sampleCalls(6, 3_000);

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { zstdCompressSync } from "node:zlib";
 import { nodeFiles } from "@plexum/jsonl-edit";
+import { temporaryFolder } from "@plexum/test-support";
 import { describe, expect, it } from "vitest";
 import { writeJournal } from "../../../jsonl-edit/src/edit/journal.ts";
 import { consumeLight, mutateRollout, recoverRollout } from "../index.ts";
 import { sampleCalls, sampleRollout } from "../testing/sample-rollout.ts";
 import { sidecarPath } from "../testing/sidecar-path.ts";
-import { temporaryFolder } from "../testing/temporary-folder.ts";
 import { mutateWith } from "./mutate-rollout.ts";
 
 const PARENT = "01a1fb15-63b2-7533-9ec8-b7aa484b56ae";

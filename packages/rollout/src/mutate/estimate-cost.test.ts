@@ -2,10 +2,10 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { testedCodexes } from "@plexum/codex-versions";
 import { answer, type ModelRequest, type Reply, say, shell } from "@plexum/scripted-model";
+import { temporaryFolder } from "@plexum/test-support";
 import { describe, expect, it } from "vitest";
 import { type CallEdit, consumeHeavy, consumeLight, mutateRollout } from "../index.ts";
 import { CodexThread, EXEC_FLAGS } from "../testing/codex-thread.ts";
-import { temporaryFolder } from "../testing/temporary-folder.ts";
 
 type Item = ModelRequest["input"][number];
 

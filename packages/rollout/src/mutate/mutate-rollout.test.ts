@@ -3,11 +3,11 @@ import { chmod, mkdir, readFile, rm, stat, symlink, writeFile } from "node:fs/pr
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { nodeFiles } from "@plexum/jsonl-edit";
+import { temporaryFolder } from "@plexum/test-support";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CallEdit, consumeHeavy, consumeLight, mutateRollout, RolloutError } from "../index.ts";
 import { sampleCalls, sampleRollout } from "../testing/sample-rollout.ts";
-import { temporaryFolder } from "../testing/temporary-folder.ts";
 import { mutateWith } from "./mutate-rollout.ts";
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;

@@ -5,6 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { zstdCompressSync } from "node:zlib";
+import { temporaryFolder } from "@plexum/test-support";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   consumeLight,
@@ -19,7 +20,6 @@ import {
 } from "../index.ts";
 import { collect } from "../testing/collect.ts";
 import { sampleCalls, sampleRollout } from "../testing/sample-rollout.ts";
-import { temporaryFolder } from "../testing/temporary-folder.ts";
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeAll(async () => {

@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { appendFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
+import { temporaryFolder } from "@plexum/test-support";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RolloutError, readThreadUsage } from "../index.ts";
 import { collect } from "../testing/collect.ts";
-import { temporaryFolder } from "../testing/temporary-folder.ts";
 import { openRollout, unpack } from "./open-rollout.ts";
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;

@@ -4,6 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
 import { testedCodexes } from "@plexum/codex-versions";
 import { answer, say, shell } from "@plexum/scripted-model";
+import { temporaryFolder } from "@plexum/test-support";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Fault, faultyFiles } from "../../../jsonl-edit/src/testing/faulty-files.ts";
@@ -12,7 +13,6 @@ import { mutateWith } from "../mutate/mutate-rollout.ts";
 import { CodexThread } from "../testing/codex-thread.ts";
 import { sampleCalls, sampleRollout } from "../testing/sample-rollout.ts";
 import { sidecarPath } from "../testing/sidecar-path.ts";
-import { temporaryFolder } from "../testing/temporary-folder.ts";
 import { restoreWith } from "./restore-rollout.ts";
 
 const NAME = "rollout-2026-01-02T03-04-05-019b7c9d-dd0d-7000-8000-000000000000.jsonl";
