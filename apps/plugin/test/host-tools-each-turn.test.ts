@@ -80,7 +80,7 @@ describe.each(byEachTransport(testedCodexes(codex150)))("the host's tools on cod
     expect([...offeredIn(harness.model.lastRequest).keys()]).toEqual([]);
   }
 
-  test("in each turn's first request are the tools of that turn, even when they change", () =>
+  test("each turn's first request has the tools of that turn, even when they change", () =>
     eachTurn(["gpt-5.5", "gpt-5.4", "gpt-5"]));
 
   test.each(since("0.144.0")(codex) ? ["gpt-5.6-sol"] : [])(
@@ -182,7 +182,7 @@ describe.each(byEachTransport(testedCodexes()))(
       expect(warnings).toEqual([expect.stringContaining('"look"'), expect.stringContaining('"list"')]);
     });
 
-    test("calls that the host never answers end with the turn's time limit; the next turn works", async () => {
+    test("that the host never answers end with the turn's time limit; the next turn works", async () => {
       const script = ({ prompt, continuesTurn }: ModelRequest): Reply =>
         prompt === "go" && !continuesTurn ? answer([call("wait", "call_wait")]) : say("still here");
       await using harness = await Harness.create({ codex, script, config: { timeout_ms: 4000 } });
