@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { cacheFolder } from "@plexum/session-store/cache-folder";
 
 /**
- * Lets Node keep what it compiles for the next start, in the user's cache folder. Not where Node does it by itself: that is
- * in the shared temp folder, under a name that anybody can take first, and what lies there is run.
+ * Lets Node keep compiled code for the next start, in the user's cache folder. Node's default is in the shared temp folder,
+ * under a name that anybody can create first, and Node runs the code that it finds there.
  */
 export function keepCompiled(): void {
   try {
@@ -13,11 +13,11 @@ export function keepCompiled(): void {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     if (isOwnAlone(folder)) module.enableCompileCache?.(folder);
   } catch {
-    // A service may have no home to write to: it starts some milliseconds slower.
+    // A service may have no writable home. It starts some milliseconds slower.
   }
 }
 
-/** A link counts as nobody's. Windows has no such modes; its caches are in the user's own profile. */
+/** A link does not count as the user's own. Windows has no such modes; its caches are in the user's own profile. */
 function isOwnAlone(folder: string): boolean {
   if (process.getuid === undefined) return true;
   const { uid, mode } = lstatSync(folder);

@@ -26,7 +26,7 @@ const schema = z.looseObject({
   session_resume: z.optional(z.boolean()),
 });
 
-/** What each key must be, for the error message. */
+/** The expected value of each key, for the error message. */
 const EXPECTED: Record<string, string> = {
   binary: "a string: the name or path of the codex executable",
   extra_args: "a list of strings: arguments for codex exec",
@@ -51,9 +51,9 @@ export interface Config {
   readonly extraArgs: readonly string[];
   /** The models offered to the host. */
   readonly supportedModels: readonly string[];
-  /** What codex is asked for, by the host's model name. */
+  /** The model and effort to request from codex, by the host's model name. */
   readonly modelArgs: Readonly<Record<string, ModelChoice>>;
-  /** How codex is run. `auto`: by app-server, or by exec if that is not available. */
+  /** How codex runs. `auto`: on app-server, or with exec if app-server is not available. */
   readonly transport: "auto" | "app-server" | "exec";
   /** How long an idle app-server is kept, in milliseconds; 0 ends it after each turn. */
   readonly keepAliveMs: number;
@@ -65,9 +65,9 @@ export interface Config {
   readonly timeoutMs: number | undefined;
   /** How long a turn on an app-server may be silent. Undefined: the default of a turn, ten minutes. */
   readonly stallMs: number | undefined;
-  /** How codex learns of the host's tools: for one run only, or from its own config, where every agent's codex sees them. */
+  /** How codex gets the host's tools: for one run only, or from its own config, where every agent's codex sees them. */
   readonly mcpRegistration: "run" | "global";
-  /** How models that codex drives in code mode call the host's tools: by themselves, or from inside their scripts. */
+  /** How models in code mode call the host's tools: directly, or from inside their scripts. */
   readonly codeModeTools: "direct" | "nested";
   /** Whether the plugin offers the host tools for this machine's codex sessions. */
   readonly sessionTools: boolean;
@@ -75,7 +75,7 @@ export interface Config {
   readonly sessionResume: boolean;
 }
 
-/** What one of the host's model names stands for. */
+/** What a model name of the host means. */
 export interface ModelChoice {
   /** Undefined: codex's own choice. */
   readonly model?: string | undefined;
@@ -89,7 +89,7 @@ export interface LoadedConfig {
   readonly warnings: readonly string[];
 }
 
-/** The message names the file and its fault. */
+/** An invalid config. The message names the file and the fault. */
 class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly code = "config_invalid";
@@ -102,7 +102,7 @@ const configPath = (env: NodeJS.ProcessEnv): string =>
   join(pluginFolder(env.PLEXUM_PROFILE_ROOT || join(homedir(), ".plexum")), "config.json");
 
 /**
- * Reads the config. A missing file is an empty one; an unknown key is a warning.
+ * Reads the config. A missing file counts as empty; an unknown key is a warning.
  * @throws ConfigError naming the file, the key and what was expected.
  */
 export async function loadConfig(env: NodeJS.ProcessEnv): Promise<LoadedConfig> {
@@ -119,7 +119,7 @@ export async function loadConfig(env: NodeJS.ProcessEnv): Promise<LoadedConfig> 
 
 /**
  * Looks for arguments of `codex exec` that app-server has no counterpart for. If there are any, `auto` means `exec`, with a warning.
- * @throws ConfigError if the file asks for app-server nevertheless.
+ * @throws ConfigError if the file requires app-server anyway.
  */
 async function withUsableTransport(
   config: Config,
@@ -155,7 +155,7 @@ function readConfig(content: string, path: string): Omit<LoadedConfig, "path"> {
     );
   }
   const { data } = parsed;
-  // Of the text itself: `__proto__` does not come through the schema.
+  // Check the text itself: the schema drops `__proto__`.
   const unknown = Object.keys(value as object).filter((key) => !Object.hasOwn(EXPECTED, key));
   return {
     config: {

@@ -37,7 +37,7 @@ test("errors and the plugin's own information are never dropped", () => {
   expect(lines.map(({ level }) => level)).toEqual(["debug", "warning", "error", "info"]);
 });
 
-test("however slowly it comes, a turn's lines have a bound in all", () => {
+test("a turn's lines have a total limit, however slowly they arrive", () => {
   const { lines, turn, later } = logging({ maxText: 1000, maxTotal: 100_000 });
   for (let n = 0; n < 5000; n++) {
     turn.log("debug", "x".repeat(100_000), { detail: "y".repeat(100_000) });
@@ -48,7 +48,7 @@ test("however slowly it comes, a turn's lines have a bound in all", () => {
   expect(held.length).toBeGreaterThan(40);
 });
 
-test("a text is one line, and does nothing to a terminal", () => {
+test("a text becomes one line without terminal escapes", () => {
   const { lines, turn } = logging();
   const forged = "broken\u001b[2J\u001b]0;title\u0007\r\n2026-01-01 ERROR all is lost\u2028x\u202ey";
   turn.log("warning", forged, { detail: forged, pid: 7, list: ["a"] });

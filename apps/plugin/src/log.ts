@@ -8,10 +8,10 @@ export type Log = (level: LogLevel, message: string, fields?: Record<string, unk
 export interface LogLimits {
   /** The longest text in a line, and the longest field, in characters. The rest is cut off. */
   readonly maxText: number;
-  /** How many lines may come at once, and then per second. */
+  /** How many lines are allowed at once, and then per second. */
   readonly burst: number;
   readonly perSecond: number;
-  /** The whole turn's limit in characters, since lines that the host does not read stay in memory. */
+  /** The limit for the whole turn, in characters, because lines that the host does not read stay in memory. */
   readonly maxTotal: number;
 }
 
@@ -76,7 +76,7 @@ export class LimitedLog implements Disposable {
 
   #text(text: string): string {
     const { maxText } = this.#limits;
-    // Cut first, to save the work on the rest.
+    // Cut first, to avoid processing the rest.
     return text.length <= maxText ? plain(text) : `${plain(text.slice(0, maxText))}…`;
   }
 

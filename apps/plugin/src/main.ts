@@ -2,12 +2,12 @@
 import { resolve } from "node:path";
 import { keepCompiled } from "./compile-cache.ts";
 
-// Once and for all: codex runs in the workspace, where a relative one would be another folder.
+// Make it absolute: codex runs in the workspace, where a relative path would mean another folder.
 if (process.env.CODEX_HOME) process.env.CODEX_HOME = resolve(process.env.CODEX_HOME);
 
 const [subcommand, ...args] = process.argv.slice(2);
 
-// Nothing of the plugin is loaded before this is known: what an older Node lacks would say less. The doctor says it in its own way.
+// Check before anything of the plugin loads: an older Node would fail with a less helpful error. The doctor has its own check.
 if (subcommand !== "doctor" && isOlder(process.versions.node, 22, 18)) {
   process.stderr.write(
     `plexum-openai-provider needs Node 22.18 or later, and this is ${process.versions.node} (${process.execPath}).\n`,
@@ -27,7 +27,7 @@ switch (subcommand) {
     break;
   }
   case "mcp-host": {
-    // What codex starts for each turn that has tools: nothing else of the plugin is loaded.
+    // codex starts this for each turn that has tools. It loads nothing else of the plugin.
     keepCompiled();
     const { runRelayCommand } = await import("@plexum/mcp-bridge/relay");
     process.exit(await runRelayCommand(args));

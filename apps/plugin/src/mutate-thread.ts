@@ -17,13 +17,13 @@ export interface MutateOptions {
   readonly signal: AbortSignal;
 }
 
-/** Their texts are those of `CONSUMED_TEXTS`. */
+/** The edits write the texts of `CONSUMED_TEXTS`. */
 const EDITS: Record<ConsumeOp, (callId: string) => CallEdit> = {
   "consume-light": consumeLight,
   "consume-heavy": consumeHeavy,
 };
 
-/** Makes the workspace's codex thread forget what the host forgets. A turn that runs is waited for, as long as it takes. */
+/** Removes from the workspace's codex thread what the host consumes. It waits for a running turn without a time limit. */
 export async function mutateThread(request: MutateRequest, options: MutateOptions): Promise<MutateReport> {
   const { workspace, mutations } = request;
   const { codexHome, nestedCalls, signal } = options;
@@ -43,20 +43,20 @@ export async function mutateThread(request: MutateRequest, options: MutateOption
     touched,
     missing: [...missing],
     skipped: [...unknown, ...skipped],
-    // Of calls that are shorter than their markers a request may grow by a few.
+    // If calls are shorter than their markers, a request may grow by a few tokens.
     tokens_freed: Math.max(0, cost.tokensFreed),
     tokens_uncached: cost.tokensUncached,
   });
 
   const allMissing = report(0, [...edits.keys()], []);
-  // Locking it would make the folder.
+  // Locking it would create the folder.
   if (edits.size === 0 || !existsSync(workspace)) return allMissing;
   const thread = await holdThread(workspace, codexHome, signal);
   await using _threadLock = thread?.lock;
   const rollout = thread && (await findRollout(thread.id, { codexHome, signal }));
   if (thread === undefined || rollout === undefined) return allMissing;
   await using locks = new AsyncDisposableStack();
-  // Of another home that this one's links lead into: a turn there writes to the same file.
+  // Also lock other homes that this home's links lead into: a turn there writes to the same file.
   for (const home of homesOfRollout(codexHome, rollout.path).slice(1))
     locks.use(await lockThread(home, thread.id, { waitMs: Number.POSITIVE_INFINITY, signal }));
   const { touched, missing, skipped, cost } = await mutateRollout(rollout.path, edits.values(), {
@@ -74,8 +74,8 @@ export async function mutateThread(request: MutateRequest, options: MutateOption
 }
 
 /**
- * The workspace's thread, with its lock; undefined if it has none. The workspace, which a running turn holds, is let go of at
- * once: a turn that comes now waits for the thread, and is not refused as a second one.
+ * Locks the workspace's thread and returns it; undefined if there is none. It releases the workspace's lock at once, so that
+ * a turn that starts now waits for the thread instead of being refused as a second turn.
  */
 async function holdThread(workspace: string, codexHome: string, signal: AbortSignal) {
   const wait = { waitMs: Number.POSITIVE_INFINITY, signal };

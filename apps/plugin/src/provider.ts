@@ -24,7 +24,7 @@ import { whyThreadIsLost } from "./turn/lost-thread.ts";
 import { type RunTurnOptions, runTurn, type TurnEnd } from "./turn/run-turn.ts";
 import { Transports } from "./turn/transports.ts";
 
-/** How long a turn waits for the workspace, in milliseconds: a mutation holds it for a moment, to find its thread. */
+/** How long a turn waits for the workspace, in milliseconds: a mutation holds it briefly, to find its thread. */
 const WORKSPACE_WAIT_MS = 1000;
 
 const CONVERSATION = {
@@ -32,7 +32,7 @@ const CONVERSATION = {
   reason: "Codex's own record of this conversation is lost.",
 };
 
-/** Does on codex what the host asks for. */
+/** Serves the host's requests with codex. */
 export class Provider implements AsyncDisposable {
   readonly #host: Host;
   readonly #config: Config;
@@ -50,13 +50,13 @@ export class Provider implements AsyncDisposable {
     this.#transports = new Transports(config, env, this.#codexHome);
   }
 
-  /** Ends what is kept between turns. */
+  /** Ends the processes and servers that are kept between turns. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#transports[Symbol.asyncDispose]();
     await this.#tools[Symbol.asyncDispose]();
   }
 
-  /** One turn, under the workspace's lock. What it throws before `message_start` is why the turn could not start. */
+  /** Runs one turn under the workspace's lock. An error thrown before `message_start` means that the turn could not start. */
   async stream(request: StreamRequest, { emit, signal }: StreamContext): Promise<void> {
     const { workspace } = request.agent;
     const { messages } = request.request;
@@ -119,7 +119,7 @@ export class Provider implements AsyncDisposable {
   }
 }
 
-/** Before `message_start` a failure is the answer to the request: its message is shown as it stands. */
+/** Before `message_start` a failure is the answer to the request: the host shows its message unchanged. */
 function throwPlainly(error: unknown): never {
   if (CodexTurnError.isInstance(error)) error.message = plain(error.message);
   throw error;
@@ -138,7 +138,7 @@ async function finish({ result, usage }: TurnEnd, emit: StreamContext["emit"], l
     const { message, detail } = result.error;
     const code: TurnErrorCode = result.error.code;
     log("error", message, { code, detail });
-    // With the words of codex and of its model server in it.
+    // The message may quote codex and its model server.
     await emit({ type: "error", error: { code, message: plain(message) } });
   }
   await emit({ type: "message_end", stop_reason: STOP_REASONS[result.status], usage });

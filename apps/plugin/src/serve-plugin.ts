@@ -3,7 +3,7 @@ import { loadConfig } from "./config.ts";
 import { manifestFor } from "./manifest.ts";
 import type { Provider } from "./provider.ts";
 
-/** Runs the plugin on stdin and stdout until its host is gone. */
+/** Serves the plugin on stdin and stdout until the host closes them. */
 export async function servePlugin(): Promise<void> {
   await serve(new CodexPlugin());
 }
@@ -14,13 +14,13 @@ class CodexPlugin implements Plugin {
   async initialize(host: Host): Promise<Manifest> {
     const { config, path, warnings } = await loadConfig(process.env);
     for (const warning of warnings) host.log("warning", warning);
-    host.log("info", "initialised", {
+    host.log("info", "initialized", {
       binary: config.binary,
       extra_args: config.extraArgs,
       models: config.supportedModels,
       config: path,
     });
-    // Load what runs turns after the handshake: the host waits for the handshake, and many plugins never get a turn.
+    // Load the code that runs turns after the handshake: the host waits for the handshake, and many plugins never get a turn.
     this.#provider = new Promise((resolve) => setImmediate(resolve))
       .then(() => import("./provider.ts"))
       .then(({ Provider }) => new Provider(host, config, process.env));
@@ -44,7 +44,7 @@ class CodexPlugin implements Plugin {
   }
 
   #loaded(): Promise<Provider> {
-    if (this.#provider === undefined) throw new Error("the host asked for something before the handshake");
+    if (this.#provider === undefined) throw new Error("the host sent a request before the handshake");
     return this.#provider;
   }
 }

@@ -1,2 +1,2 @@
-// cli-turn starts this program by its file name, from beside the file it is bundled into.
+// cli-turn starts this program by its file name, from the folder of the bundle that contains cli-turn.
 import "@plexum/cli-turn/watchdog";

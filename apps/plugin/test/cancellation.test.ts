@@ -9,15 +9,15 @@ import { byEachTransport, eventually, Harness, turn } from "./harness.ts";
 import { processesOf } from "./processes.ts";
 import { randomFrom } from "./random.ts";
 
-/** What the model runs must not start later than this after the cancellation, in milliseconds. */
+/** The latest time at which a command of the model may start after the cancellation, in milliseconds. */
 const STOPPED_MS = 100;
 
 const NEXT = "and now?";
 
-/** The plugin's log says so of a turn that did not have to wait for a process. */
+/** The plugin's log line for a turn that did not have to wait for a process. */
 const KEPT = "turn on a kept codex";
 
-/** Tells the commands of one test from those of every other. */
+/** Distinguishes the commands of this test from those of all others. */
 let nextSeconds = 3_000_000 + (process.pid % 100_000) * 100;
 const sleepers = (seconds: number) => processesOf(`sleep\0${seconds}\0`);
 
@@ -65,7 +65,7 @@ describe.each(byEachTransport(testedCodexes()))("cancellations on codex $version
       onEvent: (event) => events.push(event),
     }).then(
       ({ end, error }) => ({ stop: end.stop_reason, error }),
-      // One that has not begun has no end: the request is refused with the signal's reason.
+      // A turn that has not begun has no end: the request is refused with the signal's reason.
       (error: { rpcCode?: number; message: string }) => ({ stop: error.message, error: undefined }),
     );
     await until();
@@ -74,13 +74,13 @@ describe.each(byEachTransport(testedCodexes()))("cancellations on codex $version
     await eventually("nothing of the turn is alive", () => sleepers(seconds).length === 0, 2000);
     expect(await ending).toEqual({ stop: "cancelled", error: undefined });
     expect(sleepers(seconds)).toEqual([]);
-    // The time that a lost interrupt would leave to run more.
+    // The time in which more commands would run if the interrupt were lost.
     await delay(Math.max(0, at + 500 - Date.now()));
     const lines = (await readFile(log, "utf8")).split("\n").filter((line) => line !== "");
     return { events, commands: lines.map((line) => Number(line) / 1e6 - at) };
   }
 
-  /** The next turn works, and the model sees what became of the calls. */
+  /** Checks that the next turn works and that the model sees the outcome of the calls. */
   async function goesOn(harness: Harness, plugin: ConnectedPlugin, events: readonly ProviderEvent[]): Promise<void> {
     harness.logs.length = 0;
     expect(await turn(plugin, harness.request(NEXT))).toMatchObject({
@@ -93,11 +93,11 @@ describe.each(byEachTransport(testedCodexes()))("cancellations on codex $version
     for (const id of calls) expect(lastRequest.outputsOf(id)).toHaveLength(1);
     if (calls.length === 0) return;
     expect(JSON.stringify(lastRequest.input)).toContain("turn_aborted");
-    // The process was in no doubt, and kept. Before 0.154 it is the one that was started ahead.
+    // The process was known to be good, and kept. Before 0.154 it is the one that was started ahead.
     if (codex.transport === "app-server") expect(harness.logs.map(({ message }) => message)).toContain(KEPT);
   }
 
-  test("at random moments: nothing is left, the next turn works, and the model sees what happened", async () => {
+  test("at random moments: no process is left, the next turn works, and the model sees what happened", async () => {
     await using all = await setUp();
     const random = randomFrom(20_260_211);
     const commandRuns = () => eventually("a command runs", () => sleepers(all.seconds).length > 0);
@@ -123,7 +123,7 @@ describe.each(byEachTransport(testedCodexes()))("cancellations on codex $version
     }
   });
 
-  /** How long after a turn was asked for the model gets its request, in milliseconds: the turn starts shortly before. */
+  /** How long after the request for a turn the model gets its own request, in milliseconds. The turn starts shortly before. */
   async function timeToTheModel(harness: Harness, plugin: ConnectedPlugin): Promise<number> {
     const times: number[] = [];
     for (let i = 0; i < 3; i++) {

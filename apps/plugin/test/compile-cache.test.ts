@@ -7,7 +7,7 @@ import { cacheFolder } from "@plexum/session-store/cache-folder";
 import { expect, onTestFinished, test } from "vitest";
 import { PLUGIN } from "./harness.ts";
 
-/** A plugin that is started, and ends at once since its host says nothing, with a home and a temp folder of its own. */
+/** Starts a plugin with its own home and temp folder. It ends at once because its host sends nothing. */
 async function setUp() {
   const folder = await mkdtemp(join(tmpdir(), "compile-cache-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
@@ -22,7 +22,7 @@ async function setUp() {
   return { start, temp, compiled: join(cacheFolder(env), "compiled") };
 }
 
-test("what Node compiled is kept where nobody else can write, and not in the temp folder", async () => {
+test("compiled code is kept where nobody else can write, and not in the temp folder", async () => {
   const { start, temp, compiled } = await setUp();
   await start();
   expect((await readdir(compiled, { recursive: true })).length).toBeGreaterThan(2);
@@ -30,7 +30,7 @@ test("what Node compiled is kept where nobody else can write, and not in the tem
   expect(await readdir(temp)).toEqual([]);
 });
 
-test("what others could have written is not run: nothing is kept there", async () => {
+test("a cache folder that others can write to is not used", async () => {
   const { start, temp, compiled } = await setUp();
   await mkdir(compiled, { recursive: true });
   await chmod(compiled, 0o777);
@@ -38,7 +38,7 @@ test("what others could have written is not run: nothing is kept there", async (
   expect([await readdir(compiled), await readdir(temp)]).toEqual([[], []]);
 });
 
-test("a home that can't be written to is no fault", async () => {
+test("the plugin starts with a home that is not writable", async () => {
   const { start, temp, compiled } = await setUp();
   await mkdir(dirname(dirname(compiled)), { recursive: true });
   await promisify(execFile)("touch", [dirname(compiled)]);

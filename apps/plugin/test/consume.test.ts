@@ -23,7 +23,7 @@ const light = (block_id: string): Mutation => ({ block_id, op: "consume-light" }
 const heavy = (block_id: string): Mutation => ({ block_id, op: "consume-heavy" });
 
 describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex $version by $transport", (codex) => {
-  test("what the host consumes, the model no longer sees; all later turns work", async () => {
+  test("the model no longer sees what the host consumed; all later turns work", async () => {
     await using harness = await Harness.create({
       codex,
       script: [
@@ -65,13 +65,13 @@ describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex
       expect(lastRequest.outputsOf("call_heavy")).toEqual(["...(tool called)"]);
       const call = lastRequest.input.find((item) => item.call_id === "call_heavy" && item.type === "function_call");
       expect(call?.arguments).toBe("{}");
-      // The light one keeps its arguments, and in them the word.
+      // A call that is consumed lightly keeps its arguments, which have the word.
       const said = JSON.stringify(lastRequest.input.filter((item) => item.call_id !== "call_light"));
       expect(said).not.toContain(SECRET);
     }
   });
 
-  test("consuming again changes nothing; without thread or rollout there is nothing to do", async () => {
+  test("consuming again changes nothing; without a thread or rollout there is nothing to do", async () => {
     await using harness = await Harness.create({
       codex,
       script: [answer([shell("echo a", { callId: "call_a" })]), say("ok")],
@@ -96,7 +96,7 @@ describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex
     expect(await plugin.mutate(consume(harness, [light("call_a")]))).toMatchObject({ touched: 0, missing: ["call_a"] });
   });
 
-  test("a mutation waits for the turn that runs", async () => {
+  test("a mutation waits for the running turn", async () => {
     await using harness = await Harness.create({
       codex,
       script: [
@@ -134,7 +134,7 @@ describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex
       return false;
     });
     const running = turn(plugin, harness.request("go on")).finally(() => order.push("turn"));
-    // Long enough to be refused, if it were to be.
+    // Long enough for a wrong refusal to happen.
     await Promise.race([running, mutating, new Promise((resolve) => setTimeout(resolve, 1500))]);
     expect(order).toEqual([]);
     await letGo();
@@ -143,7 +143,7 @@ describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex
     expect(harness.model.lastRequest.outputsOf("call_a")).toEqual(["...(tool called)"]);
   });
 
-  test("of a call whose codex was killed the arguments go, which is all that there is", async () => {
+  test("a call whose codex was killed loses its arguments, which are all it has", async () => {
     await using harness = await Harness.create({
       codex,
       script: [
@@ -168,7 +168,7 @@ describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex
     expect(JSON.stringify(harness.model.lastRequest.input).match(new RegExp(SECRET, "g"))).toHaveLength(1);
   });
 
-  test("the next turn removes the lock that a killed mutation left", async () => {
+  test("the next turn removes the lock of a killed mutation", async () => {
     await using harness = await Harness.create({
       codex,
       script: [answer([shell("echo a", { callId: "call_a" })]), say("ok"), say("next")],
@@ -183,7 +183,7 @@ describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex
     expect(await locks()).toEqual([]);
   });
 
-  test("a workspace that is not there has everything missing, and is not made", async () => {
+  test("in a missing workspace every call is missing, and the workspace is not created", async () => {
     await using harness = await Harness.create({ codex });
     const plugin = await harness.plugin();
     expect(await plugin.mutate(consume(harness, [light("call_a")]))).toMatchObject({ touched: 0, missing: ["call_a"] });
@@ -201,7 +201,7 @@ async function killCodex(harness: Harness, running: Promise<unknown>, callId: st
   await running;
 }
 
-/** Has a process killed that holds a rollout's lock. */
+/** Kills a process that holds a rollout's lock. */
 function dieLocking(rollout: string): void {
   const script = `import { lockJsonl } from ${JSON.stringify(import.meta.resolve("../../../packages/jsonl-edit/src/index.ts"))};
 await lockJsonl(${JSON.stringify(rollout)}, { sidecarPrefix: ".plexum-" });
@@ -210,7 +210,7 @@ process.kill(process.pid, "SIGKILL");`;
   expect(signal).toBe("SIGKILL");
 }
 
-/** Has a rollout locked as a mutation on another machine would: this one's waits for it. Gives what lets go of it. */
+/** Locks a rollout as a mutation on another machine would, so that a mutation here waits. Returns the function that releases the lock. */
 async function mutateElsewhere(rollout: string): Promise<() => Promise<void>> {
   const key = createHash("sha256").update(basename(rollout)).digest("hex").slice(0, 16);
   const lock = join(dirname(rollout), `.plexum-${key}.lock`);
@@ -248,7 +248,7 @@ test.each(withCodeMode)(
     const told = events.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call.id] : []));
     const nested = told.filter((id) => id !== "call_outer");
     expect(nested).toHaveLength(2);
-    // Before 0.148 codex does not say which call it is that it makes.
+    // Before 0.148 codex does not record which call it makes.
     expect(calledWith).toEqual(since("0.148.0")(codex) ? nested : [undefined, undefined]);
     expect(await plugin.mutate(consume(harness, [light(nested[0] as string)]))).toMatchObject({
       touched: 1,

@@ -8,7 +8,7 @@ import { assistant, byEachTransport, Harness, turn, user } from "./harness.ts";
 const THREAD_FILE = ".plexum-codex-session";
 
 describe.each(byEachTransport(testedCodexes()))("a conversation on codex $version by $transport", (codex) => {
-  test("turn 2 goes on in turn 1's thread, and tells its own usage", async () => {
+  test("turn 2 continues turn 1's thread, and reports its own usage", async () => {
     await using harness = await Harness.create({
       codex,
       script: [
@@ -60,18 +60,18 @@ describe.each(byEachTransport(testedCodexes()))("a conversation on codex $versio
     await using harness = await Harness.create({ codex, script: [say("ok")] });
     const { text } = await turn(await harness.plugin(), harness.request(prompt));
     expect(text).toBe("ok");
-    // Compared by hand: a difference in a text of 4 MB is not to be printed.
+    // Compared by hand, so that a failure does not print a text of 4 MB.
     expect(harness.model.lastRequest.prompt === prompt).toBe(true);
   });
 
-  test("NUL is taken out of a prompt, with a warning", async () => {
+  test("NUL is removed from a prompt, with a warning", async () => {
     await using harness = await Harness.create({ codex, script: [say("ok")] });
     await turn(await harness.plugin(), harness.request("a\0b\0"));
     expect(harness.model.lastRequest.prompt).toBe("ab");
     expect(harness.warnings()).toContain("2 NUL characters were removed from the prompt");
   });
 
-  test("what can't be a prompt is refused before anything starts", async () => {
+  test("an unusable prompt is refused before anything starts", async () => {
     await using harness = await Harness.create({ codex });
     const plugin = await harness.plugin();
     const refused = (prompt: string) => turn(plugin, harness.request(prompt));
@@ -108,7 +108,7 @@ describe.each(byEachTransport(testedCodexes()))("a conversation on codex $versio
     expect(harness.warnings().filter((warning) => warning.includes("an image was left out"))).toHaveLength(2);
   });
 
-  test("the rollout is gone: a fresh thread is given the conversation so far", async () => {
+  test("a lost rollout: a fresh thread gets the conversation so far", async () => {
     await using harness = await Harness.create({ codex, script: [say("noted"), say("it was 71")] });
     const plugin = await harness.plugin();
     await turn(plugin, harness.request("the number is 71"));
@@ -123,7 +123,7 @@ describe.each(byEachTransport(testedCodexes()))("a conversation on codex $versio
     expect(again.events.filter(({ type }) => type === "message_start")).toHaveLength(1);
     expect(harness.model.lastRequest.prompt).toContain("User: the number is 71\n\nAssistant: noted");
     expect(harness.model.lastRequest.prompt).toMatch(/which number\?$/);
-    expect(harness.warnings().join()).toContain("going on in a fresh thread");
+    expect(harness.warnings().join()).toContain("continuing in a fresh thread");
     expect(await readFile(join(harness.workspace, THREAD_FILE), "utf8")).not.toBe(before);
   });
 
@@ -167,7 +167,7 @@ describe.each(byEachTransport(testedCodexes()))("a conversation on codex $versio
     expect(await readdir(harness.workspace)).not.toContain(THREAD_FILE);
   });
 
-  test("a model that fails, and what the next turn sees of it", async () => {
+  test("a model that fails, and what the next turn sees of the failure", async () => {
     await using harness = await Harness.create({
       codex,
       script: [httpError(400, { error: { message: "no" } }), say("fine")],
@@ -181,12 +181,12 @@ describe.each(byEachTransport(testedCodexes()))("a conversation on codex $versio
   });
 });
 
-/** codex finds threads by its databases too; where it does, a removed file is not yet a lost thread. */
+/** Removes codex's databases. codex also finds threads by them: then a removed file does not yet mean a lost thread. */
 async function removeDatabases(home: string): Promise<void> {
   for (const name of await readdir(home)) if (/\.sqlite(-wal|-shm)?$/.test(name)) await rm(join(home, name));
 }
 
-/** Of a turn that failed, or was refused: an app-server does not start with a config that is wrong. */
+/** The error of a turn that failed or was refused: an app-server does not start with a wrong config. */
 const failureCode = (running: ReturnType<typeof turn>): Promise<unknown> =>
   running.then(
     ({ error }) => error?.code,

@@ -47,7 +47,7 @@ const consume = (harness: Harness) => ({
 });
 
 describe.each(testedCodexes())("two homes of codex $version", (codex) => {
-  test("one copied from the other: what is consumed in the copy is its own, whoever holds the first", async () => {
+  test("one copied from the other: consuming in the copy changes only the copy, even while the original is locked", async () => {
     const { harness, threadId, rollout } = await withOneCall(codex);
     await using _harness = harness;
     const [first, copy] = [harness.home.path, join(harness.folder, "copy")];
@@ -55,7 +55,7 @@ describe.each(testedCodexes())("two homes of codex $version", (codex) => {
     const ownFile = join(copy, rollout.slice(first.length));
     const before = await readFile(rollout);
 
-    // As a codex that has the thread open there, and a turn of the plugin's.
+    // Like a codex that has the thread open there, and a turn of the plugin.
     const locks = join(first, "thread-writer-locks");
     await mkdir(locks, { recursive: true });
     const holder = spawn("sh", ["-c", HOLD, "sh", join(locks, `${threadId}.lock`)]);
@@ -88,7 +88,7 @@ describe.each(testedCodexes())("two homes of codex $version", (codex) => {
     const mutated = plugin.mutate(consume(harness)).finally(() => {
       isDone = true;
     });
-    // It holds its own home's lock by now, and waits for the other's.
+    // It now holds its own home's lock, and waits for the other's.
     await expect
       .poll(
         () =>

@@ -10,11 +10,11 @@ type Lines = readonly string[];
 const last = (lines: Lines) => lines.length - 1;
 const unordered = (lines: Lines, index: number) =>
   lines.with(index, (lines[index] as string).replace(/"ordinal":\d+,/, ""));
-/** Near the middle, and not what the user said: codex passes over such a line, and the model would not see that. */
+/** A line near the middle that is not a user message: codex skips a damaged line, and the model would not see the message. */
 const middle = (lines: Lines) => lines.findIndex((line, index) => index >= lines.length >> 1 && !line.includes("moth"));
 const half = (lines: Lines, index: number) => lines.with(index, (lines[index] as string).slice(0, 40));
 
-/** Ways in which a session file is damaged, by its lines. */
+/** Ways to damage a session file, given its lines. */
 const DAMAGES: readonly [name: string, damage: (lines: Lines) => Lines | Buffer | "folder"][] = [
   ["a byte order mark", (lines) => lines.with(0, `\ufeff${lines[0]}`)],
   ["nothing in it", () => []],
@@ -40,7 +40,7 @@ async function damageFile(path: string, damage: (lines: Lines) => Lines | Buffer
 }
 
 describe.each(byEachTransport(testedCodexes()))("a damaged thread on codex $version by $transport", (codex) => {
-  test("does not block its workspace: codex loads it, or the turn goes on in a fresh one", async () => {
+  test("does not block its workspace: codex loads it, or the turn continues in a fresh thread", async () => {
     await using harness = await Harness.create({ codex, script: () => say("noted") });
     const plugin = await harness.plugin();
     const agentOf = (name: string) => ({ agent_id: "alice", workspace: join(harness.folder, name) });
@@ -59,7 +59,7 @@ describe.each(byEachTransport(testedCodexes()))("a damaged thread on codex $vers
       const conversation = [user("the word is moth"), assistant("noted"), user("what is the word?")];
       const { end, error } = await ask(...conversation);
       expect({ name, stop: end.stop_reason, error }).toEqual({ name, stop: "end_turn", error: undefined });
-      // Once, and with what was said before.
+      // Once, and with the conversation so far.
       const requests = harness.model.requests.slice(seen);
       expect({ name, requests: requests.length }).toEqual({ name, requests: 1 });
       expect({ name, texts: requests[0]?.userTexts.join("\n") }).toEqual({
@@ -71,9 +71,9 @@ describe.each(byEachTransport(testedCodexes()))("a damaged thread on codex $vers
       expect({ name, warnings }).toEqual({ name, warnings: isFresh ? [expect.stringContaining(damaged)] : [] });
       harness.logs.length = 0;
     }
-    // From then on as if nothing had been.
+    // From then on, turns work as usual.
     const { end } = await turn(plugin, harness.request("and now?", { agent: agentOf(DAMAGES[0]?.[0] as string) }));
-    // codex knows no details of the scripted model, and may say so.
+    // codex has no metadata for the scripted model, and may warn about it.
     const warnings = harness.warnings().filter((warning) => !warning.includes("Model metadata"));
     expect({ stop: end.stop_reason, warnings }).toEqual({ stop: "end_turn", warnings: [] });
   });

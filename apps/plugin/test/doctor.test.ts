@@ -15,7 +15,7 @@ import { CHECKS } from "../src/doctor/checks.ts";
 import type { Finding } from "../src/doctor/run-checks.ts";
 import { eventually, Harness, PLUGIN, TRANSPORTS, turn } from "./harness.ts";
 
-/** Sockets and temporary files of this test alone. */
+/** Sockets and temporary files of this test only. */
 let folder: string;
 
 beforeEach(async () => {
@@ -29,7 +29,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
-/** The subcommand as a person runs it. */
+/** Runs the subcommand as the user does. */
 async function run(
   harness: Harness,
   args: string[],
@@ -70,7 +70,7 @@ describe.each([oldestCodex, newestCodex])("with codex $version", (codex) => {
     expect(findings.get("codex-found")?.title).toBe(codex.path);
     expect(findings.get("codex-version")?.title).toBe(codex.version);
     expect(findings.get("rollouts")?.title).toMatch(/^1 rollout, \d+ kB$/);
-    // The scripted model asks for no login; a real account does.
+    // The scripted model needs no login; a real account does.
     expect(findings.get("codex-login")).toMatchObject({
       status: "warning",
       detail: expect.stringMatching(/not logged in/i),
@@ -80,7 +80,7 @@ describe.each([oldestCodex, newestCodex])("with codex $version", (codex) => {
     expect(others.filter(({ status }) => status !== "ok")).toEqual([]);
   });
 
-  test("one real turn, through the bridge and back, that leaves nothing", async () => {
+  test("one real turn, through the bridge and back, that leaves no files", async () => {
     await using harness = await Harness.create({ codex, script: callsTheTool });
     const before = await filesOf(harness.home.path);
     const config = await readFile(join(harness.home.path, "config.toml"), "utf8");
@@ -91,7 +91,7 @@ describe.each([oldestCodex, newestCodex])("with codex $version", (codex) => {
     });
     expect(await readFile(join(harness.home.path, "config.toml"), "utf8")).toBe(config);
     const made = (await filesOf(harness.home.path)).filter((name) => !before.includes(name));
-    // codex's own databases, caches and skills come with its first start, whatever it is asked.
+    // codex creates its databases, caches and skills at its first start, whatever the command.
     expect(made.filter((name) => /rollout|plexum-thread-locks\/|config/.test(name))).toEqual([]);
     expect((await readdir(folder)).filter((name) => name.startsWith("plexum-doctor"))).toEqual([]);
     expect(existsSync(join(folder, "plexum-mcp")) ? await readdir(join(folder, "plexum-mcp")) : []).toEqual([]);
@@ -107,7 +107,7 @@ describe.each([oldestCodex, newestCodex])("with codex $version", (codex) => {
     expect(finding?.title).toContain("this key is of no use");
   });
 
-  test("a config of codex's own that codex can't read, in its own words", async () => {
+  test("a config of codex that codex can't read, in codex's words", async () => {
     await using harness = await Harness.create({ codex, home: { config: "not toml" } });
     expect((await doctor(harness)).get("leftover-registrations")).toMatchObject({
       status: "error",
@@ -118,7 +118,7 @@ describe.each([oldestCodex, newestCodex])("with codex $version", (codex) => {
 
 const filesOf = (path: string) => readdir(path, { recursive: true });
 
-/** A model that does as the doctor asks. */
+/** A model that follows the doctor's prompt. */
 const callsTheTool: Script = (request): Reply => {
   const tool = request.toolNames.find((name) => name.endsWith(".plexum_doctor"));
   if (tool === undefined) return say("there is no such tool");
@@ -136,7 +136,7 @@ test("with CODEX_API_KEY codex is signed in", async () => {
   expect(findings.get("codex-login")).toMatchObject({ status: "ok" });
 });
 
-test("a turn that is ended by Ctrl-C leaves nothing either", async () => {
+test("a turn that is ended by Ctrl-C leaves no files either", async () => {
   await using harness = await Harness.create({ codex: newestCodex, script: callsTheTool });
   const child = spawn(process.execPath, [PLUGIN, "doctor", "--turn"], { env: harness.env, stdio: "ignore" });
   const ended = once(child, "exit");
@@ -156,7 +156,7 @@ test("a turn in which the model does not call the tool proves half of it", async
   });
 });
 
-describe("what is broken is found, and keeps nothing else from being looked at:", () => {
+describe("a fault is found, and does not prevent the other checks:", () => {
   const pluginConfig = (harness: Harness) => join(harness.folder, "plugins", "plexum-openai-provider", "config.json");
   const sample = (harness: Harness, name: string) => join(harness.home.path, "sessions", "2026", "01", "02", name);
   const NAME = "rollout-2026-01-02T03-04-05-019b7c9d-dd0d-7000-8000-000000000000.jsonl";
@@ -167,7 +167,7 @@ describe("what is broken is found, and keeps nothing else from being looked at:"
       id: string,
       status: string,
       says: string,
-      /** With the environment to look from, where it is another. */
+      /** Returns the environment for the doctor, if it differs. */
       breakIt: (harness: Harness) => Promise<unknown> | NodeJS.ProcessEnv,
     ]
   >([
@@ -188,7 +188,7 @@ describe("what is broken is found, and keeps nothing else from being looked at:"
       "config",
       "warning",
       "1 unknown key",
-      (h) => h.configure({ binary: newestCodex.path, colour: "red" }),
+      (h) => h.configure({ binary: newestCodex.path, tint: "red" }),
     ],
     ["no codex", "codex-found", "error", "/nowhere/codex", (h) => h.configure({ binary: "/nowhere/codex" })],
     ["an old codex", "codex-version", "error", "0.100.0", (h) => h.configure({ binary: unsupportedCodex.path })],
@@ -290,14 +290,14 @@ describe("what is broken is found, and keeps nothing else from being looked at:"
     for (const text of [meaning, remedy]) expect(text).toMatch(/\w/);
   });
 
-  test("what is named like a rollout and is no file is passed over", async () => {
+  test("a rollout name that is not a file is skipped", async () => {
     await using harness = await Harness.create({ codex: newestCodex });
     await mkdir(sample(harness, NAME), { recursive: true });
     await promisify(execFile)("mkfifo", [sample(harness, "rollout-pipe.jsonl")]);
     expect((await doctor(harness)).get("rollouts")).toMatchObject({ status: "ok", title: "0 rollouts, 0 kB" });
   });
 
-  test("everything at once, and nothing in the environment", async () => {
+  test("all faults at once, and an empty environment", async () => {
     await using harness = await Harness.create({ codex: newestCodex });
     await harness.configure("[");
     await writeFile(join(folder, "home"), "");
@@ -322,7 +322,7 @@ describe("what is broken is found, and keeps nothing else from being looked at:"
 });
 
 describe("the installation", () => {
-  test("that is not there: what follows from it is not looked at", async () => {
+  test("that is missing: the checks that depend on it are skipped", async () => {
     await using harness = await Harness.create({ codex: newestCodex });
     const findings = await doctor(harness);
     for (const id of ["installed", "allowed"])
@@ -388,8 +388,8 @@ test("works under an empty PATH, where the config names codex", async () => {
     expect(findings.get(id), id).toMatchObject({ status: "ok" });
 });
 
-describe("for a person", () => {
-  test("a line for each check, what it means and what to do where all is not well, and a summary", async () => {
+describe("for the user", () => {
+  test("one line for each check, the meaning and the remedy for each fault, and a summary", async () => {
     await using harness = await Harness.create({ codex: newestCodex });
     await harness.configure({ binary: "/nowhere/codex" });
     const { stdout, exitCode } = await run(harness, []);
@@ -398,7 +398,7 @@ describe("for a person", () => {
     expect(lines.filter((line) => /^(ok|warning|error) /.test(line)).map((line) => line.split(/ +/)[1])).toEqual(
       idsWanted,
     );
-    // The titles stand in a column.
+    // The titles form a column.
     const columns = lines
       .filter((line) => /^(ok|warning|error) /.test(line))
       .map((line) => /^\S+ +\S+ +/.exec(line)?.[0].length);
@@ -426,7 +426,7 @@ describe("for a person", () => {
 });
 
 describe("--fix", () => {
-  /** Finds it, repairs it, and no longer finds it. */
+  /** Checks that the doctor finds the fault, repairs it, and no longer finds it. */
   async function repairs(harness: Harness, id: string, what: string) {
     const found = (await doctor(harness)).get(id);
     expect(found).toMatchObject({ fixable: true });
@@ -446,7 +446,7 @@ describe("--fix", () => {
     expect((await stat(join(folder, "plexum-mcp"))).mode & 0o777).toBe(0o700);
   });
 
-  test("takes servers out of codex's config that nobody wants there", async () => {
+  test("removes unwanted servers from codex's config", async () => {
     const toolCall = functionCall("lookup", {}, { namespace: "mcp__plexum_host_alice" });
     await using harness = await Harness.create({
       codex: newestCodex,
@@ -460,7 +460,7 @@ describe("--fix", () => {
     await repairs(harness, "leftover-registrations", "plexum-host-alice");
   });
 
-  test("ends and removes what a plugin left that was killed together with its guard", async () => {
+  test("ends and removes the leftovers of a plugin that was killed together with its guard", async () => {
     const config = { transport: "exec" };
     await using harness = await Harness.create({ codex: newestCodex, config, script: [{ kind: "hang" }] });
     const plugin = await harness.plugin(host().handlers);
@@ -493,7 +493,7 @@ describe("--fix", () => {
     expect(await readdir(join(harness.home.path, "plexum-thread-locks"))).toEqual([]);
   });
 
-  test("finishes a mutation that was killed", async () => {
+  test("finishes a killed mutation", async () => {
     await using harness = await Harness.create({
       codex: newestCodex,
       script: [answer([shell("seq 2000", { callId: "call_seq" })]), say("done")],
@@ -611,7 +611,7 @@ const withTools = (harness: Harness, prompt: string, image = false): StreamReque
 const pidOfCodex = (harness: Harness) =>
   harness.logs.find(({ message }) => message === "codex started")?.fields.pid as number;
 
-/** One that has ended counts as gone, though nobody may have asked for its exit code. */
+/** A process that has ended counts as gone, even if nobody has read its exit code. */
 function isAlive(pid: number): boolean {
   try {
     return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
@@ -620,7 +620,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** The folder of the images that the plugin has staged. */
+/** The folder with the images that the plugin has staged. */
 async function imagesOf({ pid }: ConnectedPlugin): Promise<string> {
   const [name] = (await readdir(folder)).filter((found) => found.startsWith(`codex-images-${pid}-`));
   return join(folder, name ?? "none");
@@ -636,7 +636,7 @@ const guardsOf = ({ pid }: ConnectedPlugin) =>
     .map(Number)
     .filter((child) => readFileSync(`/proc/${child}/comm`, "utf8") === "sh\n");
 
-/** Kills mutations until one leaves its journal. */
+/** Kills mutations until one leaves a journal. */
 async function killMutation(rollout: string, callId: string): Promise<void> {
   const program = `import { mutateRollout } from ${JSON.stringify(import.meta.resolve("@plexum/rollout"))};
     console.log("ready");

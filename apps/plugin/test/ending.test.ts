@@ -13,8 +13,8 @@ import { describe, expect, test } from "vitest";
 import { byEachTransport, eventually, Harness, turn } from "./harness.ts";
 
 /**
- * A command that nothing would end by itself: a process in the foreground, one in the background in a session of its own,
- * and one without the environment. `seconds` tells this test's processes from every other's.
+ * Returns a command that does not end by itself: a process in the foreground, one in the background in its own session,
+ * and one without the environment. `seconds` distinguishes this test's processes from all others.
  */
 const stubborn = (seconds: number) =>
   `setsid sleep ${seconds} & env -i sleep ${seconds} & trap '' TERM; sleep ${seconds}`;
@@ -23,7 +23,7 @@ let nextSeconds = 100_000 + (process.pid % 1000) * 100;
 
 function sleepers(seconds: number): number[] {
   try {
-    // Not by a shell: its own command line would be found too.
+    // Not with a shell: its own command line would be found too.
     return execFileSync("pgrep", ["-f", `sleep ${seconds}`], { encoding: "utf8" })
       .trim()
       .split("\n")
@@ -87,7 +87,7 @@ describe.each(byEachTransport(testedCodexes()))("the end of a turn on codex $ver
     const plugin = await harness.plugin();
     const ending = turn(plugin, harness.request("start"));
     await commandsRun(seconds);
-    // One that has cleared its environment is linked to the turn by codex alone: it must have been seen while that lasts.
+    // A process that has cleared its environment is linked to the turn only by codex: the plugin must have seen it while codex runs.
     await new Promise((resolve) => setTimeout(resolve, 500));
     process.kill(harness.logs.find(({ message }) => message === "codex started")?.fields.pid as number, "SIGKILL");
     const { end, error } = await ending;
@@ -110,7 +110,7 @@ describe.each(byEachTransport(testedCodexes()))("the end of a turn on codex $ver
     await nextTurnWorks(harness);
   });
 
-  test("the plugin is killed outright: its watchdog ends what it left, and the next plugin takes over", async () => {
+  test("the plugin is killed outright: its watchdog ends the leftovers, and the next plugin takes over", async () => {
     const { harness, seconds } = await running();
     await using _ = harness;
     const plugin = await harness.plugin();
@@ -149,7 +149,7 @@ describe.each(byEachTransport(testedCodexes()))("the end of a turn on codex $ver
     expect((await turn(other, harness.request("me too"))).text).toBe("now you");
   });
 
-  test("a turn that is cancelled while it waits for its thread ends at once", async () => {
+  test("a turn that is canceled while it waits for its thread ends at once", async () => {
     await using harness = await Harness.create({ codex, script: [say("noted"), say("here")] });
     const plugin = await harness.plugin();
     await turn(plugin, harness.request("start"));
@@ -165,7 +165,7 @@ describe.each(byEachTransport(testedCodexes()))("the end of a turn on codex $ver
     expect((await turn(plugin, harness.request("and now?"))).text).toBe("here");
   });
 
-  test("the rollout is moved away while the turn runs: the turn goes on to its end", async () => {
+  test("the rollout is moved away while the turn runs: the turn continues to its end", async () => {
     await using harness = await Harness.create({
       codex,
       script: [answer([shell("echo a", { callId: "call_a" })]), say("done")],
@@ -178,7 +178,7 @@ describe.each(byEachTransport(testedCodexes()))("the end of a turn on codex $ver
     expect(await plugin.closed).toEqual({ exitCode: 0, signal: null });
   });
 
-  test("the rollout is moved away, and the host cancels: the turn is cancelled, and did not fail", async () => {
+  test("the rollout is moved away, and the host cancels: the turn is canceled, and does not fail", async () => {
     await using harness = await Harness.create({
       codex,
       script: [answer([shell("echo a", { callId: "call_a" })]), { kind: "hang" }],
@@ -191,7 +191,7 @@ describe.each(byEachTransport(testedCodexes()))("the end of a turn on codex $ver
 
 const threadOf = (harness: Harness) => readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
 
-/** A turn whose rollout is moved away as soon as its first call is told. */
+/** Runs a turn whose rollout is moved away as soon as its first call is emitted. */
 async function withoutRollout(harness: Harness, plugin: ConnectedPlugin, then: () => void, signal?: AbortSignal) {
   const onEvent = async ({ type }: ProviderEvent) => {
     if (type !== "tool_call_start") return;
@@ -202,7 +202,7 @@ async function withoutRollout(harness: Harness, plugin: ConnectedPlugin, then: (
   return await turn(plugin, harness.request("look"), { onEvent, ...(signal === undefined ? {} : { signal }) });
 }
 
-test.each(byEachTransport([newestCodex]))("a plugin that ends leaves no process behind: $transport", async (codex) => {
+test.each(byEachTransport([newestCodex]))("a plugin that ends leaves no process: $transport", async (codex) => {
   await using harness = await Harness.create({ codex, script: [say("hi")] });
   const plugin = await harness.plugin();
   await turn(plugin, harness.request("hi"));

@@ -71,7 +71,7 @@ describe.each(byEachTransport(testedCodexes()))("a turn that fails on codex $ver
     expect(error).toMatchObject({ code, message: expect.stringContaining(advice) });
   });
 
-  test("a retry that goes well is no error", async () => {
+  test("a successful retry is not an error", async () => {
     await using harness = await Harness.create({
       codex,
       home: { retries: 3 },
@@ -131,7 +131,7 @@ describe("codex itself can't be run", () => {
     });
   });
 
-  test("a workspace that can't be", async () => {
+  test("a workspace that can't exist", async () => {
     await using harness = await Harness.create({ codex: newestCodex });
     const file = join(harness.folder, "file");
     await writeFile(file, "");
@@ -141,7 +141,7 @@ describe("codex itself can't be run", () => {
 });
 
 describe("the config", () => {
-  test("npm's shim is stepped over, and config reaches codex", async () => {
+  test("npm's shim is skipped, and the config reaches codex", async () => {
     await using harness = await Harness.create({ codex: newestCodex, script: [say("a"), say("b"), say("c")] });
     await harness.configure({
       binary: newestCodex.shim,
@@ -164,7 +164,7 @@ describe("the config", () => {
     expect(JSON.stringify(harness.logs)).not.toContain('"hi"');
   });
 
-  test("may begin with a byte order mark, as some editors put it", async () => {
+  test("may begin with a byte order mark, as some editors write it", async () => {
     await using harness = await Harness.create({ codex: newestCodex });
     await harness.configure('\ufeff{"supported_models": ["fast"]}');
     expect((await harness.plugin()).manifest.contracts.provider?.models).toEqual(["fast"]);

@@ -17,10 +17,10 @@ import { CodexHome, type CodexHomeOptions, type CodexInstall } from "@plexum/rea
 import { type Script, ScriptedModel } from "@plexum/scripted-model";
 import { afterAll } from "vitest";
 
-/** The plugin as it is shipped: built. */
+/** The plugin as shipped: the build. */
 export const PLUGIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 
-/** A codex, and the way the plugin is to run it. Without one the plugin chooses. */
+/** A codex and the transport to use. Without a transport the plugin chooses. */
 export type CodexToRun = CodexInstall & { readonly transport?: "app-server" | "exec" };
 
 export const TRANSPORTS = ["app-server", "exec"] as const;
@@ -42,7 +42,7 @@ export interface HarnessOptions {
   readonly home?: Partial<CodexHomeOptions>;
 }
 
-/** What a turn gave the host. */
+/** What the host received from a turn. */
 export interface TurnSeen {
   readonly events: ProviderEvent[];
   readonly text: string;
@@ -50,7 +50,7 @@ export interface TurnSeen {
   readonly error: { code: string; message: string } | undefined;
 }
 
-/** A host with the built plugin, the real codex behind it, and a scripted model behind that; all in folders of their own. */
+/** A host with the built plugin, the real codex behind it, and a scripted model behind that; all in their own folders. */
 export class Harness implements AsyncDisposable {
   readonly model: ScriptedModel;
   readonly home: CodexHome;
@@ -92,7 +92,7 @@ export class Harness implements AsyncDisposable {
     await writeFile(join(folder, "config.json"), typeof config === "string" ? config : JSON.stringify(config));
   }
 
-  /** @param handlers What the host does when the plugin asks: by default it has no tools. */
+  /** @param handlers The host's handlers for the plugin's requests. By default the host has no tools. */
   async plugin(handlers: HostHandlers = {}): Promise<ConnectedPlugin> {
     const plugin = await connectPlugin({
       ...handlers,
@@ -129,7 +129,7 @@ export class Harness implements AsyncDisposable {
 export const user = (text: string): Message => ({ role: "user", content: [{ type: "text", text }] });
 export const assistant = (text: string): Message => ({ role: "assistant", content: [{ type: "text", text }] });
 
-/** Runs one turn to its end, and checks what every turn must keep to. */
+/** Runs one turn to its end, and checks the rules for every turn. */
 export async function turn(
   plugin: ConnectedPlugin,
   request: StreamRequest,
@@ -149,7 +149,7 @@ export async function turn(
   return { events, text, end, error: error?.error };
 }
 
-/** Waits for what must become true soon; fails if it does not. */
+/** Waits for a condition to become true soon; fails if it does not. */
 export async function eventually<T>(
   what: string,
   look: () => T | undefined | false | Promise<T | undefined | false>,

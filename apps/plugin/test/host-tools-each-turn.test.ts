@@ -24,8 +24,8 @@ const call = (name: string, callId: string) => functionCall(name, {}, { namespac
 type Described = Record<string, unknown> & { readonly name: string };
 
 /**
- * The host's tools as the model sees them, by name. In code mode newer versions declare what is new behind what was said
- * before, and name what is no longer there (seen in 0.169.0).
+ * Returns the host's tools as the model sees them, by name. In code mode, newer versions declare new tools after the earlier
+ * messages, and name the removed tools (seen in 0.169.0).
  */
 function offeredIn({ body, input }: ModelRequest): Map<string, Described> {
   const offered = new Map<string, Described>();
@@ -47,7 +47,7 @@ function offeredIn({ body, input }: ModelRequest): Map<string, Described> {
 }
 
 describe.each(byEachTransport(testedCodexes(codex150)))("the host's tools on codex $version by $transport", (codex) => {
-  /** What a host may change from one turn to the next. */
+  /** Changes that a host may make from one turn to the next. */
   const TURNS: Tool[][] = [
     [tool("look"), tool("read")],
     [tool("look"), tool("read"), tool("write")],
@@ -68,7 +68,7 @@ describe.each(byEachTransport(testedCodexes(codex150)))("the host's tools on cod
       for (const { name, input_schema } of tools) expect(offered.get(name)?.parameters).toEqual(input_schema);
     }
     expect(harness.model.requests).toHaveLength(TURNS.length);
-    // It is one thread all the time, and a person can go on with it.
+    // It is one thread throughout, and the user can continue it.
     expect(harness.model.lastRequest.userTexts.filter((text) => text === "go")).toHaveLength(TURNS.length);
     const threadId = await readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
     const args = ["exec", "--skip-git-repo-check", `--model=${models[0]}`, "resume", threadId, "and now by hand"];
@@ -80,7 +80,7 @@ describe.each(byEachTransport(testedCodexes(codex150)))("the host's tools on cod
     expect([...offeredIn(harness.model.lastRequest).keys()]).toEqual([]);
   }
 
-  test("are in each turn's first request the ones of that turn, though they change", () =>
+  test("each turn's first request has the tools of that turn, even when they change", () =>
     eachTurn(["gpt-5.5", "gpt-5.4", "gpt-5"]));
 
   test.each(since("0.144.0")(codex) ? ["gpt-5.6-sol"] : [])(
@@ -132,8 +132,8 @@ describe.each(byEachTransport(testedCodexes()))(
       );
     });
 
-    test("reach it among a thousand, and under names that are not ones in codex", async () => {
-      // "exec_command" is one of codex's own.
+    test("reach it among a thousand, and under names that codex does not allow", async () => {
+      // "exec_command" is a tool of codex's own.
       const names = ["look.up", "Größe messen", "a/b", `long_${"x".repeat(200)}`, "exec_command", "__proto__", "1"];
       const many = Array.from({ length: 1000 - names.length }, (_, n) => `tool_${n}`);
       const all = [...names, ...many];
@@ -163,7 +163,7 @@ describe.each(byEachTransport(testedCodexes()))(
       expect(calls.sort()).toEqual([...names, "tool_0", "tool_992"].sort());
     });
 
-    test("a tool that can't be offered costs the others nothing, and is named in a warning", async () => {
+    test("a tool that can't be offered does not affect the others, and is named in a warning", async () => {
       await using harness = await Harness.create({ codex, script: () => say("ok") });
       const schema = (input_schema: unknown) => input_schema as Tool["input_schema"];
       const tools: Tool[] = [

@@ -50,7 +50,7 @@ describe.each(byEachTransport(testedCodexes()))("the host's tools in codex $vers
   const call = (name: string, key: string, callId: string) =>
     functionCall(name, { key }, { namespace: NAMESPACE, callId });
 
-  test("are in the first request, are called at the host, and one call id goes through", async () => {
+  test("are in the first request, run at the host, and keep one call id throughout", async () => {
     await using harness = await Harness.create({
       codex,
       script: [answer([call("lookup", "a", "call_a"), call("fail", "b", "call_b")]), say("done")],
@@ -61,7 +61,7 @@ describe.each(byEachTransport(testedCodexes()))("the host's tools in codex $vers
     const offered = harness.model.requests[0]?.toolNames.filter((name) => name.startsWith("mcp__")) ?? [];
     expect(offered.sort()).toEqual(["fail", "lookup", "wait"].map((name) => `${NAMESPACE}.${name}`));
 
-    // The two run at once: which reaches the host first is open.
+    // The two run concurrently and may reach the host in either order.
     const calls = tools.calls.toSorted((a, b) => a.name.localeCompare(b.name));
     expect(calls.map(({ name, arguments: args, call_id }) => [name, args, call_id])).toEqual([
       ["fail", { key: "b" }, sendsCallIds(codex) ? "call_b" : undefined],
@@ -74,20 +74,20 @@ describe.each(byEachTransport(testedCodexes()))("the host's tools in codex $vers
     ]);
     const results = events.flatMap((event) => (event.type === "tool_result" ? [event.tool_result] : []));
     expect(results.map(({ tool_call_id }) => tool_call_id).sort()).toEqual(["call_a", "call_b"]);
-    // What is said of the results comes after them.
+    // Text about the results follows them.
     expect(events.at(-2)).toMatchObject({ type: "text_delta", text: "done" });
     expect(JSON.stringify(harness.model.lastRequest.outputsOf("call_a"))).toContain("value of a");
     expect(JSON.stringify(harness.model.lastRequest.outputsOf("call_b"))).toContain("the shelf is empty");
   });
 
-  test("leave codex's own config as it was", async () => {
+  test("leave codex's own config unchanged", async () => {
     await using harness = await Harness.create({
       codex,
       script: [say("hi"), answer([call("lookup", "a", "call_a")]), say("done")],
     });
     const tools = host();
     const plugin = await harness.plugin(tools);
-    // Any first run in a folder has 0.135.0 write down that it trusts it.
+    // 0.135.0 records trust in a folder on its first run there.
     await turn(plugin, harness.request("hi"));
     const config = () => readFile(join(harness.home.path, "config.toml"), "utf8");
     const before = await config();
@@ -132,7 +132,7 @@ describe.each(byEachTransport(testedCodexes()))("the host's tools in codex $vers
     for (const id of ids) expect(JSON.stringify(harness.model.lastRequest.outputsOf(id))).toContain(`value of ${id}`);
   });
 
-  test("a result or a schema that MCP can't carry costs nothing else", async () => {
+  test("a result or a schema that MCP can't carry affects nothing else", async () => {
     await using harness = await Harness.create({
       codex,
       script: [answer([call("lookup", "image", "call_image"), call("lookup", "nothing", "call_nothing")]), say("done")],
@@ -161,7 +161,7 @@ describe.each(byEachTransport(testedCodexes()))("the host's tools in codex $vers
     expect(warnings).toContain('The tool "deep" is offered with a schema that was cut');
   });
 
-  test("cancelling the turn cancels the call at the host, and the call without output is told as such", async () => {
+  test("canceling the turn cancels the call at the host, and the call is reported as having no output", async () => {
     await using harness = await Harness.create({ codex, script: [answer([call("wait", "x", "call_x")])] });
     const tools = host();
     const cancel = new AbortController();
@@ -182,7 +182,7 @@ describe.each(byEachTransport(testedCodexes()))("the host's tools in codex $vers
     expect(harness.model.lastRequest.toolNames.some((name) => name.startsWith("mcp__plexum"))).toBe(false);
   });
 
-  test("registered globally, when the config says so", async () => {
+  test("registered globally, if the config says so", async () => {
     await using harness = await Harness.create({
       codex,
       config: { mcp_registration: "global" },
@@ -202,7 +202,7 @@ describe.each(byEachTransport(testedCodexes()))("the host's tools in codex $vers
   });
 });
 
-test("registered globally by the script that npm installs, where no node is on the PATH", async () => {
+test("registered globally through npm's script, with no node on the PATH", async () => {
   await using harness = await Harness.create({
     codex: newestCodex,
     config: { binary: newestCodex.shim, mcp_registration: "global" },
@@ -221,7 +221,7 @@ test("registered globally by the script that npm installs, where no node is on t
   expect((await promisify(execFile)(process.execPath, unregister, { env })).stdout).toBe("removed\n");
 });
 
-/** Starts the real codex, but for `codex mcp`: there it runs `first`, the first time that it is asked. */
+/** Starts the real codex, except that the first `codex mcp` runs `first` instead. */
 async function codexThatOnce(first: string, harness: Harness): Promise<string> {
   const [path, isAsked] = [join(harness.folder, "codex"), join(harness.folder, "asked")];
   const script = `if [ "$1" = mcp ] && [ ! -e "${isAsked}" ]; then touch "${isAsked}"; ${first}; fi`;
@@ -229,7 +229,7 @@ async function codexThatOnce(first: string, harness: Harness): Promise<string> {
   return path;
 }
 
-test("a registration that fails costs that turn its tools, and no other", async () => {
+test("a failed registration leaves only that turn without tools", async () => {
   await using harness = await Harness.create({
     codex: newestCodex,
     script: [
@@ -248,7 +248,7 @@ test("a registration that fails costs that turn its tools, and no other", async 
   expect(tools.calls).toHaveLength(1);
 });
 
-test("a turn that is cancelled while its tools are registered ends at once", async () => {
+test("a turn that is canceled while its tools are registered ends at once", async () => {
   await using harness = await Harness.create({ codex: newestCodex, script: [say("here")] });
   const binary = await codexThatOnce("exec sleep 20", harness);
   await harness.configure({ binary, mcp_registration: "global" });
@@ -269,7 +269,7 @@ describe.each(byEachTransport(testedCodexes().filter(since("0.144.0"))))(
   (codex) => {
     const home = { model: "gpt-5.6-sol" };
 
-    test("the model is given the tools themselves, in its first request", async () => {
+    test("the model gets the tools themselves in its first request", async () => {
       const callId = "call_direct";
       await using harness = await Harness.create({
         codex,
@@ -290,7 +290,7 @@ describe.each(byEachTransport(testedCodexes().filter(since("0.144.0"))))(
       expect(JSON.stringify(harness.model.lastRequest.outputsOf(callId))).toContain("value of plain");
     });
 
-    test("nested in scripts, when the config says so: a call keeps the id that the host saw", async () => {
+    test("nested in scripts, if the config says so: a call keeps the id that the host saw", async () => {
       const script = `const r = await tools.${NAMESPACE}__lookup({key: "deep"}); text(r.content[0].text);`;
       await using harness = await Harness.create({
         codex,

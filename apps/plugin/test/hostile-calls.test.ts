@@ -25,7 +25,7 @@ const asking = (harness: Harness, prompt: string) =>
 describe.each(byEachTransport([newestCodex]))(
   "what a hostile model asks for on codex $version by $transport",
   (codex) => {
-    test.each(IDS)("a call with the id %j is told by it, and consumed by it", async (callId) => {
+    test.each(IDS)("a call with the id %j is reported and consumed under that id", async (callId) => {
       await using harness = await Harness.create({
         codex,
         script: [answer([functionCall("lookup", {}, { namespace: NAMESPACE, callId })]), say("done"), say("next")],
@@ -47,9 +47,9 @@ describe.each(byEachTransport([newestCodex]))(
       expect(JSON.stringify(harness.model.lastRequest.body)).not.toContain("secret");
     });
 
-    // PLEXUM_MANY_CALLS is how many: 10,000 take minutes, nearly all of them codex's own.
+    // PLEXUM_MANY_CALLS is the number of calls: 10,000 take minutes, nearly all of them spent in codex.
     const many = Number(process.env.PLEXUM_MANY_CALLS ?? 300);
-    test(`${many} calls of a host's tool in one turn: each is made once and told once`, async () => {
+    test(`${many} calls of a host's tool in one turn: each runs once and is reported once`, async () => {
       await using harness = await Harness.create({
         codex,
         script: [

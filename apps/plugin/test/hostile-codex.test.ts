@@ -5,7 +5,7 @@ import { sleepers, uniqueSeconds } from "@plexum/test-support";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { eventually, Harness, TRANSPORTS, turn } from "./harness.ts";
 
-/** What stands in codex's place: a shell script that says codex's version, and does as it likes with everything else. */
+/** A replacement for codex: a shell script that prints codex's version, and behaves arbitrarily otherwise. */
 async function hostile(harness: Harness, script: string): Promise<string> {
   const path = join(harness.folder, "codex");
   await writeFile(
@@ -35,7 +35,7 @@ describe.each(TRANSPORTS)("a program in codex's place, by %s,", (transport) => {
     const { harness, seconds } = await create((s) => `sleep ${s} & ${GARBAGE}`, { timeout_ms: 2000 });
     await using _harness = harness;
     const plugin = await harness.plugin();
-    // An app-server that says nothing useful can't be started at all: no turn then, and no event.
+    // An app-server without a useful answer does not start: then there is no turn and no event.
     const outcome = await turn(plugin, harness.request("go")).catch((error: Error) => error);
     if (outcome instanceof Error) expect(outcome.message).toMatch(/did not start/);
     else expect(outcome.end.stop_reason).toBe("error");
@@ -57,7 +57,7 @@ describe.each(TRANSPORTS)("a program in codex's place, by %s,", (transport) => {
     await eventually("nothing of it runs", () => sleepers(seconds).length === 0);
   }, 60_000);
 
-  test("that forks away and is gone at once leaves no process", async () => {
+  test("that forks and exits at once leaves no process", async () => {
     const script = (s: number) =>
       `(setsid bash -c "trap '' INT TERM HUP; sleep ${s}; :" >/dev/null 2>&1 &); sleep 0.3; exit 0`;
     const { harness, seconds } = await create(script, {});

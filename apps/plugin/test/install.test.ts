@@ -17,7 +17,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** A profile, a home and a folder on the PATH, all new and with a space in their names. */
+/** Creates a profile, a home and a folder on the PATH, all with a space in their names. */
 async function setUp() {
   const folder = await mkdtemp(join(tmpdir(), "plexum install "));
   const [profile, home, bin] = ["profile", "home", "bin"].map((name) => join(folder, name)) as [string, string, string];
@@ -45,7 +45,7 @@ async function setUp() {
 
 const namesIn = (folder: string) => readdir(folder, { recursive: true }).then((names) => names.sort());
 
-test("what install put into a profile runs a turn with a host's tool under an empty PATH", async () => {
+test("an installed plugin runs a turn with a host's tool under an empty PATH", async () => {
   await using at = await setUp();
   await using harness = await Harness.create({
     codex: newestCodex,
@@ -55,7 +55,7 @@ test("what install put into a profile runs a turn with a host's tool under an em
     ],
   });
   await symlink(newestCodex.path, join(at.bin, "codex"));
-  // Without its home codex says that, and not whether it is signed in.
+  // Without its home, codex reports that instead of whether it is signed in.
   await mkdir(at.env.CODEX_HOME);
   const { stdout, stderr, exitCode } = await at.run(["install"]);
   expect([exitCode, stderr]).toEqual([0, ""]);
@@ -87,7 +87,7 @@ test("what install put into a profile runs a turn with a host's tool under an em
   }
 });
 
-test("a second time changes nothing, and uninstall leaves nothing", async () => {
+test("a second install changes nothing, and uninstall leaves nothing", async () => {
   await using at = await setUp();
   const before = await namesIn(at.folder);
   expect((await at.run(["install", "--codex", newestCodex.path])).exitCode).toBe(0);
@@ -118,7 +118,7 @@ test("the installed launcher installs too: into another profile, and itself agai
   expect(await namesIn(join(other, "plugins", NAME, "program"))).toEqual(await namesIn(join(at.plugin, "program")));
 });
 
-test("the codex of a project, which npx puts on the PATH, is passed over", async () => {
+test("a project's codex, which npx puts on the PATH, is skipped", async () => {
   await using at = await setUp();
   const project = join(at.folder, "project", "node_modules", ".bin");
   await mkdir(project, { recursive: true });
@@ -128,7 +128,7 @@ test("the codex of a project, which npx puts on the PATH, is passed over", async
   expect(await at.config()).toEqual({ binary: join(at.bin, "codex") });
 });
 
-test("codex is found without a PATH where people install it", async () => {
+test("codex is found without a PATH in the usual places", async () => {
   await using at = await setUp();
   await mkdir(join(at.home, ".local", "bin"), { recursive: true });
   await symlink(newestCodex.path, join(at.home, ".local", "bin", "codex"));
@@ -136,7 +136,7 @@ test("codex is found without a PATH where people install it", async () => {
   expect(await at.config()).toEqual({ binary: join(at.home, ".local", "bin", "codex") });
 });
 
-test("a configured codex is kept while it is there, and replaced when it is gone", async () => {
+test("a configured codex is kept while it exists, and replaced when it is gone", async () => {
   await using at = await setUp();
   const configured = join(at.folder, "my-codex");
   await symlink(newestCodex.path, configured);
@@ -152,7 +152,7 @@ test("a configured codex is kept while it is there, and replaced when it is gone
   expect(await at.config()).toEqual({ timeout_ms: 1000, binary: join(at.bin, "codex") });
 });
 
-test("the manifest says what the config says", async () => {
+test("the manifest matches the config", async () => {
   await using at = await setUp();
   await mkdir(at.plugin, { recursive: true });
   await writeFile(join(at.plugin, "config.json"), '{"supported_models": ["codex", "gpt-5.5"], "session_tools": false}');
@@ -190,7 +190,7 @@ test.each([
   },
 );
 
-test("uninstall removes its servers from codex's own config, and what it kept in the cache folder", async () => {
+test("uninstall removes its servers from codex's own config, and its files from the cache folder", async () => {
   await using at = await setUp();
   await using harness = await Harness.create({ codex: newestCodex, script: [say("done")] });
   await mkdir(at.plugin, { recursive: true });
@@ -216,7 +216,7 @@ test("uninstall removes its servers from codex's own config, and what it kept in
   expect(await namesIn(HOME)).not.toContain(join(".cache", "plexum-codex"));
 });
 
-test("uninstall reports that it could not look for servers", async () => {
+test("uninstall reports that it could not check for servers", async () => {
   await using at = await setUp();
   await mkdir(at.plugin, { recursive: true });
   await writeFile(join(at.plugin, "config.json"), '{"mcp_registration": "global"}');
@@ -228,7 +228,7 @@ test("uninstall reports that it could not look for servers", async () => {
   expect([exitCode, stdout]).toEqual([0, expect.stringContaining("codex's own config could not be checked")]);
 });
 
-test("an empty --profile, as a script's unset variable leaves it, is refused by all that take one", async () => {
+test("an empty --profile, as from a script's unset variable, is refused by all subcommands that take one", async () => {
   await using at = await setUp();
   const before = await namesIn(at.folder);
   for (const subcommand of ["install", "uninstall", "doctor"]) {
@@ -251,7 +251,7 @@ test.each(["install", "uninstall", "sessions", "mcp-unregister"])("%s has --help
   expect(stdout).toMatch(new RegExp(`^usage: plexum-openai-provider ${subcommand}`));
 });
 
-test("help and the version are told, and each subcommand is among what help lists", async () => {
+test("help and the version are printed, and help lists each subcommand", async () => {
   await using at = await setUp();
   const { stdout } = await at.run(["--help"]);
   for (const subcommand of ["install", "uninstall", "doctor", "sessions", "mcp-unregister"])
@@ -271,7 +271,7 @@ test("an older Node gets a message that names the required version", async () =>
   expect([exitCode, stderr]).toEqual([1, expect.stringContaining("needs Node 22.18 or later, and this is 20.20.2")]);
 });
 
-test("the program runs from a folder of its own, as npm links it", async () => {
+test("the program runs from its own folder, as npm links it", async () => {
   await using at = await setUp();
   const dist = join(at.folder, "copy");
   await mkdir(dist);

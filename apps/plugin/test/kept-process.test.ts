@@ -14,14 +14,14 @@ import { randomFrom } from "./random.ts";
 
 const threadOf = (harness: Harness) => readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
 
-/** The process of each turn so far. */
+/** Returns the process of each turn so far. */
 const pidsOf = (harness: Harness) =>
   harness.logs.flatMap(({ fields }) => (fields?.transport === "app-server" ? [fields.pid as number] : []));
 
-/** The plugin's own: codex warns that it does not know the scripted model. */
+/** Returns the plugin's own warnings: codex warns that it does not know the scripted model. */
 const warningsOf = (harness: Harness) => harness.warnings().filter((warning) => !warning.includes("Model metadata"));
 
-/** What a person does at a terminal. */
+/** Acts as the user at a terminal. */
 const person = (harness: Harness, binary: string, args: readonly string[], stdin = "") => {
   const running = promisify(execFile)(binary, args, { env: harness.env, cwd: harness.workspace });
   running.child.stdin?.end(stdin);
@@ -30,7 +30,7 @@ const person = (harness: Harness, binary: string, args: readonly string[], stdin
 
 const EXEC = ["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"];
 
-/** An MCP server without tools, which shows on its command line whose it is. */
+/** An MCP server without tools. Its command line shows its owner. */
 const MCP_SERVER = `
   let rest = "";
   process.stdin.on("data", (chunk) => {
@@ -82,7 +82,7 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     expect(appServersOf(plugin.pid as number)).toHaveLength(1);
   });
 
-  test("what happens to the thread between turns is seen: a mutation, a person's turn", async () => {
+  test("changes to the thread between turns are seen: a mutation, the user's own turn", async () => {
     await using harness = await Harness.create({
       codex,
       script: [answer([shell("echo swordfish", { callId: "call_a" })]), say("noted"), say("to a person"), say("back")],
@@ -98,11 +98,11 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     expect((await turn(plugin, harness.request("go on"))).text).toBe("back");
     expect(harness.model.lastRequest.outputsOf("call_a")).toEqual(["...(consumed)"]);
     expect(harness.model.lastRequest.userTexts).toEqual(expect.arrayContaining(["look", "a person was here", "go on"]));
-    // It was kept through all that.
+    // The process was kept throughout.
     expect(pidsOf(harness).at(-1)).toBe(kept);
   });
 
-  test("a person who has the thread open: the turn works or is busy, and works when they have left", async () => {
+  test("while the user has the thread open, the turn works or is busy; it works after they leave", async () => {
     await using harness = await Harness.create({ codex, script: [say("first")] });
     const plugin = await harness.plugin();
     await turn(plugin, harness.request("look"));
@@ -112,7 +112,7 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     const left = open.catch(() => {});
     await eventually("the person's turn runs", () => harness.model.requests.length > asked);
     const { text, error } = await turn(plugin, harness.request("go on"));
-    // Nothing keeps two codexes from one thread before 0.147.
+    // Before 0.147 nothing prevents two codexes from using one thread.
     if (since("0.147.0")(codex)) expect(error?.code).toBe("thread_busy");
     else expect(text).toBe("here");
     open.child.kill("SIGKILL");
@@ -132,7 +132,7 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     expect(harness.model.lastRequest.userTexts.filter((text) => /^(first|after)/.test(text))).toHaveLength(6);
   });
 
-  test("killed in its second turn: that one has crashed, the next works", async () => {
+  test("killed in its second turn: that turn reports a crash, the next works", async () => {
     await using harness = await echo();
     const plugin = await harness.plugin();
     await says(harness, plugin, "first");
@@ -147,13 +147,13 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     expect(harness.model.lastRequest.userTexts).toEqual(expect.arrayContaining(["first", "third"]));
   });
 
-  test("ended when it has been idle for keep_alive_ms; turns that come at that moment work", async () => {
+  test("ended when it has been idle for keep_alive_ms; turns that start at that moment work", async () => {
     await using harness = await echo({ keep_alive_ms: 200 });
     const plugin = await harness.plugin();
     const kept = () => appServersOf(plugin.pid as number);
     for (let i = 0; i < 3; i++) {
       await says(harness, plugin, `turn ${i}`);
-      // Before 0.154 the next one is being started by now.
+      // Before 0.154 the next process is already starting.
       await delay(50);
       await eventually("it has ended", () => kept().length === 0);
     }
@@ -173,7 +173,7 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     }
   });
 
-  test("turns on ten workspaces at once stay apart, and at most max_kept processes are kept beside them", async () => {
+  test("concurrent turns on ten workspaces stay separate, and at most max_kept idle processes are kept", async () => {
     const maxKept = 2;
     await using harness = await Harness.create({
       codex,
@@ -230,7 +230,7 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     await says(harness, plugin, "last");
     const pids = pidsOf(harness);
     expect(pids).toHaveLength(5);
-    // The refused turn still ran on the one before it.
+    // The refused turn still ran on the previous process.
     expect(new Set(pids).size).toBe(isReused ? 4 : 5);
     expect(pids.slice(0, -1).filter(isAlive)).toEqual([]);
   });
@@ -255,7 +255,7 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     expect(harness.model.lastRequest.userTexts).toContain("first");
   });
 
-  test("the rollout is deleted between turns: a fresh thread is given the conversation, on the kept process", async () => {
+  test("the rollout is deleted between turns: a fresh thread gets the conversation, on the kept process", async () => {
     await using harness = await echo();
     const plugin = await harness.plugin();
     await says(harness, plugin, "first");
@@ -270,7 +270,7 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     expect(await threadOf(harness)).not.toBe(threadId);
   });
 
-  test("a turn whose end could not be written, on a full disk: the next one goes on with the thread", async () => {
+  test("a turn whose end could not be written, on a full disk: the next turn continues the thread", async () => {
     await using harness = await echo();
     const binary = join(harness.folder, "codex");
     await writeFile(binary, `#!/bin/sh\ntrap '' XFSZ\nexec '${codex.path}' "$@"\n`, { mode: 0o755 });
@@ -279,7 +279,7 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     await says(harness, plugin, "first");
     const threadId = await threadOf(harness);
     const rollout = (await findRollout(threadId, { codexHome: harness.home.path }))?.path as string;
-    // As if the disk was full: no file may grow beyond what the rollout has now.
+    // Simulates a full disk: no file may grow beyond the rollout's current size.
     const limitTo = (bytes: string) =>
       promisify(execFile)("prlimit", [`--pid=${pidsOf(harness).at(-1)}`, `--fsize=${bytes}:`]);
     const { promise: isLimited, resolve: goOn } = Promise.withResolvers<void>();
@@ -292,14 +292,14 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     await limitTo(String((await stat(rollout)).size));
     goOn();
     await ending;
-    // Where it is not kept, the next one has no limit.
+    // If the process is not kept, the next one has no limit.
     if (isReused) await limitTo("unlimited");
     await says(harness, plugin, "third");
     expect(harness.model.lastRequest.userTexts).toEqual(expect.arrayContaining(["first", "second", "third"]));
     expect(await threadOf(harness)).toBe(threadId);
   });
 
-  test("the plugin is killed at some moment, idle or busy: within 3 s no process of its is left", async () => {
+  test("the plugin is killed at some moment, idle or busy: within 3 s none of its processes is left", async () => {
     const random = randomFrom(20_260_107);
     for (const [kind, beforeMs] of [
       ["idle", 0],
@@ -322,7 +322,7 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
   });
 });
 
-/** Runs the real codex but for `codex app-server`, in place of which it runs this shell script. */
+/** Runs the real codex, except that `codex app-server` runs this shell script instead. */
 async function withBrokenAppServer(script: string, transport: "auto" | "app-server") {
   await using stack = new AsyncDisposableStack();
   const harness = stack.use(
@@ -400,7 +400,7 @@ test.concurrent.each([
   expect(processesUnder(harness.folder).filter((pid) => pid !== plugin.pid)).toHaveLength(1);
 });
 
-test.concurrent("an app-server that can't be had, where no other transport is allowed: the turn can't start", async () => {
+test.concurrent("an unavailable app-server, with no other transport allowed: the turn can't start", async () => {
   await using broken = await withBrokenAppServer("exit 2", "app-server");
   await expect(turn(broken.plugin, broken.harness.request("one"))).rejects.toMatchObject({
     data: { code: "app_server_unavailable" },

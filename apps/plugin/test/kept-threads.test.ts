@@ -12,7 +12,7 @@ import { byEachTransport, Harness, turn } from "./harness.ts";
 const threadOf = (harness: Harness) => readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
 
 test.each(byEachTransport(testedCodexes().filter(since("0.137.0"))))(
-  "a thread whose rollout codex $version has compressed goes on by $transport: only this turn's calls and tokens are told",
+  "a thread whose rollout codex $version has compressed continues by $transport: only this turn's calls and tokens are reported",
   async (codex) => {
     await using harness = await Harness.create({
       codex,

@@ -54,7 +54,7 @@ test.each(byEachTransport([newestCodex]))(
   300_000,
 );
 
-/** What a process holds open. */
+/** Returns what a process holds open. */
 async function holdings(pid: number) {
   const descriptors = await readdir(`/proc/${pid}/fd`);
   const children = (await readFile(`/proc/${pid}/task/${pid}/children`, "utf8")).trim().split(" ");

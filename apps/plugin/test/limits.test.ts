@@ -6,7 +6,7 @@ import { answer, say } from "@plexum/scripted-model";
 import { expect, test } from "vitest";
 import { byEachTransport, Harness, turn } from "./harness.ts";
 
-/** The most memory the process ever had resident, in bytes. */
+/** Returns the process's peak resident memory, in bytes. */
 const peakMemory = (pid: number) =>
   Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
 
@@ -30,7 +30,7 @@ test.each(byEachTransport(testedCodexes()))(
     const before = peakMemory(plugin.pid as number);
     const { end } = await turn(plugin, harness.request("say much"));
     expect(end.stop_reason).toBe("end_turn");
-    // The line really was that long: the plugin says what it could not read.
+    // The line really was that long: the plugin reports what it could not read.
     expect(harness.logs.find(({ message }) => message.includes("too large to read"))?.fields).toMatchObject({
       event: codex.transport === "exec" ? "item.completed" : "item/started",
     });
@@ -60,7 +60,7 @@ test("bad input from the host is answered with an error each, and the plugin kee
   expect(text).toBe("still serving");
 });
 
-test("a host that writes null for what it leaves out is understood", async () => {
+test("a host may write null for optional values", async () => {
   await using harness = await Harness.create({ codex: newestCodex, script: [say("fine")] });
   const { messages } = harness.request("hi").request;
   const request = { ...harness.request("hi"), request: { messages, tools: null, system: null } };

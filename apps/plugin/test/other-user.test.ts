@@ -21,7 +21,7 @@ import { byEachTransport, Harness, turn, user } from "./harness.ts";
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;
 
-/** A temp folder that everybody may use, as /tmp is, for all that this test starts. */
+/** A temp folder that everybody may use, like /tmp, for all processes of this test. */
 function sharedTempFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "shared-"));
   chmodSync(folder, 0o1777);
@@ -35,7 +35,7 @@ function sharedTempFolder(): string {
   return folder;
 }
 
-/** What stands below a folder, but for what codex keeps there and what this test has put there. */
+/** Lists a folder's content, except for the files of codex and of this test. */
 function filesBelow(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((name) => !/^codex-home-|(^|\/)config\.json$/.test(name))
@@ -43,7 +43,7 @@ function filesBelow(folder: string): string[] {
     .filter((path) => !lstatSync(path).isDirectory());
 }
 
-/** Which of some files another user of the machine can read, write or connect to. Where no other user can be had, the modes tell. */
+/** Returns which files another user of the machine can read, write or connect to. If no other user is available, it checks the modes. */
 function openToOthers(paths: readonly string[]): string[] {
   if (!isRoot) return paths.filter((path) => (lstatSync(path).mode & 0o077) !== 0);
   const program = `
@@ -54,7 +54,7 @@ function openToOthers(paths: readonly string[]): string[] {
       if (open(path, "r") || open(path, "r+")) console.log(path);
       connect(path).on("connect", function () { console.log(path); this.destroy(); }).on("error", () => {});
     }`;
-  // In a folder that it may be in, whatever the modes of the way to this one.
+  // In a folder that the other user may enter, whatever the modes of the path to this one.
   const { stdout, status, stderr } = spawnSync(process.execPath, ["-e", program], {
     uid: NOBODY,
     gid: NOBODY,
@@ -76,7 +76,7 @@ test.each(byEachTransport([newestCodex]))(
       script: [answer([functionCall("lookup", {}, { namespace, callId: "call_1" })]), say("done")],
     });
     chmodSync(harness.folder, 0o755);
-    // What is open would be found.
+    // Prove that an open file would be found.
     const canary = join(harness.folder, "canary");
     writeFileSync(canary, "", { mode: 0o644 });
     expect(openToOthers([canary])).toEqual([canary]);
@@ -105,7 +105,7 @@ test.each(byEachTransport([newestCodex]))(
     const mutations = [{ block_id: "call_1", op: "consume-light" }];
     await plugin.mutate({ agent_id: "alice", workspace: harness.workspace, mutations });
     look();
-    // It did look at what matters: the thread, its lock, the image, and by exec the bridge's socket.
+    // It checked what matters: the thread, its lock, the image, and with exec the bridge's socket.
     for (const name of [".plexum-codex-session", "lock", ".png"])
       expect(
         [...seen].some((path) => path.includes(name)),

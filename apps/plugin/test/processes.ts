@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** The codexes that a plugin keeps or runs a turn on. */
+/** Returns the codex processes that a plugin keeps or runs a turn on. */
 export const appServersOf = (plugin: number): number[] =>
   read(`/proc/${plugin}/task/${plugin}/children`)
     .trim()
@@ -8,11 +8,11 @@ export const appServersOf = (plugin: number): number[] =>
     .map(Number)
     .filter((child) => read(`/proc/${child}/cmdline`).includes("app-server"));
 
-/** The processes whose command line has this in it. */
+/** Returns the processes whose command line contains this text. */
 export const processesOf = (text: string): number[] =>
   allProcesses().filter((pid) => read(`/proc/${pid}/cmdline`).includes(text));
 
-/** The processes that a harness's plugin started, and that still have its environment. */
+/** Returns the processes that a harness's plugin started and that still have its environment. */
 export const processesUnder = (folder: string): number[] =>
   allProcesses().filter((pid) => read(`/proc/${pid}/environ`).includes(`PLEXUM_PROFILE_ROOT=${folder}\0`));
 

@@ -6,7 +6,7 @@ import { newestCodex } from "@plexum/real-codex";
 import { expect, test } from "vitest";
 import { Harness, PLUGIN } from "./harness.ts";
 
-test("lines that are no requests are answered with JSON-RPC's own errors", async () => {
+test("lines that are not requests are answered with JSON-RPC's errors", async () => {
   await using harness = await Harness.create({ codex: newestCodex });
   const plugin = spawn(process.execPath, [PLUGIN], { env: harness.env, stdio: ["pipe", "pipe", "inherit"] });
   const answers = createInterface({ input: plugin.stdout })[Symbol.asyncIterator]();

@@ -15,26 +15,26 @@ const DEVHOST = join(ROOT, "apps/devhost/src/main.ts");
 const RECORDER = join(ROOT, "tooling/fixture-recorder/src/record-session-picture.ts");
 const EXAMPLE = join(ROOT, "examples/small-provider/src");
 
-/** What the README shows of a program is the file, whose own tests run it. */
+/** The README shows the program's file, which has its own tests. */
 const isTheFile = (path: string) => async (block: Block) => expect(block.text).toBe(await readFile(path, "utf8"));
 
 const devhost = async (...args: string[]) => (await promisify(execFile)(process.execPath, [DEVHOST, ...args])).stdout;
 
-/** What the plugin says of a subcommand that a person is told to start by npx. */
+/** Returns the plugin's output for a subcommand that the README starts with npx. */
 async function helpOf(command = ""): Promise<string> {
   const [npx, name, subcommand = ""] = command.split(" ");
   expect([npx, name]).toEqual(["npx", "plexum-openai-provider"]);
   return (await promisify(execFile)(process.execPath, [PLUGIN, subcommand, "--help"])).stdout;
 }
 
-/** A program under this name, to be found in the block's folder. */
+/** Creates a program of this name in the block's folder. */
 async function program(block: Block, name: string, script: string): Promise<void> {
   const path = join(block.folder, name);
   await writeFile(path, script);
   await chmod(path, 0o755);
 }
 
-/** A session of one turn, in which the model ran a command. */
+/** Creates a session of one turn, in which the model ran a command. */
 async function sessionWithCall(): Promise<Harness> {
   const script = [answer([shell("true", { callId: "call_true" })]), say("done")];
   const harness = await Harness.create({ codex: newestCodex, script });
@@ -47,7 +47,7 @@ async function peoplesShell(block: Block, harness: Harness) {
   const id = await readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
   const node = join(block.folder, "node");
   if (!existsSync(node)) await symlink(process.execPath, node);
-  // What npx would do, without asking a registry.
+  // Does what npx would do, without a registry.
   const npx = `#!/bin/sh\n[ "$1" = plexum-openai-provider ] && shift && exec node '${PLUGIN}' "$@"\n`;
   await program(block, "npx", npx);
   const env = {
@@ -68,7 +68,7 @@ testReadme(join(ROOT, "README.md"), {
   },
   "conversation.txt": async (block) => {
     const lines = (text: string) => withoutFigures(text).split("\n").filter(Boolean);
-    // In whatever order: a call may be told before or after the host has run its tool.
+    // In any order: a call may be emitted before or after the host has run its tool.
     expect(lines(await devhost())).toEqual(expect.arrayContaining(lines(block.text)));
   },
   "session-full.sh": async (block) => {
@@ -141,7 +141,7 @@ testReadme(join(ROOT, "README.md"), {
   },
 });
 
-/** Ids, times and counts differ from run to run, and the space behind them. */
+/** Ids, times, counts and the space after them differ from run to run. */
 function withoutFigures(text: string): string {
   return text
     .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "<id>")

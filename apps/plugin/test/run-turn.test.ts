@@ -9,7 +9,7 @@ import { Transports } from "../src/turn/transports.ts";
 import { Harness, TRANSPORTS } from "./harness.ts";
 
 test.each(TRANSPORTS)(
-  "a turn by %s that can't be told to its end leaves nothing running in the plugin",
+  "a turn by %s whose events can't be emitted leaves nothing running in the plugin",
   async (transport) => {
     await using harness = await Harness.create({
       codex: newestCodex,
@@ -38,10 +38,10 @@ test.each(TRANSPORTS)(
       log() {},
       async emit({ type }) {
         told.push(type);
-        if (type === "text_delta") throw new Error("it can't be told");
+        if (type === "text_delta") throw new Error("it can't be emitted");
       },
     });
-    await expect(turn).rejects.toThrow("it can't be told");
+    await expect(turn).rejects.toThrow("it can't be emitted");
     expect(told).toContain("tool_result");
     expect(begun).toHaveBeenCalled();
     expect(ended.mock.calls.map(([timer]) => timer)).toEqual(

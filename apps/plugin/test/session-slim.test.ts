@@ -11,7 +11,7 @@ import { AppServer } from "../../../packages/rollout/src/testing/app-server.ts";
 import { CodexThread } from "../../../packages/rollout/src/testing/codex-thread.ts";
 import { PLUGIN } from "./harness.ts";
 
-/** The subcommand as a person runs it, without a terminal. */
+/** Runs the subcommand as the user does, without a terminal. */
 async function sessions(thread: CodexThread, ...args: string[]) {
   const env = { ...thread.home.env, XDG_CACHE_HOME: join(thread.home.path, "cache"), COLUMNS: "80" };
   return promisify(execFile)(process.execPath, [PLUGIN, "sessions", ...args], { env }).then(
@@ -23,7 +23,7 @@ async function sessions(thread: CodexThread, ...args: string[]) {
 const IDS = ["call_one", "call_two", "call_three"];
 const print = (callId: string) => answer([shell(`seq 1000 1400 # ${callId}`, { callId })]);
 
-/** A thread of three turns with a call each, the last without one. */
+/** Creates a thread of three turns: each but the last has a call. */
 async function threadWithCalls(codex = newestCodex): Promise<CodexThread> {
   const thread = await CodexThread.create({ codex });
   await thread.turn([print("call_one"), say("1")], "first");
@@ -34,7 +34,7 @@ async function threadWithCalls(codex = newestCodex): Promise<CodexThread> {
 
 const outputs = (thread: CodexThread) => IDS.flatMap((id) => thread.model.lastRequest.outputsOf(id));
 
-/** What codex itself says of the thread. */
+/** Returns codex's own view of the thread. */
 async function codexView(thread: CodexThread): Promise<string> {
   await using server = await AppServer.start(thread);
   const { threadId } = thread;
@@ -89,7 +89,7 @@ describe.each(testedCodexes())("a session of codex $version", (codex) => {
     expect(await codexView(thread)).toContain("fifth");
   });
 
-  test("that codex has open is changed safely, and the person is told", async () => {
+  test("that codex has open is changed safely, with a note for the user", async () => {
     await using thread = await threadWithCalls(codex);
     const path = await thread.rollout();
     {
@@ -111,7 +111,7 @@ describe.each(testedCodexes())("a session of codex $version", (codex) => {
   });
 });
 
-test("a session that a turn of the plugin runs in is refused", async () => {
+test("a session with a running turn of the plugin is refused", async () => {
   await using thread = await threadWithCalls();
   const path = await thread.rollout();
   expect(await sessions(thread, "consume", thread.threadId, "call_one", "--yes")).toMatchObject({ exitCode: 0 });
@@ -124,7 +124,7 @@ test("a session that a turn of the plugin runs in is refused", async () => {
   expect((await readFile(path)).equals(before)).toBe(true);
 });
 
-test("what is shown fits 80 columns, has no color where there is no terminal, and tells how full the window is", async () => {
+test("the output fits 80 columns, has no color without a terminal, and shows how full the window is", async () => {
   await using thread = await threadWithCalls();
   const { threadId: id } = thread;
   await appendFile(

@@ -11,7 +11,7 @@ import { byEachTransport, Harness, PLUGIN, turn } from "./harness.ts";
 
 const threadOf = (harness: Harness) => readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
 
-/** The subcommand as a person runs it. */
+/** Runs the subcommand as the user does. */
 async function sessions(harness: Harness, ...args: string[]) {
   const run = promisify(execFile)(process.execPath, [PLUGIN, "sessions", ...args], {
     env: { ...harness.env, XDG_CACHE_HOME: harness.folder },
@@ -52,7 +52,7 @@ describe.each(byEachTransport(testedCodexes()))("the sessions of codex $version 
     expect(refused).toMatchObject({ isError: true, content: [{ text: expect.stringContaining("sessionId") }] });
   });
 
-  test("are shown to a person, with what each call costs", async () => {
+  test("are shown to the user, with the cost of each call", async () => {
     const prompt = "look \u001b[31mred\u001b[0m\nand on";
     await using harness = await Harness.create({
       codex,
@@ -132,7 +132,7 @@ test.each([
   expect(await sessions(harness, ...args)).toEqual({ stdout: "", stderr: expect.stringContaining(said), exitCode: 1 });
 });
 
-/** Writes a rollout as codex would, and gives its file. */
+/** Writes a rollout as codex does, and returns its path. */
 async function rollout(harness: Harness, id: string, meta: object, lines: readonly object[], name?: string) {
   const folder = join(codexHomeOf(harness.env), "sessions", "2026", "02", "03");
   await mkdir(folder, { recursive: true });
@@ -202,7 +202,7 @@ describe("a session that is shown", () => {
     });
   });
 
-  test("without the calls that were rolled back, unless asked for", async () => {
+  test("omits calls that were rolled back, unless requested", async () => {
     await using harness = await Harness.create({ codex: newestCodex });
     const lines = [
       ...said("talk"),
@@ -225,9 +225,9 @@ describe("a session that is shown", () => {
   });
 });
 
-test("a reader that has seen enough ends the sessions command without a word", async () => {
+test("the sessions command ends silently when its reader closes the pipe", async () => {
   await using harness = await Harness.create({ codex: newestCodex });
-  // The reader is gone before anything is printed.
+  // The reader closes the pipe before anything is printed.
   const pipeline = '{ "$0" "$1" sessions; echo "exit code $?" >&2; } | true';
   const { stderr } = await promisify(execFile)("sh", ["-c", pipeline, process.execPath, PLUGIN], { env: harness.env });
   expect(stderr).toBe("exit code 0\n");

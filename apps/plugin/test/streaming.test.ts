@@ -27,7 +27,7 @@ const joined = (events: readonly ProviderEvent[]): string =>
     .map(({ text }) => text)
     .join("");
 
-/** The texts of a turn, message by message, as a host puts them together. */
+/** Returns the texts of a turn, message by message, as a host joins them. */
 function messagesOf(events: readonly ProviderEvent[]): string[] {
   const texts = new Map<string | undefined, string>();
   for (const { message_id, text } of deltasOf(events)) texts.set(message_id, (texts.get(message_id) ?? "") + text);
@@ -37,7 +37,7 @@ function messagesOf(events: readonly ProviderEvent[]): string[] {
 describe.each(testedCodexes())("text that codex $version streams on an app-server", (codex) => {
   const onAppServer: CodexToRun = { ...codex, transport: "app-server" };
 
-  /** A turn for each of these answers, all of one plugin. */
+  /** Runs a turn for each of these answers, all on one plugin. */
   async function turnsWith(...answers: Items[]) {
     await using harness = await Harness.create({ codex: onAppServer, script: answers.map((items) => answer(items)) });
     const plugin = await harness.plugin();
@@ -79,20 +79,20 @@ describe.each(testedCodexes())("text that codex $version streams on an app-serve
     expect([...phases.values()]).toEqual(["commentary", "commentary", "final_answer", undefined]);
   });
 
-  test("is whole where a character is made of several, or is easily taken for the end of a line", async () => {
+  test("is complete where characters are combined, or look like the end of a line", async () => {
     // A family of joined characters, split inside; line separators; a carriage return; combining marks; a flag of tags.
     const pieces = ["👩‍", "👩‍👧", "‍👦 a\u2028", "b\u2029c\u0085", "d\r", "\ne", "\u0301 🏴\u{E0067}", "\u{E007F}\n"];
     const [events = []] = await turnsWith([streamedMessage(pieces), message("e\u2028\u2029")]);
     expect(messagesOf(events)).toEqual([pieces.join(""), "e\u2028\u2029"]);
   });
 
-  test("of 1 MB comes whole, in a thousand pieces and in one", async () => {
+  test("of 1 MB arrives complete, in a thousand pieces and in one", async () => {
     const piece = `${"0123456789abcde ".repeat(63)}Grüße 👋 \n`;
     const pieces = Array.from({ length: 1024 }, (_, n) => `${n} ${piece}`);
     const long = "a long line ".repeat(100_000);
     const [events = []] = await turnsWith([streamedMessage(pieces), message(long)]);
     const [first, second] = messagesOf(events);
-    // Compared by hand: a difference in a text of 1 MB is not to be printed.
+    // Compared by hand, so that a failure does not print a text of 1 MB.
     expect(first === pieces.join("")).toBe(true);
     expect(second === long).toBe(true);
     expect(deltasOf(events).length).toBeGreaterThan(100);
@@ -107,7 +107,7 @@ describe.each(testedCodexes())("text that codex $version streams on an app-serve
     "other white space": [streamedMessage(["one\n", "two "], { completed: "one two" }), "one\ntwo "],
     "an empty completed text": [streamedMessage(["one ", "two"], { completed: "" }), "one two"],
     "empty deltas": [streamedMessage(["", "one ", "", "two", ""]), "one two"],
-    // codex passes over a delta that is not Unicode.
+    // codex skips a delta that is not Unicode.
     "half characters": [streamedMessage(["one ", "\ud83d", "\ude00 two"], { completed: "one 😀 two" }), "one 😀 two"],
   };
 
@@ -120,7 +120,7 @@ describe.each(testedCodexes())("text that codex $version streams on an app-serve
     );
   });
 
-  test("is whole for who ignores the deltas", async () => {
+  test("is complete for a host that ignores the deltas", async () => {
     const script = Object.values(DISAGREEING).map(([reply]) => answer([reply, message("; three")]));
     await using harness = await Harness.create({ codex: onAppServer, script });
     await using turns = new AppServerTurns({ keepAliveMs: 60_000, maxKept: 1, codexHome: harness.home.path });
@@ -143,7 +143,7 @@ describe.each(testedCodexes())("text that codex $version streams on an app-serve
 });
 
 describe.each(byEachTransport(testedCodexes()))("a turn on codex $version by $transport", (codex) => {
-  test("takes half a surrogate pair for what it is: no character", async () => {
+  test("treats half a surrogate pair as no character", async () => {
     await using harness = await Harness.create({ codex, script: [say("ok"), say("still here")] });
     const plugin = await harness.plugin();
     const request = harness.request("half \ud83d of it\udc00");
@@ -155,10 +155,10 @@ describe.each(byEachTransport(testedCodexes()))("a turn on codex $version by $tr
     expect((await turn(plugin, harness.request("and on"))).text).toBe("still here");
   });
 
-  test("counts its own tokens, those of a compaction within it too", async () => {
+  test("counts its own tokens, including those of a compaction within it", async () => {
     let used = { input: 0, cached: 0, output: 0, reasoning: 0 };
     let compactions = 0;
-    /** Each request costs something else, so that no two can be taken for each other. */
+    /** Each request has a different cost, so that no two can be confused. */
     const bill = (index: number, isLong: boolean) => {
       const cost = {
         input: (isLong ? 9000 : 100) + index,
@@ -228,7 +228,7 @@ const TOOLS: Tool[] = ["lookup", "fail", "paint", "measure"].map((name) => ({
 const hostCall = (name: string, callId: string) =>
   functionCall(name, { key: callId }, { namespace: NAMESPACE, callId });
 
-/** A turn's tool-call events and texts, without what is another one in each run: times, folders, ids that codex makes up. */
+/** Returns a turn's tool-call events and texts, without what differs in each run: times, folders, ids that codex generates. */
 function comparable(events: readonly ProviderEvent[]) {
   const ids = new Map<string, string>();
   const known = (id: string) => {
@@ -251,7 +251,7 @@ function comparable(events: readonly ProviderEvent[]) {
 }
 
 describe.each(testedCodexes(codex150))("tool calls on codex $version", (codex) => {
-  /** What the same script gives by each transport. */
+  /** Runs the same script over each transport. */
   async function byBoth(options: Omit<HarnessOptions, "codex" | "script"> & { readonly script: () => Reply[] }) {
     const seen = [];
     for (const { transport } of byEachTransport([codex])) {
@@ -270,7 +270,7 @@ describe.each(testedCodexes(codex150))("tool calls on codex $version", (codex) =
     return onAppServer?.calls ?? [];
   }
 
-  /** What each of these calls has: a beginning, its arguments, an end, and a result. */
+  /** Each of these calls has a start, its arguments, an end, and a result. */
   const whole = (...ids: string[]) =>
     ids.flatMap((id) =>
       ["tool_call_start", "tool_call_delta", "tool_call_end", "tool_result"].map((type) => [type, id]),
@@ -318,7 +318,7 @@ describe.each(testedCodexes(codex150))("tool calls on codex $version", (codex) =
           say("done"),
         ],
       });
-      // What a script runs stands in the rollout from 0.148 on, except calls of tools, which always do.
+      // The rollout has a script's commands from 0.148 on; it always has its calls of tools.
       const inScripts = since("0.148.0")(codex) ? ["nested 0", "nested 1"] : ["nested 0"];
       const others = code_mode_tools === "nested" ? inScripts : ["call_lookup"];
       expect(outlineOf(calls)).toEqual(whole("call_script", "call_throws", ...others).sort());

@@ -10,14 +10,14 @@ import { answer, functionCall, httpError, type ModelRequest, type Reply, say, sh
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { byEachTransport, Harness, turn, user } from "./harness.ts";
 
-/** All that is said to the model in its developer's name. */
+/** Returns all developer messages to the model. */
 const instructionsOf = ({ input }: ModelRequest): string =>
   JSON.stringify(input.filter(({ role }) => role === "developer"));
 
 const countOf = (text: string, part: string) => text.split(part).length - 1;
 
 describe.each(byEachTransport(testedCodexes()))("a turn on codex $version by $transport", (codex) => {
-  test("has its own model and effort, and codex's where the host names none", async () => {
+  test("has its own model and effort, and codex's if the host names none", async () => {
     await using harness = await Harness.create({
       codex,
       script: () => say("ok"),
@@ -32,7 +32,7 @@ describe.each(byEachTransport(testedCodexes()))("a turn on codex $version by $tr
       const { model, reasoning } = harness.model.lastRequest.body as { model: string; reasoning?: { effort?: string } };
       return [model, reasoning?.effort];
     };
-    // 0.135.0 asks a model that it does not know for no effort.
+    // 0.135.0 requests no effort from a model that it does not know.
     const effort = (level: string) => (since("0.147.0")(codex) ? level : undefined);
     expect(await asked("codex")).toEqual(["gpt-5", effort("medium")]);
     expect(await asked("deep")).toEqual(["gpt-5.5", "high"]);
@@ -41,7 +41,7 @@ describe.each(byEachTransport(testedCodexes()))("a turn on codex $version by $tr
     expect(await asked("other")).toEqual(["gpt-5.4", "medium"]);
     expect(await asked("gpt-9-unheard-of")).toEqual(["gpt-9-unheard-of", effort("medium")]);
     expect(await asked("codex")).toEqual(["gpt-5", effort("medium")]);
-    // A person chooses another model meanwhile.
+    // In the meantime, the user chooses another model.
     await harness.home.configure({ baseUrl: harness.model.baseUrl, model: "gpt-5.5" });
     expect(await asked("codex")).toEqual(["gpt-5.5", "medium"]);
     expect(await asked("deep")).toEqual(["gpt-5.5", "high"]);
@@ -114,7 +114,7 @@ describe.each(byEachTransport(testedCodexes()))("a turn on codex $version by $tr
   });
 });
 
-/** Who decided what about the workspace, and whether codex is to take what stands in its `.codex`. */
+/** Trust decisions about the workspace, and whether codex should use the workspace's `.codex`. */
 const TRUST: [
   name: string,
   trusted: string | undefined,
@@ -124,12 +124,12 @@ const TRUST: [
 ][] = [
   ["nobody trusts", undefined, undefined, false, false],
   ["somebody trusts", "workspace", undefined, false, true],
-  ["stands in a folder that somebody trusts", ".", undefined, false, false],
-  ["stands in a repository that somebody trusts", ".", undefined, true, true],
+  ["is in a folder that somebody trusts", ".", undefined, false, false],
+  ["is in a repository that somebody trusts", ".", undefined, true, true],
   ["somebody does not trust, in a repository that they do", ".", "workspace", true, false],
 ];
 
-// Up to 0.150 codex exec itself trusts any folder that it runs in, and writes that down.
+// Up to 0.150 codex exec itself trusts any folder that it runs in, and records that.
 const thatAsk = byEachTransport(testedCodexes()).filter(
   (codex) => codex.transport === "app-server" || since("0.151.0")(codex),
 );
@@ -174,11 +174,11 @@ describe.each(testedCodexes())("the host's system prompt on codex $version", (co
       request: { messages: [user(prompt)], ...(system === undefined ? {} : { system }) },
     });
 
-  /** Which prompts the model sees, in their order. */
+  /** Returns the prompts that the model sees, in order. */
   const seenBy = (request: ModelRequest) =>
     [...instructionsOf(request).matchAll(/<plexum_system>(.*?)<\/plexum_system>/g)].map(([, value]) => value);
 
-  test("is given once, and again when it changes, also after a restart and a turn that failed", async () => {
+  test("is passed once, and again when it changes, also after a restart and a failed turn", async () => {
     const script = ({ prompt }: ModelRequest) =>
       prompt === "fail" ? httpError(400, { error: { message: "no" } }) : say("ok");
     await using harness = await Harness.create({ codex: onAppServer, script });
@@ -196,7 +196,7 @@ describe.each(testedCodexes())("the host's system prompt on codex $version", (co
     expect(await seen("Be brief.")).toEqual(["Be brief."]);
     expect(await seen("Be long.")).toEqual(["Be brief.", "Be long."]);
     expect(await seen("Be brief.")).toEqual(["Be brief.", "Be long.", "Be brief."]);
-    // Without one, the model is to know that the last one no longer holds.
+    // An empty prompt tells the model that the last one no longer applies.
     expect(await seen(undefined)).toEqual(["Be brief.", "Be long.", "Be brief.", ""]);
     expect(await seen("")).toEqual(["Be brief.", "Be long.", "Be brief.", ""]);
     await rm(join(harness.home.path, "sessions"), { recursive: true });
@@ -205,7 +205,7 @@ describe.each(testedCodexes())("the host's system prompt on codex $version", (co
     expect(await seen("Be brief.")).toEqual(["Be brief."]);
   });
 
-  test("is given again when a compaction took it away, and to a thread that codex exec began", async () => {
+  test("is passed again after a compaction removes it, and to a thread that codex exec began", async () => {
     const script = ({ prompt, continuesTurn }: ModelRequest) => {
       if (prompt === "long" && !continuesTurn) return answer([shell("echo looked")], { input: 9000, output: 10 });
       return say("done", { input: 100, output: 10 });
@@ -231,10 +231,10 @@ describe.each(testedCodexes())("the host's system prompt on codex $version", (co
   });
 });
 
-describe("arguments that codex app-server has nothing for", () => {
+describe("arguments that codex app-server does not support", () => {
   const extra_args = ["--color", "never"];
 
-  test("have turns run by exec, with one warning", async () => {
+  test("make turns run by exec, with one warning", async () => {
     await using harness = await Harness.create({ codex: newestCodex, config: { extra_args }, script: () => say("ok") });
     const plugin = await harness.plugin();
     for (let i = 0; i < 2; i++) expect((await turn(plugin, harness.request("hi"))).text).toBe("ok");
@@ -243,7 +243,7 @@ describe("arguments that codex app-server has nothing for", () => {
     expect(started.map(({ fields }) => fields.transport)).toEqual(["exec", "exec"]);
   });
 
-  test("are a fault of a config that asks for app-server", async () => {
+  test("are a fault in a config that requires app-server", async () => {
     const config = { extra_args, transport: "app-server" };
     await using harness = await Harness.create({ codex: newestCodex, config });
     await expect(harness.plugin()).rejects.toThrow(/config\.json: "extra_args" has --color/);

@@ -2,14 +2,14 @@ import type { ProviderEvent, TurnErrorCode, Usage } from "@plexum/plugin-sdk";
 
 type Counts = Readonly<Record<string, unknown>>;
 
-/** What the provider reads of claude's stream-json, in 2.1.332; see docs/claude.md. */
+/** The part of claude's stream-json that the provider reads (2.1.332); see docs/claude.md. */
 export interface ClaudeEvent {
   readonly type: string;
   readonly event?: { type: string; delta?: { text?: string }; message?: { usage?: Counts }; usage?: Counts };
-  /** Set for what a subagent says. */
+  /** Set for a subagent's messages. */
   readonly parent_tool_use_id?: string | null;
   readonly message?: { content: string | { type: string; [key: string]: unknown }[] };
-  /** The kind of failure, on an `assistant` event that stands for a failed request. */
+  /** The kind of failure, on an `assistant` event for a failed request. */
   readonly error?: string;
   readonly is_error?: boolean;
   readonly result?: string;
@@ -37,7 +37,7 @@ export function toHostEvents(claudeEvent: ClaudeEvent, names: ReadonlyMap<string
   });
 }
 
-/** The server is called `host`; claude changes what a tool's name may not have (2.1.332). */
+/** The server's name is `host`; claude replaces characters that a tool's name may not have (2.1.332). */
 export const claudeName = (offeredName: string) => `mcp__host__${offeredName.replace(/[^\w-]/g, "_")}`;
 
 function hostName(name: string, names: ReadonlyMap<string, string>): { name: string; namespace?: string } {
@@ -45,10 +45,10 @@ function hostName(name: string, names: ReadonlyMap<string, string>): { name: str
   return hostName === undefined ? { name } : { name: hostName, namespace: "mcp__host" };
 }
 
-/** Counts a turn's tokens request by request, since a turn that is killed has no `result`; with one, as claude's sum says. */
+/** Counts a turn's tokens request by request, because a killed turn has no `result`. If there is one, its sum counts. */
 export function addUsage(before: Usage, { type, event, usage }: ClaudeEvent): Usage {
   if (type === "result" && usage) return toUsage(usage);
-  // A request's first event has the tokens that went in, its last one those that came out.
+  // A request's first event has the input tokens, its last event the output tokens.
   const now = toUsage({ ...event?.message?.usage, output_tokens: event?.usage?.output_tokens });
   return {
     input_tokens: before.input_tokens + now.input_tokens,
@@ -58,7 +58,7 @@ export function addUsage(before: Usage, { type, event, usage }: ClaudeEvent): Us
   };
 }
 
-/** Claude counts cached tokens beside `input_tokens`; the host's number includes them. */
+/** Claude counts cached tokens separately from `input_tokens`; the host's number includes them. */
 export function toUsage(usage: Counts = {}): Usage {
   const count = (key: string) => (typeof usage[key] === "number" ? usage[key] : 0);
   const cache_read_tokens = count("cache_read_input_tokens");
@@ -67,7 +67,7 @@ export function toUsage(usage: Counts = {}): Usage {
   return { input_tokens, output_tokens: count("output_tokens"), cache_read_tokens, thinking_tokens };
 }
 
-/** The kinds of failure that claude tells apart, by the host's names. */
+/** Maps the kinds of failure that claude distinguishes to the host's names. */
 export const FAILURE_CODES: Readonly<Record<string, TurnErrorCode>> = {
   authentication_failed: "not_signed_in",
   billing_error: "out_of_credits",

@@ -14,10 +14,10 @@ const fileName = ".plexum-claude-session";
 const RELAY = join(import.meta.dirname, "relay.ts");
 const ARGS = ["--print", "--output-format", "stream-json", "--verbose", "--include-partial-messages"];
 const TOOLS = ["--strict-mcp-config", "--allowedTools", "Bash,Read,Edit,Write,mcp__host"];
-const SNAPSHOT = ["--system-prompt-snapshot", "off"]; // else a session keeps the system prompt that it began with
-/** Claude records the interruption, and its tokens, in some 1.4 s (2.1.332). */
+const SNAPSHOT = ["--system-prompt-snapshot", "off"]; // otherwise a session keeps its first system prompt
+/** Claude needs about 1.4 s to record the interruption and its tokens (2.1.332). */
 const END_STEPS = [{ signal: "SIGINT", graceMs: 4000 } as const, { signal: "SIGTERM", graceMs: 300 } as const];
-/** A new session is given the conversation so far, in case it replaces a lost one. */
+/** A new session gets the conversation so far, in case it replaces a lost one. */
 const HISTORY = { maxCharacters: 100_000, reason: "This session is new." };
 let host: Host;
 
@@ -35,9 +35,9 @@ const stream: Plugin["stream"] = async (streamRequest, { emit, signal }) => {
   if (warning !== undefined) host.log("warning", warning);
   const session = threadId === undefined ? undefined : await findSession(threadId);
   if (threadId && !session) host.log("warning", `session ${threadId} is lost: a new one begins`);
-  if (session) await recoverJsonl(session); // before claude reads what a crash may have left half done
+  if (session) await recoverJsonl(session); // repairs a half-done edit before claude reads the file
   const id = (session && threadId) ?? randomUUID();
-  await store.save(id); // before the turn, so that a canceled one is not lost
+  await store.save(id); // before the turn, so that a canceled turn keeps its session
 
   const identifyCall = (meta: Record<string, unknown>) => ({ callId: meta["claudecode/toolUseId"] as string });
   const onWarning = (message: string) => host.log("warning", message);
@@ -84,7 +84,7 @@ const stream: Plugin["stream"] = async (streamRequest, { emit, signal }) => {
   }
 };
 
-/** Waits for a turn that runs, as claude would go on writing what it has in memory. */
+/** Waits for a running turn, because claude would continue to write what it has in memory. */
 const mutate: Plugin["mutate"] = async ({ workspace, mutations }, { signal }) => {
   await using _lock = await lockWorkspace(workspace, { fileName, signal, waitMs: Number.POSITIVE_INFINITY });
   const { threadId } = await new WorkspaceThread(workspace, { fileName }).load();
@@ -93,7 +93,7 @@ const mutate: Plugin["mutate"] = async ({ workspace, mutations }, { signal }) =>
 
 function parse(line: Uint8Array): ClaudeEvent | undefined {
   try {
-    return Object(JSON.parse(Buffer.from(line).toString())); // a value that is no object has none of the keys
+    return Object(JSON.parse(Buffer.from(line).toString())); // a value that is not an object has none of the keys
   } catch {
     host.log("warning", "a line of claude's output is not JSON");
     return undefined;

@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { type EditableLine, type EditJsonlOptions, editJsonl } from "@plexum/jsonl-edit";
 import { CONSUMED_TEXTS, isConsumeOp, type MutateReport, type Mutation } from "@plexum/plugin-sdk";
 
-/** Finds the file in which claude keeps a session, whatever folder the session began in. */
+/** Finds claude's file of a session, in whatever folder the session began. */
 export async function findSession(id: string): Promise<string | undefined> {
   const home = process.env.CLAUDE_CONFIG_DIR ?? join(homedir(), ".claude");
   for await (const path of glob(`projects/*/${id}.jsonl`, { cwd: home })) return join(home, path);
   return undefined;
 }
 
-/** Replaces results of calls in a session file, and for `consume-heavy` also the arguments (2.1.332). */
+/** Replaces the results of calls in a session file, and with `consume-heavy` also the arguments (2.1.332). */
 export async function consume(
   path: string | undefined,
   mutations: readonly Mutation[],
@@ -28,7 +28,7 @@ export async function consume(
   return { requested: mutations.length, touched: edited.length, missing: [...missing], skipped: refused };
 }
 
-/** A result stands in two places of its line; the call, in a line before it. */
+/** A result is in two places of its line. The call is in an earlier line. */
 function editLine(line: EditableLine, heavy: ReadonlySet<string>): void {
   for (const block of line.value.get("message")?.get("content")?.elements() ?? []) {
     const isCall = block.get("type")?.string === "tool_use";

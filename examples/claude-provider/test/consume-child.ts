@@ -1,5 +1,5 @@
-// Consumes a call of a session file, and is killed at one of its file operations: in the middle of it, if it is a write.
-// Without a number it prints how many operations there are.
+// Consumes a call of a session file, and is killed at one of its file operations: in the middle, if the operation is a write.
+// Without a number, it prints the number of operations.
 import { nodeFiles } from "@plexum/jsonl-edit";
 import { consume } from "../src/session-file.ts";
 

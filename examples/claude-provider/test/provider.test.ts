@@ -22,13 +22,13 @@ const RESULT = "a long result that the host consumes".repeat(20);
 
 interface Setting {
   readonly tools?: typeof TOOLS;
-  /** What the host's tool answers. */
+  /** The answer of the host's tool. */
   readonly result?: string;
-  /** An API outside, for a test of the proxy itself. */
+  /** An API that is not on loopback, for a test of the proxy itself. */
   readonly apiOutside?: string;
 }
 
-/** A provider with the real claude. Whatever is not on loopback goes to a proxy that refuses, and must never be asked. */
+/** Starts a provider with the real claude. Requests that are not for loopback go to a proxy that refuses them; there must be none. */
 async function setUp(script: readonly (readonly Block[])[], setting: Setting = {}) {
   const { tools = TOOLS, result = RESULT, apiOutside } = setting;
   const model = await ScriptedClaudeModel.start(script);
@@ -57,7 +57,7 @@ async function setUp(script: readonly (readonly Block[])[], setting: Setting = {
     env: {
       PATH: process.env.PATH,
       HOME: folder,
-      // Sockets and temporary files of its own: other tests have an agent of that name too.
+      // Its own sockets and temporary files: other tests have an agent of the same name.
       TMPDIR: folder,
       CLAUDE_BIN: CLAUDE,
       CLAUDE_CONFIG_DIR: join(folder, "config"),
@@ -90,7 +90,7 @@ async function setUp(script: readonly (readonly Block[])[], setting: Setting = {
   return { model, plugin, turn, calls, sent, workspace, folder, outside };
 }
 
-/** The processes that have the test's home folder in their environment: claude, and what it started. */
+/** Returns the processes with the test's home folder in their environment: claude and its children. */
 const processesOf = (folder: string): string[] =>
   readdirSync("/proc").filter((pid) => {
     try {
@@ -100,7 +100,7 @@ const processesOf = (folder: string): string[] =>
     }
   });
 
-test("text comes in pieces, tokens are counted, and the next turn knows of the first", async () => {
+test("text arrives in pieces, tokens are counted, and the next turn knows the first", async () => {
   const { turn, sent } = await setUp([[{ type: "text", text: "hello there" }], [{ type: "text", text: "again" }]]);
   expect(await turn("first question")).toEqual([
     { type: "message_start" },
@@ -116,7 +116,7 @@ test("text comes in pieces, tokens are counted, and the next turn knows of the f
   for (const text of ["first question", "hello there", "second question"]) expect(sent()).toContain(text);
 });
 
-test("a host tool is called by claude's id, and the model no longer sees its result once it is consumed", async () => {
+test("a host tool's call has claude's id, and the model no longer sees its result after it is consumed", async () => {
   const call = { type: "tool_use", id: "toolu_1", name: "mcp__host__echo", input: { a: 1 } } as const;
   const { plugin, turn, calls, sent, workspace } = await setUp([
     [call],
@@ -155,7 +155,7 @@ test("a tool whose name MCP does not allow has the host's name in the call and i
   });
 });
 
-test("a canceled turn leaves no command alive, also in a session of its own or deaf to SIGTERM", async () => {
+test("a canceled turn leaves no command alive, even in its own session or ignoring SIGTERM", async () => {
   const [apart, deaf, behind] = [uniqueSeconds(), uniqueSeconds(), uniqueSeconds()];
   const command = `setsid sleep ${apart} & sleep ${behind} & (trap "" TERM INT; sleep ${deaf}; sleep ${deaf})`;
   const { turn } = await setUp([[{ type: "tool_use", id: "toolu_1", name: "Bash", input: { command } }]]);
@@ -168,7 +168,7 @@ test("a canceled turn leaves no command alive, also in a session of its own or d
   expect(alive()).toEqual([0, 0, 0]);
 });
 
-test("a failed turn says why; a lost session begins another", async () => {
+test("a failed turn says why; a lost session is replaced by a new one", async () => {
   const { model, turn, workspace, sent } = await setUp([[{ type: "text", text: "old" }]]);
   await turn("before the loss");
   const failed = await turn("will fail");
@@ -180,7 +180,7 @@ test("a failed turn says why; a lost session begins another", async () => {
   expect(sent()).not.toContain("before the loss");
 });
 
-test("when the provider is killed, what claude runs ends too", async () => {
+test("when the provider is killed, claude's processes end too", async () => {
   const seconds = uniqueSeconds();
   const input = { command: `setsid sleep ${seconds}` };
   const { plugin, turn, folder } = await setUp([[{ type: "tool_use", id: "toolu_1", name: "Bash", input }]]);
@@ -192,7 +192,7 @@ test("when the provider is killed, what claude runs ends too", async () => {
   expect(sleepers(seconds)).toEqual([]);
 });
 
-test("a call that is consumed heavily loses its arguments too; an operation that is not known changes nothing", async () => {
+test("a call that is consumed heavily also loses its arguments; an unknown operation changes nothing", async () => {
   const input = { path: "a long argument that the host consumes".repeat(20) };
   const call = { type: "tool_use", id: "toolu_1", name: "mcp__host__echo", input } as const;
   const { plugin, turn, sent, workspace } = await setUp([
@@ -215,7 +215,7 @@ test("a call that is consumed heavily loses its arguments too; an operation that
   expect(sent()).not.toContain(RESULT);
 });
 
-test("two turns of one workspace never run at once: the second is refused while the first runs", async () => {
+test("two turns of one workspace never run concurrently: the second is refused while the first runs", async () => {
   const { model, turn } = await setUp([
     [{ type: "tool_use", id: "toolu_1", name: "Bash", input: { command: "sleep 3" } }],
     [{ type: "text", text: "slept" }],
@@ -258,7 +258,7 @@ const isListening = (port: number): Promise<boolean> =>
     socket.once("connect", () => socket.destroy());
   });
 
-test("the proxy counts what claude asks of an address outside", async () => {
+test("the proxy counts claude's requests to an outside address", async () => {
   const { turn, outside } = await setUp([], { apiOutside: "https://outside.invalid" });
   const cancel = new AbortController();
   const events = turn("hello", cancel.signal);
@@ -268,7 +268,7 @@ test("the proxy counts what claude asks of an address outside", async () => {
   expect(outside).toContain("outside.invalid:443");
 });
 
-test("a result that claude keeps in a file of its own is consumed in its line, and the file stays", async () => {
+test("a result that claude keeps in a separate file is consumed in its line, and the file stays", async () => {
   const result = Array.from({ length: 12_000 }, (_, line) => `line ${line} of a long result`).join("\n");
   const { plugin, turn, sent, workspace, folder } = await setUp(
     [
@@ -294,7 +294,7 @@ test("a result that claude keeps in a file of its own is consumed in its line, a
   expect(readFileSync(file, "utf8")).toContain("line 11999 of a long result");
 });
 
-test("a consumption that is killed at any of its file operations is whole or has not happened", {
+test("a consumption that is killed at any file operation is complete or has not happened", {
   timeout: 180_000,
 }, async () => {
   const { turn, folder } = await setUp([

@@ -20,10 +20,10 @@ await serve({
 
 async function stream(request: StreamRequest, { emit, signal }: StreamContext) {
   const { workspace } = request.agent;
-  const prompt = lastUserText(request.request.messages); // throws if there is none: the turn is refused
-  const path = await locateExecutable(CLI, process.env, "install it"); // throws if it is not there
+  const prompt = lastUserText(request.request.messages); // throws if there is none, which refuses the turn
+  const path = await locateExecutable(CLI, process.env, "install it"); // throws if it is missing
 
-  // The host's tools: an MCP server for this turn, which the CLI reaches by starting the relay.
+  // The host's tools: an MCP server for this turn. The CLI starts the relay to reach it.
   await using bridge = await startBridge(hostToolServer({ host, request, signal }));
   const server = mcpServerEntry(bridge, { command: process.execPath, args: [RELAY] });
   const folder = await mkdtemp(join(tmpdir(), "small-provider-"));

@@ -22,7 +22,7 @@ interface HostOptions {
   readonly callTool?: (call: { name: string; arguments: Record<string, unknown> }) => Promise<CallToolResult>;
 }
 
-/** The provider, started as a host starts it; its temporary files and sockets are in the test's folder. */
+/** Starts the provider as a host does. Its temporary files and sockets are in the test's folder. */
 function connect({ cli = join(folder, "small-cli"), callTool }: HostOptions = {}): Promise<ConnectedPlugin> {
   const env = { ...process.env, SMALL_CLI: cli, TMPDIR: folder, XDG_RUNTIME_DIR: "" };
   return connectPlugin({
@@ -55,7 +55,7 @@ const end = (stop_reason: string, input_tokens = 0, output_tokens = 0) => ({
   usage: { input_tokens, output_tokens, cache_read_tokens: 0, thinking_tokens: 0 },
 });
 
-test("a turn gives the CLI's text and its tokens", async () => {
+test("a turn returns the CLI's text and tokens", async () => {
   await using plugin = await connect();
   expect(plugin.manifest).toMatchObject({ name: "small-provider", contracts: { provider: { models: ["small"] } } });
   expect(await turn(plugin, "say Hello.\nsay It is a fine day.")).toEqual([
@@ -66,8 +66,8 @@ test("a turn gives the CLI's text and its tokens", async () => {
   ]);
 });
 
-test("the host's tools are the CLI's", async () => {
-  const content = [{ type: "text", text: "what stands in it" }];
+test("the CLI can call the host's tools", async () => {
+  const content = [{ type: "text", text: "its content" }];
   await using plugin = await connect({
     async callTool({ name, arguments: { path } }) {
       if (name !== "read_file" || path !== "a.txt") throw new Error(`there is no ${path}`);
@@ -97,7 +97,7 @@ test("the host's tools are the CLI's", async () => {
   ]);
 });
 
-test("a cancelled turn leaves no process and no file", async () => {
+test("a canceled turn leaves no process and no file", async () => {
   await using plugin = await connect();
   const before = await readdir(folder);
   const cancel = new AbortController();
@@ -126,12 +126,12 @@ function isAlive(pid: number): boolean {
   }
 }
 
-test("a CLI that fails, and one that is not there, are told apart", async () => {
+test("a failing CLI and a missing CLI cause different errors", async () => {
   await using plugin = await connect();
   expect(await turn(plugin, "say I begin.\nfail")).toEqual([
     { type: "message_start" },
     { type: "text_delta", text: "I begin." },
-    { type: "error", error: { code: "internal", message: "the CLI ended with exit code 3: as I was told\n" } },
+    { type: "error", error: { code: "internal", message: "the CLI ended with exit code 3: as requested\n" } },
     end("error"),
   ]);
   await using withoutCli = await connect({ cli: join(folder, "nothing") });
@@ -149,7 +149,7 @@ test.each(["say Hello.", "work"])(
       events.push(event);
       if (event.type === "text_delta" && last === "work") cancel.abort();
     }
-    // What the CLI told of its tokens is not lost with a turn that was cancelled.
+    // The tokens that the CLI has reported are not lost when the turn is canceled.
     expect(events.at(-1)).toEqual(end(last === "work" ? "cancelled" : "end_turn", 12, 3));
     expect(sleepers(seconds)).toEqual([]);
   },

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Another agent CLI, as far as a provider sees one: the prompt on stdin, JSON lines on stdout, MCP servers from a file. It has no
-// model: the prompt says what it does, one command a line.
+// Another agent CLI, as a provider sees it: the prompt on stdin, JSON lines on stdout, MCP servers from a file. It has no
+// model: the prompt has its commands, one on each line.
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
@@ -42,7 +42,7 @@ for (const line of (await text(process.stdin)).split("\n")) {
       await new Promise(() => setInterval(() => {}, 1000));
       break;
     }
-    // A process in a session of its own that holds stdout for as long as it lives.
+    // A process in its own session that holds stdout open while it lives.
     case "leave":
       spawn("setsid", ["sleep", ...words], { stdio: ["ignore", "inherit", "inherit"] }).unref();
       break;
@@ -50,7 +50,7 @@ for (const line of (await text(process.stdin)).split("\n")) {
       write({ type: "usage", input_tokens: 12, output_tokens: 3 });
       break;
     case "fail":
-      console.error("as I was told");
+      console.error("as requested");
       process.exit(3);
   }
 }

@@ -1,9 +1,9 @@
-/** The commands and their capability, by the names under which hosts know them. */
+/** The names of the commands and of their capability. */
 export const LIST_COMMAND = "codex.cli.sessions.list";
 export const RESUME_COMMAND = "codex.cli.session.resume";
 export const CAPABILITY = "codex-cli-sessions";
 
-/** What OpenClaw's nodes declare if a resume there can choose the Codex home by `agentId` and `sourceHomeId`. Ours can't. */
+/** The capability of OpenClaw nodes where a resume can choose the Codex home by `agentId` and `sourceHomeId`. Ours can't. */
 export const SOURCE_CAPABILITY = "codex-cli-session-source";
 
 export const DEFAULT_LIMIT = 10;

@@ -1,16 +1,16 @@
 import { CodedError, isCodedError } from "@plexum/coded-error";
 
-/** Everything that can go wrong with a command, as a caller tells it apart. */
+/** The kinds of failure of a command. */
 export type CodexCommandsErrorCode =
-  /** What was asked for can't be done as it was asked. */
+  /** The parameters are not valid. */
   | "invalid_params"
   // On this machine.
   | "session_not_found"
-  /** The session's folder is gone, or not known. */
+  /** The session's folder is gone or unknown. */
   | "folder_not_found"
-  /** Another turn runs on the session, or in its folder. */
+  /** Another turn is running on the session or in its folder. */
   | "session_busy"
-  /** The turn did not start, or did not end well; `cause` has the error. */
+  /** The turn did not start, or failed; `cause` has the error. */
   | "resume_failed"
   // On a node.
   | "node_not_found"
@@ -18,18 +18,18 @@ export type CodexCommandsErrorCode =
   /** The node doesn't offer the command. */
   | "node_unsupported"
   | "node_timed_out"
-  /** The host or the node refused, or failed. */
+  /** The host or the node refused or failed. */
   | "node_failed"
-  /** The node's answer is not what the command answers. */
+  /** The node's answer is not a valid answer of the command. */
   | "node_malformed";
 
-/** A command that failed. `message` says what to do about it: through a host it is all that a caller gets to see. */
+/** A failed command. `message` says what to do: through a host, callers see nothing else. */
 export class CodexCommandsError extends CodedError<CodexCommandsErrorCode> {
   constructor(code: CodexCommandsErrorCode, message: string, options?: ErrorOptions) {
     super("CodexCommandsError", code, message, options);
   }
 
-  /** Like `instanceof`, and also true for errors of another installed copy of this package. */
+  /** Like `instanceof`, but also true for errors of another installed copy of this package. */
   static isInstance(value: unknown): value is CodexCommandsError {
     return isCodedError(value, "CodexCommandsError");
   }

@@ -11,7 +11,7 @@ const session = (parts: Partial<SessionSummary> = {}): SessionSummary => ({
   ...parts,
 });
 
-test("a heading, then a line a session", () => {
+test("a heading, then one line for each session", () => {
   const sessions = [
     session({ updatedAt: "2026-01-02T03:04:05.000Z", cwd: "/home/me/app", lastMessage: "tidy up" }),
     session({ archived: true }),

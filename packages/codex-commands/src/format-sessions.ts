@@ -9,8 +9,8 @@ const MAX_LABEL = 80;
 const MAX_WARNING = 300;
 
 /**
- * A list of sessions for a chat: a heading, then a line a session. Text from sessions and nodes appears as text: without
- * control characters, and with look-alikes for what a chat takes for markup, mentions or links.
+ * Formats a list of sessions for a chat: a heading, then one line for each session. Text from sessions and nodes appears as
+ * plain text: without control characters, and with look-alikes for markup, mentions and links.
  */
 export function formatSessions(listing: SessionListing & { readonly node?: HostNode }): string {
   const { node, sessions, warnings, searchTruncated } = listing;
@@ -24,7 +24,7 @@ export function formatSessions(listing: SessionListing & { readonly node?: HostN
   );
 }
 
-/** The message comes last: one in a script that is written from right to left can't reorder what stands before it. */
+/** The message is last, so that a message in a right-to-left script can't reorder the text before it. */
 function line({ sessionId, updatedAt, archived, partialScan, role, cwd, title, lastMessage }: SessionSummary): string {
   const parts = [
     shown(sessionId, 128),
@@ -39,7 +39,7 @@ function line({ sessionId, updatedAt, archived, partialScan, role, cwd, title, l
   return `- ${parts.filter(Boolean).join(" · ")}`;
 }
 
-/** Markdown, Slack's and Discord's dialects, HTML. A backslash in front would be shown by some and obeyed by others. */
+/** Markdown, Slack's and Discord's dialects, HTML. Some would show an escaping backslash and others would interpret it. */
 const MARKUP = /[&<>@`*_~|[\]\\]|:(?=\/\/)/g;
 
 /** From U+0021 to U+007E each character has a full-width look-alike, at this distance. */

@@ -1,4 +1,4 @@
-/** What a host gives its plugins to reach the nodes: the part of it that is used here. */
+/** The part of a host's plugin API that reaches the nodes, as far as this package uses it. */
 export interface HostRuntime {
   readonly nodes: {
     list(params?: { connected?: boolean }): Promise<{ nodes: readonly HostNode[] }>;

@@ -52,7 +52,7 @@ describe("a resume", () => {
   test.each<[string, (() => Promise<{ id?: string; decision?: string | null }>) | undefined, object]>([
     ["denied", async () => ({ id: "a1", decision: "deny" }), { approvalId: "a1", decision: "deny" }],
     [
-      "allowed for ever",
+      "allowed forever",
       async () => ({ id: "a1", decision: "allow-always" }),
       { approvalId: "a1", decision: "allow-always" },
     ],
@@ -90,7 +90,7 @@ describe("a resume", () => {
     ["a home, on a node with other capabilities", { sourceHomeId: "f00d" }, ["codex-cli-sessions", "codex-cli"]],
     ["both, on a node with none", { agentId: "", sourceHomeId: "" }, []],
     ["null for an agent", { agentId: null }, ["system"]],
-  ])("that names %s: refused before a person is asked", async (_name, named, caps) => {
+  ])("that names %s: refused before anyone is asked", async (_name, named, caps) => {
     const { context, invokeNode, request } = call({ ...params, ...named }, async () => ({ decision: "allow-once" }));
     const node = { displayName: "Studio", ...(caps === undefined ? {} : { caps }) };
     expect(await resumePolicy.handle({ ...context, node })).toEqual({

@@ -1,7 +1,7 @@
 import { LIST_COMMAND, RESUME_COMMAND, SOURCE_CAPABILITY } from "./commands.ts";
 import { plainText } from "./plain-text.ts";
 
-/** How a command that a node was asked to run ended. */
+/** The outcome of a command on a node. */
 export type InvokeResult =
   | { ok: true; payload?: unknown; payloadJSON?: string | null }
   | { ok: false; message: string; code?: string; details?: Record<string, unknown> };
@@ -14,29 +14,29 @@ export interface ApprovalRequest {
   allowedDecisions: readonly ("allow-once" | "deny")[];
 }
 
-/** What the host tells a policy about one call, as far as it is used here. */
+/** The host's data about one call, as far as the policies use it. */
 export interface InvokePolicyContext {
   readonly nodeId: string;
   readonly command: string;
   readonly params?: unknown;
   readonly node?: { readonly displayName?: string; readonly caps?: readonly string[] };
-  /** Absent where the host has nobody to ask. A resume is refused then: docs/decisions/022. */
+  /** Missing if the host can't ask anyone. A resume is then refused: docs/decisions/022. */
   readonly approvals?: {
     request(request: ApprovalRequest): Promise<{ readonly id?: string; readonly decision?: string | null }>;
   };
   invokeNode(): Promise<InvokeResult>;
 }
 
-/** What the host does with a call before it reaches the node. */
+/** Decides about a call before it reaches the node. */
 export interface InvokePolicy {
   commands: string[];
-  /** Where the commands are allowed without being named in the host's configuration. */
+  /** The platforms where the commands are allowed by default, without the host's configuration. */
   defaultPlatforms?: ("macos" | "linux" | "windows")[];
   dangerous?: boolean;
   handle(context: InvokePolicyContext): Promise<InvokeResult>;
 }
 
-/** A list is forwarded. A resume runs someone's prompt with all rights on the node: a person allows each one. */
+/** Returns the policies. A list is forwarded. A resume runs someone's prompt with full rights on the node, so each one needs approval. */
 export function createInvokePolicies(): [InvokePolicy, InvokePolicy] {
   return [
     {
@@ -62,7 +62,7 @@ async function invokeIfApproved(context: InvokePolicyContext): Promise<InvokeRes
   };
 }
 
-/** A node without the capability ignores which home is named, and would run the prompt on a session of another one. */
+/** A node without the capability ignores the named home, and would run the prompt on a session of another home. */
 function namesHome(params: unknown): boolean {
   const { agentId, sourceHomeId } = Object(params) as Record<string, unknown>;
   return agentId !== undefined || sourceHomeId !== undefined;
@@ -76,7 +76,7 @@ const SOURCE_UNAVAILABLE: InvokeResult = {
     "This session belongs to a Codex home that the node can't choose. Update the node and approve its new capabilities, or resume the session without agentId and sourceHomeId.",
 };
 
-/** Undefined if nobody can be asked, or asking fails: that is no yes. */
+/** Asks for approval. Returns undefined if nobody can be asked or asking fails; that counts as a refusal. */
 async function askForApproval(context: InvokePolicyContext) {
   try {
     return await context.approvals?.request(approvalRequest(context));
@@ -85,7 +85,7 @@ async function askForApproval(context: InvokePolicyContext) {
   }
 }
 
-/** What OpenClaw takes, in UTF-16 units. */
+/** OpenClaw's limits, in UTF-16 units. */
 const MAX_TITLE = 80;
 const MAX_DESCRIPTION = 256;
 

@@ -1,9 +1,9 @@
 import type { StartTurnOptions } from "@plexum/codex-exec";
 
-/** How the sessions of this machine are found and run. */
+/** Options for finding and running the sessions of this machine. */
 export interface LocalOptions extends Pick<StartTurnOptions, "binary" | "model" | "extraArgs" | "grace"> {
   readonly codexHome: string;
   readonly env: NodeJS.ProcessEnv;
-  /** Where the index of the sessions is kept. Default: as `listSessions` of `@plexum/session-store` has it. */
+  /** The folder of the session index. Default: that of `listSessions` in `@plexum/session-store`. */
   readonly cacheFolder?: string;
 }

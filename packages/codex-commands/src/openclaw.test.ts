@@ -7,14 +7,14 @@ import { createSessionCommands } from "./session-commands.ts";
 
 const prompt = { sessionId: "0199a213-81c0-7800-8aa1-bbab2a035a53", prompt: "go on" };
 
-/** As a plugin of that host does it: this is checked by its compiler, too. */
+/** Registers as a plugin of that host does: the compiler checks the types, too. */
 function register(api: PluginApi, codexHome: string): void {
   const options = { codexHome, cacheFolder: codexHome };
   for (const command of createSessionCommands(options)) api.registerNodeHostCommand(command);
   for (const policy of createInvokePolicies()) api.registerNodeInvokePolicy(policy);
 }
 
-test("a plugin hands in what its host gave it, and gets what the node answers", async () => {
+test("a plugin passes on its host's runtime, and gets the node's answer", async () => {
   await using home = await temporaryFolder();
   const decisions = ["deny", "allow-once"] as const;
   let asked = 0;

@@ -6,7 +6,7 @@ import { checkListParams, checkResumeParams, parseParams } from "./params.ts";
 const ID = "0199a213-81c0-7800-8aa1-bbab2a035a53";
 const resume = (params: object) => checkResumeParams({ sessionId: ID, prompt: "go on", ...params });
 
-test.each([undefined, null, "", "  ", "{}"])("%j stands for no parameters", (text) => {
+test.each([undefined, null, "", "  ", "{}"])("%j means no parameters", (text) => {
   expect(parseParams(text)).toEqual({});
 });
 
@@ -32,7 +32,7 @@ test.each([Number.NaN, "many", "", true, [], {}])("limit %j is refused", (limit)
   expect(() => checkListParams({ limit })).toThrow('"limit" must be a number.');
 });
 
-test("a filter is text: trimmed, never a pattern, and not of any length", () => {
+test("a filter is text: trimmed, not a pattern, and of limited length", () => {
   expect(checkListParams({ filter: "  .*[(  " }).filter).toBe(".*[(");
   expect(checkListParams({ filter: "   " }).filter).toBeUndefined();
   expect(checkListParams({ filter: null }).filter).toBeUndefined();
@@ -40,7 +40,7 @@ test("a filter is text: trimmed, never a pattern, and not of any length", () => 
   expect(() => checkListParams({ filter: 5 })).toThrow('"filter" must be text.');
 });
 
-test("whether the archive counts is true, false or left open", () => {
+test("archived is true, false or unset", () => {
   expect([true, false, null, undefined].map((archived) => checkListParams({ archived }).archived)).toEqual([
     true,
     false,
@@ -61,7 +61,7 @@ test.each(["", "  \n\t", null, undefined, 5])("prompt %j is refused", (prompt) =
   expect(() => resume({ prompt })).toThrow(/^"prompt" must (not be empty|be text)/);
 });
 
-test("a prompt is taken as it stands", () => {
+test("a prompt is not changed", () => {
   expect(resume({ prompt: "  --help\n" }).prompt).toBe("  --help\n");
 });
 
@@ -90,11 +90,11 @@ test.each([
   expect(resume({ [key]: undefined })).toEqual(resume({}));
 });
 
-test("all that is wrong is said at once", () => {
+test("all faults are reported at once", () => {
   expect(() => checkResumeParams({})).toThrow(/"sessionId".*; "prompt"/);
 });
 
-test("whatever comes is checked or refused, never a crash", () => {
+test("any input is accepted or refused, without a crash", () => {
   const anything = fc.oneof(
     fc.json(),
     fc.string(),

@@ -7,7 +7,7 @@ const MAX_FILTER_CHARACTERS = 1000;
 
 const MAX_FOLDER_CHARACTERS = 4096;
 
-/** Numbers also as text, which is how they come from a chat, and without end, which is how JSON's 1e999 is read. */
+/** Accepts numbers as text, as a chat sends them, and Infinity, which is how JSON's 1e999 is parsed. */
 const number = (expected: string) =>
   z
     .union([z.number(), z.literal([Infinity, -Infinity]), z.string().regex(/^\s*-?\d+\s*$/, expected)], {
@@ -34,7 +34,7 @@ const timeoutSchema = number("must be a number of milliseconds")
   .refine((timeout) => timeout == null || timeout > 0, "must be more than 0 milliseconds")
   .transform((timeout) => Math.min(timeout ?? DEFAULT_RESUME_TIMEOUT_MS, MAX_RESUME_TIMEOUT_MS));
 
-/** Of OpenClaw's session catalog. To ignore it would run the prompt on a session of another Codex home. */
+/** From OpenClaw's session catalog. Ignoring it would run the prompt on a session of another Codex home. */
 const otherHomeSchema = z
   .undefined("is not supported: this node resumes sessions of one Codex home only. Resume the session without it")
   .optional();
@@ -48,14 +48,14 @@ const listSchema = z.object({
   limit: limitSchema,
   filter: filterSchema,
   archived: flagSchema,
-  /** Threads that codex began itself too. */
+  /** Includes threads that codex itself began. */
   subagents: flagSchema,
 });
 
 const resumeSchema = z.object({
   sessionId: sessionIdSchema,
   prompt: z.string("must be text").regex(/\S/, "must not be empty: say what codex is to do"),
-  /** Instead of the session's own folder. */
+  /** Overrides the session's own folder. */
   cwd: z
     .string("must be the path of a folder")
     .max(MAX_FOLDER_CHARACTERS, `must be at most ${MAX_FOLDER_CHARACTERS} characters long`)
@@ -80,7 +80,7 @@ export const checkSessionId = (sessionId: unknown): string =>
   check(z.object({ sessionId: sessionIdSchema }), { sessionId }).sessionId;
 
 /**
- * What a host hands to a command: JSON text of an object, or nothing.
+ * Parses the parameters that a host passes to a command: JSON text of an object, or nothing.
  * @throws CodexCommandsError `invalid_params`.
  */
 export function parseParams(paramsJSON: string | null | undefined): object {

@@ -3,13 +3,13 @@ import { stripVTControlCharacters } from "node:util";
 /** Everything that ends a line or moves the cursor. */
 const WHITE_SPACE = /[\s\p{Cc}]+/gu;
 
-/** What isn't seen but changes how the rest is seen: overrides of the writing direction, zero-width characters, tags. */
+/** Invisible characters that change how others appear: overrides of the writing direction, zero-width characters, tags. */
 const INVISIBLE = /\p{Cf}/gu;
 
-/** Enough of a text to find its visible part in, as a multiple of what is shown: a hostile one may be of any length. */
+/** How much of a text is searched for visible characters, as a multiple of the shown length: a hostile text may be of any length. */
 const LOOKAHEAD = 16;
 
-/** Text from elsewhere as one line of what it shows, at most `max` UTF-16 units long. */
+/** Returns the visible part of untrusted text as one line of at most `max` UTF-16 units. */
 export function plainText(text: string, max: number): string {
   const visible = stripVTControlCharacters(text.trimStart().slice(0, max * LOOKAHEAD))
     .toWellFormed()

@@ -9,18 +9,18 @@ import { createInvokePolicies } from "./index.ts";
 
 const root = join(import.meta.dirname, "..");
 
-/** Runs the README's plugin on a host of one node, whose person says yes to everything. */
+/** Runs the README's plugin on a host of one node, whose user approves everything. */
 const HOST = `
 import { openClaw } from "./openclaw.ts";
-import { goOn } from "./nodes.ts";
+import { resumeNewest } from "./nodes.ts";
 import { register } from "./plugin.ts";
 
 const api = openClaw(() => "allow-once");
 register(api);
-await goOn(api.runtime, "project", "And now?");
+await resumeNewest(api.runtime, "project", "And now?");
 `;
 
-/** Runs a program on a machine with one session, in which the model has still something to say. */
+/** Runs a program on a machine with one session, in which the model has one more answer. */
 async function runWithSession(block: Block, workspace: string, reply: string) {
   await using model = await ScriptedModel.start([say("noted"), say(reply)]);
   await using home = await CodexHome.create({ baseUrl: model.baseUrl });
@@ -60,6 +60,6 @@ testReadme(join(root, "README.md"), {
     const [heading, line, ...rest] = stdout.split("\n");
     expect(heading).toBe("Codex sessions on Studio:");
     expect(line).toMatch(new RegExp(`^- ${threadId} · .* · Begin\\.$`));
-    expect(rest).toEqual([`going on in ${workspace}`, "Further on.", ""]);
+    expect(rest).toEqual([`resuming in ${workspace}`, "Further on.", ""]);
   },
 });

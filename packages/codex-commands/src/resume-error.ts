@@ -12,7 +12,7 @@ const CODES: Partial<Record<CodexTurnErrorCode, CodexCommandsErrorCode>> = {
 /** Failures whose message doesn't quote codex. */
 const SILENT: readonly CodexTurnErrorCode[] = ["timed_out", "crashed", "incomplete"];
 
-/** How much of the end of codex's stderr goes into a message, in characters. */
+/** How much of the end of codex's stderr a message quotes, in characters. */
 const MAX_QUOTED = 2000;
 
 export const noSuchSession = (sessionId: string) =>
@@ -21,7 +21,7 @@ export const noSuchSession = (sessionId: string) =>
     `There is no codex session ${sessionId} on this machine: take the id from the list of sessions.`,
   );
 
-/** What went wrong with a turn, in one error whose message says it all: a host hands on nothing else. */
+/** Returns one error for a failed turn. Its message has everything: a host passes on nothing else. */
 export function asResumeError(error: unknown, sessionId: string): CodexCommandsError {
   if (CodexCommandsError.isInstance(error)) return error;
   const cause = error;

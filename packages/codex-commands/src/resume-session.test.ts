@@ -14,7 +14,7 @@ import type { SessionListing, SessionSummary } from "./session-summary.ts";
 
 const resumer = newestCodex;
 
-/** What may have become of a session before it is resumed with the newest codex. */
+/** Each test changes a session before the newest codex resumes it. */
 describe.each(testedCodexes())("a session of codex $version", (codex) => {
   async function setUp() {
     const model = await ScriptedModel.start(() => say("fine"));
@@ -37,7 +37,7 @@ describe.each(testedCodexes())("a session of codex $version", (codex) => {
     const cacheFolder = join(folder.path, "cache");
     const [list, resume] = createSessionCommands({ binary: resumer.path, env, cacheFolder });
     const listed = async () => (JSON.parse(await list.handle()) as SessionListing).sessions;
-    /** Resumes it and sees to it that the model is told all that was said before. */
+    /** Resumes it and checks that the model gets the whole conversation. */
     const resumes = async (sessionId: string) => {
       const answer = await resume.handle(JSON.stringify({ sessionId, prompt: "and now?" }));
       expect(JSON.parse(answer)).toEqual({ ok: true, sessionId, text: "fine" });
@@ -46,7 +46,7 @@ describe.each(testedCodexes())("a session of codex $version", (codex) => {
     return { run, codexDoes, listed, resume, resumes };
   }
 
-  test("as it is", async () => {
+  test("unchanged", async () => {
     const { run, resumes } = await setUp();
     await resumes(await run());
   });
@@ -64,7 +64,7 @@ describe.each(testedCodexes())("a session of codex $version", (codex) => {
     expect((await listed()).map(({ messageCount }) => messageCount).toSorted()).toEqual([1, 2]);
   });
 
-  test("gone on with by the other version", async () => {
+  test("continued by the other version", async () => {
     const { run, resumes } = await setUp();
     const id = await run();
     await run({ threadId: id, binary: resumer.path, prompt: "meanwhile" });
@@ -76,7 +76,7 @@ describe.each(testedCodexes())("a session of codex $version", (codex) => {
     const id = await run();
     const file = (await listed())[0]?.sessionFile ?? "";
     const text = await readFile(file, "utf8");
-    // What codex's terminal interface writes instead, of the same length so that no offset into the file moves.
+    // The text that codex's terminal interface writes instead, with the same length so that offsets in the file stay valid.
     await writeFile(file, text.replace('"source":"exec"', '"source":"cli" '));
     await resumes(id);
   });
@@ -109,7 +109,7 @@ describe.each(testedCodexes())("a session of codex $version", (codex) => {
     await resumes(parent);
   });
 
-  test("in a file that someone has renamed: codex doesn't find it", async () => {
+  test("in a renamed file: codex doesn't find it", async () => {
     const { run, listed, resumes } = await setUp();
     const id = await run();
     const { sessionFile = "" } = (await listed())[0] as SessionSummary;

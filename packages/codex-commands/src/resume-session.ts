@@ -14,10 +14,10 @@ import { unarchive } from "./unarchive.ts";
 const NO_TEXT = "Codex completed without a text reply.";
 
 /**
- * Runs one turn on a session, in the session's folder, and gives its full id and codex's last message. A session in codex's archive is
- * taken out of it where codex would not resume it otherwise.
+ * Runs one turn on a session, in the session's folder, and returns its full id and codex's last message. A session in codex's
+ * archive is unarchived first if codex would not resume it otherwise.
  *
- * @throws CodexCommandsError; the signal's reason if it was aborted, once nothing of the turn runs any more.
+ * @throws CodexCommandsError; the signal's reason if it was aborted, once no process of the turn is running.
  */
 export async function resumeSession(
   local: LocalOptions,
@@ -31,7 +31,7 @@ export async function resumeSession(
   await assertFolder(folder);
   const turn = () => runTurn(local, { ...params, threadId, workspace: folder }, signal);
   try {
-    // Both: a turn ends what an earlier one left running in its folder, whatever session that one was on.
+    // Lock both: a turn ends the leftover processes of earlier turns in its folder, whatever their session.
     await using _workspaceLock = await lockWorkspace(folder, { signal });
     await using _threadLock = await lockThread(local.codexHome, threadId, { signal });
     const result = await turn();
@@ -51,7 +51,7 @@ async function find(local: LocalOptions, id: string, signal: AbortSignal | undef
       throw new CodexCommandsError("invalid_params", error.message, { cause: error });
     throw asResumeError(error, id);
   });
-  // Codex takes anything but a thread's id for a name, and without a session of that name begins a new one.
+  // Codex treats anything but a thread's id as a name, and begins a new session if none has that name.
   if (session === undefined || !isThreadId(session.id.toLowerCase())) throw noSuchSession(id);
   return session;
 }
@@ -64,7 +64,7 @@ function folderOf({ id, cwd }: FoundSession): string {
   );
 }
 
-/** `startTurn` would make a folder that is missing; a session belongs where its files are. */
+/** `startTurn` would create a missing folder, but a session belongs where its files are. */
 async function assertFolder(folder: string): Promise<void> {
   const isFolder = isAbsolute(folder) && (await stat(folder).catch(() => undefined))?.isDirectory() === true;
   if (isFolder) return;
@@ -82,7 +82,7 @@ async function runTurn(
   const { prompt, threadId, workspace, timeoutMs } = params;
   const how = { binary, model, extraArgs, grace, env, signal };
   await using turn = await startTurn({ ...how, prompt, threadId, workspace, timeoutMs });
-  // Nobody reads along: leaving the loop drops the events, so that codex never waits for a reader.
+  // Leaving the loop drops the events, so that codex does not wait for a reader.
   for await (const _event of turn.events) break;
   // Awaited here: leaving the block cancels the turn.
   return await turn.result;

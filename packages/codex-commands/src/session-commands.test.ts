@@ -21,7 +21,7 @@ test("two commands of one capability, one of them dangerous", () => {
   expect(resume).toMatchObject({ command: "codex.cli.session.resume", cap: "codex-cli-sessions", dangerous: true });
 });
 
-test("at rest, nothing delays the host's update, also after a refusal", async () => {
+test("when idle, nothing delays the host's update, also after a refusal", async () => {
   await using home = await temporaryFolder();
   const options = { codexHome: home.path, cacheFolder: home.path };
   const [list, resume] = createSessionCommands(options);
@@ -63,7 +63,7 @@ describe.each(testedCodexes())("sessions of codex $version", (codex) => {
     return { model, home, folder: folder.path, workspace, sessionId, list, resume, resumeCommand };
   }
 
-  test("listed, then resumed where it was, with all that was said", async () => {
+  test("listed, then resumed in its folder, with the whole conversation", async () => {
     const { model, home, workspace, sessionId, list, resume } = await setUp([
       answer([shell("pwd")]),
       say(" the word \n"),
@@ -103,7 +103,7 @@ describe.each(testedCodexes())("sessions of codex $version", (codex) => {
     expect((await resume()).text).toBe("Codex completed without a text reply.");
   });
 
-  test("a failure carries codex's words", async () => {
+  test("a failure quotes codex", async () => {
     const { resume } = await setUp([httpError(400, { error: { message: "the model is asleep" } })]);
     await expect(resume()).rejects.toMatchObject({
       code: "resume_failed",
@@ -154,7 +154,7 @@ describe.each(testedCodexes())("sessions of codex $version", (codex) => {
     expect((await resume({ sessionId: sessionId.toUpperCase() })).text).toBe("here");
   });
 
-  test("an id that no session has: refused, and the model is asked nothing", async () => {
+  test("an unknown id is refused, and the model gets no request", async () => {
     const { model, folder, resume } = await setUp();
     for (const sessionId of [UNKNOWN, "--help", "a.name"]) {
       await expect(resume({ sessionId })).rejects.toMatchObject({ code: "session_not_found" });
@@ -166,7 +166,7 @@ describe.each(testedCodexes())("sessions of codex $version", (codex) => {
     expect(model.requests).toHaveLength(1);
   });
 
-  test("a folder that is gone is not made anew; another can be named", async () => {
+  test("a missing folder is not created; another can be named", async () => {
     const { model, folder, workspace, resume } = await setUp([say("moved")]);
     await rm(workspace, { recursive: true });
     await expect(resume()).rejects.toMatchObject({ code: "folder_not_found" });
@@ -180,7 +180,7 @@ describe.each(testedCodexes())("sessions of codex $version", (codex) => {
     expect(JSON.stringify(model.lastRequest.input)).toContain(moved);
   });
 
-  test("codex that isn't there: told with what to do", async () => {
+  test("a missing codex: the message says what to do", async () => {
     const { resume } = await setUp([], { binary: "/nowhere/codex" });
     await expect(resume()).rejects.toMatchObject({
       code: "resume_failed",
@@ -194,9 +194,9 @@ describe.each(testedCodexes())("sessions of codex $version", (codex) => {
     await expect(resumeCommand.handle()).rejects.toMatchObject({ code: "invalid_params" });
   });
 
-  // codex 0.135.0 has no such command, and resumes what is in the archive.
+  // codex 0.135.0 has no such command, and resumes sessions in the archive.
   if (since("0.136.0")(codex)) {
-    test("one in the archive is taken out of it", async () => {
+    test("a session in the archive is unarchived", async () => {
       const { home, sessionId, list, resume } = await setUp([say("back")]);
       await promisify(execFile)(codex.path, ["archive", sessionId], { env: home.env });
       expect((await list({ archived: true })).sessions).toMatchObject([{ sessionId, archived: true }]);

@@ -8,7 +8,7 @@ import { resumeSession } from "./resume-session.ts";
 import type { SessionListing } from "./session-summary.ts";
 
 export interface SessionCommandsOptions extends Omit<LocalOptions, "codexHome" | "env"> {
-  /** Where codex keeps its files. Default: `CODEX_HOME` of `env`, else `~/.codex`. */
+  /** The folder where codex keeps its files. Default: `CODEX_HOME` of `env`, else `~/.codex`. */
   readonly codexHome?: string;
   /** The environment codex runs in. Default: this process's. */
   readonly env?: NodeJS.ProcessEnv;
@@ -19,19 +19,19 @@ export interface SessionCommand {
   readonly command: string;
   readonly cap: string;
   readonly dangerous?: boolean;
-  /** Returns whether a turn runs that an update of the host would end. OpenClaw takes a missing hook for a yes. */
+  /** Returns whether a turn is running that an update of the host would end. OpenClaw treats a missing hook as true. */
   hasActiveWork(): boolean;
   /**
-   * Takes and gives JSON text. The context's signal ends the work, a running turn included.
+   * Runs the command. Takes and returns JSON text. The context's signal ends the work, including a running turn.
    * @throws CodexCommandsError; the signal's reason once it is aborted.
    */
   handle(paramsJSON?: string | null, io?: unknown, context?: { readonly signal?: AbortSignal }): Promise<string>;
 }
 
-/** Of all commands of this process: a host may have registered others since a turn began, and replaces the process. */
+/** Counts the work of all commands of this process: a host may register new ones during a turn, and an update replaces the process. */
 let activeResumes = 0;
 
-/** The commands by which a host lists and resumes the codex sessions of the machine this runs on. */
+/** Creates the commands with which a host lists and resumes the codex sessions of this machine. */
 export function createSessionCommands(options: SessionCommandsOptions = {}): [SessionCommand, SessionCommand] {
   const { env = process.env } = options;
   // Absolute, since codex runs in the session's folder.

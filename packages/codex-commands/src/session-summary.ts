@@ -1,36 +1,36 @@
-/** A session as it travels between a node and its host. */
+/** A session as sent between a node and its host. */
 export interface SessionSummary {
   readonly sessionId: string;
   /** ISO 8601. */
   readonly updatedAt?: string | undefined;
-  /** As the user has named it. */
+  /** The name that the user gave it. */
   readonly title?: string | undefined;
-  /** The start of what the user said last. */
+  /** The start of the user's last message. */
   readonly lastMessage?: string | undefined;
   readonly cwd?: string | undefined;
   readonly sessionFile?: string | undefined;
   readonly messageCount: number;
   readonly archived: boolean;
   readonly compressed: boolean;
-  /** The node read the session's file only in part: last message and count may be older ones. */
+  /** The node read the session's file only in part: last message and count may be outdated. */
   readonly partialScan?: true | undefined;
-  /** Of a thread that codex began itself: the thread it works for, if codex says which. */
+  /** For a thread that codex itself began: the thread it works for, if codex records it. */
   readonly parentId?: string | undefined;
-  /** Of a thread that codex began itself: its role, such as `subagent` or `review`. */
+  /** For a thread that codex itself began: its role, such as `subagent` or `review`. */
   readonly role?: string | undefined;
 }
 
-/** What the list command answers. */
+/** The answer of the list command. */
 export interface SessionListing {
   readonly sessions: readonly SessionSummary[];
-  /** What could not be read, one sentence each. */
+  /** One sentence for each thing that could not be read. */
   readonly warnings: readonly string[];
   readonly codexHome?: string | undefined;
   /** The node did not search everything: sessions that match the filter may be missing. A warning says how much it read. */
   readonly searchTruncated?: true | undefined;
 }
 
-/** What the resume command answers. */
+/** The answer of the resume command. */
 export interface ResumedSession {
   readonly ok: true;
   readonly sessionId: string;

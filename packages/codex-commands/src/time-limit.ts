@@ -1,11 +1,11 @@
-/** setTimeout takes no more (2^31 - 1 ms, about 24.8 days). */
+/** The maximum of setTimeout (2^31 - 1 ms, about 24.8 days). */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /**
- * What `work` gives, unless it takes longer than `ms` or the signal is aborted: the work is told by its own signal then,
- * and not waited for. What it comes to later is dropped.
+ * Returns the result of `work`, unless it takes longer than `ms` or the signal is aborted. Then it aborts the work's own
+ * signal and does not wait. A later result or error of the work is dropped.
  *
- * @throws what `onTimeout` gives; the signal's reason; what the work throws.
+ * @throws the error that `onTimeout` returns; the signal's reason; any error of the work.
  */
 export async function withTimeLimit<T>(
   ms: number,

@@ -5,7 +5,7 @@ import type { LocalOptions } from "./local-options.ts";
 
 const TIME_LIMIT_MS = 30_000;
 
-/** Takes a session out of codex's archive, for good. False if codex doesn't do it. */
+/** Removes a session from codex's archive permanently. Returns false if codex fails to. */
 export async function unarchive(
   { binary = "codex", env }: LocalOptions,
   threadId: string,

@@ -11,7 +11,7 @@ export const studio = {
 };
 export const laptop = { ...studio, nodeId: "node-2", displayName: "Laptop", remoteIp: "10.0.0.8" };
 
-/** A host whose nodes answer by a function; `calls` has what they were asked. */
+/** A host whose nodes answer with a function; `calls` has their requests. */
 export function host(nodes: unknown[], answer: (params: InvokeNodeParams) => unknown) {
   const calls: InvokeNodeParams[] = [];
   const runtime = {

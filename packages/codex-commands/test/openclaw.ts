@@ -1,4 +1,4 @@
-/** The part of an OpenClaw plugin's API that the package is used with: as far as types go, and as a host of one node. */
+/** The part of OpenClaw's plugin API that the package uses: its types, and a host of one node. */
 
 interface NodeHostCommand {
   command: string;
@@ -74,7 +74,7 @@ export interface PluginApi {
   };
 }
 
-/** A host whose one node runs what is registered; `decide` is the person who is asked, if there is one. */
+/** A host whose one node runs the registered commands; `decide` answers approval requests, if given. */
 export function openClaw(decide?: () => Decision): PluginApi {
   const commands: NodeHostCommand[] = [];
   const policies: NodeInvokePolicy[] = [];

@@ -21,10 +21,10 @@ import type { Config } from "../config.ts";
 import type { Log } from "../log.ts";
 import type { HostNames } from "../turn/tool-call-events.ts";
 
-/** For how many calls made inside scripts the script is remembered, the latest kept. */
+/** How many nested calls keep a record of their script. The oldest are dropped first. */
 const MAX_NESTED_CALLS = 10_000;
 
-/** How codex gets to a turn's tools. */
+/** How codex reaches a turn's tools. */
 export interface OfferedTools extends AsyncDisposable {
   /** For `codex exec`, by codex's version. */
   args(version: string): readonly string[];
@@ -41,13 +41,13 @@ export const hostNames = ({ agent, request }: StreamRequest): HostNames => ({
   byCodexName: hostToolNames(request.tools ?? [], codexToolName),
 });
 
-/** Offers codex the tools of each turn's request, and takes its calls to the host. */
+/** Offers codex the tools of each turn's request, and forwards its calls to the host. */
 export class HostTools implements AsyncDisposable {
   readonly #host: Host;
   readonly #config: Config;
   readonly #env: NodeJS.ProcessEnv;
   #endpoint: Promise<HttpEndpoint> | undefined;
-  /** By the id of a call made inside a script (codex's code mode): the item id of the script's own call. */
+  /** Maps the id of a call made inside a script (codex's code mode) to the item id of the script's own call. */
   readonly nestedCalls = new Map<string, string>();
 
   constructor(host: Host, config: Config, env: NodeJS.ProcessEnv) {
@@ -57,10 +57,10 @@ export class HostTools implements AsyncDisposable {
   }
 
   /**
-   * A turn without its tools is reported by a warning, and is still a turn.
+   * Offers the tools of a turn. If that fails, it logs a warning and the turn runs without tools.
    * @param transport An app-server reaches the tools by a URL of this process; `exec`, and an agent that is registered in
    * codex's own config, by a relay.
-   * @throws the signal's reason, and nothing else.
+   * @throws only the signal's reason.
    */
   async offer(
     request: StreamRequest,
@@ -75,7 +75,7 @@ export class HostTools implements AsyncDisposable {
         : await this.#offerByRelay(request, log, signal);
     } catch (error) {
       signal.throwIfAborted();
-      log("warning", `codex goes without the host's tools in this turn: ${(error as Error).message}`);
+      log("warning", `codex runs without the host's tools in this turn: ${(error as Error).message}`);
       return NOTHING;
     }
   }
@@ -99,13 +99,13 @@ export class HostTools implements AsyncDisposable {
     const agentId = request.agent.agent_id;
     const relay = { agentId, command: process.execPath, args: [process.argv[1] as string, "mcp-host"] };
     const isRegistered = this.#config.mcpRegistration === "global";
-    // Before the bridge, which would be left open if this fails. Without one, a codex started elsewhere gets an empty list.
+    // Register before the bridge starts, so that a failure leaves no bridge open. Without a bridge, a codex started elsewhere gets an empty list.
     if (isRegistered) {
       const codex = await codexCommand(this.#config, this.#env);
       await registerGlobally({ ...relay, socketPath: bridgeSocketPath(agentId) }, { ...codex, signal });
     }
     const options = this.#toolServer(request, log, signal);
-    // A registered relay looks for its bridge at this path and nowhere else.
+    // A registered relay looks for its bridge only at this path.
     const bridge = await startBridge(isRegistered ? { ...options, socketPath: bridgeSocketPath(agentId) } : options);
     const server = { ...relay, socketPath: bridge.socketPath, token: bridge.token };
     return {
@@ -124,7 +124,7 @@ export class HostTools implements AsyncDisposable {
     return hostToolServer({
       host: this.#host,
       request,
-      // codex tells an MCP server of an interrupt only from 0.166 on.
+      // codex notifies an MCP server of an interrupt only from 0.166 on.
       signal,
       identifyCall: identifyCodexCall,
       onCall: ({ callId, itemId }) => {
@@ -142,9 +142,9 @@ export class HostTools implements AsyncDisposable {
 }
 
 /**
- * From 0.144 on codex lets some models call tools only from inside a script, and from 0.150 on does not even show them the
- * tools before a script asks. Given directly, the tools are in the first request, and each call has an id and a result of
- * its own, which the host can consume exactly. 0.135 refuses to start when it is told so.
+ * Returns whether this version has code mode. From 0.144 on, codex lets some models call tools only from inside a script.
+ * From 0.150 on, it does not even show them the tools until a script asks. With direct tools, the first request has the
+ * tools, and each call has its own id and result, which the host can consume exactly. 0.135 refuses to start with this setting.
  */
 function hasCodeMode(version: string): boolean {
   const [major = 0, minor = 0] = version.split(".").map(Number);

@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline/promises";
 import { SessionsError } from "./sessions-error.ts";
 
-/** Asks on the terminal before something is written. @throws SessionsError where there is none to ask on */
+/** Asks for confirmation on the terminal. @throws SessionsError if there is no terminal. */
 export async function confirm(question: string, isYes: boolean): Promise<boolean> {
   if (isYes) return true;
   if (!process.stdin.isTTY || !process.stderr.isTTY)

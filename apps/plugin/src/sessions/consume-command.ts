@@ -18,10 +18,10 @@ import { hasAll, selectedCalls } from "./selected-calls.ts";
 import { wholeNumber } from "./sessions-error.ts";
 import { printSkipped } from "./skipped.ts";
 
-/** Providers charge about a tenth for a token from the cache: reading one without it costs so many times what a request saves by one less. */
+/** Providers charge about a tenth for a token from the cache: reading one token without the cache costs this many times what removing one saves per request. */
 const UNCACHED_TO_FREED = 9;
 
-/** Replaces results of calls in a session by markers. Resolves with the exit code. */
+/** Replaces results of calls in a session with markers. Resolves with the exit code. */
 export async function consumeCommand(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const { values: flags, positionals } = parseArgs({
     args: [...argv],
@@ -45,7 +45,7 @@ export async function consumeCommand(argv: readonly string[], env: NodeJS.Proces
   const { codexHome, file, id } = session;
   const named = positionals.slice(1);
   let thread = await readThreadCalls(file, { codexHome, threadId: id, inContextOnly: true });
-  // One that is gone from the context is worth a message of its own.
+  // A call that is gone from the context gets its own message.
   if (!hasAll(thread, named)) thread = await readThreadCalls(file, { codexHome, threadId: id });
   const calls = selectedCalls(thread, named, rules);
   const edits = calls.map(({ callId }) => (flags.heavy ? consumeHeavy(callId) : consumeLight(callId)));
@@ -75,7 +75,7 @@ export async function consumeCommand(argv: readonly string[], env: NodeJS.Proces
 
 const count = (calls: number) => plural(calls, "call");
 
-/** After how many requests what is saved is more than what it costs. Undefined if never. */
+/** Returns after how many requests the savings exceed the cost; undefined if never. */
 function paysOffAfter({ cost }: MutationReport): number | undefined {
   if (cost === undefined || cost.tokensFreed <= 0) return undefined;
   return Math.ceil((UNCACHED_TO_FREED * cost.tokensUncached) / cost.tokensFreed);

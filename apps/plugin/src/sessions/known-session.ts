@@ -8,7 +8,7 @@ export interface KnownSession extends FoundSession {
   readonly codexHome: string;
 }
 
-/** Finds the session that a person named. @throws SessionsError, SessionStoreError */
+/** Finds the session that the user named. @throws SessionsError, SessionStoreError */
 export async function knownSession(positionals: readonly string[], env: NodeJS.ProcessEnv): Promise<KnownSession> {
   const [id, ...rest] = positionals;
   if (id === undefined) throw new SessionsError("the id of a session is missing", true);

@@ -6,12 +6,12 @@ import { SessionsError } from "./sessions-error.ts";
 const WAIT_MS = 2_000;
 
 export interface LockedSession extends AsyncDisposable {
-  /** Codex has the thread loaded: what is changed in place is safe, and it does not notice before it loads the thread again. */
+  /** Whether codex has the thread loaded. Changes in place are safe, and codex sees them when it loads the thread again. */
   readonly isOpen: boolean;
 }
 
 /**
- * Keeps the plugin's turns away from a thread, and codex too where it does not have it open yet (codex 0.147 and later, on Linux).
+ * Locks a thread against the plugin's turns, and against codex if codex does not have it open yet (codex 0.147 and later, on Linux).
  * @throws SessionsError if a turn is running on it.
  */
 export async function lockSession({ codexHome, id, file }: KnownSession): Promise<LockedSession> {

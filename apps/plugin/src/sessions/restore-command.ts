@@ -10,10 +10,10 @@ import { plural } from "./numbers.ts";
 import { print, printJson } from "./print.ts";
 import { printSkipped } from "./skipped.ts";
 
-/** Where `consume` keeps the old values, beside the index of sessions. */
+/** The folder where `consume` keeps the old values, beside the index of sessions. */
 export const undoFolder = (env: NodeJS.ProcessEnv) => join(cacheFolder(env), "undo");
 
-/** Puts back what `consume` removed from a session. Resolves with the exit code. */
+/** Restores what `consume` removed from a session. Resolves with the exit code. */
 export async function restoreCommand(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const { values: flags, positionals } = parseArgs({
     args: [...argv],

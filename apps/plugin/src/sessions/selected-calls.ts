@@ -2,8 +2,8 @@ import { type CallRules, selectCalls, type ThreadCall, type ThreadCalls } from "
 import { SessionsError } from "./sessions-error.ts";
 
 /**
- * Selects the calls to consume: those that were named, by their ids or the beginnings of these, or else all that the rules fit.
- * @throws SessionsError if a named one does not exist, is ambiguous, or can't be consumed
+ * Selects the calls to consume: those named by an id or its beginning, or else all calls that match the rules.
+ * @throws SessionsError if a named call does not exist, is ambiguous, or can't be consumed
  */
 export function selectedCalls(
   thread: ThreadCalls,
@@ -18,7 +18,7 @@ export function selectedCalls(
   return selectCalls(thread, { ...rules, callIds });
 }
 
-/** Whether each name is that of a call, or the beginning of one. */
+/** Returns whether each name is a call's id, or the beginning of one. */
 export const hasAll = ({ calls }: ThreadCalls, named: readonly string[]): boolean =>
   named.every((name) => calls.some(({ callId }) => callId.startsWith(name)));
 

@@ -34,7 +34,7 @@ const RESUME: McpTool = {
   },
 };
 
-/** What the manifest offers. Resuming runs someone's prompt with all rights, so it has to be switched on. */
+/** Returns the tools for the manifest. Resuming runs someone's prompt with full rights, so it must be switched on. */
 export function sessionTools({
   sessionTools,
   sessionResume,
@@ -42,7 +42,7 @@ export function sessionTools({
   return [...(sessionTools ? [LIST] : []), ...(sessionTools && sessionResume ? [RESUME] : [])];
 }
 
-/** Calls one of the tools that are offered. A tool that is not is refused, also by name. */
+/** Calls one of the offered tools. It refuses every other tool, even one that exists. */
 export async function callSessionTool(
   { name, arguments: args }: { name: string; arguments: Record<string, unknown> },
   config: Config,

@@ -23,7 +23,7 @@ const SUBCOMMANDS = new Map<string | undefined, Subcommand>([
 export async function sessionsCommand(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
-    // Whoever reads, such as `head`, has seen enough.
+    // The reader, such as `head`, has closed the pipe.
     process.exit(0);
   });
   if (asksForHelp(argv)) {
@@ -50,7 +50,7 @@ function messageOf(error: unknown): string {
   if (SessionsError.isUsage(error)) return `${error.message}; see sessions --help`;
   if (error instanceof SessionsError || CLASSES.some((one) => one.isInstance(error))) return (error as Error).message;
   const { message, code = "" } = error as NodeJS.ErrnoException;
-  // What parseArgs says besides is how to write an argument that begins with a dash.
+  // The rest of parseArgs' message explains how to write an argument that begins with a dash.
   if (code.startsWith("ERR_PARSE_ARGS")) return `${firstSentence(message)}; see sessions --help`;
   return message;
 }

@@ -1,9 +1,9 @@
-/** What ends a subcommand with one line on stderr and exit code 1. */
+/** Ends a subcommand with one line on stderr and exit code 1. */
 export class SessionsError extends Error {
   override readonly name = "SessionsError";
   readonly #isUsage: boolean;
 
-  /** @param isUsage The arguments are to blame. */
+  /** @param isUsage Whether the arguments are wrong. */
   constructor(message: string, isUsage = false) {
     super(message);
     this.#isUsage = isUsage;

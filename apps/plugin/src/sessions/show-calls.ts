@@ -6,7 +6,7 @@ export const SORTS = ["turn", "tokens", "tool"] as const;
 
 export type Sort = (typeof SORTS)[number];
 
-/** So much of an id is shown, or more where several begin so. */
+/** How many characters of an id are shown; more if several ids begin the same way. */
 const MIN_ID_LENGTH = 12;
 
 /** Prints a line for each call. */
@@ -20,7 +20,7 @@ export function printCalls(calls: readonly ThreadCall[], turnCount: number, sort
     sorted.map((call, row) => [
       call.turn === 0 ? "-" : String(call.turn),
       call.turn === 0 || call.state === "taken-back" ? "-" : String(turnCount - call.turn),
-      // What a script passed on of it is a part of the script's own output.
+      // The part of its output that a script passed on is part of the script's own output.
       call.kind === "nested" ? "-" : number(call.tokens),
       call.callId.slice(0, idLength),
       call.name,
@@ -35,12 +35,12 @@ export function printCalls(calls: readonly ThreadCall[], turnCount: number, sort
   );
 }
 
-/** The value that says what a call is about, where its arguments begin with one. */
+/** Matches the value that describes a call, if its arguments begin with one. */
 const TELLING = /^\{\s*"(?:cmd|command|input|path|script)"\s*:\s*"((?:[^"\\]|\\.)*)/;
 
 function inShort(excerpt: string): string {
   const [, value] = TELLING.exec(excerpt) ?? [];
-  // Escapes are left as they are, but for the commonest.
+  // Decode only the most common escapes.
   return value === undefined ? excerpt : value.replaceAll('\\"', '"').replaceAll("\\n", " ");
 }
 
@@ -57,7 +57,7 @@ function stateOf({ state, isConsumed, isInherited, kind }: ThreadCall): string {
   return kind === "nested" ? "in script" : "";
 }
 
-/** How much of the ids tells each of them from the others. */
+/** Returns how many first characters distinguish each id from all others. */
 function uniqueLength(ids: readonly string[]): number {
   const sorted = [...new Set(ids)].sort();
   let length = MIN_ID_LENGTH;

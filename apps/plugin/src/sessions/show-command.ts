@@ -14,7 +14,7 @@ import { bar, fitted, styled, terminalWidth } from "./terminal.ts";
 
 const MAX_BAR_WIDTH = 40;
 
-/** Shows what a session's context consists of. Resolves with the exit code. */
+/** Shows what a session's context contains. Resolves with the exit code. */
 export async function showCommand(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const { values: flags, positionals } = parseArgs({
     args: [...argv],
@@ -33,7 +33,7 @@ export async function showCommand(argv: readonly string[], env: NodeJS.ProcessEn
   const children = await childSessions(session, { codexHome });
   const title = await sessionTitle(id, { codexHome });
   const read = await readThreadCalls(file, { codexHome, threadId: id, inContextOnly: !flags["taken-back"] });
-  // What a sub-agent's file repeats of its parent's history is the parent's.
+  // History that a sub-agent's file repeats from its parent belongs to the parent.
   const thread =
     parentId === undefined ? read : { ...read, calls: read.calls.filter(({ isInherited }) => !isInherited) };
   if (flags.json) printJson(asJson(session, title, thread, children));
@@ -87,7 +87,7 @@ function show(
   printCalls(thread.calls, thread.turnCount, sort);
 }
 
-/** A folder from the home on, and its end if it is too long. */
+/** Returns a folder relative to the home, and only its end if it is too long. */
 function shortFolder(folder: string): string {
   const home = homedir();
   const short = plain(folder.startsWith(`${home}/`) ? `~${folder.slice(home.length)}` : folder);

@@ -3,7 +3,7 @@ import { number } from "./numbers.ts";
 import { print } from "./print.ts";
 import { bar, styled, terminalWidth } from "./terminal.ts";
 
-/** Of more turns some share a bar. */
+/** With more turns, several turns share a bar. */
 const MAX_BARS = 20;
 const MAX_BAR_WIDTH = 60;
 
@@ -31,7 +31,7 @@ export function printTurns(calls: readonly ThreadCall[], turnCount: number): voi
   print();
 }
 
-/** Calls that belong to no turn have the number 0. */
+/** Calls outside any turn have the number 0. */
 function nameOf(group: number, perBar: number, turnCount: number): string {
   if (group === 0 || perBar === 1) return String(group);
   return `${(group - 1) * perBar + 1}–${Math.min(group * perBar, turnCount)}`;

@@ -2,10 +2,10 @@ import type { SkippedEdit } from "@plexum/rollout";
 import { plain } from "../plain.ts";
 import { print } from "./print.ts";
 
-/** So many calls are named, of those that are skipped for the same reason. */
+/** How many of the calls that are skipped for the same reason are named. */
 const MAX_NAMED = 3;
 
-/** Prints which calls were left as they are, and why: a line for each reason. */
+/** Prints which calls were left unchanged, and why: one line for each reason. */
 export function printSkipped(skipped: readonly SkippedEdit[]): void {
   for (const [message, calls] of Map.groupBy(skipped, ({ message }) => message)) {
     const named = calls.slice(0, MAX_NAMED).map(({ callId }) => callId);

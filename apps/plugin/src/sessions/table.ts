@@ -2,7 +2,7 @@ import { plain } from "../plain.ts";
 import { print } from "./print.ts";
 import { fitted, type Style, styled, terminalWidth } from "./terminal.ts";
 
-/** A column narrower than this says nothing. */
+/** A narrower column is useless. */
 const MIN_CUT_WIDTH = 12;
 
 export interface TableOptions {
@@ -10,13 +10,13 @@ export interface TableOptions {
   readonly cuttable?: readonly number[];
   /** The columns of numbers. */
   readonly right?: readonly number[];
-  /** How a row looks. */
+  /** The style of a row. */
   readonly style?: (row: number) => Style | undefined;
 }
 
 /**
- * Prints columns as wide as they need, within the terminal. What does not fit is taken from the columns that may be shortened, which
- * share what the others leave; where that is too little for all of them, the last is left out.
+ * Prints columns as wide as their content, within the terminal's width. If they don't fit, the columns that may be shortened share
+ * the remaining width. If that is too little for all of them, the last column is left out.
  */
 export function printTable(
   head: readonly string[],

@@ -2,7 +2,7 @@ import { styleText } from "node:util";
 
 const WIDE = 160;
 
-/** The width of the terminal in columns. What is not a terminal is as wide as `COLUMNS` says, or wide. */
+/** Returns the width of the terminal in columns. Without a terminal, the width is `COLUMNS`, or a wide default. */
 export const terminalWidth = (): number => process.stdout.columns || Number(process.env.COLUMNS) || WIDE;
 
 export type Style = Parameters<typeof styleText>[0];
@@ -10,13 +10,13 @@ export type Style = Parameters<typeof styleText>[0];
 /** Styles a text on a terminal, unless `NO_COLOR` is set. */
 export const styled = (style: Style, text: string): string => styleText(style, text, { stream: process.stdout });
 
-/** Shortens a text that is longer than it may be. */
+/** Shortens a text that is longer than `width`. */
 export const fitted = (text: string, width: number): string =>
   text.length > width ? `${text.slice(0, Math.max(0, width - 1))}…` : text;
 
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
-/** Draws a share of 1 as a bar. What is more than nothing is seen. */
+/** Draws a share of 1 as a bar. Any share above 0 is visible. */
 export function bar(share: number, width: number): string {
   const eighths = Math.min(8 * width, Math.max(share > 0 ? 1 : 0, Math.round(share * width * 8)));
   return "█".repeat(Math.floor(eighths / 8)) + EIGHTHS[eighths % 8];

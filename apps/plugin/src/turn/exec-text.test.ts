@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { checkExecText } from "./exec-text.ts";
 
-test("codex exec is not asked without text", () => {
+test("a message without text is refused before codex exec starts", () => {
   checkExecText("look");
-  expect(() => checkExecText(" \n")).toThrow(/codex exec does not take: send some text/);
+  expect(() => checkExecText(" \n")).toThrow(/codex exec does not accept: send some text/);
 });

@@ -1,10 +1,10 @@
 import { PluginSdkError } from "@plexum/plugin-sdk";
 
-/** Throws `no_user_text` if `codex exec` would refuse the text: it takes no images by themselves (0.135.0 to 0.169.0). */
+/** Throws `no_user_text` if `codex exec` would refuse the text: it does not accept images without text (0.135.0 to 0.169.0). */
 export function checkExecText(text: string): void {
   if (text.trim() !== "") return;
   throw new PluginSdkError(
     "no_user_text",
-    'The user message has only images, which codex exec does not take: send some text with them, or set "transport" to "app-server".',
+    'The user message has only images, which codex exec does not accept: send some text with them, or set "transport" to "app-server".',
   );
 }

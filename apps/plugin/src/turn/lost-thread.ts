@@ -3,15 +3,15 @@ import { findRollout, findRolloutFile } from "@plexum/rollout";
 
 export interface LostThread {
   readonly message: string;
-  /** codex's words. */
+  /** The error text of codex. */
   readonly detail: string | undefined;
   /** The session file that codex can't load. */
   readonly file: string | undefined;
 }
 
-const GOING_ON = "going on in a fresh thread, given the conversation so far, as much as fits";
+const CONTINUING = "continuing in a fresh thread with as much of the conversation so far as fits";
 
-/** Returns why a turn's thread can't be resumed; undefined if the turn ended in another way. */
+/** Returns why a turn's thread can't be resumed; undefined if the turn ended for another reason. */
 export async function whyThreadIsLost(
   threadId: string,
   result: TurnResult,
@@ -23,12 +23,12 @@ export async function whyThreadIsLost(
   const file = await fileOf(threadId, codexHome);
   const message =
     code === "thread_not_found" && file === undefined
-      ? `codex has no record of thread ${threadId} any more: ${GOING_ON}`
-      : `codex can't load thread ${threadId}${file === undefined ? "" : ` from ${file}`}: ${GOING_ON}. The file is left as it is: repair it or move it away`;
+      ? `codex has no record of thread ${threadId} any more: ${CONTINUING}`
+      : `codex can't load thread ${threadId}${file === undefined ? "" : ` from ${file}`}: ${CONTINUING}. The file is left unchanged: repair it or move it away`;
   return { message, detail, file };
 }
 
-/** Whatever is wrong with the file, the turn goes on. It may also be one that names another thread in its first line. */
+/** Ignores errors: the turn continues, whatever is wrong with the file. The first line of the file may also name another thread. */
 async function fileOf(threadId: string, codexHome: string): Promise<string | undefined> {
   try {
     const found = (await findRollout(threadId, { codexHome })) ?? (await findRolloutFile(codexHome, threadId));

@@ -21,28 +21,28 @@ export interface RunTurnOptions extends StreamContext {
   readonly tools: HostTools;
   readonly transports: Transports;
   readonly log: Log;
-  /** The thread to go on with; undefined for a new one. */
+  /** The thread to continue; undefined for a new one. */
   readonly threadId: string | undefined;
   readonly text: string;
   readonly images: readonly PromptImage[];
-  /** Called once codex runs, before any event. */
+  /** Called when codex has started, before any event. */
   readonly onStarted?: () => Promise<void>;
 }
 
 export interface TurnEnd {
   readonly result: TurnResult;
   readonly usage: Usage;
-  /** Whether codex may have sent the prompt to the model: it must not be sent again then. */
+  /** Whether codex may have sent the prompt to the model. If so, the prompt must not be sent again. */
   readonly mayHaveRun: boolean;
 }
 
-/** One run of codex: its text as it says it, its tool calls as it records them, and how it ended. */
+/** Runs codex once: emits text as it arrives and tool calls as codex records them, and returns how the run ended. */
 export async function runTurn(options: RunTurnOptions): Promise<TurnEnd> {
   const { request, config, codexHome, store, tools, transports, log, threadId, text, emit, signal } = options;
   await using thread = await TurnThread.open(codexHome, store, threadId, signal);
   const { workspace } = request.agent;
   const system = await SystemPrompt.of(workspace, request.request.system, thread);
-  // Disposed of behind the turn, in whatever way that ends: codex has recorded all it will by then.
+  // Disposed of after the turn, however the turn ends: by then codex has recorded everything.
   await using calls = new ToolCallEvents(emit, log, tools.nestedCalls, hostNames(request));
   await using running = await transports.start({
     text,
@@ -57,13 +57,13 @@ export async function runTurn(options: RunTurnOptions): Promise<TurnEnd> {
   });
   const { turn } = running;
   await options.onStarted?.();
-  // codex exec has no way to give it (0.135.0 to 0.169.0).
+  // codex exec can't pass the system prompt (0.135.0 to 0.169.0).
   const onThread = async (id: string) => {
     if (running.transport === "exec") return;
     await system.prompt.started(id).catch((error: Error) => {
       log(
         "warning",
-        `the next turn may repeat the system prompt: what this one gives can't be noted (${error.message})`,
+        `the next turn may repeat the system prompt: this turn's prompt can't be recorded (${error.message})`,
       );
     });
   };
@@ -76,12 +76,12 @@ export async function runTurn(options: RunTurnOptions): Promise<TurnEnd> {
   return { result, usage, mayHaveRun };
 }
 
-/** How the turn ended is known by now, and is not to be lost with the rollout. */
+/** Logs errors instead of throwing: the result of the turn is known and must not be lost if the rollout can't be read. */
 async function recordedUsage(thread: TurnThread, log: Log): Promise<ThreadUsage | undefined> {
   try {
     return await thread.usageNow();
   } catch (error) {
-    log("warning", `the turn's tokens can't be told: ${(error as Error).message}`);
+    log("warning", `the turn's tokens can't be determined: ${(error as Error).message}`);
     return undefined;
   }
 }
@@ -109,14 +109,14 @@ async function relay(
       log(translation.log.level, translation.log.message, translation.log.fields);
       continue;
     }
-    // What a message says comes behind the calls that it is about.
+    // Emit a message after the calls that it is about.
     if (translation.isFirst) await calls.catchUp();
     await emit(translation.text);
   }
   return mayHaveRun;
 }
 
-/** Events that there are only of a turn that runs. */
+/** Events that occur only while a turn runs. */
 const RUNNING: ReadonlySet<string> = new Set([
   "turn.started",
   "turn.completed",

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { type RolloutEntry, readRollout } from "@plexum/rollout";
 import type { TurnThread } from "./turn-thread.ts";
 
-/** Under this name codex shows the model the host's system prompt: `<plexum_system>…</plexum_system>`. */
+/** The name under which codex shows the host's system prompt to the model: `<plexum_system>…</plexum_system>`. */
 const KEY = "plexum_system";
 
-/** In the workspace, beside the thread's id: what the model was last told, and where. */
+/** The file in the workspace, beside the thread's id, that records the last system prompt and its thread. */
 const FILE = ".plexum-codex-system";
 
 /** Far more than is ever written there. */
@@ -16,21 +16,21 @@ const MAX_FILE_BYTES = 4096;
 interface Given {
   readonly threadId: string;
   readonly sha256: string;
-  /** From where on in the rollout nobody has looked yet, in bytes. */
+  /** The offset in bytes from which the rollout has not been searched yet. */
   readonly from: number;
-  /** Whether it was seen in the rollout before that. */
+  /** Whether the prompt was found before that offset. */
   readonly isSeen: boolean;
 }
 
 /**
- * The host's system prompt, given to the model in the first turn of a thread and again when it changes or a compaction
- * took it away, and not twice. codex repeats it itself only while the thread stays loaded, which it does not (0.135.0 to
- * 0.169.0); so what was given is kept in a file, and the rollout says whether it still is in the model's view.
+ * Passes the host's system prompt to the model once: in the first turn of a thread, and again when the prompt changes or
+ * a compaction removes it. codex itself repeats the prompt only while the thread stays loaded, which it does not (0.135.0
+ * to 0.169.0). A file records which prompt was passed; the rollout shows whether the model still sees it.
  */
 export class SystemPrompt {
   readonly #path: string;
   readonly #value: string;
-  /** What is true once the turn has started. */
+  /** The record to write when the turn has started. */
   #next: Omit<Given, "threadId"> | undefined;
 
   private constructor(workspace: string, value: string) {
@@ -39,7 +39,7 @@ export class SystemPrompt {
   }
 
   /**
-   * @param system The host's, of this turn's request.
+   * @param system The host's system prompt in this turn's request.
    * @param thread The thread that the turn is about to continue.
    */
   static async of(
@@ -51,7 +51,7 @@ export class SystemPrompt {
     return { prompt, context: (await prompt.#mustBeGiven(thread)) ? { key: KEY, value: prompt.#value } : undefined };
   }
 
-  /** The turn has begun in this thread: what it was given is remembered. */
+  /** Records the prompt that was passed, when the turn has started in this thread. */
   async started(threadId: string): Promise<void> {
     if (this.#next === undefined) return;
     const given: Given = { threadId, ...this.#next };
@@ -84,15 +84,15 @@ export class SystemPrompt {
       const { threadId, sha256, from, isSeen } = JSON.parse(await readFile(this.#path, "utf8"));
       return typeof from === "number" ? { threadId, sha256, from, isSeen: isSeen === true } : undefined;
     } catch {
-      // Missing or damaged: the prompt is given once more.
+      // Missing or damaged: pass the prompt again.
       return undefined;
     }
   }
 }
 
-/** Reads what codex recorded since: the prompt itself, and what took it away again. */
+/** Reads what codex has recorded since: the prompt itself, and whatever removed it again. */
 async function isStillInView(rollout: string, size: number, { from, isSeen }: Given): Promise<boolean> {
-  // The rollout is another one by now.
+  // The rollout has been replaced.
   if (from > size) return false;
   let isInView = isSeen;
   try {

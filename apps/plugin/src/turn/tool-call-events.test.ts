@@ -9,7 +9,7 @@ const line = (payload: object) => `${JSON.stringify({ timestamp: "", type: "resp
 const call = line({ type: "function_call", call_id: "call_a", name: "read", arguments: "{}" });
 const output = line({ type: "function_call_output", call_id: "call_a", output: "found" });
 
-/** Follows a rollout that has a call in it, until the call is told. */
+/** Follows a rollout that has a call in it, until the call is emitted. */
 async function following() {
   const folder = await mkdtemp(join(tmpdir(), "tool-call-events-"));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -28,7 +28,7 @@ async function following() {
   return { calls, rollout, told, warnings };
 }
 
-test("what codex has written by the end is told", async () => {
+test("what codex has written by the end is emitted", async () => {
   const { calls, rollout, told, warnings } = await following();
   await writeFile(rollout, output, { flag: "a" });
   await calls[Symbol.asyncDispose]();
@@ -36,7 +36,7 @@ test("what codex has written by the end is told", async () => {
   expect(warnings).toEqual([]);
 });
 
-test("a call of a host's tool has the host's name for it, and one of codex's own is left alone", async () => {
+test("a call of a host's tool has the host's name, and a call of codex's own tool keeps its name", async () => {
   const { calls, rollout, told } = await following();
   for (const [namespace, name] of [
     ["mcp__host", "read_a"],

@@ -5,13 +5,13 @@ import type { ProviderEvent } from "@plexum/plugin-sdk";
 import { followRollout, type ToolCallEvent, ToolCallPairer } from "@plexum/rollout";
 import type { Log } from "../log.ts";
 
-/** What codex itself shows the model for a call that no output came of (0.135.0 to 0.169.0). */
+/** The text that codex shows the model for a call without output (0.135.0 to 0.169.0). */
 const NO_OUTPUT = "aborted";
 
 /** How long codex's text waits for the calls that were recorded before it, in milliseconds. */
 const MAX_LAG_MS = 100;
 
-/** The host's own names of its tools, which codex records under names that it can use. */
+/** Maps the names that codex records to the host's own names of its tools. */
 export interface HostNames {
   /** The namespace in which codex records calls of the host's tools. */
   readonly namespace: string;
@@ -19,8 +19,8 @@ export interface HostNames {
 }
 
 /**
- * A turn's tool calls as events, read from the rollout as codex writes it: there, and only there, they have their call ids.
- * Disposing of it tells what codex has written by then.
+ * Emits a turn's tool calls as events. It reads them from the rollout while codex writes it: only there do they have their
+ * call ids. Disposing of it emits everything that codex has written by then.
  */
 export class ToolCallEvents implements AsyncDisposable {
   readonly #emit: (event: ProviderEvent) => Promise<void>;
@@ -30,11 +30,11 @@ export class ToolCallEvents implements AsyncDisposable {
   readonly #over = new AbortController();
   #following: Promise<void> | undefined;
   #path: string | undefined;
-  /** Where the lines that were told end. */
+  /** The offset of the end of the lines that were emitted. */
   #position = 0;
   #awaited: { readonly position: number; readonly resolve: () => void } | undefined;
 
-  /** @param nestedCalls By the id of a call made inside a script: the item id of the script's own call. */
+  /** @param nestedCalls Maps the id of a call made inside a script to the item id of the script's own call. */
   constructor(
     emit: (event: ProviderEvent) => Promise<void>,
     log: Log,
@@ -47,19 +47,19 @@ export class ToolCallEvents implements AsyncDisposable {
     this.#hostNames = hostNames;
   }
 
-  /** Begins to read. What stands in the file before `from` belongs to earlier turns. */
+  /** Starts reading. The file's content before `from` belongs to earlier turns. */
   follow(path: string, from: number): void {
     if (this.#following === undefined) this.#path = path;
     this.#following ??= this.#follow(path, from).catch((error: Error) => {
       this.#path = undefined;
-      this.#log("warning", `the turn's tool calls can't be told: ${error.message}`);
+      this.#log("warning", `the turn's tool calls can't be reported: ${error.message}`);
     });
   }
 
-  /** Waits a moment for what codex has recorded by now, so that a result is told before what is said of it. */
+  /** Waits briefly for the calls that codex has recorded, so that a result is emitted before the text about it. */
   async catchUp(): Promise<void> {
     if (this.#path === undefined) return;
-    // Archived or deleted meanwhile, which does not make the turn fail: there is nothing to wait for.
+    // Archived or deleted while the turn runs. The turn does not fail: there is nothing to wait for.
     const size = await stat(this.#path).then(
       (found) => found.size,
       () => 0,
@@ -85,9 +85,9 @@ export class ToolCallEvents implements AsyncDisposable {
       this.#position = entry.offset + entry.length + 1;
       if (this.#awaited !== undefined && this.#position >= this.#awaited.position) this.#awaited.resolve();
     }
-    // A compressed one that codex did not come to bring back is still there.
+    // A compressed rollout that codex has not restored yet still exists.
     if (![path, `${path}.zst`].some((file) => existsSync(file)))
-      this.#log("warning", `${path} was moved or removed: calls that codex recorded since then are not told`);
+      this.#log("warning", `${path} was moved or removed: calls that codex recorded since then are not reported`);
     for (const event of pairer.end()) await this.#tell(event);
   }
 
@@ -107,7 +107,7 @@ function translate(event: ToolCallEvent, hostNames: HostNames): ProviderEvent[] 
         { type: "tool_call_end", tool_call: { id } },
       ];
     case "call-output":
-      // What a script says on the way is part of its output for the model, and no result of its own for the host.
+      // Intermediate output of a script is part of its output for the model. It is not a separate result for the host.
       if (event.output.isNotification) return [];
       return [result(id, event.output.output, event.output.isError)];
     case "call-abandoned":

@@ -1,7 +1,7 @@
 import { TextDeltas, type TurnEvent } from "@plexum/codex-turn";
 import type { LogLevel, ProviderEvent } from "@plexum/plugin-sdk";
 
-/** What one of codex's events is to the host: text, or a line for the log. */
+/** What an event of codex becomes for the host: text, or a line in the log. */
 export type Translation =
   | { readonly text: Extract<ProviderEvent, { type: "text_delta" }>; readonly isFirst: boolean }
   | { readonly log: { readonly level: LogLevel; readonly message: string; readonly fields?: Record<string, unknown> } }
@@ -13,8 +13,8 @@ export class EventTranslator {
   #hasOtherAgents = false;
 
   /**
-   * An `error` event is no event of the turn: codex also reports retries that way, and when the turn does fail, the
-   * turn's result says so once, with its reason.
+   * An `error` event is only logged: codex also reports retries that way. If the turn does fail, its result says so
+   * once, with the reason.
    */
   translate(event: TurnEvent): Translation {
     switch (event.type) {
@@ -55,13 +55,13 @@ export class EventTranslator {
     }
   }
 
-  /** codex records the work of other agents in threads of their own, which nobody follows here. */
+  /** codex records the work of other agents in separate threads, which the plugin does not follow. */
   #otherAgents(): Translation {
     if (this.#hasOtherAgents) return undefined;
     this.#hasOtherAgents = true;
     return log(
       "warning",
-      "codex works with other agents in this turn: what they call of the host's tools is run, but no event tells of it, it can't be consumed, and their tokens are not counted",
+      "codex works with other agents in this turn: their calls of the host's tools run, but are not reported as events and can't be consumed, and their tokens are not counted",
     );
   }
 }

@@ -9,7 +9,7 @@ import { checkExecText } from "./exec-text.ts";
 
 export type Transport = "app-server" | "exec";
 
-/** How long an app-server that could not be had is not asked for again, in milliseconds. */
+/** How long to wait before trying an unavailable app-server again, in milliseconds. */
 const UNAVAILABLE_MS = 5 * 60 * 1000;
 
 export interface TurnWish {
@@ -18,21 +18,21 @@ export interface TurnWish {
   readonly workspace: string;
   readonly threadId: string | undefined;
   readonly choice: ModelChoice;
-  /** What the host wants the model to know before the prompt; only an app-server can be given it. */
+  /** Context for the model, shown before the prompt. Only app-server accepts it. */
   readonly context: { readonly key: string; readonly value: string } | undefined;
   readonly signal: AbortSignal;
   readonly log: Log;
-  /** Makes the host's tools reachable for the transport that is taken. */
+  /** Makes the host's tools reachable over the chosen transport. */
   readonly offer: (transport: Transport) => Promise<OfferedTools>;
 }
 
-/** A turn that runs, with its tools. Dispose of it to end both. */
+/** A running turn with its tools. Dispose of it to end both. */
 export interface RunningTurn extends AsyncDisposable {
   readonly turn: Turn;
   readonly transport: Transport;
 }
 
-/** The ways to run codex, and the choice between them. */
+/** Runs turns over app-server or `codex exec`, and chooses between them. */
 export class Transports implements AsyncDisposable {
   readonly #config: Config;
   readonly #env: NodeJS.ProcessEnv;
@@ -47,8 +47,8 @@ export class Transports implements AsyncDisposable {
   }
 
   /**
-   * Starts a turn, with `auto` on an app-server or, if that can't be had, by `codex exec`.
-   * @throws CodexTurnError if it can't start; the signal's reason.
+   * Starts a turn. `auto` uses an app-server or, if none is available, `codex exec`.
+   * @throws CodexTurnError if the turn can't start; the signal's reason.
    */
   async start(wish: TurnWish): Promise<RunningTurn> {
     const { transport } = this.#config;
@@ -92,7 +92,7 @@ export class Transports implements AsyncDisposable {
       extraArgs,
       config: (version) => offered.config(version),
       context: wish.context,
-      // The host's tools are reached by a URL on loopback, which no proxy can serve.
+      // The host's tools have a URL on loopback, which no proxy can serve.
       env: { ...this.#env, ...codexNoProxy(this.#env) },
       ...(stallMs === undefined ? {} : { stallMs }),
       onProcess: ({ pid, version, isKept }) =>

@@ -9,7 +9,7 @@ import { TurnThread } from "./turn-thread.ts";
 const ID = "0199a213-81c0-7800-8aa1-bbab2a035a53";
 const ROLLOUT = `rollout-2025-10-01T12-00-00-${ID}.jsonl`;
 
-/** A codex home whose folder of that day has these files, by name and content. */
+/** Creates a codex home with these files, by name and content, in the folder of that day. */
 async function codexHomeWith(files: Record<string, string>): Promise<string> {
   const codexHome = await mkdtemp(join(tmpdir(), "turn-thread-"));
   onTestFinished(() => rm(codexHome, { recursive: true }));
@@ -22,7 +22,7 @@ async function codexHomeWith(files: Record<string, string>): Promise<string> {
 const open = (codexHome: string, signal = new AbortController().signal) =>
   TurnThread.open(codexHome, new WorkspaceThread(codexHome), ID, signal);
 
-test("a thread that can't be opened is left to codex to judge, and held like any other", async () => {
+test("a thread that can't be opened is left to codex, and its lock is held like any other", async () => {
   const codexHome = await codexHomeWith({ [`${ROLLOUT}.zst`]: "not compressed" });
   {
     await using thread = await open(codexHome);
@@ -32,7 +32,7 @@ test("a thread that can't be opened is left to codex to judge, and held like any
   await using _lock = await lockThread(codexHome, ID);
 });
 
-test("a turn that is cancelled while a mutation elsewhere is waited for says nothing but that", async () => {
+test("a turn that is canceled while it waits for a mutation elsewhere reports only the cancellation", async () => {
   const sidecar = `.plexum-${createHash("sha256").update(ROLLOUT).digest("hex").slice(0, 16)}`;
   const elsewhere = { pid: 1, started: "", host: "elsewhere", boot: "", namespace: "", nonce: "a" };
   const files = { [ROLLOUT]: "", [`${sidecar}.redo`]: "", [`${sidecar}.lock`]: JSON.stringify(elsewhere) };

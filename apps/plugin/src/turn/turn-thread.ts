@@ -15,8 +15,8 @@ import { lockThread, type WorkspaceThread } from "@plexum/session-store";
 const LOCK_WAIT_MS = 10_000;
 
 /**
- * The thread that a turn works on: held by its lock, known to the workspace as soon as codex has a record of it, and asked
- * for what it has used.
+ * The thread of a turn. Holds the thread's lock, saves the thread's id in the workspace as soon as codex has a record of
+ * the thread, and reads its token usage.
  */
 export class TurnThread implements AsyncDisposable {
   readonly #codexHome: string;
@@ -33,8 +33,8 @@ export class TurnThread implements AsyncDisposable {
   }
 
   /**
-   * @param threadId The thread to go on with; undefined for a new one, of which codex will tell.
-   * @throws SessionStoreError `busy`, RolloutError, or the signal's reason. The thread is let go of then.
+   * @param threadId The thread to continue; undefined for a new one, whose id codex will report.
+   * @throws SessionStoreError `busy`, RolloutError, or the signal's reason. It releases the thread before it throws.
    */
   static async open(
     codexHome: string,
@@ -50,23 +50,23 @@ export class TurnThread implements AsyncDisposable {
       return thread;
     } catch (error) {
       await thread[Symbol.asyncDispose]();
-      // Some of what is aborted says so in an error of its own.
+      // Some aborted operations throw an error of their own.
       signal.throwIfAborted();
       throw error;
     }
   }
 
-  /** Undefined as long as codex has not named a new thread. */
+  /** Undefined until codex has named a new thread. */
   get threadId(): string | undefined {
     return this.#threadId;
   }
 
-  /** Where codex records the thread; undefined as long as it doesn't. */
+  /** The file in which codex records the thread; undefined until it exists. */
   get rollout(): string | undefined {
     return this.#rollout;
   }
 
-  /** How long the rollout was before the turn, in bytes: what stands behind is this turn's. */
+  /** The rollout's size before the turn, in bytes: everything after it belongs to this turn. */
   get sizeBefore(): number {
     return this.#sizeBefore;
   }
@@ -76,19 +76,19 @@ export class TurnThread implements AsyncDisposable {
     return this.#usageBefore;
   }
 
-  /** The running total by what codex has recorded until now. */
+  /** Returns the running total that codex has recorded so far. */
   async usageNow(): Promise<ThreadUsage | undefined> {
     return this.#rollout === undefined ? undefined : usageOf(this.#rollout, { codexHome: this.#codexHome });
   }
 
-  /** codex has named the thread. */
+  /** Acquires the lock of the thread that codex has named. */
   async started(threadId: string): Promise<void> {
     if (this.#threadId === undefined) await this.#hold(threadId);
   }
 
   /**
-   * Makes the thread the workspace's own once codex has recorded something of it, and not before: an id is told before
-   * anything is on disk, and one that never gets that far can't be resumed (seen in 0.135.0 and 0.169.0).
+   * Saves the thread as the workspace's own, but only once codex has recorded something of it: codex reports an id
+   * before anything is on disk, and a thread that never reaches the disk can't be resumed (seen in 0.135.0 and 0.169.0).
    */
   async keep(): Promise<void> {
     if (this.#threadId === undefined || this.#rollout !== undefined) return;
@@ -100,12 +100,12 @@ export class TurnThread implements AsyncDisposable {
     await this.#locks[Symbol.asyncDispose]();
   }
 
-  /** codex is about to read the rollout: a mutation that was interrupted is finished first. */
+  /** Finishes an interrupted mutation before codex reads the rollout. */
   async #lookBack(threadId: string, signal: AbortSignal): Promise<void> {
     try {
       await this.#read(threadId, signal);
     } catch (error) {
-      // What can't even be opened is codex's to judge: it can't either, and the turn goes on in a fresh thread.
+      // Leave a file that can't be opened to codex: codex can't open it either, and the turn continues in a fresh thread.
       if (!RolloutError.isInstance(error) || !UNOPENABLE.has(error.code)) throw error;
     }
   }
@@ -114,13 +114,13 @@ export class TurnThread implements AsyncDisposable {
     const rollout = await findRollout(threadId, { codexHome: this.#codexHome, signal });
     if (rollout === undefined) return;
     const { path, compressed } = rollout;
-    // Of another home that this one's links lead into: a mutation there rewrites the same file.
+    // Also lock other homes that this home's links lead into: a mutation there rewrites the same file.
     for (const home of homesOfRollout(this.#codexHome, path).slice(1)) await this.#hold(threadId, signal, home);
     await adoptRollout(rollout, { codexHome: this.#codexHome, signal });
     await recoverRollout(path, { codexHome: this.#codexHome, signal });
     this.#usageBefore = await usageOf(path, { codexHome: this.#codexHome, signal });
     this.#sizeBefore = compressed ? await endOfLastLine(path, signal) : (await stat(path)).size;
-    // codex brings a compressed rollout back as a plain file when it resumes the thread.
+    // codex restores a compressed rollout as a plain file when it resumes the thread.
     this.#rollout = path.replace(/\.zst$/, "");
   }
 

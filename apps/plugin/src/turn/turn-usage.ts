@@ -3,7 +3,7 @@ import type { Usage } from "@plexum/plugin-sdk";
 
 const NO_USAGE: Usage = { input_tokens: 0, output_tokens: 0, cache_read_tokens: 0, thinking_tokens: 0 };
 
-/** The turn's own tokens: what codex reports is the thread's running total, so the total before the turn is taken off. */
+/** Returns the turn's own tokens. codex reports the thread's running total, so the total before the turn is subtracted. */
 export function turnUsage(before: ThreadUsage | undefined, after: ThreadUsage | undefined): Usage {
   if (after === undefined) return NO_USAGE;
   const since = (key: keyof ThreadUsage) =>

@@ -18,7 +18,7 @@ const nodeSchema = z.object({
 const nodesSchema = z.object({ nodes: z.array(z.unknown()) });
 
 /**
- * The connected nodes. What is no node is left out.
+ * Returns the connected nodes. It omits entries that are not nodes.
  * @throws CodexCommandsError `node_timed_out` or `node_failed`; the signal's reason.
  */
 export async function listNodes(
@@ -50,7 +50,7 @@ export interface NodeCall {
 }
 
 /**
- * What the host answers for the node, as it stands.
+ * Returns the host's answer for the node, unchanged.
  * @throws CodexCommandsError `node_timed_out` or `node_failed`; the signal's reason.
  */
 export async function invokeNode(runtime: HostRuntime, call: NodeCall): Promise<unknown> {

@@ -6,7 +6,7 @@ import { plainText } from "../plain-text.ts";
 const MAX_NAMED = 5;
 
 /**
- * The one connected node that offers the command: the requested one, by its id, display name or address, or the only one.
+ * Returns the one connected node that offers the command: the requested one, by id, display name or address, or the only one.
  * @throws CodexCommandsError `node_not_found`, `node_unsupported` or `node_ambiguous`.
  */
 export function chooseNode(nodes: readonly HostNode[], requested: string | undefined, command: string): HostNode {
@@ -45,7 +45,7 @@ const unsupported = (nodes: readonly HostNode[], command: string) =>
       : `None of the nodes exposes ${command}: ${names(nodes)}.`,
   );
 
-/** An id means its node, whatever others call themselves. */
+/** An id means its node, even if another node has it as its name. */
 function isMeant(nodes: readonly HostNode[], requested: string): (node: HostNode) => boolean {
   const text = requested.trim();
   if (nodes.some(({ nodeId }) => nodeId === text)) return ({ nodeId }) => nodeId === text;

@@ -10,7 +10,7 @@ const flag = z.boolean().catch(false);
 const mark = z.literal(true).optional().catch(undefined);
 const count = z.number().int().nonnegative().optional().catch(undefined);
 
-/** Strict in what a session is known by, loose in the rest: a node may be older or newer than its host. */
+/** Strict about what identifies a session, lenient about the rest: a node may be older or newer than its host. */
 const summarySchema = z.object({
   sessionId: sessionIdSchema,
   updatedAt: text,
@@ -30,7 +30,7 @@ const listingSchema = z.object({
   sessions: z.array(z.unknown()),
   warnings: z.array(z.string()).catch([]),
   codexHome: text,
-  // A newer node of OpenClaw limits how much it reads for a filter, and says so.
+  // A newer node of OpenClaw limits how much it reads for a filter, and reports that.
   searchTruncated: mark,
   scannedFileCount: count,
   sessionFileCount: count,
@@ -40,7 +40,7 @@ const listingSchema = z.object({
 const resumedSchema = z.object({ ok: z.literal(true), sessionId: text, text: z.string() });
 
 /**
- * The list in what a node answered. A session of the wrong shape is left out, with a warning.
+ * Reads the list from a node's answer. A session of the wrong shape is omitted, with a warning.
  * @throws CodexCommandsError `node_malformed` or `node_failed`.
  */
 export function readListing(answer: unknown): SessionListing {
@@ -63,7 +63,7 @@ interface SearchCounts {
   readonly unreadSpanCount?: number | undefined;
 }
 
-/** Without counts, or with counts that show no gap, it is still true that something was not searched. */
+/** Something was not searched, even if there are no counts or the counts show no gap. */
 function truncation({ scannedFileCount, sessionFileCount, unreadSpanCount = 0 }: SearchCounts): string {
   const isCounted = scannedFileCount !== undefined && sessionFileCount !== undefined;
   const gaps = [
@@ -89,7 +89,7 @@ function read<Schema extends z.ZodType>(schema: Schema, answer: unknown, command
   throw malformed(command, "is not of the shape that the command has", result.error);
 }
 
-/** What a host wraps around a node's answer. */
+/** The envelope that a host puts around a node's answer. */
 const envelopeSchema = z.looseObject({
   ok: z.boolean().optional().catch(undefined),
   payload: z.unknown().optional(),
@@ -101,7 +101,7 @@ const envelopeSchema = z.looseObject({
     .catch(undefined),
 });
 
-/** Keys that say nothing about what the command answered. */
+/** Keys that are not part of the command's answer. */
 const ENVELOPE_KEYS = new Set(["ok", "nodeId", "command", "payload", "payloadJSON", "message", "error"]);
 
 function unwrap(answer: unknown, command: string): unknown {
@@ -112,10 +112,10 @@ function unwrap(answer: unknown, command: string): unknown {
     const reason = plainText(message ?? error ?? "no reason given", 2000);
     throw new CodexCommandsError("node_failed", `The node did not run ${command}: ${reason}`);
   }
-  // The order of OpenClaw's own reader: the text is what the node wrote, `payload` is what a host made of it.
+  // The order of OpenClaw's own reader: the text is from the node, `payload` is the host's version of it.
   if (payloadJSON?.trim()) return parse(payloadJSON, command);
   if (payload != null) return payload;
-  // Without envelope: what the command itself returned.
+  // Without an envelope: the command's own result.
   if (Object.keys(envelope.data).some((key) => !ENVELOPE_KEYS.has(key))) return envelope.data;
   throw malformed(command, "is empty");
 }

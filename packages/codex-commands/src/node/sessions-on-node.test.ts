@@ -25,7 +25,7 @@ describe("the choice of a node", () => {
   test.each([
     ["its id", "node-2"],
     ["its display name", "Laptop"],
-    ["its name in other letters", " laptop "],
+    ["its name in another case", " laptop "],
     ["its address", "10.0.0.8"],
   ])("by %s", async (_name, node) => {
     const { runtime, calls } = host(nodes, list);
@@ -38,12 +38,12 @@ describe("the choice of a node", () => {
     expect((await listSessionsOnNode(runtime)).node.nodeId).toBe("node-1");
   });
 
-  test("an id means its node, whatever others call themselves", async () => {
+  test("an id means its node, even if another node has it as its name", async () => {
     const { runtime } = host([{ ...laptop, displayName: "node-1" }, studio], list);
     expect((await listSessionsOnNode(runtime, { node: "node-1" })).node).toEqual(studio);
   });
 
-  test("of two with one name, the one that has the command", async () => {
+  test("of two with the same name, the one that has the command", async () => {
     const { runtime } = host([{ ...plain, displayName: "Studio" }, studio], list);
     expect((await listSessionsOnNode(runtime, { node: "Studio" })).node).toEqual(studio);
   });
@@ -111,7 +111,7 @@ describe("the choice of a node", () => {
 });
 
 describe("the list of a node", () => {
-  test("is asked for with what was checked, and read from payload or payloadJSON", async () => {
+  test("is requested with the checked parameters, and read from payload or payloadJSON", async () => {
     const { runtime, calls } = host([studio], list);
     const expected = { node: studio, ...LISTING };
     expect(await listSessionsOnNode(runtime, { filter: " app ", limit: 1e9, archived: true })).toEqual(expected);
@@ -141,7 +141,7 @@ describe("the list of a node", () => {
     expect(await listSessionsOnNode(runtime)).toEqual({ node: studio, ...LISTING });
   });
 
-  test("leaves out sessions of the wrong shape, with a warning, and what is odd about the others", async () => {
+  test("omits sessions of the wrong shape, with a warning, and wrong values of the others", async () => {
     const odd = { sessionId: ID, updatedAt: 5, messageCount: "many", archived: 1, extra: true };
     const bad = [null, {}, [], "text", { ...SESSION, sessionId: "a b" }, { ...SESSION, sessionId: 5 }];
     const { runtime } = host([studio], () => ({ payload: { sessions: [SESSION, ...bad, odd] } }));
@@ -167,7 +167,7 @@ describe("the list of a node", () => {
       { scannedFileCount: "many", sessionFileCount: -1, unreadSpanCount: Number.NaN },
       "The node did not search everything, so matching sessions may be missing.",
     ],
-  ])("a search that stopped short, %s: kept, and said to the person", async (_name, counts, said) => {
+  ])("a truncated search, %s: the results are kept, and the user sees a note", async (_name, counts, said) => {
     const answer = { sessions: [], warnings: ["One more."], searchTruncated: true, ...counts };
     const { runtime } = host([studio], () => ({ payload: answer }));
     const listing = await listSessionsOnNode(runtime, { filter: "app" });
@@ -194,7 +194,7 @@ describe("the list of a node", () => {
     expect(formatSessions(listing)).toContain(" · read in part · /home/me/app · ");
   });
 
-  test("is cut to what can have been asked for", async () => {
+  test("is cut to the requested number", async () => {
     const { runtime } = host([studio], () => ({ payload: { sessions: Array(1000).fill(SESSION) } }));
     expect((await listSessionsOnNode(runtime)).sessions).toHaveLength(50);
   });
@@ -236,7 +236,7 @@ describe("the list of a node", () => {
     });
   });
 
-  test("a host that throws: a clear error with its words", async () => {
+  test("a host that throws: a clear error that quotes it", async () => {
     const cause = new Error("gateway gone");
     const failing = host([studio], () => Promise.reject(cause));
     await expect(listSessionsOnNode(failing.runtime)).rejects.toMatchObject({
@@ -251,7 +251,7 @@ describe("the list of a node", () => {
     await expect(listSessionsOnNode({ nodes: { list, invoke } })).rejects.toMatchObject({ code: "node_failed", cause });
   });
 
-  test("a host whose list of nodes is none", async () => {
+  test("a host whose list of nodes is not a list", async () => {
     const { invoke } = host([], list).runtime.nodes;
     const list_ = async () => null as never;
     await expect(listSessionsOnNode({ nodes: { list: list_, invoke } })).rejects.toMatchObject({ code: "node_failed" });
@@ -259,7 +259,7 @@ describe("the list of a node", () => {
 });
 
 describe("one session of a node", () => {
-  test("is looked for by its id, among all that match", async () => {
+  test("is found by its id, among all that match", async () => {
     const other = { ...SESSION, sessionId: `${ID}-2` };
     const { runtime, calls } = host([studio], () => ({ payload: { sessions: [other, SESSION] } }));
     expect(await findSessionOnNode(runtime, { sessionId: ID })).toEqual({ node: studio, session: SESSION });
@@ -268,7 +268,7 @@ describe("one session of a node", () => {
     expect((await findSessionOnNode(runtime, { sessionId: "absent" })).session).toBeUndefined();
   });
 
-  test("is searched everywhere before the answer is that there is none", async () => {
+  test("is searched everywhere before it is reported missing", async () => {
     const named = { ...laptop, displayName: "Studio", commands: [] };
     const answer = (params: { params: unknown }, all: object) =>
       Object(params.params).searchAll ? all : { sessions: [], searchTruncated: true };
@@ -291,7 +291,7 @@ describe("one session of a node", () => {
     expect(found.calls).toHaveLength(1);
   });
 
-  test("is found by the beginning of its id, if no other begins so", async () => {
+  test("is found by the beginning of its id, if that is unique", async () => {
     const others = ["0199a213-2", `x-${ID}`].map((sessionId) => ({ ...SESSION, sessionId }));
     const { runtime } = host([studio], () => ({ sessions: [...others, SESSION] }));
     const beginning = ID.slice(0, -3);
@@ -318,7 +318,7 @@ describe("one session of a node", () => {
     expect((await findSessionOnNode(many.runtime, { sessionId: ID })).session).toEqual(SESSION);
   });
 
-  test("on a node that can't resume, and by an id that is none: refused", async () => {
+  test("on a node that can't resume, and by an invalid id: refused", async () => {
     const { runtime, calls } = host([{ ...studio, commands: ["codex.cli.sessions.list"] }], list);
     await expect(findSessionOnNode(runtime, { sessionId: ID })).rejects.toMatchObject({
       code: "node_unsupported",
@@ -331,7 +331,7 @@ describe("one session of a node", () => {
 });
 
 describe("a resume on a node", () => {
-  test("gives the text; the node gets the turn's limit, the host five seconds more", async () => {
+  test("returns the text; the node gets the turn's limit, the host five seconds more", async () => {
     const { runtime, calls } = host([studio], () => resumed());
     expect(await resumeSessionOnNode(runtime, { sessionId: ID, prompt: "go on", cwd: "C:\\app" })).toEqual({
       node: studio,
@@ -353,13 +353,13 @@ describe("a resume on a node", () => {
     ["with an id that is none", { payload: { ok: true, sessionId: null, text: "done" } }],
     ["without id and envelope", { ok: true, text: "done" }],
     ["with both forms", { ok: true, payload: { ok: true }, payloadJSON: '{"ok":true,"text":"done"}' }],
-  ])("an answer %s is of the session that was asked for", async (_name, answer) => {
+  ])("an answer %s is for the requested session", async (_name, answer) => {
     const { runtime } = host([studio], () => answer);
     const resumed = await resumeSessionOnNode(runtime, { sessionId: ID, prompt: "go on" });
     expect(resumed).toEqual({ node: studio, sessionId: ID, text: "done" });
   });
 
-  test("with parameters that are none: refused before anyone is asked", async () => {
+  test("with invalid parameters: refused before anyone is asked", async () => {
     const { runtime, calls } = host([studio], () => resumed());
     await expect(resumeSessionOnNode(runtime, { sessionId: "a b", prompt: " " })).rejects.toMatchObject({
       code: "invalid_params",
@@ -376,13 +376,13 @@ describe("a resume on a node", () => {
     },
   );
 
-  test("what the policy refused comes back as its reason", async () => {
+  test("a refusal by the policy is returned with its reason", async () => {
     const { runtime } = host([studio], () => ({ ok: false, code: "PLUGIN_APPROVAL_REQUIRED", message: "ask first" }));
     await expect(resumeSessionOnNode(runtime, { sessionId: ID, prompt: "go on" })).rejects.toThrow("ask first");
   });
 });
 
-describe("a host that takes its time", () => {
+describe("a slow host", () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
@@ -406,7 +406,7 @@ describe("a host that takes its time", () => {
       (h: ReturnType<typeof host>) =>
         resumeSessionOnNode(h.runtime, { sessionId: ID, prompt: "go on", timeoutMs: 60_000 }),
     ],
-  ])("a node that never answers %s: the work is told, and the waiting ends", async (_name, limit, run) => {
+  ])("a node that never answers %s: the work is aborted, and the waiting ends", async (_name, limit, run) => {
     const silent = host([studio], never);
     const settled = vi.fn();
     const ran = run(silent).catch((error) => settled(error));
@@ -424,7 +424,7 @@ describe("a host that takes its time", () => {
   test.each([
     ["an answer", (resolve: (value: unknown) => void) => resolve(list())],
     ["a failure", (_resolve: unknown, reject: (error: Error) => void) => reject(new Error("late"))],
-  ])("%s that comes too late is dropped", async (_name, settle) => {
+  ])("%s that arrives too late is dropped", async (_name, settle) => {
     const { runtime } = host(
       [studio],
       () => new Promise((resolve, reject) => setTimeout(() => settle(resolve, reject), 20_000)),
@@ -434,14 +434,14 @@ describe("a host that takes its time", () => {
     await listed;
   });
 
-  test("a limit without end is one that never comes", async () => {
+  test("an infinite limit never expires", async () => {
     const { runtime } = host([studio], () => new Promise((resolve) => setTimeout(() => resolve(list()), 1e9)));
     const listed = listSessionsOnNode(runtime, { timeoutMs: Number.POSITIVE_INFINITY });
     await vi.advanceTimersByTimeAsync(1e9);
     expect((await listed).sessions).toEqual([SESSION]);
   });
 
-  test("an answer in time leaves no timer behind", async () => {
+  test("an answer in time leaves no timer", async () => {
     const { runtime } = host([studio], () => new Promise((resolve) => setTimeout(() => resolve(list()), 14_000)));
     const listed = listSessionsOnNode(runtime);
     await vi.advanceTimersByTimeAsync(14_000);

@@ -9,7 +9,7 @@ import { readListing, readResumed } from "./node-answer.ts";
 
 const LIST_TIMEOUT_MS = 15_000;
 
-/** What a turn may take beyond its own limit, to be started and ended. */
+/** The extra time for starting and ending a turn, beyond its own limit. */
 const RESUME_MARGIN_MS = 5_000;
 
 interface NodeOptions {
@@ -19,14 +19,14 @@ interface NodeOptions {
 }
 
 export interface ListOnNodeOptions extends NodeOptions {
-  /** Only sessions with this in their id, title, folder or last message. */
+  /** Lists only sessions with this text in their id, title, folder or last message. */
   readonly filter?: string | undefined;
   /** 1 to 50, default 10. */
   readonly limit?: number | undefined;
   readonly archived?: boolean | undefined;
   /** Asks a node that limits its searches to search everything. Allow it more time with `timeoutMs`. */
   readonly searchAll?: boolean | undefined;
-  /** Whether the threads that codex began itself are listed too. Default false. */
+  /** Whether to list the threads that codex itself began. Default false. */
   readonly subagents?: boolean | undefined;
   /** For each question to the host, in milliseconds. Default 15 000. */
   readonly timeoutMs?: number;
@@ -57,7 +57,7 @@ export interface FoundOnNode extends Pick<SessionListing, "searchTruncated"> {
 }
 
 /**
- * The sessions of a node, newest first.
+ * Returns the sessions of a node, newest first.
  * @throws CodexCommandsError `invalid_params` or one of `node_…`; the signal's reason.
  */
 export async function listSessionsOnNode(
@@ -72,9 +72,9 @@ export async function listSessionsOnNode(
 }
 
 /**
- * Runs one turn on a session of a node and gives codex's last message.
- * @throws CodexCommandsError `invalid_params` or one of `node_…`; the signal's reason. Whether the turn goes on then is
- * for the host to say: not every host tells its nodes.
+ * Runs one turn on a session of a node and returns codex's last message.
+ * @throws CodexCommandsError `invalid_params` or one of `node_…`; the signal's reason. Whether the turn then continues
+ * depends on the host: not every host notifies its nodes.
  */
 export async function resumeSessionOnNode(
   runtime: HostRuntime,
@@ -90,9 +90,9 @@ export async function resumeSessionOnNode(
 }
 
 /**
- * One session, to tie a conversation to: on a node that can also resume it. The beginning of its id is enough if no other
- * begins so. `session` is undefined if the node has none; with `searchTruncated`, if it found none but did not search
- * everything even when asked to.
+ * Finds one session, for example to bind a conversation to it, on a node that can also resume it. The beginning of the id is
+ * enough if it is unique. `session` is undefined if the node has none. If `searchTruncated` is also set, the node did not
+ * search everything, although asked to.
  * @throws CodexCommandsError `invalid_params`, also for the beginning of several ids, which it names; one of `node_…`; the
  * signal's reason.
  */
@@ -105,20 +105,20 @@ export async function findSessionOnNode(runtime: HostRuntime, options: FindOnNod
   let listing = await search({ node: rest.node });
   const { node } = listing;
   assertExposes(node, RESUME_COMMAND);
-  // What was not searched may hold the session, or another one whose id begins so.
+  // The part that was not searched may hold the session, or another one whose id has this beginning.
   if (listing.searchTruncated && !listing.sessions.some(isWanted))
     listing = await search({ node: node.nodeId, searchAll: true });
   const { sessions, searchTruncated } = listing;
   const begun = sessions.filter(({ sessionId: id }) => id.toLowerCase().startsWith(wanted));
   const exact = begun.find(isWanted);
-  // A full list may have left others out.
+  // A full list may omit others.
   if (exact === undefined && begun.length > 0 && (begun.length > 1 || sessions.length >= MAX_LIMIT))
     throw ambiguous(sessionId, begun);
   const session = exact ?? begun[0];
   return session === undefined && searchTruncated ? { node, session, searchTruncated } : { node, session };
 }
 
-/** How many a message names. */
+/** How many sessions a message names. */
 const MAX_NAMED = 10;
 
 function ambiguous(beginning: string, sessions: readonly SessionSummary[]): CodexCommandsError {
