@@ -41,6 +41,6 @@ test.each<ToolContent>([
 test("a text that only begins like an embedded image is an address, however long it is", () => {
   // A pattern that goes back over it takes hours.
   const url = `data:${"d;".repeat(1_000_000)}`;
-  expect(mcpContent({ type: "image", url })).toEqual({ type: "text", text: `[image: ${url}]` });
-  expect(mcpContent({ type: "image", url: `${url},aGk=` })).toMatchObject({ type: "text" });
+  expect(hostContent({ type: "image", url })).toEqual({ type: "text", text: `[image: ${url}]` });
+  expect(hostContent({ type: "image", url: `${url},aGk=` })).toMatchObject({ type: "text" });
 });
