@@ -43,7 +43,7 @@ export function program(entry: Record<string, string>) {
 }
 
 /**
- * Parts of dependencies that bundlers keep and that our programs never use, by what stands in their place.
+ * Parts of dependencies that bundlers keep and that our programs never use, by what replaces them.
  * - zod: its messages in all languages. Its default, English, is imported by itself.
  * - The MCP SDK: the validator for what a server asks of a user, with ajv behind it. Our servers ask nothing.
  */
@@ -67,7 +67,7 @@ const withoutUnused: Plugin = {
 /**
  * A program's maps carry its sources inside: this repository's alone, since whoever reads a stack trace wants those. The
  * dependencies' sources and positions would be two thirds of the maps. Their code stays marked as code without a source,
- * so that it is not taken for what stands in front of it on its line. Of each source line the beginning is kept: a stack
+ * so that it is not mistaken for what precedes it on its line. Of each source line the beginning is kept: a stack
  * trace needs no columns, and they would be two thirds of what is left.
  */
 async function keepOwnSources(): Promise<void> {

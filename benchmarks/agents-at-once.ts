@@ -1,7 +1,7 @@
 /**
- * Many agents on one plugin at once, each with a tool of the host, beside one agent alone, on both transports. Aims: no event in
- * another agent's stream; the event loop at most 50 ms late (p99) beyond what the machine makes an idle process wait; descriptors and
- * memory in proportion to the turns that run. It exits with 1 if an event went astray or a turn failed.
+ * Runs many agents on one plugin at once, each with a host tool, and compares them with one agent, on both transports. Aims: no event
+ * in another agent's stream; the event loop at most 50 ms later (p99) than that of an idle process; descriptors and memory in
+ * proportion to the running turns. Exits with 1 if an event appeared in another stream or a turn failed.
  *
  * `node benchmarks/agents-at-once.ts [agents] [turns]`
  */
@@ -19,7 +19,7 @@ interface Figures {
   readonly delayP99: number;
   readonly delayMax: number;
   readonly idleP99: number;
-  /** Of the plugin, in MB, above what it held before the first turn. */
+  /** The plugin's memory, in MB, above that before the first turn. */
   readonly memoryMost: number;
   readonly memoryAfter: number;
   readonly descriptorsMost: number;
@@ -70,7 +70,7 @@ process.exitCode = astray.length === 0 ? 0 : 1;
 
 async function run(transport: (typeof TRANSPORTS)[number], agents: number): Promise<Figures> {
   await using bench = await startProbedPlugin({ config: { transport, max_kept: agents + 1 } });
-  // What is loaded with the first turn costs once, and is measured elsewhere.
+  // Loading for the first turn costs time once, and is measured elsewhere.
   await bench.turn("warm", "up");
   const before = await bench.look();
   const idle = startIdle();
@@ -121,7 +121,7 @@ async function run(transport: (typeof TRANSPORTS)[number], agents: number): Prom
   };
 }
 
-/** A process that does nothing: how late its timers are is what the machine has them wait. */
+/** A process that does nothing: the delay of its timers is the machine's. */
 function startIdle() {
   const program = `
     const { monitorEventLoopDelay } = require("node:perf_hooks");

@@ -1,7 +1,7 @@
 /**
- * `sessions show`, `consume` and `restore` on a rollout of 2 GB, as a person runs them, beside reading the file once; and by how much a
- * process's peak of resident memory is above that of the same command on a small rollout. Two rollouts: one that codex compacts now and
- * then, as it does before a context is full, and one of 500 million tokens that it never did. `node benchmarks/session-slim.ts [megabytes]`
+ * Runs `sessions show`, `consume` and `restore` on a rollout of 2 GB, as a user does, and compares them with reading the file once. Also
+ * compares a process's peak resident memory with that of the same command on a small rollout. There are two rollouts: one that codex
+ * compacts from time to time, as it does before a context is full, and one of 500 million tokens that it never compacts. `node benchmarks/session-slim.ts [megabytes]`
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -19,7 +19,7 @@ const TIME = "2026-01-02T03:04:05.678Z";
 const CALLS_PER_TURN = 20;
 const CALLS_PER_COMPACTION = 400;
 const ROUNDS = 3;
-/** A process says on its last line how much memory it took at most. */
+/** Makes a process print its peak memory on its last line. */
 const REPORT_PEAK = `data:text/javascript,process.on("exit",()=>process.stderr.write("\\n"+process.resourceUsage().maxRSS))`;
 
 const [megabytes = 2_000] = process.argv.slice(2).map(Number);

@@ -1,6 +1,6 @@
 /**
- * A host that reads slowly while the model writes a lot, on both transports. Aims: the plugin's memory stays below what it held
- * before and 384 MB more, and in the end the host has every character. It exits with 1 otherwise.
+ * Runs a host that reads slowly while the model writes a lot, on both transports. Aims: the plugin's memory grows by less than
+ * 384 MB, and in the end the host has every character. Exits with 1 otherwise.
  *
  * `node benchmarks/slow-host.ts [megabytes] [seconds of slow reading]`
  */
@@ -17,13 +17,13 @@ import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { answer, ScriptedModel, streamedMessage } from "@plexum/scripted-model";
 
 const [MEGABYTES = 150, SECONDS = 30] = process.argv.slice(2).map(Number);
-/** codex may be 64 MiB ahead of its reader. What V8 needs for that is several times as much: it collects late. */
+/** codex may be 64 MiB ahead of its reader. V8 needs several times as much for that, since it collects late. */
 const MOST_MB = 384;
 const SLOW_BYTES_PER_SECOND = 256 * 1024;
 const MESSAGE_PIECES = 16;
 const PIECE = "x".repeat(64 * 1024);
 
-/** One message of a megabyte each: codex takes time quadratic in the length of one. */
+/** Messages of one megabyte each: codex takes time quadratic in the length of a message. */
 const messages = Array.from({ length: MEGABYTES }, () => streamedMessage(Array(MESSAGE_PIECES).fill(PIECE)));
 
 const rows: Record<string, object> = {};

@@ -1,7 +1,6 @@
 /**
- * Turns on both transports for a long time, at once: each calls a tool of the host; some are cancelled, and each thread
- * ends after 50 turns. Aims: at the end the plugin holds what it held at the start, and no turn has failed. It exits with 1
- * otherwise.
+ * Runs turns on both transports at once for a long time. Each calls a host tool; some are cancelled, and each thread ends after
+ * 50 turns. Aims: at the end the plugin holds as many resources as at the start, and no turn has failed. Exits with 1 otherwise.
  *
  * `node benchmarks/soak.ts [--minutes 60] [--pause-ms 0]`
  */
@@ -22,17 +21,17 @@ import {
 const { values } = parseArgs({
   options: { minutes: { type: "string", default: "60" }, "pause-ms": { type: "string", default: "0" } },
 });
-/** After each turn: on a machine that has other work to do. */
+/** The pause after each turn, for a machine that has other work to do. */
 const PAUSE_MS = Number(values["pause-ms"]);
 const DURATION_MS = Number(values.minutes) * 60_000;
 
-/** What is loaded and cached on the way is no leak. */
+/** Turns before the first measurement: what they load and cache is not a leak. */
 const WARM_UP_TURNS = 60;
 const THREAD_TURNS = 50;
 const CANCEL_EVERY = 10;
 const REPORTS = 12;
 
-/** How much more the heap may hold in the end, in MB: what V8 keeps of compiled code differs by as much. */
+/** How much the heap may grow, in MB: V8's compiled code varies by this much. */
 const HEAP_TOLERANCE = 3;
 
 interface Row extends Holdings {
@@ -72,7 +71,7 @@ async function soak(transport: (typeof TRANSPORTS)[number]): Promise<boolean> {
       else if (told.stop !== "end_turn" || told.text !== `to ${prompt}`) faults.push(`${prompt}: ${told.stop}`);
       else if (!told.results.includes(`soaked found ${prompt}`)) faults.push(`${prompt}: no result of its tool`);
     } catch (error) {
-      // Cancelled before it began.
+      // Cancelled before it started.
       if (signal?.aborted) cancelled++;
       else faults.push(`${prompt}: ${(error as Error).message}`);
     }

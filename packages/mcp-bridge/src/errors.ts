@@ -1,20 +1,20 @@
 import { CodedError, isCodedError } from "@plexum/coded-error";
 
 export type McpBridgeErrorCode =
-  /** A tool without a usable name, two tools with one name, a schema that is no object's, what JSON can't hold. */
+  /** A tool without a usable name, two tools with the same name, a schema that isn't an object's, a value that JSON can't hold. */
   | "invalid_tools"
-  /** A value that no environment variable, command line or socket address can hold; a time limit of nothing. */
+  /** A value that an environment variable, command line or socket address can't hold; a time limit of 0 or less. */
   | "invalid_value"
   | "socket_path_too_long"
-  /** The socket's directory is not ours alone. */
+  /** Other users can use the socket's directory. */
   | "socket_directory_unsafe"
-  /** Something that is not our socket stands where the socket should be. */
+  /** The socket's path holds something that is not our socket. */
   | "socket_path_taken"
   /** Another bridge is listening there. */
   | "socket_in_use"
   | "registration_failed";
 
-/** What this package throws of its own accord; `message` says what to do. What the file system throws, it passes on. */
+/** An error that this package itself throws; `message` says what to do. File system errors are passed on unchanged. */
 export class McpBridgeError extends CodedError<McpBridgeErrorCode> {
   constructor(code: McpBridgeErrorCode, message: string, options?: ErrorOptions) {
     super("McpBridgeError", code, message, options);

@@ -10,7 +10,7 @@ export interface TurnOptions extends CodexOverrideOptions {
   readonly codex: CodexInstall;
   readonly home: CodexHome;
   readonly bridge: Pick<Bridge, "agentId" | "socketPath" | "token">;
-  /** How the relay is started, where not as usual. */
+  /** How the relay is started, if not as usual. */
   readonly relay?: { command: string; args: string[] };
 }
 
@@ -36,7 +36,7 @@ export async function runTurn(options: TurnOptions) {
   return await startTurn(options).finished;
 }
 
-/** Every line of every rollout in a CODEX_HOME. */
+/** Returns every line of every rollout in a CODEX_HOME. */
 export async function rolloutLines(home: CodexHome) {
   const folder = join(home.path, "sessions");
   const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".jsonl"));

@@ -1,4 +1,4 @@
-/* Tries to listen at each path that comes in on stdin, and says what came of it. Lets go of it at the next line. */
+/* Tries to listen at each path that it reads from stdin, and reports the outcome. Stops listening at the next line. */
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { listenPrivately } from "../src/socket/listen.ts";

@@ -8,8 +8,8 @@ import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 
 /**
- * MCP over HTTP in front of a server over stdio, for clients that know only HTTP: a process of its own for each session,
- * messages passed on as they are.
+ * Serves MCP over HTTP in front of a stdio server, for clients that support only HTTP: one process per session, messages
+ * passed on unchanged.
  */
 export async function httpGateway(command: { command: string; args: string[]; env: Record<string, string> }) {
   const sessions = new Map<string, StreamableHTTPServerTransport>();

@@ -5,7 +5,7 @@ import { relayCommand } from "./relay-command.ts";
 
 export interface RelayClient extends AsyncDisposable {
   readonly client: Client;
-  /** What the relay said on stderr. */
+  /** The relay's stderr. */
   readonly warnings: string[];
   readonly pid: number;
 }

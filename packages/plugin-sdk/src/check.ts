@@ -4,13 +4,13 @@ import { PluginSdkError } from "./error.ts";
 
 export type Checked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly faults: string };
 
-/** How many faults of one value are told. */
+/** How many faults of one value are reported. */
 const MOST_FAULTS = 5;
 
 /**
- * Checks a value from outside. `faults` says for each wrong key what was expected there, never what stood there.
+ * Checks a value from outside. `faults` names each wrong key and what was expected, never the actual value.
  *
- * @param name What the value as a whole is called.
+ * @param name The name of the value as a whole.
  */
 export function check<T>(schema: z.ZodMiniType<T>, value: unknown, name: string): Checked<T> {
   const result = schema.safeParse(value);
@@ -47,7 +47,7 @@ function keyOf(path: readonly PropertyKey[], name: string): string {
   );
 }
 
-/** zod/mini brings no texts of its own: they come with a locale, and nothing else here needs one. */
+/** zod/mini has no messages without a locale, and nothing else here needs one. */
 function fault(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case "invalid_type":

@@ -7,7 +7,7 @@ import { type ConnectOptions, connectPlugin, type Host, type HostToolCall, type 
 
 const index = pathToFileURL(join(import.meta.dirname, "index.ts")).href;
 
-/** A plugin in a process of its own. `body` stands in the plugin object; `before` runs ahead of everything. */
+/** A plugin in its own process. `body` is placed in the plugin object; `before` runs first. */
 function child(body: string, before = ""): { command: string; args: string[] } {
   const source = `
     ${before}
@@ -93,7 +93,7 @@ describe("a plugin in its own process", () => {
     await expect(stream).rejects.toMatchObject({ code: "closed" });
   });
 
-  test("may take as long as a timer can count, where it may take for ever", async () => {
+  test("may take as long as a timer can count if its limit is infinite", async () => {
     const times = { handshakeTimeoutMs: Infinity, closeTimeoutMs: Infinity, termTimeoutMs: 2 ** 31 };
     const slow = child("close: () => new Promise((resolve) => setTimeout(resolve, 50))");
     const plugin = await connectPlugin({ ...slow, ...times });
@@ -108,7 +108,7 @@ describe("a plugin in its own process", () => {
     },
   );
 
-  test("that crashes fails what waits for it", async () => {
+  test("that crashes fails the requests that wait for it", async () => {
     const plugin = await connectPlugin(child("callTool: () => process.kill(process.pid, 'SIGKILL')"));
     await expect(plugin.callTool({ name: "shout" })).rejects.toMatchObject({ code: "closed" });
     expect(await plugin.closed).toEqual({ exitCode: null, signal: "SIGKILL" });
@@ -221,7 +221,7 @@ describe("what the host does for its plugin", () => {
     );
   });
 
-  test("reads an agent's state; what it does not do is an error; a malformed result is told", async () => {
+  test("reads an agent's state; an unsupported request is an error; a malformed result is reported", async () => {
     const readAgentState = async (id: string) => ({ id });
     expect(await withHost((host) => host.readAgentState("a"), { readAgentState })).toEqual({ id: "a" });
     await expect(withHost((host) => host.readAgentState("a"), {})).rejects.toMatchObject({ rpcCode: -32601 });

@@ -21,7 +21,7 @@ import {
   type StreamRequest,
 } from "./wire.ts";
 
-/** A plugin that runs already, in this process or behind a socket. */
+/** A plugin that is already running, in this process or behind a socket. */
 export interface PluginStreams {
   /** What the plugin writes. */
   readonly input: Readable;
@@ -30,13 +30,13 @@ export interface PluginStreams {
 }
 
 export interface HostOptions extends HostHandlers {
-  /** Who the host is, for the plugin's log. */
+  /** The host's name and version, for the plugin's log. */
   readonly clientInfo?: { readonly name: string; readonly version: string } | undefined;
-  /** Gives up connecting. */
+  /** Aborts connecting. */
   readonly signal?: AbortSignal | undefined;
   /** How long the handshake may take, in milliseconds. Default 30 000. */
   readonly handshakeTimeoutMs?: number | undefined;
-  /** The longest line taken from the plugin, in bytes. Default 64 MiB. */
+  /** The longest line accepted from the plugin, in bytes. Default 64 MiB. */
   readonly maxMessageBytes?: number | undefined;
   /** How much of one stream may be unread before it is cancelled with `event_overflow`, in bytes. Default 64 MiB. */
   readonly maxBufferedBytes?: number | undefined;
@@ -47,14 +47,14 @@ export type ConnectOptions = (PluginCommand | PluginStreams) & HostOptions;
 /** A plugin that has completed the handshake. */
 export interface ConnectedPlugin extends AsyncDisposable {
   readonly manifest: Manifest;
-  /** The plugin's process id; undefined where streams were given. */
+  /** The plugin's process id; undefined if streams were given. */
   readonly pid: number | undefined;
-  /** Resolves when the plugin is gone, for whatever reason. */
+  /** Resolves when the plugin is gone, for any reason. */
   readonly closed: Promise<PluginExit>;
 
   /**
-   * One turn's events. The request is sent when reading begins. Aborting the signal cancels the turn, and its events
-   * still come, up to `message_end`; leaving the loop cancels it too, and waits until the plugin has ended it.
+   * Runs one turn and returns its events. Sends the request when reading begins. Aborting the signal cancels the turn; its
+   * events still arrive, up to `message_end`. Leaving the loop also cancels it, and waits until the plugin has ended it.
    *
    * Iterating throws RpcError if the plugin can't start the turn; JsonRpcError `closed`; PluginSdkError
    * `protocol_violation` (a gap, a malformed event, no `message_end`) or `event_overflow`; the signal's reason if it is aborted from the start.
@@ -75,15 +75,15 @@ export interface ConnectedPlugin extends AsyncDisposable {
 }
 
 /**
- * Starts a plugin, or takes one by its streams, and completes the handshake.
+ * Starts a plugin, or connects to one through its streams, and completes the handshake.
  *
  * @throws RpcError if the plugin refuses, with its reason; PluginSdkError `start_failed` if it can't be started, ends, or
- * does not answer in time; RangeError for a time that is none.
+ * does not answer in time; RangeError for an invalid time.
  */
 export async function connectPlugin(options: ConnectOptions): Promise<ConnectedPlugin> {
   const { clientInfo = { name: "plexum-plugin-sdk", version: "0" } } = options;
   const { maxMessageBytes, maxBufferedBytes = 64 * 1024 * 1024 } = options;
-  // Before there is a process to leave behind.
+  // Before there is a process that could be orphaned.
   const handshakeTimeoutMs = timeLimit("handshakeTimeoutMs", options.handshakeTimeoutMs ?? 30_000);
   options.signal?.throwIfAborted();
   const child = "command" in options ? await startPlugin(options) : undefined;

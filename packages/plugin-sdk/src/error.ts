@@ -5,8 +5,8 @@ import { CodedError, isCodedError } from "@plexum/coded-error";
  * - `protocol_violation`: the other side sent what the protocol does not allow.
  * - `stream_contract`: a plugin emitted events in an order that the protocol does not allow.
  * - `event_overflow`: a host left too many events of a stream unread.
- * - `shutdown_timeout`: a plugin's handlers did not end when told to.
- * - `no_user_text`: a request has no user message with anything to ask in it.
+ * - `shutdown_timeout`: a plugin's handlers did not end in time after their signals aborted.
+ * - `no_user_text`: a request has no user message with text or an image.
  */
 export type PluginSdkErrorCode =
   | "start_failed"
@@ -16,7 +16,7 @@ export type PluginSdkErrorCode =
   | "shutdown_timeout"
   | "no_user_text";
 
-/** Every error that this package throws of its own accord. */
+/** Every error that this package itself throws. */
 export class PluginSdkError extends CodedError<PluginSdkErrorCode> {
   constructor(code: PluginSdkErrorCode, message: string, options?: ErrorOptions) {
     super("PluginSdkError", code, message, options);

@@ -1,10 +1,10 @@
 import { PluginSdkError } from "./error.ts";
 
-/** Values on their way from one that can't wait to one that reads when it likes, within a bound. */
+/** A bounded queue between a producer that can't wait and a consumer that reads at its own pace. */
 export class EventQueue<T> {
   readonly #maxBytes: number;
   #items: { readonly value: T; readonly bytes: number }[] = [];
-  /** Where the next one to be read stands. Taking the first out of a long array moves all others. */
+  /** The index of the next value to read. Removing the first element of a long array would move all others. */
   #next = 0;
   #bytes = 0;
   #wake = Promise.withResolvers<void>();
@@ -15,7 +15,7 @@ export class EventQueue<T> {
   }
 
   /**
-   * @param bytes What the value weighs. A single value of any weight is taken when nothing else is held.
+   * @param bytes The size of the value. An empty queue accepts a value of any size.
    * @throws PluginSdkError `event_overflow` if the reader is too far behind.
    */
   push(value: T, bytes: number): void {
@@ -30,13 +30,13 @@ export class EventQueue<T> {
     this.#wake.resolve();
   }
 
-  /** No more values. Those held are still read, and then the error, if one is given. */
+  /** Ends the queue. Its values can still be read; then the error, if any, is thrown. */
   end(failure: { readonly error?: unknown } = {}): void {
     this.#end ??= failure;
     this.#wake.resolve();
   }
 
-  /** @throws what `end` was given. */
+  /** @throws the error that was passed to `end`. */
   async *read(): AsyncGenerator<T, void, undefined> {
     for (;;) {
       for (let item = this.#take(); item; item = this.#take()) {
@@ -56,7 +56,7 @@ export class EventQueue<T> {
     const item = this.#items[this.#next];
     if (item === undefined) return undefined;
     this.#next++;
-    // Read items are released once they are half of all, so each costs a constant number of moves.
+    // Read items are released once they are half of all items, so each costs a constant number of moves.
     if (this.#next * 2 >= this.#items.length) {
       this.#items = this.#items.slice(this.#next);
       this.#next = 0;

@@ -32,17 +32,17 @@ export interface LogEntry {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** What a host does for its plugin. */
+/** A host's handlers for its plugin. */
 export interface HostHandlers {
   /** Calls one of the tools that the stream's request offered. What it throws becomes a result with `isError: true`. */
   callTool?(call: HostToolCall, context: CallContext): Promise<CallToolResult>;
   readAgentState?(agentId: string, context: CallContext): Promise<object>;
   onLog?(entry: LogEntry): void;
-  /** The plugin sent what the protocol does not allow, and no call here fails by it: a line that is no message, say. */
+  /** Called when the plugin violates the protocol and no call fails because of it, such as by a line that is not a message. */
   onFault?(error: PluginSdkError | JsonRpcError): void;
 }
 
-/** A host's side of one connection: what each message of the plugin means. */
+/** A host's side of one connection: handles each message of the plugin. */
 export class HostSession {
   readonly #handlers: HostHandlers;
   readonly #peer: () => Peer;
@@ -140,7 +140,7 @@ export class HostSession {
   }
 }
 
-/** A plugin should send text. Anything else becomes JSON text, as far as it has one: not every value can be made a string. */
+/** A plugin should send text. Anything else becomes JSON text, if possible: not every value can be converted to a string. */
 function textOf(message: unknown): string {
   if (typeof message === "string") return message;
   try {
@@ -150,7 +150,7 @@ function textOf(message: unknown): string {
   }
 }
 
-/** A stream as it comes in: checks that nothing is missing, and holds what is not read yet. */
+/** An incoming stream: checks that nothing is missing, and holds the events that are not read yet. */
 class IncomingStream {
   readonly #queue: EventQueue<ProviderEvent>;
   readonly #leaving = new AbortController();
@@ -161,7 +161,7 @@ class IncomingStream {
     this.#queue = new EventQueue(maxBufferedBytes);
   }
 
-  /** Aborts when nobody wants the rest: the plugin is to stop. */
+  /** Aborts when nobody reads the rest, so that the plugin stops. */
   get signal(): AbortSignal {
     return this.#leaving.signal;
   }
@@ -181,7 +181,7 @@ class IncomingStream {
     }
   }
 
-  /** The plugin has answered: all events are here. */
+  /** Ends the stream: the plugin has answered, so all events have arrived. */
   end(): void {
     if (this.#lastType === "message_end") this.#queue.end();
     else this.fail(new PluginSdkError("protocol_violation", "the stream ended without message_end"));
@@ -192,7 +192,7 @@ class IncomingStream {
     this.#leaving.abort(new DOMException(messageOf(error), "AbortError"));
   }
 
-  /** Nobody reads any more. */
+  /** Ends the reading, and cancels the turn if it is running. */
   leave(): void {
     this.#queue.end();
     this.#leaving.abort(new DOMException("nobody reads the stream any more", "AbortError"));

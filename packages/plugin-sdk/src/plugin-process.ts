@@ -13,9 +13,9 @@ export interface PluginCommand {
   /** The plugin's whole environment. Default: this process's. */
   readonly env?: NodeJS.ProcessEnv | undefined;
   readonly cwd?: string | undefined;
-  /** Takes each line of the plugin's stderr. Default: they go to this process's stderr. */
+  /** Called with each line of the plugin's stderr. Default: lines go to this process's stderr. */
   onStderr?(line: string): void;
-  /** How long the plugin may take to end by itself once its input has ended, in milliseconds. Default 15 000. */
+  /** How long the plugin may take to end by itself after its input ends, in milliseconds. Default 15 000. */
   readonly closeTimeoutMs?: number | undefined;
   /** How long it may then take to end on SIGTERM, before SIGKILL, in milliseconds. Default 5 000. */
   readonly termTimeoutMs?: number | undefined;
@@ -32,17 +32,17 @@ export interface PluginProcess {
   readonly input: Readable;
   readonly output: Writable;
   readonly exited: Promise<PluginExit>;
-  /** Ends the process's input, and if that is not enough, the process. Resolves when it has ended. */
+  /** Ends the process's input, and, if necessary, the process. Resolves when it has ended. */
   close(): Promise<void>;
 }
 
-/** The longest line of stderr that is handed on whole. */
+/** The longest line of stderr that is passed on whole. */
 const MAX_STDERR_LINE_BYTES = 1024 * 1024;
 
 /** How long the output of a process that has ended is still read. */
 const LAST_OUTPUT_MS = 1000;
 
-/** @throws PluginSdkError `start_failed` if there is no such executable or it can't be run; RangeError for a time that is none. */
+/** @throws PluginSdkError `start_failed` if there is no such executable or it can't be run; RangeError for an invalid time. */
 export async function startPlugin(options: PluginCommand): Promise<PluginProcess> {
   const { command, args = [], env, cwd, onStderr } = options;
   const closeTimeoutMs = timeLimit("closeTimeoutMs", options.closeTimeoutMs ?? 15_000);
@@ -51,7 +51,7 @@ export async function startPlugin(options: PluginCommand): Promise<PluginProcess
     env: env ?? process.env,
     cwd,
     stdio: ["pipe", "pipe", onStderr ? "pipe" : "inherit"],
-    // A session of its own: Ctrl-C at the host's terminal is the host's to interpret. The plugin ends with its input.
+    // In its own session: the host decides what Ctrl-C at its terminal means. The plugin ends with its input.
     detached: process.platform !== "win32",
     windowsHide: true,
   });
@@ -68,7 +68,7 @@ export async function startPlugin(options: PluginCommand): Promise<PluginProcess
   if (pid === undefined || !stdin || !stdout) throw new PluginSdkError("start_failed", `${command} has no pipes`);
   if (stderr && onStderr) void forwardLines(stderr, onStderr);
 
-  // A child that the plugin left behind may hold its stdout open: what matters is read soon after the plugin's end.
+  // An orphaned child of the plugin may keep its stdout open: what matters is read soon after the plugin's end.
   void exited.then(() => setTimeout(() => stdout.destroy(), LAST_OUTPUT_MS).unref());
 
   const endsWithin = async (timeoutMs: number) => {
@@ -98,6 +98,6 @@ async function forwardLines(stderr: Readable, onLine: (line: string) => void): P
       onLine(Buffer.from(line.kind === "line" ? line.bytes : line.head).toString("utf8"));
     }
   } catch {
-    // The pipe broke: the process is ending, which `exited` tells.
+    // The pipe broke: the process is ending, which `exited` reports.
   }
 }

@@ -22,7 +22,7 @@ import {
   streamRequestSchema,
 } from "./wire.ts";
 
-/** A plugin's side of one connection: what each request of the host means. */
+/** A plugin's side of one connection: handles each request of the host. */
 export class PluginSession {
   readonly #plugin: Plugin;
   readonly #peer: () => Peer;
@@ -43,7 +43,7 @@ export class PluginSession {
     };
   }
 
-  /** From now on nothing new is begun. */
+  /** Refuses new requests from now on. */
   close(): void {
     this.#state = "closing";
   }
@@ -139,7 +139,7 @@ export class PluginSession {
   }
 }
 
-/** Faults of the plugin's own making are found at the first handshake, not in the host. */
+/** Finds the plugin's own mistakes at the first handshake, before the host sees them. */
 function checkedManifest(manifest: Manifest, plugin: Plugin): Manifest {
   const result = check(manifestSchema, manifest, "manifest");
   if (!result.ok) throw new Error(`the plugin's manifest is malformed: ${result.faults}`);

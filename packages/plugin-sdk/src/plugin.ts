@@ -10,32 +10,32 @@ import type {
   StreamRequest,
 } from "./wire.ts";
 
-/** What a plugin does. Everything but `initialize` only where its manifest offers it. */
+/** A plugin's handlers. All but `initialize` are needed only if its manifest offers them. */
 export interface Plugin {
   /**
-   * Says what the plugin is. Called once, before the handshake is answered, and before anything else; again only if it
+   * Returns the manifest. Called once, before anything else and before the handshake is answered; called again only if it
    * failed. What it throws becomes the handshake's error, so name the file and the fault.
    */
   initialize(host: Host): Promise<Manifest> | Manifest;
 
   /**
-   * One turn. Until the first event, what it throws makes the request fail; after it, an `error` event and
-   * `message_end` tell. `message_end` may be left to the SDK.
+   * Runs one turn. What it throws before the first event fails the request; what it throws later becomes an `error` event and
+   * `message_end`. `message_end` may be left to the SDK.
    */
   stream?(request: StreamRequest, context: StreamContext): Promise<void>;
 
-  /** Changes the agent's record as the host changed its own. */
+  /** Changes the agent's record to match the host's. */
   mutate?(request: MutateRequest, context: CallContext): Promise<MutateReport>;
 
   /** Calls one of the manifest's tools. What it throws becomes a result with `isError: true`. */
   callTool?(request: ToolCall, context: CallContext): Promise<CallToolResult>;
 
-  /** Called last, when the host is gone and nothing runs any more. */
+  /** Called last, when the host is gone and nothing is running any more. */
   close?(): Promise<void> | void;
 }
 
 export interface StreamContext {
-  /** Aborts when the host cancels the turn, and when it is gone. */
+  /** Aborts when the host cancels the turn or is gone. */
   readonly signal: AbortSignal;
   /**
    * Sends the turn's next event: `message_start` first, `message_end` last.
@@ -50,11 +50,11 @@ export interface StreamContext {
 export interface ToolCall {
   readonly name: string;
   readonly arguments: Record<string, unknown>;
-  /** The agent that calls; absent when an operator does. */
+  /** The calling agent; absent if an operator calls. */
   readonly agent_id?: string | undefined;
 }
 
-/** What a plugin can ask of its host. */
+/** The host's functions for a plugin. */
 export interface Host {
   /** Writes to the host's log. Never throws. */
   log(level: LogLevel, message: string, fields?: Record<string, unknown>): void;

@@ -4,10 +4,10 @@ import { PluginSdkError } from "./error.ts";
 import type { Plugin } from "./plugin.ts";
 import type { ProviderEvent, StreamRequest, Usage } from "./wire.ts";
 
-/** Where a stream's events go, and what can't be told by one. */
+/** Where a stream's events go, and failures that no event can report. */
 export interface StreamSink {
   send(seq: number, event: ProviderEvent): Promise<void>;
-  /** The handler failed after `message_end`. The turn's outcome is out by then: nothing of it changes for the host. */
+  /** The handler failed after `message_end`. The outcome of the turn is already sent, so nothing changes for the host. */
   failedLate(error: unknown): void;
 }
 
@@ -15,7 +15,7 @@ const NO_USAGE: Usage = { input_tokens: 0, output_tokens: 0, cache_read_tokens: 
 
 /**
  * Runs one stream and keeps its contract, whatever the plugin does: `message_start` first and `message_end` last, each
- * once, and every failure in between told by an `error` event.
+ * once, and an `error` event for every failure in between.
  *
  * @throws RpcError if it failed before its first event.
  */
@@ -61,7 +61,7 @@ class EventOrder {
     if (this.hasEnded) throw outOfOrder(event, "after message_end");
     if (!this.hasStarted && event.type !== "message_start") throw outOfOrder(event, "before message_start");
     if (this.hasStarted && event.type === "message_start") throw outOfOrder(event, "a second time");
-    // First the sending, which may throw, then the bookkeeping: an event that can't be sent leaves no gap.
+    // Send first, since that may throw, then count: an event that can't be sent leaves no gap.
     const room = this.#sink.send(this.#nextSeq, event);
     this.#nextSeq += 1;
     this.hasStarted = true;

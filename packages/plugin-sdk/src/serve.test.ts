@@ -368,7 +368,7 @@ describe("shutdown", () => {
     await served;
   });
 
-  test("waits for a handler as long as a timer can count, where it may take for ever", async () => {
+  test("waits for a handler as long as a timer can count if the limit is infinite", async () => {
     const plugin = pluginWith({
       async stream(_request, { signal }) {
         await new Promise((resolve) => signal.addEventListener("abort", resolve));

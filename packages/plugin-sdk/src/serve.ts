@@ -10,24 +10,24 @@ const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 const SHUTDOWN = "the plugin is shutting down";
 
 export interface ServeOptions {
-  /** Where the host's messages come from. Default: stdin. */
+  /** The stream of the host's messages. Default: stdin. */
   readonly input?: Readable | undefined;
-  /** Where messages to the host go. Default: stdout, which is then kept for them alone. */
+  /** The stream for messages to the host. Default: stdout, which is then reserved for them. */
   readonly output?: Writable | undefined;
   /** Aborting it has the effect of SIGTERM. */
   readonly signal?: AbortSignal | undefined;
-  /** The longest line taken from the host, in bytes. Default 64 MiB. */
+  /** The longest line accepted from the host, in bytes. Default 64 MiB. */
   readonly maxMessageBytes?: number | undefined;
-  /** How long handlers may take to end once they are told to, in milliseconds. Default 10 000. */
+  /** How long handlers may take to end after their signals abort, in milliseconds. Default 10 000. */
   readonly shutdownTimeoutMs?: number | undefined;
 }
 
 /**
- * Runs a plugin until its host is gone: end of input, SIGTERM, or SIGINT. Running streams are cancelled then, and
- * waited for; `plugin.close()` comes last. Call it before anything writes to stdout.
+ * Runs a plugin until its host is gone: end of input, SIGTERM, or SIGINT. Then cancels running streams, waits
+ * for them, and calls `plugin.close()` last. Call `serve` before anything writes to stdout.
  *
- * @throws PluginSdkError `shutdown_timeout` if handlers go on for longer than `shutdownTimeoutMs`; RangeError if that is no
- * time.
+ * @throws PluginSdkError `shutdown_timeout` if handlers run for longer than `shutdownTimeoutMs`; RangeError if that is not
+ * a valid time.
  */
 export async function serve(plugin: Plugin, options: ServeOptions = {}): Promise<void> {
   const shutdownTimeoutMs = timeLimit("shutdownTimeoutMs", options.shutdownTimeoutMs ?? 10_000);

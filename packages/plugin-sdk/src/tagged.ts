@@ -3,8 +3,9 @@ import * as z from "zod/mini";
 type Tagged = z.ZodMiniObject<{ type: z.ZodMiniLiteral<string> }>;
 
 /**
- * A union told apart by `type`. A value of a known type must have that type's shape; one of an unknown type is let
- * through. In the types only the known ones appear: with a member whose `type` is any string, nothing would narrow.
+ * Returns the schema of a union whose members are distinguished by `type`. A value of a known type must have that type's
+ * shape; a value of an unknown type is accepted. The TypeScript type has only the known ones: with a member whose `type` is
+ * any string, nothing would narrow.
  */
 export function tagged<const Members extends readonly Tagged[]>(members: Members) {
   const byType = new Map<unknown, Tagged>(members.map((member) => [[...member.shape.type.def.values][0], member]));

@@ -1,6 +1,6 @@
 /**
- * The codes of failed turns that hosts know: in `error` events, and in `data.code` where a turn can't start. Use one where it
- * fits, since a host may retry or show a login by it. A code of your own is allowed, and is shown with its message.
+ * The codes of failed turns that hosts know: in `error` events, and in `data.code` if a turn can't start. Use one where it
+ * fits, since a host may retry or show a login depending on it. Other codes are allowed, and are shown with their message.
  */
 export type TurnErrorCode =
   // The request.
@@ -20,7 +20,7 @@ export type TurnErrorCode =
   | "sandbox_failed"
   | "mcp_server_failed"
   | "io"
-  // The session: another turn works on it, or the CLI can't load it.
+  // The session: another turn is using it, or the CLI can't load it.
   | "busy"
   | "thread_busy"
   | "thread_archived"

@@ -1,11 +1,9 @@
 /**
- * Everything of the Plexum plugin protocol that stands on the wire: method names, keys, shapes. Plexum's own SDK is
- * private. What is publicly visible of it is marked "known"; everything else is "chosen" here, and when it turns out
- * otherwise, this file is the one to correct.
+ * The wire format of the Plexum plugin protocol: method names, keys, shapes. Plexum's own SDK is private. What is publicly
+ * visible of it is marked "known"; everything else is "chosen" here. If a choice proves wrong, correct it in this file.
  *
- * An unknown key, block, event or operation comes through the schemas as it was sent. All that they change is what stands
- * for nothing: Plexum is written in Go, which writes `null` for a list, map or pointer that was never set. It is read as if
- * the key were not there. They are built with `zod/mini`: bundled, it adds 2 to 3 ms to a plugin's start, where `zod` adds
+ * The schemas pass unknown keys, blocks, events and operations unchanged. They change only `null`: Plexum is written in Go,
+ * which writes `null` for a list, map or pointer that was never set. They read it as if the key were absent. They are built with `zod/mini`: bundled, it adds 2 to 3 ms to a plugin's start, where `zod` adds
  * 30.
  */
 import * as z from "zod/mini";
@@ -14,7 +12,7 @@ import { tagged } from "./tagged.ts";
 /** Loose at run time, so that unknown keys survive; exact in the types, so that a mistyped key is found. */
 const object = z.looseObject as unknown as typeof z.object;
 
-/** What may be left out, or be `null`. */
+/** A value that may be absent or `null`. */
 const optional = <T extends z.ZodMiniType>(schema: T) =>
   z.optional(
     z.pipe(
@@ -23,11 +21,11 @@ const optional = <T extends z.ZodMiniType>(schema: T) =>
     ),
   );
 
-// Made once, as each schema costs a plugin's start.
+// Created once, since each schema slows a plugin's start.
 const optionalText = optional(z.string());
 const optionalFlag = optional(z.boolean());
 
-/** What may be left out or `null`, and is empty then. */
+/** A list that may be absent or `null`, and is then empty. */
 const list = <T extends z.ZodMiniType>(member: T) =>
   z.pipe(
     z.nullish(z.array(member)),
@@ -69,7 +67,7 @@ export const plexum = {
 /** The versions of MCP whose handshake is understood, the preferred one first. */
 export const PROTOCOL_VERSIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"] as const;
 
-/** The key of `capabilities.experimental` under which the plugin says what it is. Known. */
+/** The key of `capabilities.experimental` that holds the manifest. Known. */
 export const PLUGIN_CAPABILITY = "plexum/plugin";
 
 // --- Tools: MCP's shapes, known ---
@@ -84,7 +82,7 @@ export type McpTool = z.infer<typeof mcpToolSchema>;
 
 export const listToolsResultSchema = object({ tools: list(mcpToolSchema) });
 
-/** Who called is in `_meta.agent_id` (known): absent when an operator calls. */
+/** The caller is in `_meta.agent_id` (known), which is absent if an operator calls. */
 export const callToolParamsSchema = object({
   name: z.string(),
   arguments: map,
@@ -93,7 +91,7 @@ export const callToolParamsSchema = object({
 
 /** One piece of a tool's result, MCP's: text, image, audio, a resource, or what a later version adds. */
 export type ToolContent = { type: string; [key: string]: unknown };
-/** MCP's. No interface, so that it may stand where one with further keys is asked for. */
+/** MCP's. Not an interface, so that it is assignable to types with further keys. */
 export type CallToolResult = {
   content: ToolContent[];
   structuredContent?: Record<string, unknown> | undefined;
@@ -101,8 +99,8 @@ export type CallToolResult = {
 };
 
 /**
- * A tool's own failure is a result with `isError: true` (known). Content of every kind passes through. What a host puts in the
- * place of a block, or of a flag, doesn't cost the rest: a string is a text, and what can't be told is a block of type
+ * A tool's own failure is a result with `isError: true` (known). Content of every kind passes through. A malformed block
+ * or flag from a host doesn't cost the rest: a string becomes a text, and what can't be determined is a block of type
  * `unknown`, for the reader to name.
  */
 export const callToolResultSchema = z.pipe(
@@ -142,7 +140,7 @@ export const manifestSchema = object({
   name: z.string(),
   version: z.string(),
   activation: z.enum(["lazy", "eager"]),
-  /** A bare file name beside the manifest. */
+  /** A bare file name, next to the manifest. */
   executable: z.string(),
   contracts: object({
     provider: optional(object({ models: z.array(z.string()) })),
@@ -167,7 +165,7 @@ export const initializeResultSchema = object({
 
 // --- Log: MCP's, chosen ---
 
-/** The levels a plugin writes. MCP has more of them; a host takes any. */
+/** The levels that a plugin writes. MCP has more; a host accepts any. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
 /** MCP's levels, the least urgent first. */
@@ -184,7 +182,7 @@ export const logParamsSchema = object({
 // --- Conversation: names known from Plexum's Go types, keys chosen ---
 
 const textBlock = object({ type: z.literal("text"), text: z.string() });
-/** Which of an image's texts is set says what it is, and Go writes `""` for one that was not. */
+/** The text that is set determines the kind of image; Go writes `""` for the others. */
 const imageText = optional(
   z.pipe(
     z.string(),
@@ -207,7 +205,7 @@ const toolResultBlock = object({
 });
 const thinkingBlock = object({ type: z.literal("thinking"), text: z.string(), signature: optionalText });
 
-/** A block of an unknown type is kept as it came, so a `switch` over `type` needs a `default`. */
+/** A block of an unknown type is kept unchanged, so a `switch` over `type` needs a `default`. */
 export const blockSchema = tagged([textBlock, imageBlock, toolUseBlock, toolResultBlock, thinkingBlock]);
 export type Block = z.infer<typeof blockSchema>;
 
@@ -225,8 +223,8 @@ export interface Tool {
 }
 
 /**
- * A malformed tool comes as it was sent: it costs itself, and neither the turn nor the tools beside it. Whoever offers the tools on
- * leaves it out, and says so. Here `null` is left as it came: a host in TypeScript may write it, too.
+ * A malformed tool is kept unchanged: it costs only itself, not the turn or the other tools. The code that offers the tools
+ * leaves it out, and says so. Here `null` is kept too: a host in TypeScript may also write it.
  */
 const tools = z.pipe(
   z.nullish(z.array(z.unknown())),
@@ -265,7 +263,7 @@ export type Usage = z.infer<typeof usageSchema>;
 
 /**
  * The names message_start, text_delta, message_end and error are known, and that tool calls are a family; the rest is
- * chosen. An event of an unknown type is kept as it came, so a `switch` over `type` needs a `default`.
+ * chosen. An event of an unknown type is kept unchanged, so a `switch` over `type` needs a `default`.
  */
 export const providerEventSchema = tagged([
   object({ type: z.literal("message_start") }),
@@ -274,7 +272,7 @@ export const providerEventSchema = tagged([
     text: z.string(),
     /** Which of the turn's messages the text belongs to: another one begins where it changes. */
     message_id: optionalText,
-    /** What the message is to the turn, where the model says so: `commentary` on the way, or the `final_answer`. */
+    /** The message's role in the turn, if the model says it: intermediate `commentary`, or the `final_answer`. */
     phase: optionalText,
   }),
   object({
@@ -299,16 +297,16 @@ export type ProviderEvent = z.infer<typeof providerEventSchema>;
 
 export const eventParamsSchema = object({
   stream_id: z.string(),
-  /** Counts from 0 without gaps, each stream for itself. */
+  /** Counts from 0 without gaps, separately for each stream. */
   seq: z.int(),
   event: providerEventSchema,
 });
 
 // --- Mutations: the two operations are known, the rest is chosen ---
 
-/** `op` is `consume-light`, `consume-heavy`, or what a newer host knows: report that as skipped, never guess. */
+/** `op` is `consume-light`, `consume-heavy`, or an operation of a newer host: report that as skipped, never guess. */
 const mutationSchema = object({
-  /** The call's id as the events of its stream named it. */
+  /** The call's id in the events of its stream. */
   block_id: z.string(),
   op: z.string(),
 });
@@ -326,9 +324,9 @@ export const mutateReportSchema = object({
   touched: count,
   missing: list(z.string()),
   skipped: list(object({ block_id: z.string(), reason: z.string() })),
-  /** By how many tokens each later request is smaller: an estimate. */
+  /** An estimate of how many tokens smaller each later request is. */
   tokens_freed: z.optional(count),
-  /** How many tokens the next request reads without the model provider's prompt cache, once: an estimate. */
+  /** An estimate of how many tokens the next request, once, reads without the model provider's prompt cache. */
   tokens_uncached: z.optional(count),
 });
 export type MutateReport = z.infer<typeof mutateReportSchema>;
@@ -339,7 +337,7 @@ export type MutateReport = z.infer<typeof mutateReportSchema>;
 export const hostToolCallSchema = object({
   agent_id: z.string(),
   stream_id: z.string(),
-  /** The call's id as the stream's events name it, where the model's side gave one. */
+  /** The call's id in the stream's events, if the model's side sent one. */
   call_id: optionalText,
   name: z.string(),
   arguments: map,

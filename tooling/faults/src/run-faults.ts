@@ -10,7 +10,7 @@ const USAGE =
   "pnpm run faults -- --seed N --codex VERSION --transport exec|app-server [--turns N] [--minutes M] [--lanes N] [--round N] [--long] [--plan]";
 
 const { values } = parseArgs({
-  // pnpm passes the `--` on.
+  // pnpm passes on the `--`.
   args: process.argv.slice(2).filter((arg) => arg !== "--"),
   options: {
     seed: { type: "string" },
@@ -41,7 +41,7 @@ for (const round of planRun(run)) {
   if (onlyRound === undefined || onlyRound === round.number) for (const line of describePlan(round)) console.log(line);
 }
 if (!values.plan) {
-  // Stopped by a person, a run ends as it does when its time is over: it removes what it made.
+  // When the user stops a run, it ends as when its time is over: it removes what it created.
   const stop = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort());
   const outcome = await runFaults({

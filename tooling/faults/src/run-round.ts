@@ -19,27 +19,27 @@ export interface FoundViolation extends Violation {
 }
 
 export interface RoundOutcome {
-  /** The fault of each turn that ran. One that is not possible on this machine is none. */
+  /** The fault of each turn that ran. A fault that is impossible on this machine counts as none. */
   readonly faults: readonly Fault[];
   readonly violations: readonly FoundViolation[];
-  /** How many turns did not end as they should, while the machine had no time for them: their time limits ran out. */
+  /** How many turns ended wrongly because they did not get CPU time and a time limit ran out. */
   readonly starved: number;
-  /** Where the files of a round with a violation are. */
+  /** The folder with the files of a round with a violation. */
   readonly keptFolder: string | undefined;
 }
 
 export interface RunRoundOptions extends Omit<BenchOptions, "clockJumps"> {
-  /** Called before each turn: a run that has to end goes on to the end of the round. */
+  /** Called before each turn: a run that must end skips to the end of the round. */
   readonly goesOn: () => boolean;
 }
 
 /**
- * A host that itself had to wait so long for a CPU within a turn says nothing about how that ended: the plugin and codex have waited
- * as well, and their time limits are counted in real time. All other invariants hold without any time.
+ * If the host itself waited this long for a CPU during a turn, the turn's end proves nothing: the plugin and codex have also waited,
+ * and their limits are in real time. All other invariants are independent of time.
  */
 const STARVED_MS = 2000;
 
-/** Runs the turns of a round one after another on one plugin, checks each, and what is left at the end. */
+/** Runs the turns of a round one after another on one plugin, checks each, and looks for leftovers at the end. */
 export async function runRound(round: PlannedRound, options: RunRoundOptions): Promise<RoundOutcome> {
   const bench = await Bench.create({ ...options, clockJumps: round.clockJumps });
   const stopClock = round.clockJumps ? moveClock(bench, round.seed) : () => {};
@@ -76,7 +76,7 @@ export async function runRound(round: PlannedRound, options: RunRoundOptions): P
   return { faults, violations, starved, keptFolder };
 }
 
-/** Each thread goes on once more, which finishes what was interrupted. Then the plugin ends, and nothing is left. */
+/** Runs one more turn of each thread, which finishes what was interrupted. Then ends the plugin, and checks for leftovers. */
 async function endRound(bench: Bench, turns: readonly PlannedTurn[]): Promise<void> {
   for (const workspace of ["a", "b"] as const) {
     if (bench.workspaces[workspace].streams.length === 0) continue;

@@ -4,7 +4,7 @@ import { type FoundViolation, runRound } from "./run-round.ts";
 
 export interface RunOptions extends RunToPlan {
   readonly codex: CodexInstall;
-  /** The only round that is run. Default: all of them. */
+  /** The only round to run. Default: all. */
   readonly onlyRound?: number | undefined;
   /** How many rounds run at once. */
   readonly lanes: number;
@@ -22,15 +22,15 @@ export interface RunFigures {
   readonly rounds: number;
   readonly faults: Readonly<Record<string, number>>;
   readonly violations: number;
-  /** Turns that tell nothing of how they ended, since the machine had no time for them. */
+  /** Turns whose end proves nothing, since they did not get CPU time. */
   readonly starved: number;
   readonly seconds: number;
 }
 
-/** How many violations of one round are printed: one cause can have hundreds. */
+/** How many violations of one round are printed: one cause can produce hundreds. */
 const SHOWN = 5;
 
-/** Runs the planned rounds, several at once, and says what was violated. */
+/** Runs the planned rounds, several at once, and reports the violations. */
 export async function runFaults(options: RunOptions): Promise<{ figures: RunFigures; violations: FoundViolation[] }> {
   const { seed, codex, transport, lanes, minutes, onlyRound, signal, onLine } = options;
   const startedAt = performance.now();

@@ -1,14 +1,14 @@
 import type { FuzzTarget } from "./fuzz-target.ts";
 import type { GrowingInput } from "./growing-inputs.ts";
 
-/** Twice the input may take so many times the time. */
+/** The limit of the growth in time for twice the input. */
 export const MOST_FOR_TWICE = 2.5;
 
-/** Below this, what is measured is the clock. */
+/** Shorter times measure only the clock. */
 const ENOUGH_MS = 40;
 const SMALL = 16 * 1024;
 const MOST_BYTES = 4 * 1024 * 1024;
-/** A garbage collection only makes a run longer: the shortest of some counts. */
+/** A garbage collection only makes a run longer, so the shortest of several runs counts. */
 const TRIES = 4;
 
 export interface Growth {
@@ -16,15 +16,15 @@ export interface Growth {
   readonly bytes: number;
   readonly ms: number;
   /**
-   * How many times as long twice of it took, and twice of that: the smaller of the two, since a cache that is full makes one step
-   * a large one. Undefined if no size that was tried takes long enough to tell.
+   * The growth in time for twice the input, and for twice that again: the smaller of the two, since a full cache makes one step
+   * large. Undefined if no tried size takes long enough to measure.
    */
   readonly ratio: number | undefined;
 }
 
 /**
- * Measures how the time grows with the input. At first in a coarse way, since nearly all forms are read in no time: eight times the
- * input in less than twenty times the time passes.
+ * Measures how the time grows with the input. First checks roughly, since nearly all forms are fast: eight times the input
+ * passes if it takes less than twenty times the time.
  */
 export async function growthOf(target: FuzzTarget, input: GrowingInput): Promise<Growth> {
   const result = (bytes: number, ms: number, ratio?: number): Growth => ({ input: input.name, bytes, ms, ratio });
@@ -55,7 +55,7 @@ async function shortest(target: FuzzTarget, bytes: Buffer, tries: number): Promi
 }
 
 async function timeOf(target: FuzzTarget, bytes: Buffer): Promise<number> {
-  // What this thread worked: other programs on the machine don't count.
+  // This thread's CPU time: other programs on the machine don't count.
   const start = process.threadCpuUsage();
   await target.run({ bytes, chunkLengths: [64 * 1024] });
   const { user, system } = process.threadCpuUsage(start);

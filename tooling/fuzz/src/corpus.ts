@@ -5,17 +5,17 @@ import type { FuzzTarget } from "./fuzz-target.ts";
 
 const CORPUS = join(import.meta.dirname, "..", "corpus");
 
-/** Inputs that broke something once are kept under this name, and run in the tests forever. */
+/** The name prefix of inputs that once broke a target. The tests run them forever. */
 const KEPT = /^found-/;
 
-/** The real inputs that random ones are made from, a file each. */
+/** Returns the real inputs from which random ones are made, one per file. */
 export const seedsOf = ({ name, seedsOf }: Pick<FuzzTarget, "name" | "seedsOf">): Buffer[] =>
   read(seedsOf ?? name, (file) => !KEPT.test(file));
 
-/** The inputs that broke the target once. */
+/** Returns the inputs that once broke the target. */
 export const keptInputs = ({ name }: Pick<FuzzTarget, "name">): Buffer[] => read(name, (file) => KEPT.test(file));
 
-/** Keeps an input that broke the target. Returns its path. */
+/** Saves an input that broke the target, and returns its path. */
 export function keepInput({ name }: Pick<FuzzTarget, "name">, bytes: Uint8Array): string {
   mkdirSync(join(CORPUS, name), { recursive: true });
   const path = join(CORPUS, name, `found-${createHash("sha256").update(bytes).digest("hex").slice(0, 12)}`);

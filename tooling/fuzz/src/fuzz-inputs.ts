@@ -2,7 +2,7 @@ import fc from "fast-check";
 import type { FuzzInput } from "./fuzz-target.ts";
 import { type Json, jsonLines, pathsIn, textWith, valueAt } from "./json-tree.ts";
 
-/** Texts that mean something to one parser or another. */
+/** Texts that are special to some parser. */
 const TOKENS = [
   '"__proto__":{"polluted":1},',
   '{"__proto__":{"polluted":1}}',
@@ -62,7 +62,7 @@ const byteEdits = fc.oneof(
   fc.record({ kind: fc.constant("cut" as const), at: place }),
 );
 
-/** Where a value of a seed is, as a part of the way through its places, and the text that takes its place. */
+/** The position of a value in a seed, as a fraction of its places, and the text that replaces it. */
 interface TreeEdit {
   readonly at: number;
   readonly to: { readonly text: string } | { readonly from: number; readonly wraps: number };
@@ -91,7 +91,7 @@ const treeEdits = fc.record({
   ),
 });
 
-/** Inputs made from seeds: real lines, changed as values and as bytes, in any order, and generated ones between them. */
+/** Generates inputs from seeds: real lines in any order, changed as values and as bytes, with generated lines between them. */
 export function fuzzInputs(seeds: readonly Buffer[]): fc.Arbitrary<FuzzInput> {
   const lines = seeds.flatMap(jsonLines);
   const seedLine = fc

@@ -1,23 +1,23 @@
-/** One input, and how it reaches the reader. */
+/** One input, and how it is split for the reader. */
 export interface FuzzInput {
   readonly bytes: Buffer;
-  /** The lengths of the chunks that the input comes in, over and over; none: in one chunk. */
+  /** The lengths of the input's chunks, used repeatedly; empty for one chunk. */
   readonly chunkLengths: readonly number[];
 }
 
-/** Something that reads what others wrote. */
+/** A reader of outside data. */
 export interface FuzzTarget {
-  /** Also the folder in `corpus/` of its seeds, and of the inputs that broke it. */
+  /** Also the name of the folder in `corpus/` with its seeds and the inputs that broke it. */
   readonly name: string;
-  /** The target whose seeds are taken, if it is another one. */
+  /** The target whose seeds are used, if it is another one. */
   readonly seedsOf?: string;
-  /** Reads an input. It throws if the reader does what it must not, and for every error that the reader does not announce. */
+  /** Reads an input. Throws if the reader breaks a promise, and for every undocumented error of the reader. */
   run(input: FuzzInput): Promise<void> | void;
   /** True if one run costs a file or more: fewer of them run in the tests. */
   readonly isSlow?: boolean;
 }
 
-/** The input in its chunks. */
+/** Returns the input in its chunks. */
 export function* chunksOf({ bytes, chunkLengths }: FuzzInput): Generator<Buffer> {
   if (chunkLengths.length === 0) {
     yield bytes;
@@ -30,7 +30,7 @@ export function* chunksOf({ bytes, chunkLengths }: FuzzInput): Generator<Buffer>
   }
 }
 
-/** @throws Error if something does not hold that has to. */
+/** @throws Error if a required condition does not hold. */
 export function must(holds: boolean, what: string): asserts holds {
   if (!holds) throw new Error(`does not hold: ${what}`);
 }

@@ -1,5 +1,5 @@
 /**
- * Runs a target on random inputs and measures how its time grows, in a thread of its own: the main thread sees from `progress` when an
+ * Runs a target on random inputs and measures how its time grows, in its own thread. From `progress` the main thread sees that an
  * input never ends, and which one it is.
  */
 import { parentPort, workerData } from "node:worker_threads";
@@ -58,7 +58,7 @@ const failure = (await kept()) ?? (await random());
 const report: FuzzReport = { runs, failure, slowest, ...(failure ? nothingMeasured() : await growth()) };
 parentPort?.postMessage(report);
 
-/** First what broke it once. */
+/** Runs the inputs that once broke the target first. */
 async function kept(): Promise<FuzzReport["failure"]> {
   for (const bytes of keptInputs(target)) {
     for (const chunkLengths of [[], [1], [7, 3]]) {
@@ -79,7 +79,7 @@ async function random(): Promise<FuzzReport["failure"]> {
     numRuns: 2 ** 31 - 1,
     interruptAfterTimeLimit: job.seconds * 1000,
   });
-  // When its time is up, a run may still be under way.
+  // When the time is up, a run may still be in progress.
   await Promise.resolve(current).catch(() => {});
   const [input] = result.counterexample ?? [];
   if (!result.failed || input === undefined) return undefined;
@@ -103,7 +103,7 @@ async function growth(): Promise<Pick<FuzzReport, "formsMeasured" | "formsLeft" 
   return { formsMeasured, formsLeft: inputs.length - formsMeasured, superlinear };
 }
 
-/** Neighbors are alike: if there is no time for all of them, those that are measured come from everywhere. */
+/** Shuffles the forms: neighbors are alike, and if there is no time for all, the measured ones should be from everywhere. */
 function scattered<T>(items: readonly T[]): T[] {
   const random = fc.sample(fc.infiniteStream(fc.nat()), { seed: job.seed, numRuns: 1 })[0];
   const ranks = new Map(items.map((item) => [item, random?.next().value as number]));

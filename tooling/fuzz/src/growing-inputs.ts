@@ -1,13 +1,13 @@
 import { type Json, jsonLines, type Path, pathsIn, textWith, valueAt } from "./json-tree.ts";
 
-/** Inputs of one form in any size. */
+/** Inputs of one form, of any size. */
 export interface GrowingInput {
   readonly name: string;
-  /** About so many bytes. */
+  /** Returns an input of about this many bytes. */
   of(size: number): Buffer;
 }
 
-/** Repeated, they are what one pattern or another takes long for. */
+/** Texts that, repeated, are slow for some regular expression. */
 const REPEATED = [
   "a",
   " ",
@@ -41,7 +41,7 @@ const REPEATED = [
   "\ud800",
 ];
 
-/** For each value of some lines: the line with something long or deep in its place, and the line over and over. */
+/** Returns, for each value of some lines, the line with a long or deep value in its place, and the line repeated. */
 export function growingInputs(seeds: readonly Buffer[]): GrowingInput[] {
   const lines = differentLines(seeds.flatMap(jsonLines));
   const isNew = seldom(2);
@@ -115,7 +115,7 @@ function growingValues(line: Json, index: number, path: Path): GrowingInput[] {
   ];
 }
 
-/** Lines over and over until they have a size; in what is repeated each id is another one. */
+/** Repeats lines until they have a size, with different ids in each repetition. */
 function numbered(first: readonly Json[], again: readonly Json[], size: number): Buffer {
   const pieces = first.map((line) => JSON.stringify(line));
   const texts = again.map((line) => JSON.stringify(line));
@@ -133,14 +133,14 @@ function numbered(first: readonly Json[], again: readonly Json[], size: number):
   return Buffer.from(`${pieces.join("\n")}\n`);
 }
 
-/** A member whose key says that it is an id, as text. */
+/** Matches the text of a member whose key marks it as an id. */
 const ID = /("(?:id|[a-z]+_?[iI]d|uuid)":")([^"\\]*)"/g;
 
 function repeated(piece: Buffer, size: number): Buffer {
   return Buffer.alloc(Math.max(piece.length, Math.floor(size / piece.length) * piece.length), piece);
 }
 
-/** True for the first times that it is asked about a name. */
+/** Returns a function that returns true for the first few calls with the same name. */
 function seldom(times: number): (name: string) => boolean {
   const counts = new Map<string, number>();
   return (name) => {
@@ -150,7 +150,7 @@ function seldom(times: number): (name: string) => boolean {
   };
 }
 
-/** One line of each form. */
+/** Returns one line of each form. */
 function differentLines(lines: readonly Json[]): Json[] {
   const byForm = new Map(lines.map((line) => [formOf(line), line]));
   return [...byForm.values()];

@@ -1,9 +1,9 @@
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-/** A place in a JSON value: the keys and indices that lead there. */
+/** A place in a JSON value: the keys and indices on the path to it. */
 export type Path = readonly (string | number)[];
 
-/** Every place in a value, itself included. */
+/** Returns every place in a value, including the value itself. */
 export function pathsIn(value: Json, path: Path = []): Path[] {
   if (typeof value !== "object" || value === null) return [path];
   const entries: [string | number, Json][] = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
@@ -14,7 +14,7 @@ export const valueAt = (value: Json, path: Path): Json =>
   path.reduce<Json>((inner, key) => (inner as Record<string | number, Json>)[key] as Json, value);
 
 /**
- * JSON text of a value in which another text stands at a place. It is text, and not a value, so that keys can stand twice and
+ * Returns the JSON text of a value, with another text at a place. It is text, not a value, so that keys can be repeated and
  * `__proto__` is a key like any other.
  */
 export function textWith(value: Json, path: Path, text: string): string {
@@ -28,7 +28,7 @@ export function textWith(value: Json, path: Path, text: string): string {
   return `{${members.join(",")}}`;
 }
 
-/** The lines of a text that are JSON. */
+/** Returns the lines of a text that are JSON. */
 export function jsonLines(bytes: Buffer): Json[] {
   return bytes
     .toString("utf8")

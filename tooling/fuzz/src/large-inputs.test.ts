@@ -1,7 +1,7 @@
 import { ToolCallPairer, TurnTracker, userMessageOf } from "@plexum/rollout";
 import { expect, test } from "vitest";
 
-/** In quadratic time each of these takes minutes, and the test its time limit. */
+/** In quadratic time each of these takes minutes, and the test times out. */
 const MANY = 300_000;
 
 test("a text of nothing but beginnings of an image's frame ends", () => {

@@ -1,11 +1,11 @@
 const HEAD_BYTES = 8;
 
-/** The input that a thread is at, shared with another one. */
+/** The input that a thread is reading, shared with another thread. */
 export class Progress {
   readonly #head: Int32Array;
   readonly #bytes: Uint8Array;
 
-  /** @param maxInputBytes Of a longer input only the beginning is shared. */
+  /** @param maxInputBytes Only the beginning of a longer input is shared. */
   static room(maxInputBytes = 16 * 1024 * 1024): SharedArrayBuffer {
     return new SharedArrayBuffer(HEAD_BYTES + maxInputBytes);
   }
@@ -31,7 +31,7 @@ export class Progress {
     return Atomics.load(this.#head, 0);
   }
 
-  /** The input that is, or was last, being read. */
+  /** The input that is being read, or was read last. */
   get input(): Buffer {
     return Buffer.from(this.#bytes.slice(0, Atomics.load(this.#head, 1)));
   }

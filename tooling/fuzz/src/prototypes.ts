@@ -4,7 +4,7 @@ const PROTOTYPES = [Object, Array, Function, String, Number, Map, Set, Promise, 
 
 const before = PROTOTYPES.map((prototype) => Reflect.ownKeys(prototype).length);
 
-/** @throws Error if a prototype that everything shares has another key than when this program started. */
+/** @throws Error if a shared prototype has different keys than when this program started. */
 export function checkPrototypes(): void {
   if (({} as { polluted?: unknown }).polluted !== undefined) throw new Error("Object.prototype was polluted");
   for (const [index, prototype] of PROTOTYPES.entries()) {

@@ -10,7 +10,7 @@ import type { FuzzJob, FuzzReport } from "./fuzz-worker.ts";
 import { Progress } from "./progress.ts";
 import { targets } from "./targets.ts";
 
-/** A run takes milliseconds, and of a growing input some seconds. */
+/** A run takes milliseconds, and with a growing input some seconds. */
 const HANG_MS = 60_000;
 
 const { values } = parseArgs({

@@ -14,7 +14,7 @@ import { rolloutLines } from "./targets/rollout-lines.ts";
 import { rolloutMutations } from "./targets/rollout-mutations.ts";
 import { undoRecords } from "./targets/undo-records.ts";
 
-/** All that is fuzzed. */
+/** All targets. */
 export const targets: readonly FuzzTarget[] = [
   jsonlLines,
   jsonValues,

@@ -6,13 +6,13 @@ import { packWorkspacePackage } from "./packed-package.ts";
 import { readTarball } from "./tarball.ts";
 import { publicPackages, repository } from "./workspace-packages.ts";
 
-/** They allow everybody to use and to pass on what is published here, with their notices. */
+/** Licenses that allow everybody to use and redistribute what is published here, with their notices. */
 const ALLOWED = ["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BlueOak-1.0.0", "ISC", "MIT"];
 
 const packages = await publicPackages();
 
 test.each(packages)(
-  "all that an installation of $name brings along has a license that allows it",
+  "every package that an installation of $name includes has a license that allows it",
   async ({ folder, manifest }) => {
     const closure = await dependencyClosure(folder, Object.keys(manifest.dependencies ?? {}));
     const others = closure.filter((one) => !ALLOWED.includes(String(one.manifest.license)));
@@ -33,7 +33,7 @@ test("the plugin carries the licenses of what is bundled in it", async () => {
   expect(installed).not.toContain(false);
 });
 
-/** Whether the lock file has a hash for a package. */
+/** Returns whether the lock file has a hash for a package. */
 async function isKnown(name: string): Promise<boolean> {
   const lock = await readFile(join(repository, "pnpm-lock.yaml"), "utf8");
   return new RegExp(`^ {2}'?${name}@[^:]+:\\n {4}resolution: \\{integrity: sha512-`, "m").test(lock);

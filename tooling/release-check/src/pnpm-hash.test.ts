@@ -10,7 +10,7 @@ const hashes: Record<string, string> = await json("scripts/pnpm-hashes.json");
 const { packageManager } = await json("package.json");
 const version = packageManager.replace("pnpm@", "");
 
-/** What the bootstrap says of packages that npm would have fetched. */
+/** Returns the bootstrap's output for packages that npm would have fetched. */
 async function verify(packages: Record<string, string>) {
   await using folder = await temporaryFolder();
   const bin = join(folder.path, "node_modules", ".bin");

@@ -3,7 +3,7 @@ import { builtHashes } from "./reproducible.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 import { publicPackages } from "./workspace-packages.ts";
 
-// Of each kind one: a program and a library. `pnpm run reproducible` compares all of them.
+// One of each kind: a program and a library. `pnpm run reproducible` compares all packages.
 const packages = (await publicPackages()).filter(({ name }) =>
   ["plexum-openai-provider", "@plexum/jsonl"].includes(name),
 );

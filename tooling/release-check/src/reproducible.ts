@@ -6,10 +6,10 @@ import { run } from "./run.ts";
 import { repository, type WorkspacePackage } from "./workspace-packages.ts";
 
 /**
- * Builds packages in a copy of the repository, and packs them. The copy has no `node_modules` of its own: the bundler finds the
- * dependencies elsewhere than from the repository itself, which changes the order of what it writes. So two copies are to be compared.
+ * Builds packages in a copy of the repository, and packs them. The copy has no `node_modules` of its own, so the bundler finds the
+ * dependencies in another place, which changes the order of its output. So compare two copies.
  *
- * @param folder Where to put the copy. It must be empty.
+ * @param folder The folder for the copy. It must be empty.
  * @returns The SHA-512 of each tarball.
  */
 export async function builtHashes(packages: readonly WorkspacePackage[], folder: string): Promise<string[]> {

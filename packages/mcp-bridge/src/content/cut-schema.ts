@@ -1,8 +1,8 @@
 type Container = Record<string, unknown> | unknown[];
 
 /**
- * Copies a JSON Schema down to `levels` objects and arrays in each other, at least 2. A deeper schema becomes `{}`, which
- * allows anything; a deeper list is left out. Iterative, since input chooses the depth.
+ * Copies a JSON Schema down to `levels` nested objects and arrays, at least 2. A deeper schema becomes `{}`, which allows
+ * anything; a deeper list is left out. Iterative, since the input determines the depth.
  */
 export function cutSchema<T extends Record<string, unknown>>(schema: T, levels: number): T {
   const root: Record<string, unknown> = {};
@@ -28,7 +28,7 @@ function isContainer(value: unknown): value is Container {
   return typeof value === "object" && value !== null;
 }
 
-/** As an own property, `__proto__` too. */
+/** Sets an own property, even for `__proto__`. */
 function set(to: Container, key: string, value: unknown): void {
   if (Array.isArray(to)) to.push(value);
   else Object.defineProperty(to, key, { value, enumerable: true, configurable: true, writable: true });

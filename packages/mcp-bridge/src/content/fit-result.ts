@@ -1,13 +1,13 @@
 import { errorResult, type ToolResult } from "../server/tool-call.ts";
 
 /**
- * Makes a result that is longer than a client takes fit: its long texts lose their middle, and say so. What is too long
- * in another way becomes a failure that says that.
+ * Shortens a result that is longer than a client accepts: long texts lose their middle, and say so. A result that is too
+ * long for another reason becomes a failure that says so.
  */
 export function fitResult(result: ToolResult, maxBytes: number): ToolResult {
   const size = jsonBytes(result);
   if (size <= maxBytes) return result;
-  // A character takes six bytes of JSON at most, and the texts together may take half of the room.
+  // A character takes at most six bytes of JSON, and the texts together may take half of the limit.
   const maxCharacters = Math.floor(maxBytes / 12 / result.content.length);
   const shortened = {
     ...result,
@@ -27,7 +27,7 @@ function withoutMiddle(text: string, maxCharacters: number): string {
   if (text.length <= maxCharacters) return text;
   const kept = Math.floor(maxCharacters / 2);
   const cut = text.length - 2 * kept;
-  // Cutting between the halves of a surrogate pair leaves what is no Unicode.
+  // A cut between the halves of a surrogate pair would leave invalid Unicode.
   return [text.slice(0, kept), `\n[… ${cut} characters left out …]\n`, text.slice(text.length - kept)]
     .join("")
     .toWellFormed();

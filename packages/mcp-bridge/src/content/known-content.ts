@@ -49,9 +49,9 @@ const KINDS = new Map<unknown, z.ZodType>([
 const resultFields = z.looseObject({ isError: z.boolean().nullish(), _meta: meta });
 
 /**
- * Makes what the host answered a result that an MCP client can read: codex refuses a result as a whole for one block that
- * it doesn't know (0.135.0 to 0.169.0). An unknown or malformed block becomes text, a malformed optional field is left out,
- * and each is named to `onFault`. No content at all becomes an empty text, since codex 0.135.0 takes none for a failure.
+ * Converts the host's answer to a result that an MCP client can read: codex refuses a whole result for one block that it
+ * doesn't know (0.135.0 to 0.169.0). An unknown or malformed block becomes text, a malformed optional field is left out,
+ * and `onFault` is called with each. Empty content becomes an empty text, since codex 0.135.0 treats it as a failure.
  */
 export function knownContent(
   answer: { readonly content: readonly unknown[]; readonly [field: string]: unknown },
@@ -95,12 +95,12 @@ function knownBlock(block: unknown, onFault: (fault: string) => void): Block[] {
   const { data } = clean;
   const mimeType = typeof data === "string" ? imageType(data) : undefined;
   if (type === "image" && mimeType !== undefined) return [{ ...clean, type, mimeType }];
-  // Its bytes as text would cost the model many tokens and tell it nothing.
+  // As text, its bytes would cost the model many tokens and mean nothing to it.
   const { data: _, ...rest } = clean as { data?: unknown };
   return [textBlock(`[${type} left out: it can't be read] ${asJson(rest)}`)];
 }
 
-/** Leaves out the fields that the schema refuses, and names them behind `what`. The value itself if there are none. */
+/** Returns the value without the fields that the schema rejects, and names them after `what`; the value itself if there are none. */
 export function withoutMalformed<T extends object>(
   schema: z.ZodType,
   value: T,
@@ -114,7 +114,7 @@ export function withoutMalformed<T extends object>(
   return Object.fromEntries(Object.entries(value).filter(([name]) => !malformed.has(name))) as T;
 }
 
-/** The media type of base64 data that begins like an image; undefined for other data. */
+/** Returns the media type of base64 data that begins like an image, undefined for other data. */
 function imageType(base64: string): string | undefined {
   const head = Buffer.from(base64.slice(0, 16), "base64").toString("latin1");
   if (head.startsWith("\x89PNG\r\n")) return "image/png";
@@ -133,7 +133,7 @@ function asJson(value: unknown): string {
   }
 }
 
-/** What the host wrote, for a log line. */
+/** Returns what the host wrote, for a log line. */
 function shortened(type: unknown): string {
   return asJson(type).slice(0, 60);
 }

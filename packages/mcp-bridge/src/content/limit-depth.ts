@@ -1,12 +1,12 @@
 import { errorResult, type ToolResult } from "../server/tool-call.ts";
 
-/** codex 0.169 drops a message of more than about 125 levels and goes on waiting; the message's frame needs some of them. */
+/** codex 0.169 drops a message of more than about 125 levels and keeps waiting; the message's frame needs some of them. */
 const MAX_DEPTH = 100;
 
 /**
- * Makes a result that is nested too deeply fit: a block of content becomes its JSON as text, and any other field is left
- * out. A text block says so. A result that can't be written as JSON becomes a failure that says why. `onFault` is given
- * what was wrong.
+ * Limits the depth of a result: a content block that is too deep becomes its JSON as text, and any other such field is left
+ * out. A text block says so. A result that can't be written as JSON becomes a failure that says why. `onFault` is called
+ * with each fault.
  */
 export function limitDepth(result: ToolResult, onFault: (fault: string) => void = () => {}): ToolResult {
   if (!isDeeper(result, MAX_DEPTH)) return result;
@@ -14,7 +14,7 @@ export function limitDepth(result: ToolResult, onFault: (fault: string) => void 
   try {
     const fields = Object.entries(result).filter(([name]) => name !== "content");
     const deep = fields.filter(([, value]) => isDeeper(value, MAX_DEPTH - 1));
-    for (const [, value] of deep) jsonOf(value); // a circular one is the host's fault, and the model shall read that
+    for (const [, value] of deep) jsonOf(value); // throws for a circular value: the host's fault, which the model should read
     const dropped = deep.map(([name]) => name);
     const content = result.content.map((block) =>
       isDeeper(block, MAX_DEPTH - 2)
@@ -31,7 +31,7 @@ export function limitDepth(result: ToolResult, onFault: (fault: string) => void 
   }
 }
 
-/** Undefined if the value is nested too deeply for `JSON.stringify`. Throws for what else can't be written. */
+/** Returns undefined if the value is nested too deeply for `JSON.stringify`. Throws if it can't be written for another reason. */
 function jsonOf(value: unknown): string | undefined {
   try {
     return JSON.stringify(value);
@@ -41,7 +41,7 @@ function jsonOf(value: unknown): string | undefined {
   }
 }
 
-/** Whether objects and arrays stand in each other for more than `levels`. Iterative: input chooses the depth. */
+/** Returns whether objects and arrays are nested more than `levels` deep. Iterative, since the input determines the depth. */
 export function isDeeper(value: unknown, levels: number): boolean {
   // A set, so that an object with many references to it is visited once per level.
   let level = new Set<unknown>([value]);

@@ -6,10 +6,10 @@ const LISTS = new Set(["anyOf", "oneOf", "allOf", "prefixItems"]);
 const SINGLE = new Set(["items", "additionalProperties", "not"]);
 
 /**
- * Copies a schema of limited depth without the parts for which codex leaves the whole tool out, without a word (0.135.0,
+ * Copies a schema of limited depth without the parts for which codex silently leaves out the whole tool (0.135.0,
  * 0.169.0): a list of `items` becomes a choice among them, a property that is no schema may be anything, and other
  * malformed keywords are left out.
- * @param onFault Is given the path of each such part.
+ * @param onFault Called with the path of each such part.
  */
 export function readableSchema(schema: Schema, onFault: (path: string) => void, path = ""): Schema {
   const copy: [string, unknown][] = [];
@@ -22,7 +22,7 @@ export function readableSchema(schema: Schema, onFault: (path: string) => void, 
   return Object.fromEntries(copy);
 }
 
-/** Undefined if the value must be left out. */
+/** Returns undefined if the value must be left out. */
 function readableKeyword(keyword: string, value: unknown, onFault: (path: string) => void, path: string): unknown {
   const schemaAt = (inner: unknown, key: string | number) => {
     const at = `${path}.${key}`;

@@ -12,7 +12,7 @@ export interface HostCall {
   readonly arguments: Record<string, unknown>;
 }
 
-/** One turn of a Plexum host. `host`, `request` and `signal` are those that a plugin of `@plexum/plugin-sdk` is given. */
+/** One turn of a Plexum host. `host`, `request` and `signal` are those that a plugin of `@plexum/plugin-sdk` receives. */
 export interface HostTurn {
   readonly host: {
     callTool(
@@ -25,19 +25,19 @@ export interface HostTurn {
     readonly agent: { readonly agent_id: string };
     readonly request: { readonly tools?: readonly HostTool[] | null | undefined };
   };
-  /** The turn's. Calls that run are aborted with it, whatever the CLI says of them. */
+  /** The turn's signal. It aborts running calls, even if the CLI does not cancel them. */
   readonly signal: AbortSignal;
-  /** Finds the ids of a call in what the CLI sends beside it. Without one the host is given no `call_id`. */
+  /** Finds the ids of a call in the metadata that the CLI sends with it. Without this function, the host gets no `call_id`. */
   readonly identifyCall?: (meta: { readonly [key: string]: unknown }) => CallIdentity;
   /** Called before each call goes to the host. */
   readonly onCall?: (identity: CallIdentity) => void;
-  /** Gets a sentence for each tool that can't be offered, and whatever else a bridge warns of. */
+  /** Called with a sentence for each tool that can't be offered, and with a bridge's other warnings. */
   readonly onWarning?: (message: string) => void;
 }
 
 /**
- * Returns the options with which `startBridge` or an endpoint's `open` offers a turn's tools, and has the host run their calls.
- * A tool that MCP can't describe is left out with a warning; images in a result become MCP's.
+ * Returns the options with which `startBridge` or an endpoint's `open` offers a turn's tools and lets the host run
+ * their calls. Leaves out a tool that MCP can't describe, with a warning. Converts images in results to MCP's shape.
  */
 export function hostToolServer(turn: HostTurn): ToolServerOptions {
   const { host, request, signal: turnSignal, identifyCall, onCall, onWarning } = turn;

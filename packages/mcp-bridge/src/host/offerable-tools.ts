@@ -1,6 +1,6 @@
 import type { BridgeTool } from "../server/tools.ts";
 
-/** A tool as a host's request offers it. */
+/** A tool as offered in a host's request. */
 export interface HostTool {
   readonly name: string;
   readonly description?: string | undefined;
@@ -15,8 +15,8 @@ export interface OfferableTools {
 }
 
 /**
- * Sorts out what MCP can't describe, so that one tool does not take all others with it: of tools with one name the first is
- * kept; a schema is made that of an object where it may be one; a description that is no text is left out.
+ * Removes what MCP can't describe, so that one bad tool does not cost all others. Of tools with the same name it keeps the
+ * first. It makes a schema that allows an object an object's schema, and drops a description that isn't text.
  * @param tools As the host sent them: they may be malformed in any way.
  */
 export function offerableTools(tools: readonly HostTool[]): OfferableTools {
@@ -42,7 +42,7 @@ export function offerableTools(tools: readonly HostTool[]): OfferableTools {
   return { tools: [...kept.values()], warnings };
 }
 
-/** Undefined if the schema allows no object. One that was written as JSON text twice is read. */
+/** Returns undefined if the schema allows no object. Also reads a schema that is JSON text itself. */
 function objectSchema(schema: unknown): Record<string, unknown> | undefined {
   if (schema === undefined || schema === null || schema === true) return { type: "object" };
   if (typeof schema === "string") return objectIn(schema);

@@ -9,9 +9,9 @@ import { HttpReply } from "./http-reply.ts";
 import { HttpSession } from "./http-session.ts";
 
 export interface HttpBridgeOptions extends ToolServerOptions {
-  /** MCP sessions at once; a further one ends the one that was idle longest. Default 64. */
+  /** The most MCP sessions at once; a further one ends the one that was idle longest. Default 64. */
   readonly maxClients?: number;
-  /** Requests at once, and connections. Default 1024. */
+  /** The most requests at once, and the most connections. Default 1024. */
   readonly maxRequests?: number;
   /** The longest message a client may send, in bytes. Default 64 MiB. */
   readonly maxMessageBytes?: number;
@@ -19,14 +19,14 @@ export interface HttpBridgeOptions extends ToolServerOptions {
 
 const SESSION_HEADER = "mcp-session-id";
 
-/** One agent's tools under a URL and a token of their own: the MCP transport "Streamable HTTP" without its GET stream. */
+/** One agent's tools under their own URL and token: the MCP transport "Streamable HTTP" without its GET stream. */
 export class HttpBridgeServer {
   readonly token = randomToken();
   readonly tools: ToolServer;
   readonly #maxClients: number;
   readonly #maxRequests: number;
   readonly #maxMessageBytes: number;
-  /** By id, the one used longest ago first. */
+  /** By id, the least recently used first. */
   readonly #sessions = new Map<string, HttpSession>();
   readonly #sockets = new Set<Socket>();
   #running = 0;
@@ -39,12 +39,12 @@ export class HttpBridgeServer {
     this.#maxMessageBytes = options.maxMessageBytes ?? 64 * 1024 * 1024;
   }
 
-  /** Whether a request shows this server's token. */
+  /** Returns whether a request has this server's token. */
   admits({ headers }: IncomingMessage): boolean {
     return isSameSecret(headers.authorization ?? "", `Bearer ${this.token}`);
   }
 
-  /** Answers a request that `admits` let in. */
+  /** Answers a request that `admits` accepted. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.#remember(request.socket);
     if (this.#running >= this.#maxRequests || this.#sockets.size > this.#maxRequests)
@@ -62,7 +62,7 @@ export class HttpBridgeServer {
     }
   }
 
-  /** Aborts the calls that run, and ends the connections. */
+  /** Aborts running calls, and ends the connections. */
   async close(): Promise<void> {
     for (const session of this.#sessions.values()) session.close();
     this.#sessions.clear();
@@ -141,7 +141,7 @@ export class HttpBridgeServer {
     response.writeHead(200).end();
   }
 
-  /** The session that a request belongs to; undefined if it was refused. */
+  /** Returns the session that a request belongs to, or undefined if the request was refused. */
   #session(request: IncomingMessage, response: ServerResponse): HttpSession | undefined {
     const id = request.headers[SESSION_HEADER];
     const session = typeof id === "string" ? this.#sessions.get(id) : undefined;
@@ -180,7 +180,7 @@ function isId(id: unknown): id is string | number {
   return typeof id === "string" || typeof id === "number";
 }
 
-/** Says what is wrong with a request, and ends its connection: a body may be left unread. */
+/** Answers with what is wrong with a request, and ends its connection, since a body may be left unread. */
 function refuse(response: ServerResponse, status: number, message: string, code = -32000): void {
   response.writeHead(status, { "content-type": "application/json", connection: "close" });
   response.end(JSON.stringify({ jsonrpc: "2.0", id: null, error: { code, message } }));

@@ -1,15 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { BridgeTool } from "../server/tools.ts";
 import { isSameSecret } from "../socket/admission.ts";
 import { type HttpBridgeOptions, HttpBridgeServer } from "./http-bridge.ts";
 
 export interface HttpEndpointOptions {
-  /** Gets a sentence when requests are turned away: the first, then at most one a minute. */
+  /** Called with a sentence when requests are turned away: for the first, then at most once a minute. */
   readonly onWarning?: (message: string) => void;
-  /** Connections at once that have not shown a token; a further one ends the oldest of them. Default 64. */
+  /** The most connections at once that have not shown a token; a further one ends the oldest of them. Default 64. */
   readonly maxStrangers?: number;
 }
 
@@ -17,35 +17,35 @@ export interface HttpEndpointOptions {
 export interface HttpEndpoint extends AsyncDisposable {
   readonly port: number;
   /**
-   * Offers tools under a URL and a token of their own, until it is closed.
+   * Offers tools under their own URL and token, until the returned bridge is closed.
    * @throws McpBridgeError `invalid_tools` or `invalid_value`.
    */
   open(options: HttpBridgeOptions): HttpBridge;
-  /** Closes what is open under it, and stops listening. May be called again. */
+  /** Closes all bridges under it, and stops listening. May be called again. */
   close(): Promise<void>;
 }
 
-/** A host's tools as an MCP server that is reached over HTTP. */
+/** An MCP server with a host's tools that clients reach over HTTP. */
 export interface HttpBridge extends AsyncDisposable {
   readonly agentId: string;
   readonly url: string;
-  /** What a client must show; `headers` holds it. */
+  /** The token that a client must send; `headers` contains it. */
   readonly token: string;
-  /** To be sent with each request. */
+  /** Send these with each request. */
   readonly headers: { readonly Authorization: string };
   /**
-   * Offers other tools from now on. A client sees them when it asks for the list again.
-   * @throws McpBridgeError `invalid_tools`; the tools offered before stay.
+   * Replaces the tools that are offered. A client sees the new ones when it asks for the list again.
+   * @throws McpBridgeError `invalid_tools`; the previous tools stay.
    */
   setTools(tools: readonly BridgeTool[]): void;
-  /** Aborts the calls that run, and ends the clients' connections. May be called again. */
+  /** Aborts running calls, and ends the clients' connections. May be called again. */
   close(): Promise<void>;
 }
 
-/** For a request's head, and for a head and body together. */
+/** The limits for a request's head, and for head and body together. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 60_000;
-/** Longer than HTTP clients keep an idle connection (90 s in codex's): so the end of it is theirs, never in mid-request. */
+/** Longer than HTTP clients keep an idle connection (90 s in codex), so that the client ends it, and never during a request. */
 const KEEP_ALIVE_MS = 120_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 const WARNING_INTERVAL_MS = 60_000;
@@ -53,75 +53,62 @@ const WARNING_INTERVAL_MS = 60_000;
 const MAX_CLOSED = 1024;
 
 /**
- * Listens on a free port of 127.0.0.1, for programs that take an MCP server's URL. It keeps the process alive while tools
- * are open under it.
+ * Listens on a free port of 127.0.0.1, for programs that take an MCP server's URL. The listener keeps the process alive
+ * while tools are open under it.
  *
- * Every user of the machine can connect to the port. Without a server's path and token a request gets 404 and nothing else;
- * a browser's gets the same, by its `Origin` or a `Host` that is another name for this address.
+ * Every user of the machine can connect to the port. A request without a server's path and token gets 404 and nothing else.
+ * So does a browser's request, which is recognized by its `Origin`, or by a `Host` that is another name for this address.
  */
 export async function startHttpEndpoint(options: HttpEndpointOptions = {}): Promise<HttpEndpoint> {
   const { maxStrangers = 64, onWarning = () => {} } = options;
   // Not loaded with this module: a program that uses only sockets starts faster without it.
   const { createServer } = await import("node:http");
-  const bridges = new Map<string, HttpBridgeServer>();
-  /** The tokens of bridges that were closed, by path, the oldest first. */
-  const closedTokens = new Map<string, string>();
-  const strangers = new Set<Socket>();
-  const server = createServer(
-    {
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: 1000,
-    },
-    onRequest,
-  );
-  server.on("connection", (socket) => {
-    const [oldest] = strangers;
-    if (oldest !== undefined && strangers.size >= maxStrangers) oldest.destroy();
-    strangers.add(socket);
-    socket.once("close", () => strangers.delete(socket));
+  const server = createServer({
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionsCheckingInterval: 1000,
   });
+  const strangers = new Strangers(maxStrangers);
+  server.on("connection", (socket) => strangers.add(socket));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   server.unref();
-  const { port } = server.address() as AddressInfo;
-  const host = `127.0.0.1:${port}`;
-  const warnOfStranger = atMostEvery(WARNING_INTERVAL_MS, onWarning);
+  return new ListeningEndpoint(server, strangers, atMostEvery(WARNING_INTERVAL_MS, onWarning));
+}
 
-  function onRequest(request: IncomingMessage, response: ServerResponse): void {
-    response.on("error", () => {}); // "close" follows
-    const bridge = bridges.get(request.url ?? "");
-    const { headers } = request;
-    if (bridge === undefined || headers.host !== host || headers.origin !== undefined || !bridge.admits(request)) {
-      response.writeHead(404, { connection: "close" }).end();
-      // codex sends the DELETE of its session after the turn, when the bridge may be closed already (0.135.0, 0.169.0).
-      const token = closedTokens.get(request.url ?? "");
-      if (token !== undefined && isSameSecret(headers.authorization ?? "", `Bearer ${token}`)) return;
-      warnOfStranger("The MCP endpoint turned a request away: it has no server's address and token");
-      return;
-    }
-    strangers.delete(request.socket);
-    bridge.handle(request, response).catch(() => response.destroy()); // the client has gone in mid-request
+class ListeningEndpoint implements HttpEndpoint {
+  readonly port: number;
+  readonly close = onlyOnce(() => this.#end());
+  readonly [Symbol.asyncDispose] = this.close;
+  readonly #server: Server;
+  readonly #host: string;
+  readonly #strangers: Strangers;
+  readonly #warnOfStranger: (message: string) => void;
+  readonly #bridges = new Map<string, HttpBridgeServer>();
+  /** The tokens of bridges that were closed, by path, the oldest first. */
+  readonly #closedTokens = new Map<string, string>();
+
+  /** @param server Is listening, and has no handler for requests. */
+  constructor(server: Server, strangers: Strangers, warnOfStranger: (message: string) => void) {
+    this.port = (server.address() as AddressInfo).port;
+    this.#host = `127.0.0.1:${this.port}`;
+    this.#server = server;
+    this.#strangers = strangers;
+    this.#warnOfStranger = warnOfStranger;
+    server.on("request", (request, response) => this.#handle(request, response));
   }
 
-  function open(bridgeOptions: HttpBridgeOptions): HttpBridge {
-    const bridge = new HttpBridgeServer(bridgeOptions);
+  open(options: HttpBridgeOptions): HttpBridge {
+    const bridge = new HttpBridgeServer(options);
     const path = `/mcp/${randomBytes(16).toString("base64url")}`;
-    bridges.set(path, bridge);
-    server.ref();
-    const close = onlyOnce(async () => {
-      bridges.delete(path);
-      closedTokens.set(path, bridge.token);
-      const [oldest] = closedTokens.keys();
-      if (oldest !== undefined && closedTokens.size > MAX_CLOSED) closedTokens.delete(oldest);
-      if (bridges.size === 0) server.unref();
-      await bridge.close();
-    });
+    this.#bridges.set(path, bridge);
+    this.#server.ref();
+    const close = onlyOnce(() => this.#closeBridge(path, bridge));
     return {
       agentId: bridge.tools.agentId,
-      url: `http://${host}${path}`,
+      url: `http://${this.#host}${path}`,
       token: bridge.token,
       headers: { Authorization: `Bearer ${bridge.token}` },
       setTools: (tools) => bridge.tools.setTools(tools),
@@ -130,15 +117,73 @@ export async function startHttpEndpoint(options: HttpEndpointOptions = {}): Prom
     };
   }
 
-  const close = onlyOnce(async () => {
-    const closed = once(server, "close");
-    server.close();
-    await Promise.all([...bridges.values()].map((bridge) => bridge.close()));
-    bridges.clear();
-    server.closeAllConnections();
+  #handle(request: IncomingMessage, response: ServerResponse): void {
+    response.on("error", () => {}); // "close" follows
+    const bridge = this.#bridges.get(request.url ?? "");
+    const { headers } = request;
+    if (
+      bridge === undefined ||
+      headers.host !== this.#host ||
+      headers.origin !== undefined ||
+      !bridge.admits(request)
+    ) {
+      response.writeHead(404, { connection: "close" }).end();
+      if (this.#isLate(request)) return;
+      this.#warnOfStranger("The MCP endpoint turned a request away: it has no server's address and token");
+      return;
+    }
+    this.#strangers.delete(request.socket);
+    bridge.handle(request, response).catch(() => response.destroy()); // the client disconnected during the request
+  }
+
+  /**
+   * Returns whether a request is for a bridge that was closed, and has its token. codex sends the DELETE of its session after
+   * the turn, when the bridge may be closed already (0.135.0, 0.169.0).
+   */
+  #isLate({ url = "", headers }: IncomingMessage): boolean {
+    const token = this.#closedTokens.get(url);
+    return token !== undefined && isSameSecret(headers.authorization ?? "", `Bearer ${token}`);
+  }
+
+  async #closeBridge(path: string, bridge: HttpBridgeServer): Promise<void> {
+    this.#bridges.delete(path);
+    this.#closedTokens.set(path, bridge.token);
+    const [oldest] = this.#closedTokens.keys();
+    if (oldest !== undefined && this.#closedTokens.size > MAX_CLOSED) this.#closedTokens.delete(oldest);
+    if (this.#bridges.size === 0) this.#server.unref();
+    await bridge.close();
+  }
+
+  async #end(): Promise<void> {
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    await Promise.all([...this.#bridges.values()].map((bridge) => bridge.close()));
+    this.#bridges.clear();
+    this.#server.closeAllConnections();
     await closed;
-  });
-  return { port, open, close, [Symbol.asyncDispose]: close };
+  }
+}
+
+/** The connections that have not shown a token. */
+class Strangers {
+  readonly #sockets = new Set<Socket>();
+  readonly #max: number;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  /** Adds a connection until it closes. Ends the oldest one if there are too many. */
+  add(socket: Socket): void {
+    const [oldest] = this.#sockets;
+    if (oldest !== undefined && this.#sockets.size >= this.#max) oldest.destroy();
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+  }
+
+  delete(socket: Socket): void {
+    this.#sockets.delete(socket);
+  }
 }
 
 function onlyOnce(task: () => Promise<void>): () => Promise<void> {
@@ -146,7 +191,7 @@ function onlyOnce(task: () => Promise<void>): () => Promise<void> {
   return () => (done ??= task());
 }
 
-/** Calls through at most once in the interval, and says how often it was not. */
+/** Returns a function that emits at most one message per interval, with the number of messages that it omitted. */
 function atMostEvery(ms: number, emit: (message: string) => void): (message: string) => void {
   let lastMs = Number.NEGATIVE_INFINITY;
   let omitted = 0;

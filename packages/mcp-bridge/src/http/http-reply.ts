@@ -1,19 +1,19 @@
 import type { ServerResponse } from "node:http";
 
 export interface HttpReplyOptions {
-  /** The client reads a stream of messages too. */
+  /** Whether the client also accepts a stream of messages. */
   readonly mayStream: boolean;
   readonly headers?: Record<string, string>;
-  /** After how long without an answer the stream begins, and a sign of life follows the last, in milliseconds. Default 10 s. */
+  /** How long to wait without an answer before the stream begins, and between keep-alive lines, in milliseconds. Default 10 s. */
   readonly silenceMs?: number;
 }
 
 /**
  * The response to one request of a client: one JSON message if the answer comes soon, else a stream of events.
  *
- * Each form has its reason. codex takes time quadratic in the length of an event, and linear in that of a JSON body (20 MB:
+ * Both forms are needed. codex takes time quadratic in the length of an event, and linear in that of a JSON body (20 MB:
  * 2.4 s and 0.9 s in 0.135, 1.2 s and 0.8 s in 0.169). HTTP clients give up on a response without a head (Node's `fetch`
- * after 5 minutes), and progress has a place only in a stream.
+ * after 5 minutes), and only a stream can carry progress.
  */
 export class HttpReply {
   readonly #response: ServerResponse;
@@ -30,7 +30,7 @@ export class HttpReply {
     response.once("close", () => clearInterval(this.#timer));
   }
 
-  /** Sends a message that comes before the answer; without a stream there is no place for it. */
+  /** Sends a message that precedes the answer; without a stream it is dropped. */
   async report(json: string): Promise<void> {
     if (this.#mayStream) await this.#event(eventOf(json));
   }
@@ -44,7 +44,7 @@ export class HttpReply {
     await sent;
   }
 
-  /** Ends the response to a request that its client has cancelled: it gets no answer. */
+  /** Ends the response to a request that its client has cancelled, without an answer. */
   endUnanswered(): void {
     clearInterval(this.#timer);
     if (!this.#isStream) this.#response.statusCode = 202;
@@ -63,5 +63,5 @@ export class HttpReply {
   }
 }
 
-/** JSON has no line break that could end the event early. */
+/** JSON contains no line break that could end the event early. */
 const eventOf = (json: string) => `event: message\ndata: ${json}\n\n`;

@@ -3,9 +3,9 @@ import type { HttpReply } from "./http-reply.ts";
 
 type RequestId = string | number;
 
-/** A client's session over HTTP: what comes in by many requests is one connection to the MCP server. */
+/** A client's session over HTTP: presents its many requests to the MCP server as one connection. */
 export class HttpSession implements McpConnection {
-  /** No request of the client's is kept open for messages that belong to none. */
+  /** The client keeps no request open for messages that belong to none. */
   readonly canPush = false;
   readonly #replies = new Map<RequestId, HttpReply>();
   #on: Parameters<McpConnection["read"]>[0] | undefined;
@@ -22,22 +22,22 @@ export class HttpSession implements McpConnection {
     return this.#replies.has(id);
   }
 
-  /** Passes on a request, which will be answered by `reply`. */
+  /** Passes on a request, which `reply` will answer. */
   request(message: { readonly id: RequestId }, reply: HttpReply): void {
     this.#replies.set(message.id, reply);
     this.#on?.value(message);
   }
 
-  /** Passes on a message that wants no answer. */
+  /** Passes on a message that needs no answer. */
   notify(message: object): void {
     this.#on?.value(message);
     const { method, params } = message as { method?: unknown; params?: { requestId?: RequestId } | null };
     if (method === "notifications/cancelled" && params?.requestId !== undefined) this.#endUnanswered(params.requestId);
   }
 
-  /** Cancels the request that `reply` was to answer: its client waits no longer. */
+  /** Cancels the request that `reply` was to answer: its client is no longer waiting. */
   abandon(id: RequestId, reply: HttpReply): void {
-    // Answered, and by now the client may use the id again.
+    // Already answered, and the client may be using the id again.
     if (this.#replies.get(id) !== reply) return;
     const params = { requestId: id, reason: "The client closed the connection" };
     this.notify({ jsonrpc: "2.0", method: "notifications/cancelled", params });

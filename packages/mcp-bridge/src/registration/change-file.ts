@@ -4,10 +4,10 @@ import { readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promise
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
- * Changes a text file, through links, if the change proves right. Otherwise the file is as it was.
- * @param change Undefined if the text can't be changed.
- * @param isRight Is asked once the changed text is in place. What it throws counts as no.
- * @returns whether the file is changed now. Never rejects, unless the file can't be restored.
+ * Changes a text file, following links, and restores it unless the change proves right.
+ * @param change Returns the new text, or undefined if the text can't be changed.
+ * @param isRight Checks the file after the change. An error that it throws counts as false.
+ * @returns Whether the file is now changed. Never rejects, unless the file can't be restored.
  */
 export async function changeFile(
   path: string,
@@ -30,7 +30,7 @@ export async function changeFile(
   return false;
 }
 
-/** A reader finds the old text or the new one, whole. */
+/** Replaces the file atomically: a reader finds the whole old text or the whole new one. */
 async function replaceFile(path: string, text: string): Promise<void> {
   const target = await realpath(path);
   const { mode } = await stat(target);

@@ -31,7 +31,7 @@ const server = (agentId: string) => ({
 });
 
 describe("a server's name", () => {
-  test("is the agent's id, where that can stand there", () => {
+  test("is the agent's id, if a name can hold it", () => {
     expect(["alice", "my-agent", "Agent7"].map(codexServerName)).toEqual([
       "plexum-host-alice",
       "plexum-host-my-agent",
@@ -90,13 +90,13 @@ describe("the overrides", () => {
     });
   });
 
-  test("hold no token, which would stand on codex's command line", () => {
+  test("hold no token, which would appear on codex's command line", () => {
     const bridge = { ...server("alice"), token: "s3cret" };
     expect(codexOverrides(bridge).join()).not.toContain("s3cret");
     expect(Object.values(codexEnvironment(bridge.token))).toEqual(["s3cret"]);
   });
 
-  test("refuse a NUL, and a time that is none", () => {
+  test("refuse a NUL and an invalid time", () => {
     const invalid = expect.objectContaining({ code: "invalid_value" });
     expect(() => codexOverrides(server("a\0"))).toThrow(invalid);
     expect(() => codexOverrides(server("a"), { maxCallMs: Number.NaN })).toThrow(invalid);
@@ -110,7 +110,7 @@ describe("the overrides", () => {
   });
 });
 
-test("what codex sends beside a call is read where it is there", () => {
+test("what codex sends with a call is read if present", () => {
   expect(identifyCodexCall({ progressToken: 1 })).toEqual({});
   expect(identifyCodexCall({ callId: 7, itemId: null, "x-codex-turn-metadata": "?" })).toEqual({});
   expect(
@@ -119,7 +119,7 @@ test("what codex sends beside a call is read where it is there", () => {
 });
 
 describe.each(testedCodexes())("in the config of codex $version", (codex) => {
-  test("a server is added, left alone when it stands there, changed, and removed", { timeout: 30_000 }, async () => {
+  test("a server is added, left alone if it is there already, changed, and removed", { timeout: 30_000 }, async () => {
     await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1" });
     const how = { codex: codex.path, env: home.env };
     const config = () => readFile(join(home.path, "config.toml"), "utf8");
@@ -138,7 +138,7 @@ describe.each(testedCodexes())("in the config of codex $version", (codex) => {
     expect(await config()).not.toContain("plexum-host");
   });
 
-  test("the bridges' servers are listed, and taken out one by one", { timeout: 30_000 }, async () => {
+  test("the bridges' servers are listed, and removed one by one", { timeout: 30_000 }, async () => {
     const config = '[mcp_servers.other]\ncommand = "other"\n\n[mcp_servers.remote]\nurl = "http://127.0.0.1:9/mcp"\n';
     await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1", config });
     const how = { codex: codex.path, env: home.env };
@@ -206,7 +206,7 @@ describe.each(testedCodexes())("in the config of codex $version", (codex) => {
     expect(await globalRegistrations(how)).toEqual([]);
   });
 
-  test("none gets lost when many are added at once", { timeout: 30_000 }, async () => {
+  test("none is lost when many are added at once", { timeout: 30_000 }, async () => {
     await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1" });
     const ids = Array.from({ length: 8 }, (_, n) => `agent-${n}`);
     await Promise.all(ids.map((id) => registerGlobally(server(id), { codex: codex.path, env: home.env })));

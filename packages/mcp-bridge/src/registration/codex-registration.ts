@@ -1,4 +1,4 @@
-// The only file that knows codex (0.135 to 0.169): how it is told of the relay, and what it sends beside a call.
+// The only file that knows codex (0.135 to 0.169): how it learns of the relay, and what it sends with a call.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { homedir } from "node:os";
@@ -26,28 +26,28 @@ export interface CodexServer extends RelayProgram {
 export type CodexHttpServer = Pick<HttpBridge, "agentId" | "url" | "headers">;
 
 export interface CodexOverrideOptions {
-  /** The server is in codex's own config already (`registerGlobally`): give only what that can't hold. Default false. */
+  /** The server is already in codex's own config (`registerGlobally`): return only what the config can't hold. Default false. */
   readonly isRegistered?: boolean;
-  /** The bridge's `maxCallMs`; codex's own limit is set above it. Default 1 hour, as there. */
+  /** The bridge's `maxCallMs`; codex's own limit is set above it. Default 1 hour, the bridge's default. */
   readonly maxCallMs?: number;
   /** How long the relay may take to start, in milliseconds. Default 30 seconds. */
   readonly startupTimeoutMs?: number;
   /**
    * For models that codex drives in code mode (from 0.144): offer the tools to the model itself, each call an item of its
    * own, not to its scripts, which since 0.150 must find them by name before they can call them. Default false: codex
-   * 0.135 refuses to start when it is told this.
+   * 0.135 refuses to start with this setting.
    */
   readonly directTools?: boolean;
 }
 
-/** codex doesn't count progress as a sign of life, so it must give up later than the bridge, whose answer says what happened. */
+/** codex doesn't extend its limit on progress, so its limit must be longer than the bridge's, whose answer says what happened. */
 const CALL_MARGIN_MS = 30_000;
 
 /**
- * The arguments (`-c`, `key=value`, …) by which one run of codex gets this server. The bridge's token is not among them:
+ * Returns the arguments (`-c`, `key=value`, …) that add this server to one run of codex. They don't include the bridge's token:
  * start codex with `codexEnvironment(token)` in its environment.
  *
- * @throws McpBridgeError `invalid_value` if a value holds a NUL, or a time is none.
+ * @throws McpBridgeError `invalid_value` if a value holds a NUL, or a time is invalid.
  */
 export function codexOverrides(server: CodexServer | CodexHttpServer, options: CodexOverrideOptions = {}): string[] {
   const { isRegistered = false, ...others } = options;
@@ -62,8 +62,8 @@ export function codexOverrides(server: CodexServer | CodexHttpServer, options: C
 }
 
 /**
- * The same as values for the `config` of `thread/start` and `thread/resume` of `codex app-server`. They hold the token, and
- * codex needs nothing in its environment. It forgets them with the thread: give them each time it is loaded.
+ * Returns the same as values for the `config` of `thread/start` and `thread/resume` of `codex app-server`. They hold the
+ * token, so codex needs nothing in its environment. codex forgets them when it unloads the thread: pass them on each load.
  *
  * @throws McpBridgeError `invalid_value` if a value holds a NUL, or a time is none.
  */
@@ -87,13 +87,13 @@ function settings(
     // Since 0.147 codex waits one second for a server that isn't required, and asks the model without its tools.
     required: true,
     default_tools_approval_mode: "approve",
-    // Otherwise codex runs one call after the other, save those of tools that say they only read.
+    // Otherwise codex runs the calls one after the other, except those of tools that declare themselves read-only.
     supports_parallel_tool_calls: true,
     startup_timeout_sec: timeLimit("startupTimeoutMs", startupTimeoutMs) / 1000,
     tool_timeout_sec: (timeLimit("maxCallMs", maxCallMs) + CALL_MARGIN_MS) / 1000,
   };
   return {
-    // Key by key: a table would replace what the user's config has under this name.
+    // Key by key: a table would replace the user's own settings under this name.
     ...Object.fromEntries(Object.entries(server).map(([key, value]) => [`mcp_servers.${name}.${key}`, value])),
     ...(directTools ? { "features.code_mode.direct_only_tool_namespaces": [codexNamespace(name)] } : {}),
   };
@@ -103,40 +103,40 @@ function relaySettings(server: CodexServer) {
   return { command: server.command, args: server.args, env: relayEnvironment(server) };
 }
 
-/** Under which namespace the model finds a server's tools. */
+/** Returns the namespace under which the model finds a server's tools. */
 export function codexNamespace(serverName: string): string {
   return `mcp__${codexToolName(serverName)}`;
 }
 
-/** Returns what codex makes of a tool's name for the model and its records; one that collides gets a hash besides. */
+/** Returns the name that codex gives a tool for the model and in its records; a name that collides also gets a hash. */
 export function codexToolName(offeredName: string): string {
   return offeredName.replace(/[^A-Za-z0-9_]/g, "_");
 }
 
-/** What codex's environment must hold for the relay to be let in. */
+/** Returns the variables that codex's environment needs so that the bridge accepts the relay. */
 export function codexEnvironment(token: string): Record<string, string> {
   return { [RELAY_TOKEN]: token };
 }
 
 /**
- * What codex's environment must hold beside `env` to reach a bridge by HTTP where a proxy is set: codex (0.135 to 0.169)
- * sends even what goes to 127.0.0.1 to `HTTP_PROXY`, the token with it, unless `NO_PROXY` names the address. Of
- * `NO_PROXY` and `no_proxy` it reads the first.
+ * Returns the variables that codex needs in addition to `env` to reach a bridge over HTTP when a proxy is set: codex (0.135 to 0.169)
+ * sends even requests for 127.0.0.1, with the token, to `HTTP_PROXY`, unless `NO_PROXY` names the address. If both
+ * `NO_PROXY` and `no_proxy` are set, it reads the first.
  */
 export function codexNoProxy(env: { readonly [name: string]: string | undefined }): Record<string, string> {
   const exempt = (env.NO_PROXY || env.no_proxy || "").split(",").filter((host) => host.trim() !== "");
   return { NO_PROXY: [...exempt, "127.0.0.1"].join(",") };
 }
 
-/** Of the names that are their own sanitised form, those that can't be taken for a name with a hash. */
+/** Names that sanitizing leaves unchanged and that can't be mistaken for a name with a hash. */
 const PLAIN_ID = /^(?!(.*-)?[0-9a-f]{10}$)[A-Za-z0-9]+(-[A-Za-z0-9]+)*$/;
 const SERVER_PREFIX = "plexum-host-";
 /** Short, since codex 0.135 has 64 characters for server and tool together. */
 const MAX_PLAIN_LENGTH = 20;
 
 /**
- * The name of an agent's server in codex: `plexum-host-<id>`, with a hash where the id can't stand there as it is. No two
- * ids share a name, nor the namespace that codex makes of it (where `-` becomes `_`).
+ * Returns the name of an agent's server in codex: `plexum-host-<id>`, with a hash if a name can't hold the id unchanged. No
+ * two ids share a name, or the namespace that codex derives from it (where `-` becomes `_`).
  */
 export function codexServerName(agentId: string): string {
   if (agentId.length <= MAX_PLAIN_LENGTH && PLAIN_ID.test(agentId)) return SERVER_PREFIX + agentId;
@@ -153,7 +153,7 @@ const codexMeta = z.looseObject({
 });
 
 /**
- * For the bridge's `identifyCall`. In code mode `callId` is the nested call's (`exec-<uuid>`), which no item of the rollout
+ * Returns the ids of a codex call, for the bridge's `identifyCall`. In code mode `callId` is the nested call's (`exec-<uuid>`), which no item of the rollout
  * has, and `itemId` the id of the script's own item.
  */
 export function identifyCodexCall(meta: { readonly [key: string]: unknown }): CallIdentity {
@@ -164,19 +164,19 @@ export function identifyCodexCall(meta: { readonly [key: string]: unknown }): Ca
 export interface CodexCommand {
   /** The codex executable. */
   readonly codex: string;
-  /** Stands before codex's own arguments, where `codex` is a launcher. */
+  /** Arguments that precede codex's own, if `codex` is a launcher. */
   readonly codexArgs?: readonly string[];
   /** codex's environment. Default: this process's. */
   readonly env?: NodeJS.ProcessEnv;
   /** How long one `codex mcp` command may take, in milliseconds. Default 30 seconds. */
   readonly timeoutMs?: number;
-  /** Ends a command that runs; what asked for it then throws the signal's reason. */
+  /** Ends a running command; the function that started it then throws the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Puts the server into codex's own config, unless it stands there just so. The rest of the file stays as it is, unless codex
- * must be asked to write it: a missing file, or `mcp_servers` as an inline table.
+ * Adds the server to codex's own config, unless the config already has it with the same values. The rest of the file is
+ * unchanged, unless codex itself must write it: if the file is missing, or `mcp_servers` is an inline table.
  *
  * @throws McpBridgeError `registration_failed`, or `invalid_value` if a value holds a NUL.
  */
@@ -196,8 +196,8 @@ export function registerGlobally(server: CodexServer, codex: CodexCommand): Prom
 }
 
 /**
- * Takes an agent's server out of codex's own config again, and leaves the rest of the file as it is, where the server stands
- * there in tables of its own.
+ * Removes an agent's server from codex's own config. The rest of the file is unchanged if the server has tables of its own
+ * there.
  * @throws McpBridgeError `registration_failed`.
  */
 export function unregisterGlobally(agentId: string, codex: CodexCommand): Promise<"removed" | "absent"> {
@@ -209,12 +209,12 @@ export function unregisterGlobally(agentId: string, codex: CodexCommand): Promis
   });
 }
 
-/** A server in codex's own config that `registerGlobally` has put there, as its name tells. */
+/** A server in codex's own config that `registerGlobally` added, judging by its name. */
 export interface GlobalRegistration {
   readonly name: string;
   /** The program that codex starts, with its arguments. */
   readonly command: readonly string[];
-  /** Takes it out again. False if a bridge listens for it: then it stays. @throws McpBridgeError `registration_failed`. */
+  /** Removes it. Resolves with false, and removes nothing, if a bridge is listening for it. @throws McpBridgeError `registration_failed`. */
   remove(): Promise<boolean>;
 }
 
@@ -230,7 +230,7 @@ const listSchema = z.array(
 );
 
 /**
- * The bridges' servers in codex's own config, whoever registered them.
+ * Returns the bridges' servers in codex's own config, no matter who registered them.
  * @throws McpBridgeError `registration_failed`.
  */
 export async function globalRegistrations(codex: CodexCommand): Promise<GlobalRegistration[]> {
@@ -265,12 +265,12 @@ async function remove(name: string, codex: CodexCommand): Promise<void> {
   await run(codex, ["mcp", "remove", name]);
 }
 
-/** Where codex keeps its config. A launcher may set another `CODEX_HOME`: what is done here must be seen by codex. */
+/** The folder of codex's config. A launcher may set another `CODEX_HOME`, and codex must see the changes made here. */
 function configPath({ env = process.env }: CodexCommand): string {
   return join(env.CODEX_HOME || join(env.HOME || homedir(), ".codex"), "config.toml");
 }
 
-/** How codex would start the server of this name; undefined if it knows none. */
+/** Returns how codex would start the server of this name, or undefined if it knows none. */
 async function registered(name: string, codex: CodexCommand) {
   try {
     return (await ask(registeredSchema, codex, ["mcp", "get", name, "--json"])).transport;

@@ -1,10 +1,10 @@
 import type { Readable, Writable } from "node:stream";
 
-/** Far more than a client says to a server without tools; one that says more is let go. */
+/** Far more than a client sends to a server without tools; a client that sends more is disconnected. */
 const MAX_LINE_LENGTH = 16 * 1024 * 1024;
 
 /**
- * An MCP server with no tools: a program that was told to start the relay starts without a fault. Resolves when the
+ * Serves MCP without any tools, so that a program whose config names the relay starts without an error. Resolves when the
  * client closes its side.
  */
 export function serveNoTools(stdin: Readable, stdout: Writable, signal?: AbortSignal): Promise<void> {
@@ -41,7 +41,7 @@ function answer(line: string): object | undefined {
   } catch {
     return { jsonrpc: "2.0", id: null, error: { code: -32700, message: "not JSON" } };
   }
-  // A notification, or an answer to a request that was never made.
+  // A notification, or an answer to a request that was never sent.
   if (request?.id === undefined || request.method === undefined) return undefined;
   const result = resultOf(request.method, request.params);
   if (result) return { jsonrpc: "2.0", id: request.id, result };
@@ -52,7 +52,7 @@ function answer(line: string): object | undefined {
 function resultOf(method: unknown, params: { protocolVersion?: unknown } | undefined): object | undefined {
   switch (method) {
     case "initialize":
-      // Nothing is said here that depends on the version.
+      // Nothing that this server answers depends on the version.
       return {
         protocolVersion: params?.protocolVersion ?? "2025-06-18",
         capabilities: { tools: {} },

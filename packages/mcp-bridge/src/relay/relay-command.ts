@@ -2,10 +2,10 @@ import { RELAY_AGENT_ID, RELAY_SOCKET, RELAY_TOKEN } from "./relay-environment.t
 import { runRelay } from "./run-relay.ts";
 
 /**
- * The relay as a subcommand: `[--socket <path>] [--agent-id <id>]`, else from the environment (`PLEXUM_MCP_SOCKET`,
- * `PLEXUM_MCP_AGENT_ID`); the token always from `PLEXUM_MCP_TOKEN`, where no process list shows it.
+ * Runs the relay as a subcommand. The flags `[--socket <path>] [--agent-id <id>]` default to the environment
+ * (`PLEXUM_MCP_SOCKET`, `PLEXUM_MCP_AGENT_ID`). The token always comes from `PLEXUM_MCP_TOKEN`, where no process list shows it.
  *
- * Resolves with the exit code when the relay is over: call `process.exit` with it, since an open stdin would keep the
+ * Resolves with the exit code when the relay has ended: call `process.exit` with it, since an open stdin would keep the
  * process alive. SIGTERM ends the process by itself.
  */
 export async function runRelayCommand(
@@ -29,7 +29,7 @@ interface Flags {
 
 const FLAGS: Record<string, keyof Flags> = { "--socket": "socketPath", "--agent-id": "agentId" };
 
-/** The flags' values, or what is wrong with them. A value that begins with `--` needs the form `--flag=value`. */
+/** Returns the flags' values, or what is wrong with them. A value that begins with `--` needs the form `--flag=value`. */
 function parseFlags(argv: readonly string[]): Flags | string {
   const flags: Flags = {};
   for (let i = 0; i < argv.length; i++) {
@@ -51,8 +51,8 @@ function fail(message: string): number {
 }
 
 /**
- * A parent that was killed closes our stdin; but while a stuck bridge takes no more bytes, stdin is not read and its end
- * not seen. Looked at once a second, which doesn't keep the process alive.
+ * Detects that the parent was killed. That closes our stdin, but while a stuck bridge accepts no more bytes, stdin is not
+ * read and its end not seen. Checks once a second, which doesn't keep the process alive.
  */
 function exitWithParent(): void {
   const parent = process.ppid;

@@ -223,7 +223,7 @@ describe("the relay serves an empty list itself", () => {
     await using _ = await serverAt(path, (_socket, greeting) => greetings.push(greeting));
     for (const mode of [0o710, 0o701]) {
       await chmod(folder.path, mode);
-      await expectEmptyServer(relay(path), `What stands at ${path} may be another user's (its directory is open to`);
+      await expectEmptyServer(relay(path), `The socket ${path} may be another user's (its directory is open to`);
     }
     expect(greetings).toEqual([]);
   });

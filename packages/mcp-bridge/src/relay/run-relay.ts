@@ -1,5 +1,5 @@
-// Loaded each time a program starts the relay, before anything else can happen: nothing may be imported but node:net, and
-// what Node has loaded by itself.
+// Loaded each time a program starts the relay, before anything else can happen: import nothing but node:net and what Node
+// itself has already loaded.
 import { lstatSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { dirname } from "node:path";
@@ -16,19 +16,18 @@ export interface RelayOptions {
   /** Default: the process's. */
   readonly stdin?: Readable;
   readonly stdout?: Writable;
-  /** Told in a sentence why there are no tools. Default: a line on stderr. */
+  /** Called with a sentence that says why there are no tools. Default: writes a line to stderr. */
   readonly onWarning?: (message: string) => void;
-  /** How long to wait for a bridge that is only just starting, in milliseconds. Default 500. */
+  /** How long to wait for a bridge that is still starting, in milliseconds. Default 500. */
   readonly connectTimeoutMs?: number;
-  /** How long a bridge may take to let the relay in, in milliseconds. Default 20 seconds: its process may be busy. */
+  /** How long a bridge may take to accept the relay, in milliseconds. Default 20 seconds: its process may be busy. */
   readonly answerTimeoutMs?: number;
   /** Ends the relay. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Carries MCP between stdin and stdout and an agent's bridge; with no bridge to talk to, serves an empty list of tools
- * itself. Resolves as soon as either side has closed. Never rejects.
+ * Carries MCP between stdin and stdout and an agent's bridge. Without a bridge it serves an empty list of tools itself. Resolves as soon as either side has closed. Never rejects.
  */
 export async function runRelay(options: RelayOptions): Promise<void> {
   const {
@@ -57,20 +56,20 @@ async function reachBridge(
   const line = await firstLine(socket, answerTimeoutMs);
   const answer = line === undefined ? { accepted: false as const, reason: "it did not answer" } : parseAnswer(line);
   if (answer.accepted) return socket;
-  onWarning(`The MCP bridge on ${socketPath} let no one in (${answer.reason}): there are no tools`);
+  onWarning(`The MCP bridge on ${socketPath} refused the relay (${answer.reason}): there are no tools`);
   socket.destroy();
   return undefined;
 }
 
 const RETRY_MS = 25;
 
-/** A connection, or why there is none. */
+/** Returns a connection, or why there is none. */
 async function connectWithin(path: string, timeoutMs: number, signal?: AbortSignal): Promise<Socket | string> {
-  // Not performance.now(), nor an AbortController: each makes node load more before the first byte is through.
+  // Not performance.now() or an AbortController: either makes Node load more before the first byte passes.
   const end = Date.now() + timeoutMs;
   for (;;) {
     const place = lookAt(path);
-    if (typeof place === "object") return `What stands at ${path} may be another user's (${place.fault})`;
+    if (typeof place === "object") return `The socket ${path} may be another user's (${place.fault})`;
     const socket = place === "ours" ? await connected(path) : undefined;
     if (socket) return socket;
     if (signal?.aborted || Date.now() + RETRY_MS > end) return `No MCP bridge is listening on ${path}`;
@@ -79,11 +78,11 @@ async function connectWithin(path: string, timeoutMs: number, signal?: AbortSign
 }
 
 /**
- * Whether only this user can have put there what stands at the path. When the directory in the temp folder is gone, any
- * user may make it again and listen in it: to be given the token, and to serve tools of their own.
+ * Checks that only this user can have created the socket at the path. If the directory in the temp folder is gone, any user
+ * may create it again and listen in it, to get the token and to serve their own tools.
  */
 function lookAt(path: string): "missing" | "ours" | { readonly fault: string } {
-  // Windows has no such ids; there the token alone guards the pipe.
+  // Windows has no such ids; there only the token protects the pipe.
   if (process.getuid === undefined) return "ours";
   try {
     const fault = directoryFault(lstatSync(dirname(path)));
@@ -97,7 +96,7 @@ function lookAt(path: string): "missing" | "ours" | { readonly fault: string } {
 
 function connected(path: string): Promise<Socket | undefined> {
   return new Promise((resolve) => {
-    // Not the path alone: one that is empty, or a number, is taken for a port.
+    // As an option: as an argument, a path that is empty or a number is taken for a port.
     const socket = connect({ path });
     socket.once("connect", () => resolve(socket));
     socket.once("error", () => resolve(undefined));
@@ -112,11 +111,11 @@ function copyBothWays(bridge: Socket, stdin: Readable, stdout: Writable, signal?
       bridge.destroy();
       resolve();
     };
-    // A stream that has ended also closes: what it said last is still on its way to the other side then.
+    // A stream that has ended also closes, while its last bytes are still in flight to the other side.
     const closed = (stream: { readableEnded: boolean }) => () => stream.readableEnded || finish();
     signal?.addEventListener("abort", finish, { once: true });
     bridge.on("end", () => stdout.write("", finish));
-    bridge.on("finish", closed(bridge)); // stdin has ended, and all of it is out
+    bridge.on("finish", closed(bridge)); // stdin has ended, and all of it is written
     bridge.on("close", closed(bridge));
     stdin.on("close", closed(stdin));
     stdin.on("error", finish);

@@ -8,16 +8,16 @@ import { type CallTool, errorResult, type ToolCall, type ToolResult } from "./to
 export interface CallLimits {
   /** How long a call may go without an answer or a progress report, in milliseconds. Default 5 minutes. */
   readonly callTimeoutMs?: number;
-  /** How long a call may take whatever it reports, in milliseconds. Default 1 hour. */
+  /** How long a call may take, no matter what it reports, in milliseconds. Default 1 hour. */
   readonly maxCallMs?: number;
-  /** Calls that run at the host at once; further ones wait their turn. Default 32. */
+  /** The most calls that run at the host at once; further ones wait. Default 32. */
   readonly maxConcurrentCalls?: number;
 }
 
 export const DEFAULT_MAX_CALL_MS = 60 * 60_000;
 
 /**
- * A time limit as a timer can keep it: whole milliseconds, of longer ones, `Infinity` too, 24.8 days.
+ * Returns a time limit that a timer can keep: whole milliseconds, and 24.8 days for anything longer, including `Infinity`.
  * @throws McpBridgeError `invalid_value` unless it is more than 0.
  */
 export function timeLimit(name: string, ms: number): number {
@@ -28,7 +28,7 @@ export function timeLimit(name: string, ms: number): number {
 
 const resultSchema = z.looseObject({ content: z.array(z.unknown()) });
 
-/** Runs calls at the host within the limits. Whatever becomes of one, it has a result: the host's, or what went wrong. */
+/** Runs calls at the host within the limits. Every call has a result: the host's, or one that says what went wrong. */
 export class CallRunner {
   readonly #callTool: CallTool;
   readonly #limits: Required<CallLimits>;
@@ -37,8 +37,8 @@ export class CallRunner {
   readonly #waiting: (() => void)[] = [];
 
   /**
-   * @param onFault Is given what had to be changed in a tool's result.
-   * @throws McpBridgeError `invalid_value` for a time that is none, or if no call may run.
+   * @param onFault Called with each change that was needed in a tool's result.
+   * @throws McpBridgeError `invalid_value` for an invalid time, or a limit of no calls at all.
    */
   constructor(callTool: CallTool, limits: CallLimits, onFault: (toolName: string, fault: string) => void) {
     this.#callTool = callTool;
@@ -82,7 +82,7 @@ export class CallRunner {
     const stopped = new Promise<never>((_, reject) => {
       over.signal.addEventListener("abort", () => reject(over.signal.reason), { once: true });
     });
-    // Thrown or not, a host's answer that comes too late must not end the process as an unhandled rejection.
+    // If the host rejects too late, that must not end the process as an unhandled rejection.
     const answered = (async () =>
       this.#callTool({
         ...call,

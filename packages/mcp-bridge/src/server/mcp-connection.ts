@@ -1,11 +1,11 @@
 /** A two-way stream of JSON-RPC messages to one client. */
 export interface McpConnection {
-  /** Whether messages reach the client that belong to none of its requests. */
+  /** Whether messages that belong to none of the client's requests can reach it. */
   readonly canPush: boolean;
   /** Emits each message until the connection closes. Call it once. */
   read(on: {
     value(value: unknown): void;
-    /** Something came in that is no message. */
+    /** Called when something other than a message is received. */
     fault(message: string): void;
     closed(): void;
   }): void;
@@ -18,6 +18,6 @@ export interface McpConnection {
 export interface MessageSubject {
   /** The request that it answers or reports on; undefined for a message that belongs to none. */
   readonly requestId?: string | number;
-  /** True for the request's result or error: nothing follows it. */
+  /** True for the request's result or error, which is its last message. */
   readonly isAnswer: boolean;
 }

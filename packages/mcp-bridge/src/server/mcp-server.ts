@@ -18,13 +18,13 @@ export interface McpHandlers {
   readonly serverInfo: { readonly name: string; readonly version: string };
   readonly maxResultBytes: number;
   listTools(): readonly Record<string, unknown>[];
-  /** Undefined: there is no such tool. */
+  /** Undefined if there is no such tool. */
   callTool(request: ToolRequest): Promise<ToolResult> | undefined;
   onFault(message: string): void;
   onClosed(): void;
 }
 
-/** A `tools/call` as it came in. */
+/** A `tools/call` as received. */
 interface ToolRequest {
   readonly name: string;
   readonly arguments: Record<string, unknown>;
@@ -49,7 +49,7 @@ const cancellation = z.looseObject({
   params: z.looseObject({ requestId: z.union([z.string(), z.number()]), reason: z.string().optional() }),
 });
 
-/** Whether the server can speak this version of MCP. */
+/** Returns whether the server can speak this version of MCP. */
 export function isKnownProtocolVersion(version: string): boolean {
   return SUPPORTED_PROTOCOL_VERSIONS.includes(version);
 }
@@ -86,7 +86,7 @@ export async function serveMcp(connection: McpConnection, handlers: McpHandlers)
           { method: "notifications/progress", params: { progressToken, ...progress } },
           { relatedRequestId: requestId },
         );
-        sent.catch(() => {}); // the client has gone
+        sent.catch(() => {}); // the client is gone
       },
     });
     if (!result) throw new McpError(ErrorCode.InvalidParams, `There is no tool ${JSON.stringify(name)}`);
@@ -117,7 +117,7 @@ function transport(connection: McpConnection, { onFault, maxResultBytes }: McpHa
         value: (message) => transport.onmessage?.(message as JSONRPCMessage),
         fault(message) {
           onFault(message);
-          // Which request it was can't be told, and JSON-RPC wants an answer all the same.
+          // The request can't be determined, but JSON-RPC requires an answer.
           connection.write(
             JSON.stringify({ jsonrpc: "2.0", id: null, error: { code: ErrorCode.ParseError, message } }),
             { isAnswer: true },
@@ -147,7 +147,7 @@ function lineOf(message: JSONRPCMessage, maxResultBytes: number): string {
     );
     return JSON.stringify({ ...message, result });
   }
-  // A large result is written out once, unless it proves too large.
+  // A large result is serialized once, unless it is over the limit.
   const isLarge = "result" in message && Buffer.byteLength(line) > maxResultBytes && "content" in message.result;
   if (!isLarge) return line;
   return JSON.stringify({ ...message, result: fitResult(message.result as unknown as ToolResult, maxResultBytes) });

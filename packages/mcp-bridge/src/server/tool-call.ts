@@ -11,34 +11,34 @@ export interface CallIdentity {
 export interface ToolCall extends CallIdentity {
   /** The host's name for the tool. */
   readonly name: string;
-  /** As the model wrote them; whether they fit the tool's schema is the host's to say. */
+  /** As the model wrote them; the host checks whether they fit the tool's schema. */
   readonly arguments: { readonly [name: string]: unknown };
-  /** All that the client sent beside name and arguments. */
+  /** Everything that the client sent besides the name and the arguments. */
   readonly meta: { readonly [key: string]: unknown };
   /** Aborts when the client cancels the call or goes away, the call's time is up, or the bridge closes. */
   readonly signal: AbortSignal;
-  /** Tells the client how far the call is, if it asked for that, and starts `callTimeoutMs` again. */
+  /** Reports the call's progress to the client, if it asked for reports, and restarts `callTimeoutMs`. */
   reportProgress(progress: ToolProgress): void;
 }
 
 export interface ToolProgress {
-  /** Goes up with each report. */
+  /** Increases with each report. */
   readonly progress: number;
-  /** What `progress` will be at the end, where known. */
+  /** The value of `progress` at the end, if known. */
   readonly total?: number;
   readonly message?: string;
 }
 
-/** What MCP calls a CallToolResult. Every field and every content kind of MCP's passes as it is; other content becomes text. */
+/** MCP's CallToolResult. Every field and every content kind of MCP's passes unchanged; other content becomes text. */
 export interface ToolResult {
   readonly content: readonly { readonly type: string; readonly [field: string]: unknown }[];
   readonly structuredContent?: { readonly [field: string]: unknown };
-  /** True for a failure that the model shall read. */
+  /** True for a failure that the model should read. */
   readonly isError?: boolean;
   readonly [field: string]: unknown;
 }
 
-/** Runs a tool at the host. What it throws becomes a failure that the model reads: the error's message. */
+/** Runs a tool at the host. If it throws, the model reads the error's message as the tool's failure. */
 export type CallTool = (call: ToolCall) => Promise<ToolResult>;
 
 export function errorResult(text: string): ToolResult {

@@ -16,9 +16,9 @@ export function offeredToolName(name: string): string {
 
 /**
  * Returns the host's name of each tool by the name that a CLI uses in its records.
- * A name that several tools would have there is left out.
+ * Leaves out a name that several tools would share there.
  *
- * @param clientName What the CLI makes of the name that it is offered. Default: it keeps it.
+ * @param clientName Returns the name that the CLI makes of an offered one. Default: the offered name.
  */
 export function hostToolNames(
   tools: Iterable<{ readonly name: string }>,

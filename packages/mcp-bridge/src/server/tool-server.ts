@@ -8,19 +8,19 @@ import { type BridgeTool, type Toolbox, toolbox } from "./tools.ts";
 const MAX_WARNINGS = 100;
 
 export interface ToolServerOptions extends CallLimits {
-  /** Whose tools these are. Any text, the empty one too. */
+  /** The agent that the tools belong to. Any text, including the empty one. */
   readonly agentId: string;
   readonly tools: readonly BridgeTool[];
   readonly callTool: CallTool;
-  /** Finds, in what a client sends beside a call, the ids of its own records. Default: none are known. */
+  /** Finds the client's own ids of a call in the metadata that it sends with the call. Default: finds none. */
   readonly identifyCall?: (meta: { readonly [key: string]: unknown }) => CallIdentity;
-  /** Gets a sentence when a client is turned away or sends what can't be read, and when a tool or its result had to be changed. */
+  /** Called with a sentence when a client is turned away or sends what can't be read, and when a tool or its result is changed. */
   readonly onWarning?: (message: string) => void;
-  /** How MCP clients see this server. */
+  /** The name and version that MCP clients see. */
   readonly serverInfo?: { readonly name: string; readonly version: string };
   /**
-   * The longest result, in bytes of JSON. A longer one has the middle of its texts left out. Default 15 MiB: of a longer
-   * line than 16 MiB codex 0.169 takes no notice, and goes on waiting for the answer.
+   * The longest result, in bytes of JSON. A longer one loses the middle of its texts. Default 15 MiB: codex 0.169 ignores a
+   * line longer than 16 MiB, and keeps waiting for the answer.
    */
   readonly maxResultBytes?: number;
 }
@@ -39,7 +39,7 @@ export class ToolServer {
 
   /** @throws McpBridgeError `invalid_tools` or `invalid_value`. */
   constructor(options: ToolServerOptions) {
-    // What can't be written as UTF-8 would come back from a client as something else.
+    // Text that UTF-8 can't represent would come back from a client as something else.
     this.agentId = options.agentId.toWellFormed();
     this.#identifyCall = options.identifyCall ?? (() => ({}));
     this.#onWarning = options.onWarning ?? (() => {});
@@ -52,7 +52,7 @@ export class ToolServer {
     );
   }
 
-  /** @throws McpBridgeError `invalid_tools`; the tools offered before stay. */
+  /** @throws McpBridgeError `invalid_tools`; the previous tools stay. */
   setTools(tools: readonly BridgeTool[]): void {
     const before = this.#tools;
     this.#tools = toolbox(tools);
@@ -88,7 +88,7 @@ export class ToolServer {
     this.#onWarning(message);
   }
 
-  /** A tool may be called thousands of times, and answers in the same way. */
+  /** A tool may be called thousands of times with the same fault. */
   #warnOnce(message: string): void {
     if (this.#warnedOf.has(message) || this.#warnedOf.size >= MAX_WARNINGS) return;
     this.#warnedOf.add(message);

@@ -6,9 +6,9 @@ import { readableSchema } from "../content/readable-schema.ts";
 import { McpBridgeError } from "../errors.ts";
 import { offeredToolName } from "./tool-names.ts";
 
-/** A tool as MCP describes one; further fields (`annotations`, `outputSchema`, `_meta`, …) reach the client as they are. */
+/** A tool as MCP describes one; further fields (`annotations`, `outputSchema`, `_meta`, …) reach the client unchanged. */
 export interface BridgeTool {
-  /** The host's name for it, which `callTool` is given back. */
+  /** The host's name for it, which `callTool` receives. */
   readonly name: string;
   readonly description?: string;
   /** A JSON Schema for an object. Default: any object. */
@@ -18,19 +18,19 @@ export interface BridgeTool {
 
 /** A checked list, ready to be offered. */
 export interface Toolbox {
-  /** What `tools/list` answers. */
+  /** The answer to `tools/list`. */
   readonly offered: readonly Record<string, unknown>[];
-  /** The same as JSON: two boxes that offer the same have the same. */
+  /** The same as JSON: equal for two toolboxes that offer the same. */
   readonly json: string;
   /** The name a client uses → the host's name. */
   readonly hostNames: ReadonlyMap<string, string>;
-  /** A sentence for each tool that is not offered just as it was given. */
+  /** A sentence for each tool that is offered with changes. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Of a tool. codex ends the connection over a list of tools with more than 127 levels (0.135.0) or waits out its start
- * timeout (0.169.0); the message's frame needs three of them.
+ * The most levels of a tool. For a list of tools with more than 127 levels, codex ends the connection (0.135.0) or waits for
+ * its start timeout (0.169.0); the message's frame needs three of them.
  */
 const MAX_DEPTH = 100;
 /** How many unreadable parts of a schema a warning names. */
@@ -87,20 +87,20 @@ export function toolbox(tools: readonly BridgeTool[]): Toolbox {
 
 type ParsedTool = z.output<typeof toolsSchema>[number];
 
-/** @throws McpBridgeError `invalid_tools` for what refers to itself. */
+/** @throws McpBridgeError `invalid_tools` for a value that refers to itself. */
 function withoutDepth(tool: ParsedTool, warn: (fault: string) => void): ParsedTool {
   if (!isDeeper(tool, MAX_DEPTH)) return tool;
   try {
     toJson([tool]);
   } catch (error) {
-    // Too deep to be written, but it has an end.
+    // Too deep to be written, but finite.
     if (!(error instanceof McpBridgeError && error.cause instanceof RangeError)) throw error;
   }
   warn(`with a schema that was cut: it is nested more than ${MAX_DEPTH} levels deep`);
   return cutSchema(tool, MAX_DEPTH);
 }
 
-/** A malformed field costs codex all tools, or this one, without a word (0.135.0, 0.169.0). */
+/** For a malformed field, codex silently drops this tool or all of them (0.135.0, 0.169.0). */
 function withoutUnreadable(tool: ParsedTool, warn: (fault: string) => void): ParsedTool {
   const paths: string[] = [];
   const readable = readableSchema(tool.inputSchema, (path) => paths.push(path));

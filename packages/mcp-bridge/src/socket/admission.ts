@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { type Greeting, HANDSHAKE_VERSION } from "./handshake.ts";
 
-/** 32 random bytes as text that needs no quoting anywhere. */
+/** Returns 32 random bytes as text that needs no quoting anywhere. */
 export function randomToken(): string {
   return randomBytes(32).toString("base64url");
 }
@@ -13,7 +13,7 @@ const greetingSchema = z.looseObject({
   token: z.string(),
 }) satisfies z.ZodType<Greeting>;
 
-/** Reads a client's first line. Returns why it is turned away, or undefined when it may come in. */
+/** Checks a client's first line. Returns why the client is turned away, or undefined if it is accepted. */
 export function reasonToRefuse(line: string, expected: { agentId: string; token: string }): string | undefined {
   const greeting = greetingSchema.safeParse(parseJson(line));
   if (!greeting.success) return "the first line was not a relay's greeting";
@@ -27,7 +27,7 @@ export function reasonToRefuse(line: string, expected: { agentId: string; token:
   return undefined;
 }
 
-/** Takes the same time wherever the two differ; hashed first, so that their lengths don't show either. */
+/** Compares in constant time, wherever the two differ. Hashes them first, so that the time doesn't reveal their lengths. */
 export function isSameSecret(a: string, b: string): boolean {
   return timingSafeEqual(sha256(a), sha256(b));
 }

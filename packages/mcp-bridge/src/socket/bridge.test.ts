@@ -169,7 +169,7 @@ describe("a long call", () => {
     await using relay = await connectByRelay(host);
     await relay.client.callTool({ name: "work" }, undefined, { onprogress: (report) => received.push(report) });
     expect(received).toEqual(reports);
-    // What no one asked for would come here.
+    // A report that nobody asked for would arrive here.
     let unasked = 0;
     relay.client.removeNotificationHandler("notifications/progress");
     relay.client.fallbackNotificationHandler = async () => void unasked++;
@@ -186,7 +186,7 @@ describe("a long call", () => {
     expect(await aborted).toEqual(new Error(text));
   });
 
-  test("goes on while it reports progress, up to the longest time of all", async () => {
+  test("continues while it reports progress, up to the overall limit", async () => {
     let reports = 0;
     const callTool: CallTool = async ({ reportProgress, signal }) => {
       for (; !signal.aborted; reports++) {
@@ -203,7 +203,7 @@ describe("a long call", () => {
   });
 
   test.each([Infinity, 30 * 24 * 60 * 60_000])(
-    "may take as long as a timer can count, where it may take %d ms",
+    "may take as long as a timer can count if its limit is %d ms",
     async (ms) => {
       const callTool: CallTool = () => delay(50, textResult("done"));
       await using host = await bridge(callTool, { callTimeoutMs: ms, maxCallMs: ms });
@@ -310,7 +310,7 @@ describe("many", () => {
     await visit();
     const before = openHandles();
     for (let turn = 0; turn < 200; turn++) await visit();
-    // The last connection's end is still on its way.
+    // The end of the last connection may still be in flight.
     await expect.poll(openHandles).toEqual(before);
     expect(await readdir(host.folder)).toEqual(["a.sock"]);
     await host.close();
@@ -345,7 +345,7 @@ describe("a client is turned away", () => {
     ["without a token", greetingLine("alice", ""), "the relay was given no token"],
     ["from another version", greetingLine("alice", "right").replace(":1,", ":2,"), "version 2 of the handshake"],
     ["that speaks at once", '{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n', "not a relay's greeting"],
-    ["that greets for ever", "x".repeat(100_000), "no greeting came"],
+    ["that never ends its greeting", "x".repeat(100_000), "no greeting came"],
   ])("%s", async (_, words, reason) => {
     const warnings: string[] = [];
     await using host = await bridge(async () => textResult(""), {
@@ -369,7 +369,7 @@ describe("a client is turned away", () => {
     expect(await silent).toMatchObject({ reason: "no greeting came" });
   });
 
-  test("but not when it may take its time", async () => {
+  test("but not when its time limit is long", async () => {
     await using host = await bridge(async () => textResult(""), { greetingTimeoutMs: Infinity });
     const socket = connect(host.socketPath);
     await delay(50);

@@ -12,17 +12,17 @@ import { bridgeSocketPath } from "./socket-path.ts";
 
 export interface BridgeOptions extends ToolServerOptions {
   /**
-   * Where to listen. Default `bridgeSocketPath(agentId)`, or a path of the bridge's own if another bridge of the agent listens
+   * Where to listen. Default `bridgeSocketPath(agentId)`, or a unique path if another bridge of the agent is listening
    * there.
    */
   readonly socketPath?: string;
-  /** What a relay must show. Default: 32 random bytes. */
+  /** The token that a relay must send. Default: 32 random bytes. */
   readonly token?: string;
-  /** Connections at once, those that have not yet shown their token among them. Default 64. */
+  /** The most connections at once, including those that have not yet sent their token. Default 64. */
   readonly maxClients?: number;
   /** The longest message a client may send, in bytes. Default 64 MiB. */
   readonly maxMessageBytes?: number;
-  /** How long a client may take for its greeting, in milliseconds. Default 5 seconds. */
+  /** How long a client may take to send its greeting, in milliseconds. Default 5 seconds. */
   readonly greetingTimeoutMs?: number;
 }
 
@@ -31,16 +31,16 @@ export interface Bridge extends AsyncDisposable {
   readonly socketPath: string;
   readonly token: string;
   /**
-   * Offers other tools from now on, and tells the clients so.
-   * @throws McpBridgeError `invalid_tools`; the tools offered before stay.
+   * Replaces the tools that are offered, and notifies the clients.
+   * @throws McpBridgeError `invalid_tools`; the previous tools stay.
    */
   setTools(tools: readonly BridgeTool[]): void;
-  /** Aborts the calls that run, lets go of the clients, and removes the socket. May be called again. */
+  /** Aborts running calls, disconnects the clients and removes the socket. May be called again. */
   close(): Promise<void>;
 }
 
 /**
- * Makes a host's tools an MCP server that local programs reach through a relay (`@plexum/mcp-bridge/relay`).
+ * Starts an MCP server with a host's tools, which local programs reach through a relay (`@plexum/mcp-bridge/relay`).
  *
  * @throws McpBridgeError `invalid_tools`, `invalid_value`, or with a `socket-…` code; what the file system throws otherwise.
  */
@@ -57,7 +57,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => {}); // "close" follows
     const line = await firstLine(socket, greetingTimeoutMs);
-    // Someone only looked whether a bridge is listening.
+    // The peer only checked whether a bridge is listening.
     if (line === undefined && socket.readableEnded) return void socket.destroy();
     const reason =
       sockets.size > maxClients

@@ -4,8 +4,8 @@ import { MAX_TIMER_MS } from "../server/max-timer.ts";
 const MAX_LINE_BYTES = 64 * 1024;
 
 /**
- * Takes the first line off a socket, and leaves the socket paused with all that comes behind it. Resolves with undefined
- * if the socket closes, or the line is not whole within `timeoutMs` or 64 KiB.
+ * Reads the first line from a socket, and leaves the socket paused with everything after the line unread. Resolves with
+ * undefined if the socket closes, or the line is incomplete after `timeoutMs` or 64 KiB.
  */
 export function firstLine(socket: Socket, timeoutMs: number): Promise<string | undefined> {
   return new Promise((resolve) => {
@@ -32,7 +32,7 @@ export function firstLine(socket: Socket, timeoutMs: number): Promise<string | u
       if (rest.length > 0) socket.unshift(rest);
     };
     let late: NodeJS.Immediate | undefined;
-    // A process that was busy meanwhile has its timers first, and only then what has come in time.
+    // In a process that was busy, timers run first, and only then the data that arrived in time.
     const onLate = () => {
       late = setImmediate(onGone);
     };

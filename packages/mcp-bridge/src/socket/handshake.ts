@@ -1,7 +1,7 @@
-// What relay and bridge say to each other before the first MCP message, one JSON line each. Imports nothing: the relay
+// What relay and bridge send each other before the first MCP message, one JSON line each. Imports nothing, since the relay
 // loads this file.
 
-/** Goes up when a relay of the old version can no longer speak to a bridge of the new one. */
+/** Increases when a relay of the old version can no longer talk to a bridge of the new one. */
 export const HANDSHAKE_VERSION = 1;
 
 /** The relay's line. */
@@ -11,7 +11,7 @@ export interface Greeting {
   readonly token: string;
 }
 
-/** The bridge's line. A relay that was refused finds the connection closed behind it. */
+/** The bridge's line. If the bridge refuses the relay, it closes the connection after this line. */
 export type Answer = { readonly accepted: true } | { readonly accepted: false; readonly reason: string };
 
 export function greetingLine(agentId: string, token: string): string {

@@ -13,7 +13,7 @@ export class JsonSocket implements McpConnection {
     this.#maxMessageBytes = maxMessageBytes;
   }
 
-  /** Reads on until the peer closes its side, which ends the connection. Call it once. */
+  /** Reads until the peer closes its side, which ends the connection. Call it once. */
   read(on: { value(value: unknown): void; fault(message: string): void; closed(): void }): void {
     const socket = this.#socket;
     const splitter = new LineSplitter({ maxLineBytes: this.#maxMessageBytes });

@@ -43,7 +43,7 @@ async function leaveStaleSocket(path: string): Promise<void> {
   server.close();
 }
 
-/** Another process that tries for each path it is told, and answers what came of it. */
+/** Another process that tries to listen at each path it is sent, and answers with the outcome. */
 function contender() {
   const script = fileURLToPath(new URL("../../test/contender.ts", import.meta.url));
   const child = spawn(process.execPath, [script], { stdio: ["pipe", "pipe", "inherit"] });
@@ -117,7 +117,7 @@ describe("the socket", () => {
     expect(await readdir(folder.path)).toEqual([]);
   });
 
-  test("of several processes one wins, time and again, whatever killed ones have left", async () => {
+  test("of several processes one wins, each time, whatever killed processes left", async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "a.sock");
     const left = join(folder.path, `${claimPrefix(path)}000000`);
@@ -138,7 +138,7 @@ describe("the socket", () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "a.sock");
     const claim = join(folder.path, `${claimPrefix(path)}ffffff`);
-    // As of a bridge that was stopped between its look at the path and the move.
+    // Like that of a bridge that was stopped between checking the path and the move.
     const stopped = createServer((socket) => socket.destroy()).listen(claim);
     await once(stopped, "listening");
     await utimes(claim, 0, 0);
@@ -164,7 +164,7 @@ describe("the socket", () => {
   });
 });
 
-describe("what stands in the way stays, and is named:", () => {
+describe("what is in the way stays, and is named:", () => {
   test.each(["file", "symbolic link", "directory"])("a %s", async (kind) => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "a.sock");
@@ -175,7 +175,7 @@ describe("what stands in the way stays, and is named:", () => {
     if (kind === "directory") await mkdir(path);
     await expect(listen(path)).rejects.toMatchObject({
       code: "socket_path_taken",
-      message: expect.stringContaining(`A ${kind} stands at ${path}`),
+      message: expect.stringContaining(`A ${kind} is at ${path}`),
     });
     expect((await readdir(folder.path)).sort()).toEqual(["a.sock", "precious"]);
     expect(await readFile(target, "utf8")).toBe("precious");

@@ -8,11 +8,11 @@ import { directoryFault } from "./private-directory.ts";
 import { checkSocketPath, isNamedPipe } from "./socket-path.ts";
 
 /**
- * Makes a server listen at a Unix socket path that only this user can reach, or at a named pipe. A socket that nobody
- * listens on any more is replaced; anything else that stands there stays.
+ * Makes a server listen at a Unix socket path that only this user can reach, or at a named pipe. Replaces a socket that no
+ * process listens on any more; leaves anything else that is there.
  *
- * Returns what removes the socket file again, if it is still this server's. Call it before closing the server, while the
- * kernel still keeps the file's number for it.
+ * Returns a function that removes the socket file, if it is still this server's. Call it before closing the server, while
+ * the kernel still reserves the file's inode number for it.
  *
  * @throws McpBridgeError with a `socket-…` code.
  */
@@ -40,11 +40,15 @@ export async function listenPrivately(server: Server, path: string): Promise<() 
 
 async function ensurePrivateDirectory(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 }).catch((cause: NodeJS.ErrnoException) => {
-    // EEXIST: something that is no directory, which the check below names.
+    // EEXIST: not a directory, which the check below reports.
     if (cause.code === "EEXIST") return;
-    throw new McpBridgeError("socket_directory_unsafe", `The directory ${directory} can't be made: ${cause.message}`, {
-      cause,
-    });
+    throw new McpBridgeError(
+      "socket_directory_unsafe",
+      `The directory ${directory} can't be created: ${cause.message}`,
+      {
+        cause,
+      },
+    );
   });
   const fault = directoryFault(await lstat(directory));
   if (fault) {
@@ -55,13 +59,13 @@ async function ensurePrivateDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Throws unless nothing stands at the path, or a socket of ours that nobody listens on. */
+/** Throws unless the path is free, or holds a socket of ours that no process listens on. */
 async function checkReplaceable(path: string): Promise<void> {
   const found = await lstat(path).catch(ignoreMissing);
   if (!found) return;
   const what = found.isSymbolicLink() ? "symbolic link" : found.isDirectory() ? "directory" : "file";
   const fault = !found.isSocket()
-    ? `A ${what} stands at ${path}, where the socket should be: move it away`
+    ? `A ${what} is at ${path}, where the socket should be: move it away`
     : found.uid !== process.getuid?.()
       ? `The socket ${path} belongs to user ${found.uid}: choose another path`
       : undefined;
@@ -69,19 +73,19 @@ async function checkReplaceable(path: string): Promise<void> {
   if (await isListening(path)) throw socketInUse(path);
 }
 
-/** How long one waits for others that want the same path. */
+/** How long to wait for others that claim the same path. */
 const WAIT_MS = 10_000;
 
 /**
- * Has the server listen beside the path, and runs the task while nobody else runs one for this path: between a look at what
- * stands there and the change of it, no other bridge comes. The task is given the server's socket, to be moved or left.
+ * Makes the server listen next to the path, and runs the task while nobody else runs one for this path, so that no other
+ * bridge can appear between a check of the path and a change of it. The task gets the server's socket, and may move it.
  *
- * Who wants a path lays claim to it: gives its socket, on which it listens by then, a name that says so. Then it looks for
- * the claims of others, and runs its task only if nobody listens on any. Never do two: of two, the one that claimed later
- * looks after both claims, and finds the other's, or that its task is done.
+ * A bridge claims a path by renaming its socket, on which it already listens, to a name that marks the claim. Then it looks
+ * for the claims of others, and runs its task only if nobody listens on any. Two bridges never both run it: of two, the one
+ * that claimed later looks when both claims exist, and finds the other's claim, or that the other's task is done.
  *
- * No clock decides whether a claim still counts, and nobody's is taken away. The kernel knows: it refuses a connection to
- * that of a process that was killed, and keeps that of one that was only stopped, until it goes on.
+ * No clock decides whether a claim is still valid, and nobody removes the claim of another. The kernel knows: it refuses a
+ * connection to the claim of a killed process, and queues one to that of a stopped process until the process continues.
  *
  * @throws McpBridgeError `socket_in_use` if others claim the path for longer than 10 seconds.
  */
@@ -90,8 +94,8 @@ export async function oneAtATime<T>(server: Server, path: string, task: (claim: 
   const id = randomBytes(3).toString("hex");
   const claim = join(directory, claimPrefix(path) + id);
   checkSocketPath(claim);
-  // Bound under a name that it does not keep: closing a server removes the name it was bound to, which must not be the
-  // path, where another bridge's socket may be by then.
+  // Bound under a temporary name: closing a server removes the name it was bound to. That must not be the path, where
+  // another bridge's socket may be by then.
   const bound = join(directory, `.${id}`);
   await listen(server, bound);
   await chmod(bound, 0o600);
@@ -105,7 +109,7 @@ export async function oneAtATime<T>(server: Server, path: string, task: (claim: 
       while ((await othersClaiming(path, claim)).length > 0) await wait();
       await rename(bound, claim);
       let others = await othersClaiming(path, claim);
-      // Of those that have claimed at once, the first by name stays, and the others give way to it.
+      // Of simultaneous claims, the first by name stays, and the others give way to it.
       while (others.length > 0 && others.every((other) => claim < other)) {
         await wait();
         others = await othersClaiming(path, claim);
@@ -118,12 +122,12 @@ export async function oneAtATime<T>(server: Server, path: string, task: (claim: 
   }
 }
 
-/** What the names begin with of the sockets whose bridges want this path: a dot, and 6 digits for the path. */
+/** Returns the prefix of the names of sockets whose bridges claim this path: a dot, and 6 digits for the path. */
 export function claimPrefix(path: string): string {
   return `.${createHash("sha256").update(basename(path)).digest("hex").slice(0, 6)}`;
 }
 
-/** The claims to a path on which somebody listens, but for one's own. */
+/** Returns the claims of others to a path on which a process listens. */
 async function othersClaiming(path: string, own: string): Promise<string[]> {
   const prefix = claimPrefix(path);
   const others: string[] = [];
@@ -135,7 +139,7 @@ async function othersClaiming(path: string, own: string): Promise<string[]> {
   return others;
 }
 
-/** What tells one socket file from another at the same path: a number alone is soon given out again. */
+/** Distinguishes one socket file from another at the same path: an inode number alone is soon reused. */
 async function identityOf(path: string): Promise<string | undefined> {
   const found = await lstat(path, { bigint: true }).catch(ignoreMissing);
   return found && `${found.ino} ${found.mtimeNs}`;
@@ -151,13 +155,13 @@ function socketInUse(path: string, cause?: unknown): McpBridgeError {
 
 export function isListening(path: string): Promise<boolean> {
   return new Promise((resolve) => {
-    // Not the path alone: one that is a number is taken for a port.
+    // As an option: as an argument, a path that is a number is taken for a port.
     const probe = connect({ path });
     probe.once("connect", () => {
       probe.destroy();
       resolve(true);
     });
-    // Refused: no one has it open. Any other fault, say a full backlog, leaves the doubt with the living.
+    // Refused: no process has it open. On any other error, such as a full backlog, assume that a process listens.
     probe.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code !== "ECONNREFUSED" && code !== "ENOENT"));
   });
 }

@@ -1,7 +1,7 @@
 // Imports types only: the relay loads this file.
 import type { Stats } from "node:fs";
 
-/** What makes a directory unfit to hold a socket of this user's alone, after "it"; undefined if it is fit. */
+/** Returns why a directory can't protect this user's socket, as the end of a sentence; undefined if it can. */
 export function directoryFault(found: Stats): string | undefined {
   if (!found.isDirectory()) return "is not a directory";
   if (found.uid !== process.getuid?.()) return `belongs to user ${found.uid}`;

@@ -3,17 +3,17 @@ import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { McpBridgeError } from "../errors.ts";
 
-/** What the kernel's address structure holds, without the NUL at its end. */
+/** The capacity of the kernel's address structure, without the NUL at its end. */
 const MAX_SOCKET_PATH_BYTES = process.platform === "linux" ? 107 : 103;
 
 /**
- * Where an agent's bridge listens unless told otherwise: the same path each time for the same agent and user, a Unix
- * socket in a directory of the user's own, or a named pipe on Windows. Looks at no file.
+ * Returns where an agent's bridge listens by default: the same path each time for the same agent and user. It is a Unix
+ * socket in a directory of the user's own, or a named pipe on Windows. Accesses no file.
  */
 export function bridgeSocketPath(agentId: string): string {
   const name = createHash("sha256").update(JSON.stringify(agentId)).digest("hex").slice(0, 24);
   if (process.platform === "win32") return `\\\\.\\pipe\\plexum-mcp-${name}`;
-  // The shortest comes last: a temp folder can be too deep for a socket address.
+  // The shortest is last: a temp folder can be too deep for a socket address.
   const candidates = socketDirectories().map((directory) => join(directory, `${name}.sock`));
   return candidates.find(fitsSocketAddress) ?? (candidates.at(-1) as string);
 }
@@ -37,7 +37,7 @@ function fitsSocketAddress(path: string): boolean {
   return Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES;
 }
 
-/** Where a bridge's socket may stand, the first choice first. */
+/** Returns the possible directories of a bridge's socket, the first choice first. */
 export function socketDirectories(): string[] {
   const runtime = process.env.XDG_RUNTIME_DIR;
   const own = `plexum-mcp-${process.getuid?.() ?? "user"}`;

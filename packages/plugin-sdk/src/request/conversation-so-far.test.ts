@@ -11,7 +11,7 @@ test("without earlier messages it is the prompt alone", () => {
   expect(withConversationSoFar([said("user", "now")], "now", limits)).toBe("now");
 });
 
-test("tells who said what, and what became of calls", () => {
+test("says who said what, and how calls ended", () => {
   const messages: Message[] = [
     said("user", "look"),
     {
@@ -19,7 +19,7 @@ test("tells who said what, and what became of calls", () => {
       content: [
         { type: "text", text: "I look" },
         { type: "tool_use", id: "1", name: "read", input: { path: "a" } },
-        { type: "thinking", text: "not to be told" },
+        { type: "thinking", text: "not to be shown" },
       ],
     },
     {
@@ -33,7 +33,7 @@ test("tells who said what, and what became of calls", () => {
     'User: look\n\nAssistant: I look\n[called read with {"path":"a"}]\n\nTool: [result (an error): found]',
   );
   expect(prompt).toMatch(/\n\nand now\?$/);
-  expect(prompt).not.toContain("not to be told");
+  expect(prompt).not.toContain("not to be shown");
 });
 
 test("gives the model the reason", () => {

@@ -7,9 +7,9 @@ const TRANSITION = "That was the conversation so far. The user now says:";
 const CUT = "(Earlier messages are left out: they don't fit.)";
 
 export interface ConversationOptions {
-  /** The longest prompt that the CLI takes, in UTF-16 code units. There are never fewer of these than code points. */
+  /** The longest prompt that the CLI accepts, in UTF-16 code units. A text never has fewer of these than code points. */
   readonly maxCharacters: number;
-  /** A sentence that tells the model why it is given the conversation. Default: its own record is lost. */
+  /** A sentence for the model that says why the prompt repeats the conversation. Default: its own record is lost. */
   readonly reason?: string;
 }
 

@@ -5,7 +5,7 @@ import type { Block, Message } from "../wire.ts";
 /** An image of a request: a file of this machine, or its bytes. */
 export type RequestImage = { readonly path: string } | { readonly bytes: Uint8Array; readonly mediaType?: string };
 
-/** What a turn is to ask. */
+/** The prompt of a turn. */
 export interface Prompt {
   /** Blank only if there are images. */
   readonly text: string;
@@ -53,7 +53,7 @@ const lastUserBlocks = (messages: readonly Message[]): readonly Block[] =>
 
 const noUserText = (message: string) => new PluginSdkError("no_user_text", message);
 
-/** A host may write "" for what it leaves out. */
+/** A host may write "" for a value that it leaves out. */
 function imageOf(block: Block & { type: "image" }): RequestImage | undefined {
   if (block.path) return { path: block.path };
   if (block.data_base64) return inline(block.data_base64, block.media_type);
@@ -62,7 +62,7 @@ function imageOf(block: Block & { type: "image" }): RequestImage | undefined {
   return data === undefined ? undefined : inline(data, mediaType);
 }
 
-/** Undefined for a file of another machine, or a malformed address. */
+/** Returns undefined for a file of another machine or a malformed address. */
 function fileImage(url: string): RequestImage | undefined {
   try {
     return { path: fileURLToPath(url) };

@@ -9,30 +9,30 @@ export interface CallsToCompare {
   readonly rollout: RolloutSnapshot;
   /** The calls that the model made. */
   readonly issued: ReadonlySet<string>;
-  /** Those of turns whose plugin was killed, and could tell the host no more. */
-  readonly untold: ReadonlySet<string>;
+  /** The calls of turns whose plugin was killed and could not emit more. */
+  readonly unemitted: ReadonlySet<string>;
 }
 
 /** Checks that the host's record and the rollout agree on every call id, and that both have only calls of the model. */
-export function checkCalls({ streams, rollout, issued, untold }: CallsToCompare): Violation[] {
+export function checkCalls({ streams, rollout, issued, unemitted }: CallsToCompare): Violation[] {
   const found: Violation[] = [];
   const report = (what: string) => found.push({ invariant: "calls", what });
-  const told = streams.flatMap(callIdsOf);
+  const emitted = streams.flatMap(callIdsOf);
   const given = new Set(streams.flatMap(resultIdsOf));
   const recorded = recordedCalls(rollout);
   const answered = new Set(recordedOutputs(rollout));
-  const toldOnce = new Set(told);
-  if (toldOnce.size < told.length) report(`the host was told a call twice: ${repeated(told)}`);
+  const emittedIds = new Set(emitted);
+  if (emittedIds.size < emitted.length) report(`a call was emitted to the host twice: ${repeated(emitted)}`);
   if (new Set(recorded).size < recorded.length) report(`the rollout has a call twice: ${repeated(recorded)}`);
-  for (const id of [...toldOnce].filter((id) => !recorded.includes(id)))
-    report(`the host was told call ${id}, which the rollout does not have`);
-  for (const id of new Set([...toldOnce, ...recorded])) {
-    if (!issued.has(id)) report(`call ${id} is none that the model made`);
+  for (const id of [...emittedIds].filter((id) => !recorded.includes(id)))
+    report(`call ${id} was emitted to the host, but is not in the rollout`);
+  for (const id of new Set([...emittedIds, ...recorded])) {
+    if (!issued.has(id)) report(`call ${id} was not made by the model`);
   }
-  for (const id of recorded.filter((id) => !toldOnce.has(id) && !untold.has(id)))
-    report(`the rollout has call ${id}, which the host was not told`);
-  for (const id of [...answered].filter((id) => toldOnce.has(id) && !given.has(id) && !untold.has(id)))
-    report(`the rollout has an output of call ${id}, which the host was not told`);
+  for (const id of recorded.filter((id) => !emittedIds.has(id) && !unemitted.has(id)))
+    report(`the rollout has call ${id}, which was not emitted to the host`);
+  for (const id of [...answered].filter((id) => emittedIds.has(id) && !given.has(id) && !unemitted.has(id)))
+    report(`the rollout has an output of call ${id}, which was not emitted to the host`);
   return found;
 }
 

@@ -13,7 +13,7 @@ export interface PlacesToLook {
   readonly workspaces: readonly string[];
 }
 
-/** How long what ends after the plugin may take. */
+/** How long processes that end after the plugin may take. */
 const GONE_WITHIN_MS = 20_000;
 
 /** Checks that a plugin that has ended left no process, socket, held lock, journal or temporary file. */
@@ -53,7 +53,7 @@ async function checkWorkspace(workspace: string, codexHome: string, report: (wha
   );
 }
 
-/** Paths relative to the folder of all that is no folder. */
+/** Returns the paths, relative to the folder, of everything in it that isn't a folder. */
 async function filesBelow(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(
     (error: NodeJS.ErrnoException) => {

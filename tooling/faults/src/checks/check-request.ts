@@ -6,7 +6,7 @@ const MARKERS = { "consume-light": "...(consumed)", "consume-heavy": "...(tool c
 
 type Thread = Pick<WorkspaceState, "completed" | "consumed" | "answered">;
 
-/** Checks that the model is shown all of the thread that has completed, and the markers in place of what was consumed. */
+/** Checks that a request has every completed turn of the thread, and the markers in place of what was consumed. */
 export function checkRequest(request: ModelRequest, { completed, consumed, answered }: Thread): Violation[] {
   const found: Violation[] = [];
   const prompts = new Set(request.userTexts);

@@ -2,7 +2,7 @@ import type { RolloutSnapshot } from "../host/rollout-snapshot.ts";
 import type { Violation } from "./violation.ts";
 
 export interface RolloutExpectation {
-  /** As it was when it was looked at last; undefined the first time. */
+  /** Its content at the last check; undefined the first time. */
   readonly before: RolloutSnapshot | undefined;
   /** The calls that a mutation was asked to change since then. */
   readonly mutated: ReadonlySet<string>;
@@ -10,7 +10,7 @@ export interface RolloutExpectation {
   readonly mayBeTorn: boolean;
 }
 
-/** Checks that each line of a rollout is whole, in its place, and as it was. */
+/** Checks that each line of a rollout is whole, in its place and unchanged. */
 export function checkRollout(now: RolloutSnapshot, { before, mutated, mayBeTorn }: RolloutExpectation): Violation[] {
   const found: Violation[] = [];
   const report = (what: string) => found.push({ invariant: "rollout", what });

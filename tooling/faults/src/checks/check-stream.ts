@@ -1,7 +1,7 @@
 import type { StreamRecord } from "../host/host-record.ts";
 import type { Violation } from "./violation.ts";
 
-/** Checks one stream's events by the protocol's rules, as they came over the wire. */
+/** Checks one stream's events, as received, against the protocol's rules. */
 export function checkStream({ streamId, events, end }: StreamRecord): Violation[] {
   const found: Violation[] = [];
   const report = (what: string) => found.push({ invariant: "stream", what: `stream ${streamId}: ${what}` });
@@ -31,8 +31,8 @@ export function checkStream({ streamId, events, end }: StreamRecord): Violation[
       if (id !== undefined) seen.set(id, [...(seen.get(id) ?? []), event.type]);
     }
     const whole = "tool_call_start tool_call_delta tool_call_end tool_result";
-    for (const [id, told] of seen) {
-      const order = told.join(" ");
+    for (const [id, types] of seen) {
+      const order = types.join(" ");
       const isFine = ends > 0 ? order === whole : whole.startsWith(order);
       if (!isFine) report(`call ${id} has the events ${order}`);
     }
@@ -54,10 +54,10 @@ function callIdIn(event: RecordedEvent): string | undefined {
   }
 }
 
-/** The ids of the calls that a stream named. */
+/** Returns the ids of the calls in a stream. */
 export const callIdsOf = (stream: StreamRecord): string[] =>
   stream.events.flatMap(({ event }) => (event.type === "tool_call_start" ? [event.tool_call.id] : []));
 
-/** The ids of the calls whose result a stream gave. */
+/** Returns the ids of the calls whose results are in a stream. */
 export const resultIdsOf = (stream: StreamRecord): string[] =>
   stream.events.flatMap(({ event }) => (event.type === "tool_result" ? [event.tool_result.tool_call_id] : []));

@@ -5,7 +5,7 @@ import { rolloutFile, type WorkspaceState } from "../host/workspace-state.ts";
 import { checkCalls } from "./check-calls.ts";
 import { checkRollout } from "./check-rollout.ts";
 
-/** Checks a workspace's rollout between turns, by what it was before and by what the host was told. */
+/** Checks a workspace's rollout between turns against its earlier content and the events that the host received. */
 export async function checkThread(bench: Bench, state: WorkspaceState): Promise<void> {
   if (state.threadId === undefined) return;
   const file = await rolloutFile(bench.home.path, state.threadId);
@@ -14,10 +14,10 @@ export async function checkThread(bench: Bench, state: WorkspaceState): Promise<
     return;
   }
   const rollout = snapshotOf(await readFile(file));
-  const { snapshot: before, mutated, mayBeTorn, issued, untold } = state;
+  const { snapshot: before, mutated, mayBeTorn, issued, unemitted } = state;
   bench.violations.push(...checkRollout(rollout, { before, mutated, mayBeTorn }));
   const streams = state.streams.map((streamId) => bench.record.stream(streamId));
-  bench.violations.push(...checkCalls({ streams, rollout, issued, untold }));
+  bench.violations.push(...checkCalls({ streams, rollout, issued, unemitted }));
   state.snapshot = rollout;
   state.mutated = new Set();
 }

@@ -111,27 +111,31 @@ describe("a rollout", () => {
 describe("the calls", () => {
   const rollout = rolloutOf(called("a"), output("a"), called("b"), output("b"));
   const streams = [streamOf([START, ...callEvents("a"), END]), streamOf([START, ...callEvents("b"), END])];
-  const right = { streams, rollout, issued: new Set(["a", "b"]), untold: new Set<string>() };
+  const right = { streams, rollout, issued: new Set(["a", "b"]), unemitted: new Set<string>() };
 
   test("that both know, and those that a killed plugin could not tell of", () => {
     expect(checkCalls(right)).toEqual([]);
-    expect(checkCalls({ ...right, streams: streams.slice(0, 1), untold: new Set(["b"]) })).toEqual([]);
+    expect(checkCalls({ ...right, streams: streams.slice(0, 1), unemitted: new Set(["b"]) })).toEqual([]);
   });
 
   test.each([
-    ["that the host was not told", { streams: streams.slice(1) }, /rollout has call a, which the host was not told/],
+    [
+      "that was not emitted to the host",
+      { streams: streams.slice(1) },
+      /rollout has call a, which was not emitted to the host/,
+    ],
     [
       "that the rollout lost",
       { rollout: rolloutOf(called("b"), output("b")) },
-      /told call a, which the rollout does not/,
+      /call a was emitted to the host, but is not in the rollout/,
     ],
-    ["that nobody made", { issued: new Set(["a"]) }, /call b is none that the model made/],
-    ["told twice", { streams: [...streams, ...streams] }, /told a call twice: a, b/],
+    ["that nobody made", { issued: new Set(["a"]) }, /call b was not made by the model/],
+    ["emitted twice", { streams: [...streams, ...streams] }, /a call was emitted to the host twice: a, b/],
     ["recorded twice", { rollout: rolloutOf(called("a"), output("a"), called("a"), called("b")) }, /twice: a/],
     [
-      "whose result the host was not told",
+      "whose result was not emitted to the host",
       { streams: [streamOf([START, ...callEvents("a").slice(0, 3)]), streams[1] as StreamRecord] },
-      /output of call a, which the host was not told/,
+      /output of call a, which was not emitted to the host/,
     ],
   ])("%s", (_name, wrong, what) => {
     expect(checkCalls({ ...right, ...wrong })).toContainEqual({

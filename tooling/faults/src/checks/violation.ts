@@ -6,9 +6,9 @@ type Invariant =
   | "calls"
   /** Each line of a rollout is whole, and stays as it was unless a mutation was asked to change it. */
   | "rollout"
-  /** The thread goes on: the model is shown all that has completed. */
+  /** The thread continues: each request has every completed turn. */
   | "thread"
-  /** The model is shown the marker in place of what was consumed. */
+  /** Each request has the marker in place of what was consumed. */
   | "marker"
   /** A turn that nothing disturbs completes, and each turn ends in time. */
   | "ending"

@@ -17,7 +17,7 @@ import { mountSmallDisk, unmount } from "./mounts.ts";
 import { processesWith, signal } from "./processes.ts";
 import { WorkspaceState } from "./workspace-state.ts";
 
-/** Where the files of a round with a violation stay. */
+/** The folder in which the files of a round with a violation are kept. */
 const keptFolder = (folder: string): string => `${folder}-kept`;
 
 export interface BenchOptions {
@@ -26,7 +26,7 @@ export interface BenchOptions {
   readonly clockJumps: boolean;
 }
 
-/** A host, its plugin, the real codex and a scripted model, in folders of their own. */
+/** A host, its plugin, the real codex and a scripted model, in their own folders. */
 export class Bench {
   readonly folder: string;
   readonly options: BenchOptions;
@@ -37,9 +37,9 @@ export class Bench {
   readonly logs: LogEntry[] = [];
   readonly violations: Violation[] = [];
   readonly workspaces: Readonly<Record<"a" | "b", WorkspaceState>>;
-  /** The turns that run, by what their prompts name. */
+  /** The running turns, by the names in their prompts. */
   readonly running = new Map<string, { script: TurnScript; state: WorkspaceState }>();
-  /** The names of all turns so far. A request that was on its way when its turn ended may still come. */
+  /** The names of all turns so far. A request that was in flight when its turn ended may still arrive. */
   readonly tokens = new Set<string>();
   readonly mounted = new Set<string>();
   #plugin: Promise<HostedPlugin> | undefined;
@@ -108,7 +108,7 @@ export class Bench {
     this.violations.push({ invariant, what });
   }
 
-  /** The plugin that runs; a new one if the last has ended. */
+  /** Returns the running plugin, or a new one if the last has ended. */
   plugin(): Promise<HostedPlugin> {
     this.#plugin ??= HostedPlugin.start({
       env: this.env,
@@ -124,23 +124,23 @@ export class Bench {
     return this.#plugin;
   }
 
-  /** The next turn starts another plugin. */
+  /** Makes the next turn start another plugin. */
   leavePlugin(): void {
     this.#plugin = undefined;
   }
 
-  /** Makes the codex home again, with nothing in it but the config. */
+  /** Recreates the codex home, with only the config in it. */
   async restoreHome(): Promise<void> {
     await mkdir(this.home.path, { recursive: true });
     await this.home.configure({ baseUrl: this.model.baseUrl });
   }
 
-  /** The threads are gone: what comes next is not measured by them. */
+  /** Records that the threads are gone: later turns are not compared with them. */
   forgetThreads(): void {
     for (const state of Object.values(this.workspaces)) state.forget();
   }
 
-  /** The codexes that run in a workspace. */
+  /** Returns the codex processes that are running in a workspace. */
   codexes(state: WorkspaceState): number[] {
     return processesWith("PLEXUM_PROFILE_ROOT", this.folder)
       .filter(({ command, folder }) => command.startsWith(this.options.codex.path) && folder === state.path)
@@ -162,8 +162,8 @@ export class Bench {
   }
 
   /**
-   * Ends all that is left of the run, and removes its folder.
-   * @param isKept Whether a copy of it stays, whose path is returned.
+   * Ends everything that remains of the run, and removes its folder.
+   * @param isKept Whether to keep a copy of the folder, whose path is returned.
    */
   async remove(isKept: boolean): Promise<string | undefined> {
     for (const { pid } of processesWith("PLEXUM_PROFILE_ROOT", this.folder)) signal(pid, "SIGKILL");

@@ -1,6 +1,6 @@
 import type { ProviderEvent } from "@plexum/plugin-sdk";
 
-/** How a stream was over for the host. */
+/** How a stream ended for the host. */
 type StreamEnd =
   /** The plugin answered the request. */
   | "answered"
@@ -9,17 +9,17 @@ type StreamEnd =
   /** The plugin was gone before it could answer. */
   | "plugin-gone";
 
-/** What came over the wire for one stream, as it came. */
+/** Everything received for one stream, unchanged. */
 export interface StreamRecord {
   readonly streamId: string;
   readonly events: { readonly seq: number; readonly event: ProviderEvent }[];
   end: StreamEnd | undefined;
 }
 
-/** Everything the host was sent, stream by stream. */
+/** Everything that the host received, by stream. */
 export class HostRecord {
   readonly streams = new Map<string, StreamRecord>();
-  /** Lines that are no message. */
+  /** Lines that are not messages. */
   readonly brokenLines: string[] = [];
 
   stream(streamId: string): StreamRecord {
@@ -30,7 +30,7 @@ export class HostRecord {
     return made;
   }
 
-  /** Takes one whole line of the plugin's output. */
+  /** Adds one whole line of the plugin's output. */
   takeLine(line: string): void {
     let message: { method?: unknown; params?: { stream_id: string; seq: number; event: ProviderEvent } };
     try {

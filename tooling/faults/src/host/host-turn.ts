@@ -5,26 +5,26 @@ import { TurnScript } from "../plan/turn-script.ts";
 import type { Bench } from "./bench.ts";
 import type { WorkspaceState } from "./workspace-state.ts";
 
-/** A turn that runs. */
+/** A running turn. */
 export interface RunningTurn {
   readonly streamId: string;
   readonly state: WorkspaceState;
   readonly script: TurnScript;
   cancel(): void;
-  /** Resolves when the stream is over, in whatever way. */
+  /** Resolves when the stream has ended in any way. */
   readonly over: Promise<TurnOutcome>;
 }
 
 export interface TurnOutcome {
   readonly stopReason: string;
   readonly text: string;
-  /** The code of the error that the host was given. */
+  /** The code of the error that the host received. */
   readonly error: string | undefined;
 }
 
 let nextSleep = 10_000_000 + (process.pid % 10_000) * 1000;
 
-/** Starts a turn: its prompt names it, and by that the model knows what to do. */
+/** Starts a turn. Its prompt has the turn's name, from which the model knows what to do. */
 export async function startTurn(bench: Bench, state: WorkspaceState, turn: PlannedTurn): Promise<RunningTurn> {
   const plugin = await bench.plugin();
   const script = new TurnScript(`${turn.number}-${randomUUID().slice(0, 8)}`, turn, nextSleep);

@@ -6,17 +6,17 @@ import { type ConnectedPlugin, connectPlugin, type HostHandlers } from "@plexum/
 import type { HostRecord } from "./host-record.ts";
 import { signal } from "./processes.ts";
 
-/** The plugin as it is shipped: built. */
+/** The built plugin, as it is shipped. */
 const PLUGIN = fileURLToPath(new URL("dist/main.js", import.meta.resolve("plexum-openai-provider/package.json")));
 
 export interface HostedPluginOptions extends HostHandlers {
   readonly env: NodeJS.ProcessEnv;
   readonly record: HostRecord;
-  /** Takes what the plugin writes to stderr. */
+  /** Called with the plugin's stderr output. */
   readonly onStderr: (text: string) => void;
 }
 
-/** A plugin that a host has connected to, and that can be treated as no host should. */
+/** A plugin with a connected host that can misbehave. */
 export class HostedPlugin {
   readonly connection: ConnectedPlugin;
   readonly pid: number;
@@ -56,7 +56,7 @@ export class HostedPlugin {
     return new HostedPlugin(connection, child.pid as number, child.stdin, child.stdout, exited);
   }
 
-  /** Reads nothing of what the plugin writes until it is told to go on. */
+  /** Stops reading the plugin's output until it is resumed. */
   stopReading(): void {
     this.#stdout.pause();
   }

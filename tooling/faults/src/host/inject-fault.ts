@@ -160,7 +160,7 @@ function mutateDuring(bench: Bench, state: WorkspaceState, turn: PlannedTurn): I
   };
 }
 
-/** Of what could not be written, the rollout must show nothing. */
+/** The rollout must have nothing of what could not be written. */
 const consumeInVain = (bench: Bench, state: WorkspaceState, { ms }: PlannedTurn) =>
   consume(bench, state, { op: "consume-heavy", count: 2, from: ms / 3001 }, true);
 

@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 
 /**
- * Mounts an empty file system of 128 MiB in memory, so that a disk can be full. False where that is not possible: it takes
- * root, on Linux.
+ * Mounts an empty file system of 128 MiB in memory, so that a disk can be full. Returns false if that is not possible: it
+ * requires root on Linux.
  */
 export function mountSmallDisk(folder: string): boolean {
   if (process.platform !== "linux" || process.getuid?.() !== 0) return false;
@@ -20,7 +20,7 @@ export function mountReadOnly(file: string): void {
   run("mount", "-o", "remount,ro,bind", file);
 }
 
-/** Also where something is still open in it. */
+/** Unmounts a path, even if a file in it is still open. */
 export function unmount(path: string): void {
   run("umount", "--lazy", path);
 }

@@ -4,8 +4,8 @@ import type { Bench } from "./bench.ts";
 import type { WorkspaceState } from "./workspace-state.ts";
 
 /**
- * Has the plugin consume calls of the thread, and notes what it reports.
- * @param mayFail Whether the plugin may refuse, as it has to where nothing can be written.
+ * Makes the plugin consume calls of the thread, and records its report.
+ * @param mayFail Whether the plugin may refuse, as it must if nothing can be written.
  */
 export async function consume(
   bench: Bench,
@@ -35,7 +35,7 @@ export async function consume(
     bench.report("marker", `${planned.op} of ${ids.join(", ")} was reported as ${JSON.stringify(report)}`);
 }
 
-/** Calls that have an output the model is shown, and that nobody has consumed for certain. */
+/** Returns the calls whose output is in the requests and that are not known to be consumed. */
 function chosenCalls({ answered, consumed }: WorkspaceState, { count, from }: PlannedMutation): string[] {
   const open = answered.filter((id) => !consumed.has(id));
   const first = Math.floor(from * open.length);

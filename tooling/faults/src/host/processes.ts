@@ -7,14 +7,14 @@ export interface FoundProcess {
   readonly folder: string;
 }
 
-/** The running processes that have this setting in their environment. */
+/** Returns the running processes that have this variable in their environment. */
 export function processesWith(variable: string, value: string): FoundProcess[] {
   return allProcesses()
     .filter((pid) => read(`/proc/${pid}/environ`).split("\0").includes(`${variable}=${value}`))
     .map(describe);
 }
 
-/** The running processes whose command line has this in it. */
+/** Returns the running processes whose command line contains this text. */
 export const processesOf = (text: string): FoundProcess[] =>
   allProcesses()
     .filter((pid) => pid !== process.pid)

@@ -1,8 +1,8 @@
-/** What a rollout's bytes say, read without the packages under test. */
+/** The content of a rollout, read without the packages under test. */
 export interface RolloutSnapshot {
-  /** Without the newline behind it. */
+  /** Without its newline. */
   readonly lines: readonly string[];
-  /** What stands behind the last newline. */
+  /** The bytes after the last newline. */
   readonly rest: string;
   /** Parsed; undefined for a line that is not a JSON object. */
   readonly records: readonly (RolloutRecord | undefined)[];
@@ -32,10 +32,10 @@ function recordOf(line: string): RolloutRecord | undefined {
 const CALLS = new Set<unknown>(["function_call", "custom_tool_call"]);
 const OUTPUTS = new Set<unknown>(["function_call_output", "custom_tool_call_output"]);
 
-/** The call id of each recorded call, in their order. */
+/** Returns the call id of each recorded call, in order. */
 export const recordedCalls = (snapshot: RolloutSnapshot): string[] => idsIn(snapshot, CALLS);
 
-/** The call id of each recorded output. */
+/** Returns the call id of each recorded output. */
 export const recordedOutputs = (snapshot: RolloutSnapshot): string[] => idsIn(snapshot, OUTPUTS);
 
 const idsIn = ({ records }: RolloutSnapshot, types: ReadonlySet<unknown>): string[] =>

@@ -6,7 +6,7 @@ import { startFault } from "./inject-fault.ts";
 import { consume } from "./mutate.ts";
 import { settle } from "./settle-turn.ts";
 
-/** How long any turn may take, also on a machine that is busy. Beyond that it hangs. */
+/** How long any turn may take, even on a busy machine. A longer turn counts as hanging. */
 const TURN_LIMIT_MS = 180_000;
 
 /** Runs one turn with its fault, and checks how it ended. */

@@ -4,10 +4,10 @@ import type { RunningTurn, TurnOutcome } from "./host-turn.ts";
 import { processesOf } from "./processes.ts";
 import { becomesTrue } from "./wait.ts";
 
-/** How long what a turn left running may live on: a watchdog starts first if the plugin was killed. */
+/** How long a turn's orphaned processes may live: a watchdog starts first if the plugin was killed. */
 const GONE_WITHIN_MS = 20_000;
 
-/** Notes what the turn did to the thread, and checks what can be told by now. */
+/** Records what the turn did to the thread, and checks what is known by now. */
 export async function settle(
   bench: Bench,
   { streamId, state, script }: RunningTurn,
@@ -16,7 +16,7 @@ export async function settle(
 ): Promise<void> {
   const saved = await state.savedThreadId();
   if (state.threadId !== undefined && saved !== state.threadId) {
-    // A thread of which nothing has completed may have no record that codex can go on with.
+    // A thread without a completed turn may have no record that codex can resume.
     if (state.completed.length > 0) bench.report("thread", `the thread ${state.threadId} was left for ${saved}`);
     state.forget();
     state.streams.push(streamId);
@@ -24,18 +24,18 @@ export async function settle(
   state.threadId = saved;
   for (const id of script.issued) {
     state.issued.add(id);
-    if (bench.record.stream(streamId).end === "plugin-gone") state.untold.add(id);
+    if (bench.record.stream(streamId).end === "plugin-gone") state.unemitted.add(id);
   }
-  const told = `the turn ended with ${outcome.stopReason} (${outcome.error ?? "no error"})`;
+  const ending = `the turn ended with ${outcome.stopReason} (${outcome.error ?? "no error"})`;
   if (outcome.stopReason === "end_turn") {
     state.completed.push(script.prompt);
     state.answered.push(...script.issued);
     const said = outcome.text.split(script.text).length - 1;
     if (said !== 1) bench.report("ending", `the turn completed, and its text came ${said} times`);
   } else if (faultKind(fault).isHarmless) {
-    bench.report("ending", told);
+    bench.report("ending", ending);
   }
-  if (fault !== "cancel" && !CANCELS.has(fault) && outcome.stopReason === "cancelled") bench.report("ending", told);
+  if (fault !== "cancel" && !CANCELS.has(fault) && outcome.stopReason === "cancelled") bench.report("ending", ending);
   for (const seconds of script.sleeps) {
     const left = () => processesOf(`sleep ${seconds}`);
     if (!(await becomesTrue(() => left().length === 0, GONE_WITHIN_MS)))

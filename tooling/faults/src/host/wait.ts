@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Waits until something is true, and says whether it was in time. */
+/** Waits until a condition is true. Returns whether it became true in time. */
 export async function becomesTrue(look: () => boolean | Promise<boolean>, limitMs: number): Promise<boolean> {
   const deadline = performance.now() + limitMs;
   while (!(await look())) {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-/** How long this process has been ready to run while the machine ran others, in milliseconds; 0 where the system does not say. */
+/** Returns how long this process was runnable but waited for a CPU, in milliseconds; 0 if the system does not report it. */
 export function waitedForCpuMs(): number {
   try {
     // Time on a CPU, time of waiting for one, both in nanoseconds.

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { PlannedMutation } from "../plan/plan.ts";
 import type { RolloutSnapshot } from "./rollout-snapshot.ts";
 
-/** What a mutation made of a call. `perhaps` if the plugin was killed meanwhile. */
+/** What a mutation did to a call. `perhaps` if the plugin was killed during it. */
 export interface Consumption {
   readonly op: PlannedMutation["op"];
   readonly isCertain: boolean;
@@ -20,7 +20,7 @@ export class WorkspaceState {
   completed: string[] = [];
   /** The calls that the model made, and those of turns whose plugin was killed. */
   issued = new Set<string>();
-  untold = new Set<string>();
+  unemitted = new Set<string>();
   consumed = new Map<string, Consumption>();
   /** The calls of the turns that completed, whose outputs the model must be shown. */
   answered: string[] = [];
@@ -35,12 +35,12 @@ export class WorkspaceState {
     this.agentId = agentId;
   }
 
-  /** The thread is gone: what follows is another one. */
+  /** Records that the thread is gone: the next turn starts another one. */
   forget(): void {
     this.streams = [];
     this.completed = [];
     this.issued = new Set();
-    this.untold = new Set();
+    this.unemitted = new Set();
     this.consumed = new Map();
     this.answered = [];
     this.threadId = undefined;
@@ -55,7 +55,7 @@ export class WorkspaceState {
   }
 }
 
-/** A thread's rollout, looked for by its name alone. */
+/** Finds a thread's rollout by its file name alone. */
 export async function rolloutFile(codexHome: string, threadId: string): Promise<string | undefined> {
   for await (const name of glob(`sessions/*/*/*/rollout-*${threadId}.jsonl`, { cwd: codexHome }))
     return join(codexHome, name);

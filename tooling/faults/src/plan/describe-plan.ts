@@ -1,6 +1,6 @@
 import type { PlannedRound, PlannedTurn } from "./plan.ts";
 
-/** A round's plan, a line for each turn. */
+/** Returns a round's plan as text, with a line for each turn. */
 export function describePlan({ number, clockJumps, turns }: PlannedRound): string[] {
   const clock = clockJumps ? ", the plugin's clock jumps" : "";
   return [`round ${number}: ${turns.length} turns${clock}`, ...turns.map((turn) => `  ${describeTurn(turn)}`)];

@@ -2,11 +2,11 @@ export const TRANSPORTS = ["exec", "app-server"] as const;
 export type Transport = (typeof TRANSPORTS)[number];
 
 interface FaultKind {
-  /** How often it is picked, beside the others. */
+  /** How often it is picked, relative to the others. */
   readonly weight: number;
-  /** The only transport that has what the fault breaks. */
+  /** The only transport that the fault applies to. */
   readonly only?: Transport;
-  /** Whether the turn must complete in spite of it. */
+  /** Whether the turn must complete despite the fault. */
   readonly isHarmless?: true;
   /** Needs a private mount: root, on Linux. */
   readonly needsMount?: true;

@@ -1,7 +1,7 @@
 import { FAULTS, type Fault, faultKind, type Transport } from "./fault.ts";
 import { Random } from "./random.ts";
 
-/** A moment of a turn: so many milliseconds after it was asked for, or after the model got its first or second request. */
+/** A moment of a turn: a number of milliseconds after its start, or after the model got its first or second request. */
 export interface Instant {
   readonly after: "start" | "first-request" | "second-request";
   readonly ms: number;
@@ -18,7 +18,7 @@ export interface PlannedCall {
 
 export interface PlannedMutation {
   readonly op: "consume-light" | "consume-heavy";
-  /** How many calls, and where among those not consumed yet the first of them stands: from 0, the oldest, up to 1. */
+  /** How many calls, and the position of the first among those not yet consumed: from 0, the oldest, up to 1. */
   readonly count: number;
   readonly from: number;
 }
@@ -34,17 +34,17 @@ export interface PlannedTurn {
   readonly calls: readonly (readonly PlannedCall[])[];
   /** When the fault happens. */
   readonly at: Instant;
-  /** Which of the model's answers is faulty, where it is the model that fails. */
+  /** Which of the model's answers is faulty, if the fault is the model's. */
   readonly answer: number;
-  /** How long the fault lasts, where it lasts. */
+  /** How long the fault lasts, if it lasts. */
   readonly ms: number;
 }
 
-/** What runs on one plugin, in folders of its own. */
+/** The turns that run on one plugin, in its own folders. */
 export interface PlannedRound {
   readonly seed: number;
   readonly number: number;
-  /** Whether the plugin's clock is set back and forth meanwhile. */
+  /** Whether the plugin's clock is set back and forth during the round. */
   readonly clockJumps: boolean;
   readonly turns: readonly PlannedTurn[];
 }
@@ -100,7 +100,7 @@ function planTurn(random: Random, number: number, transport: Transport): Planned
   };
 }
 
-/** Those that break something which only a call of a host tool brings. */
+/** The faults that need a call of a host tool. */
 const NEEDS_CALL: ReadonlySet<Fault> = new Set(["kill-relay", "kill-bridge"]);
 
 function planCall(random: Random, fault: Fault): PlannedCall {

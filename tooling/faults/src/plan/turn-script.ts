@@ -2,7 +2,7 @@ import { answer, functionCall, httpError, type ModelRequest, message, type Reply
 import type { Fault } from "./fault.ts";
 import type { PlannedCall, PlannedTurn } from "./plan.ts";
 
-/** What the model does in place of a proper answer. */
+/** What the model does instead of a proper answer. */
 const FAILURES: Readonly<Partial<Record<Fault, Reply>>> = {
   "model-429": httpError(429),
   "model-500": httpError(500),

@@ -20,7 +20,7 @@ import { chunksOf, type FuzzTarget, must } from "../fuzz-target.ts";
 
 const REQUESTS = 5;
 
-/** What a codex app-server writes, with some requests of ours under way that it may answer. */
+/** The output of a codex app-server, with some pending requests of ours that it may answer. */
 export const appServerMessages: FuzzTarget = {
   name: "app-server-messages",
   async run(input) {
@@ -60,7 +60,7 @@ export const appServerMessages: FuzzTarget = {
     await peer.ended;
     for (const answer of await answers) if (answer.status === "fulfilled") readAnswer(answer.value);
     log.settle();
-    must(!log.isWorking, "nothing is open in the end");
+    must(!log.isWorking, "nothing is open at the end");
     log.failure(undefined);
     await peer.settle("done");
   },
@@ -70,8 +70,8 @@ function readAnswer(answer: unknown): void {
   try {
     readLoadedThread(answer);
   } catch (error) {
-    // It announces this one, for an answer without a thread.
-    must(error instanceof TypeError && error.message.includes("did not say its id"), "an announced error");
+    // This error is documented, for an answer without a thread.
+    must(error instanceof TypeError && error.message.includes("did not say its id"), "a documented error");
   }
   readConfig(answer);
   readDefaultModel(answer);

@@ -50,7 +50,7 @@ function readEvents(bytes: Buffer): void {
       continue;
     }
     for (const hostEvent of toHostEvents(event, new Map([["mcp__host__echo", "echo"]])))
-      must(providerEventSchema.safeParse(hostEvent).success, "the host is told what the protocol allows");
+      must(providerEventSchema.safeParse(hostEvent).success, "the host gets only events that the protocol allows");
     usage = addUsage(usage, event);
   }
 }

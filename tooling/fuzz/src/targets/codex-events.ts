@@ -1,7 +1,7 @@
 import { createEventParser, type ParsedEvent } from "@plexum/codex-jsonl";
 import { chunksOf, type FuzzInput, type FuzzTarget, must } from "../fuzz-target.ts";
 
-/** The parser of what `codex exec --json` writes: what it reads must not depend on how the bytes arrive. */
+/** The parser of the output of `codex exec --json`: its result must not depend on how the bytes arrive. */
 export const codexEvents: FuzzTarget = {
   name: "codex-events",
   run(input) {

@@ -14,7 +14,7 @@ const SESSION = `${[1, 2, 3]
 
 let path: string | undefined;
 
-/** A journal beside a file, as a crash or somebody else may have left it: as it stands, and with the hash that it would have. */
+/** A journal next to a file, as a crash or another program may have left it: verbatim, and with the matching hash. */
 export const journals: FuzzTarget = {
   name: "journals",
   isSlow: true,

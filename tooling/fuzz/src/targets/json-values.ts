@@ -1,7 +1,7 @@
 import { JsonValue } from "@plexum/jsonl-edit";
 import { type FuzzTarget, must } from "../fuzz-target.ts";
 
-/** The scanner that finds values without parsing: it has to agree with `JSON.parse` about every line. */
+/** The scanner that finds values without parsing: it must agree with `JSON.parse` about every line. */
 export const jsonValues: FuzzTarget = {
   name: "json-values",
   seedsOf: "jsonl-lines",
@@ -15,7 +15,7 @@ export const jsonValues: FuzzTarget = {
   },
 };
 
-/** Deeper values are turned down by the scanner, and read by `JSON.parse`. */
+/** The scanner rejects deeper values, and `JSON.parse` reads them. */
 const MAX_DEPTH = 256;
 
 function checkLine(line: Buffer): void {
@@ -23,10 +23,10 @@ function checkLine(line: Buffer): void {
   const text = line.toString("utf8");
   const parsed = parse(text);
   if (value === undefined) {
-    must(parsed === undefined || depthOf(text) > MAX_DEPTH, "what JSON.parse takes is taken");
+    must(parsed === undefined || depthOf(text) > MAX_DEPTH, "what JSON.parse accepts is accepted");
     return;
   }
-  must(parsed !== undefined, "what is taken is JSON");
+  must(parsed !== undefined, "what is accepted is JSON");
   if (line.length < 100_000) checkValue(value, parsed.value);
 }
 
@@ -54,7 +54,7 @@ function parse(text: string): { value: unknown } | undefined {
   }
 }
 
-/** Of JSON text, at least: brackets in strings count too. */
+/** Returns an upper bound of the depth of JSON text: brackets in strings count too. */
 function depthOf(text: string): number {
   let depth = 0;
   let most = 0;

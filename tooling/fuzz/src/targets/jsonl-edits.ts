@@ -5,7 +5,7 @@ import { scratchPath } from "../scratch.ts";
 
 let path: string | undefined;
 
-/** An edit of every line that has an id, in a file that may hold anything. */
+/** An edit of every line that has an id, in a file with any content. */
 export const jsonlEdits: FuzzTarget = {
   name: "jsonl-edits",
   isSlow: true,
@@ -37,7 +37,7 @@ function idsIn(bytes: Buffer): string[] {
       const { id } = JSON.parse(line) as { id?: unknown };
       if (typeof id === "string") ids.add(id);
     } catch {
-      // Not a line that has an id.
+      // Not a line with an id.
     }
   }
   return [...ids];

@@ -7,7 +7,7 @@ import {
 } from "@plexum/codex-commands";
 import { type FuzzTarget, must } from "../fuzz-target.ts";
 
-/** What a host says of its nodes, and a node of its sessions; and the list of them for a chat. */
+/** A host's answer about its nodes, a node's answer about its sessions, and their list for a chat. */
 export const nodeAnswers: FuzzTarget = {
   name: "node-answers",
   async run({ bytes }) {
@@ -29,7 +29,7 @@ async function check(answer: unknown): Promise<void> {
     try {
       const listing = await listSessionsOnNode(runtime);
       const lines = formatSessions(listing).split("\n");
-      must(lines.length <= 1 + listing.sessions.length + listing.warnings.length, "a line a session");
+      must(lines.length <= 1 + listing.sessions.length + listing.warnings.length, "one line per session");
     } catch (error) {
       if (!CodexCommandsError.isInstance(error)) throw error;
     }

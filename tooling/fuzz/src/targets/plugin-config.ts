@@ -6,7 +6,7 @@ import { scratchPath } from "../scratch.ts";
 
 let path: string | undefined;
 
-/** The plugin's config file: it is read, or turned down with an error that names it. */
+/** The plugin's config file: it is read, or rejected with an error that names it. */
 export const pluginConfig: FuzzTarget = {
   name: "plugin-config",
   async run({ bytes }) {

@@ -15,7 +15,7 @@ import { scratchPath } from "../scratch.ts";
 
 let path: string | undefined;
 
-/** Everything that reads a rollout: lines both ways, tool calls, turns, what a person said, usage. */
+/** Everything that reads a rollout: lines both ways, tool calls, turns, the user's messages, usage. */
 export const rolloutLines: FuzzTarget = {
   name: "rollout-lines",
   isSlow: true,
@@ -45,7 +45,7 @@ function pairCalls(entries: readonly RolloutEntry[]): void {
   const events = entries.flatMap((entry) => pairer.write(entry));
   for (const event of [...events, ...pairer.end()]) {
     if (event.type === "call-started") started.add(event.call.callId);
-    else must(started.has(event.call.callId), "no output comes without its call");
+    else must(started.has(event.call.callId), "no output is without its call");
   }
 }
 

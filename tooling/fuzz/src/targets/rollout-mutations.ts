@@ -6,7 +6,7 @@ import { scratchPath } from "../scratch.ts";
 
 let path: string | undefined;
 
-/** The consumption of every call that a rollout seems to have, and taking it back. */
+/** The consumption of every call that a rollout seems to have, and its undo. */
 export const rolloutMutations: FuzzTarget = {
   name: "rollout-mutations",
   seedsOf: "rollout-lines",
@@ -31,7 +31,7 @@ export const rolloutMutations: FuzzTarget = {
     const told = report.touched.length + report.missing.length + report.skipped.length;
     must(told === ids.length, "each call is touched, missing or skipped");
     await restoreRollout(path, { undoFolder, onWarning() {} });
-    must(readFileSync(path).equals(bytes), "what is taken back is as it was, byte for byte");
+    must(readFileSync(path).equals(bytes), "an undo restores the file byte for byte");
   },
 };
 

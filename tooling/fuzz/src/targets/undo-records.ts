@@ -4,7 +4,7 @@ import { consumeHeavy, consumeLight, mutateRollout, RolloutError, restoreRollout
 import { type FuzzTarget, must } from "../fuzz-target.ts";
 import { scratchPath } from "../scratch.ts";
 
-/** Its mutation is what the seeds are records of. */
+/** The seeds are records of its mutation. */
 const ROLLOUT = `${[
   { type: "session_meta", payload: { id: "01a21883-4565-7f03-8755-b37bce40084a", cli_version: "0.169.0" } },
   ...[1, 2, 3].flatMap((number) => [
@@ -30,7 +30,7 @@ interface Mutated {
 
 let mutated: Promise<Mutated> | undefined;
 
-/** What stands in the folder of a mutation's old values, under the name of a record of this rollout. */
+/** The content of the folder with a mutation's old values, under the name of a record of this rollout. */
 export const undoRecords: FuzzTarget = {
   name: "undo-records",
   isSlow: true,
