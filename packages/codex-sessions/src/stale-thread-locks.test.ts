@@ -46,7 +46,7 @@ describe("the lock of a thread without a rollout", () => {
     expect(await lock?.remove(60_000)).toBe(false);
   });
 
-  test("is told beside one that is no lock", async () => {
+  test("is reported beside one that is no lock", async () => {
     await using folder = await temporaryFolder();
     await using _held = await home(folder.path);
     await writeFile(join(folderOf(folder.path), `${threadId(4)}.lock`), "somebody's text");

@@ -122,14 +122,14 @@ text(a.split("").reverse().join("")); text(b); notify("reversed: " + a.split("")
     expect(JSON.parse(shown)).toEqual(["...(consumed)", "...(consumed)"]);
   });
 
-  it("are told apart: one consumed, the others stay, also of equal results", async () => {
+  it("are distinguished: one is consumed, the others stay, even with equal results", async () => {
     const script = `text(${recall("a")}.content[0].text); text(${recall("b")}.content[0].text); text(${recall("b")}.content[0].text)`;
     const { made, path, ids } = await ran(codex, script);
     await using _ = made;
     const [a = "", b1 = "", b2 = ""] = ids;
     expect(await mutateRollout(path, [consumeLight(a)])).toMatchObject({ touched: [a] });
     expect(await view(made)).toMatch(/consumed.*SECRET-B/);
-    // Which of the two equal texts is whose can't be told.
+    // Which of the two equal texts belongs to which call can't be determined.
     expect(await mutateRollout(path, [consumeLight(b1)])).toMatchObject({ skipped: [{ reason: "changed-by-script" }] });
     expect(await view(made)).toContain("SECRET-B");
     expect(await mutateRollout(path, [b1, b2].map(consumeLight))).toMatchObject({ touched: [b1, b2], skipped: [] });

@@ -21,14 +21,14 @@ const POLL_MS = 25;
 /** SQLITE_BUSY */
 const BUSY = 5;
 
-/** More than any real removal of the file needs; the bound is there so that nothing can keep us for ever. */
+/** More than any real removal of the file needs; the bound is there so that nothing can keep us forever. */
 const MAX_MOVES = 1000;
 
 /** Who waits for a lock in this process, by its file. The system's lock is polled, and by itself serves whoever asks next. */
 const queues = new Map<string, symbol[]>();
 
 /**
- * Takes a lock that the operating system lets go of when the process ends, killed or not.
+ * Takes a lock that the operating system releases when the process ends, killed or not.
  *
  * Node has no file locks, but the SQLite inside it does, on every system: an exclusive transaction on an empty database,
  * to which nothing is ever written. The file stays, empty. Whoever removes it holds the lock on it meanwhile

@@ -16,6 +16,6 @@ testReadme(join(root, "README.md"), {
   "turn.ts": async (block) => {
     const env = environment(block.folder);
     expect((await block.run({ env })).stdout).toBe("");
-    expect((await block.run({ env })).stdout).toBe(`going on with ${ID}\n`);
+    expect((await block.run({ env })).stdout).toBe(`resuming ${ID}\n`);
   },
 });

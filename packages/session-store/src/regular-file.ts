@@ -26,7 +26,7 @@ export async function readRegularFile(path: string, maxBytes: number): Promise<s
   return file.readFile("utf8");
 }
 
-/** Frees a path for a file: removes what stands there, and renames a folder, which may hold something of somebody's. */
+/** Frees a path for a file: removes what is there, and renames a folder, since it may hold someone's data. */
 export async function clearPath(path: string): Promise<void> {
   try {
     await rm(path, { force: true });

@@ -141,7 +141,7 @@ test("another CLI has a file and a form of id of its own, beside codex's", async
   }
 });
 
-test("what can't be an id is not saved; what can't be written is told", async () => {
+test("what can't be an id is not saved; a failed write is reported", async () => {
   await using folder = await temporaryFolder();
   const thread = new WorkspaceThread(folder.path);
   for (const id of ["", "--last", "my thread", `${ID}\n`]) {

@@ -55,7 +55,7 @@ export class WorkspaceThread {
   }
 
   /**
-   * Replaces the file in one step, readable by its owner alone. What stood in its place and was no id is set aside, so that
+   * Replaces the file in one step, readable by its owner alone. Content that is no id is set aside, so that
    * it is not lost. One call at a time: hold the workspace's lock.
    * @throws SessionStoreError `invalid_thread_id` or `io`.
    */

@@ -33,7 +33,7 @@ export function headOf(line: Buffer, isWhole = true): RolloutHead | undefined {
   const cut = line.indexOf(LONG_KEY);
   if (cut !== -1 && !line.includes(HISTORY_BASE, cut)) {
     const head = parsed(`${line.toString("utf8", 0, cut)}}}`);
-    // More of a sub-agent is told behind the long text.
+    // More about a sub-agent follows the long text.
     if (head !== undefined && (head.origin === undefined || !isWhole))
       return { ...head, continues: isWhole ? false : head.continues || undefined };
   }

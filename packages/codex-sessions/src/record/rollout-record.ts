@@ -16,7 +16,7 @@ export interface RolloutRecord {
   readonly mtimeMs: number;
   /** Behind the last whole line. */
   readonly end: number;
-  /** What stands just before `end`: if it still does, the file has only grown. Empty if that can't be told. */
+  /** The bytes just before `end`: if they are still there, the file has only grown. Empty if that can't be determined. */
   readonly guard: string;
   /** Undefined if the file doesn't begin as a rollout must. */
   readonly head: RolloutHead | undefined;

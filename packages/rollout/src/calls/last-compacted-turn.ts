@@ -5,7 +5,7 @@ import { toRolloutEntry } from "../read/rollout-entry.ts";
 /** A compaction's line holds what it kept of the history. */
 const MAX_LINE_BYTES = 32 * 1024 * 1024;
 
-/** Returns the offset at which the turn begins that the last compaction stands in; undefined if there is none, or no turn is told of. */
+/** Returns the offset of the turn that contains the last compaction; undefined if there is no compaction, or no turn is recorded. */
 export async function lastCompactedTurn(
   rollout: OpenRollout,
   end: number,

@@ -123,7 +123,7 @@ export class ThreadScan {
     const hash = idAt === 0 ? undefined : hashAt(chunk, idAt);
     if (hash === undefined) return false;
     const place = { segment, offset, length };
-    // An image is told by the beginning of a list.
+    // An output with an image begins as a list.
     if (role === "output" && chunk[chunk.indexOf(COLON, idAt) + 1] === BRACKET) return false;
     if (role === "output") this.#answer(hash, place, tokensByLength(place));
     else this.#begin(hash, place, tokensByLength(place));

@@ -5,15 +5,15 @@ import { callOf, outputOf, type ToolCall, type ToolOutput } from "./tool-call.ts
 export type ToolCallEvent =
   | { readonly type: "call-started"; readonly call: ToolCall }
   | { readonly type: "call-output"; readonly output: ToolOutput; readonly call: ToolCall }
-  /** The turn is over, and no output came: codex shows the model `aborted` on the next turn. */
+  /** The turn ended without an output: codex shows the model `aborted` on the next turn. */
   | { readonly type: "call-abandoned"; readonly call: ToolCall };
 
 /**
- * Lines in, tool calls out: pairs each call with its outputs as the lines come. Without I/O, so that it serves over
- * `followRollout` while a turn runs as over `readRollout` afterwards.
+ * Pairs each tool call with its outputs, line by line. It does no I/O, so it works with `followRollout` while a turn runs
+ * and with `readRollout` afterwards.
  *
- * A nested call of code mode is told of by codex only when it is over: both its events come at once. Its `parentCallId` is
- * given where just one script was running, or when `nestedCalls` names it.
+ * Codex records a nested call of code mode only when it has ended, so both of its events are emitted together. Its
+ * `parentCallId` is set if exactly one script was running, or if `nestedCalls` names it.
  */
 export class ToolCallPairer {
   /** Calls whose turn is not over, by id: also those that have an output, as a script may add to it by `notify()`. */
@@ -24,12 +24,12 @@ export class ToolCallPairer {
   readonly #nestedCalls: ReadonlyMap<string, string>;
   #turnId: string | undefined;
 
-  /** @param options.nestedCalls By `exec-<uuid>`: the id of the outer response item (`ctc_…`), as `_meta.itemId` tells an MCP server. */
+  /** @param options.nestedCalls By `exec-<uuid>`: the id of the outer response item (`ctc_…`), which an MCP server gets as `_meta.itemId`. */
   constructor(options: { readonly nestedCalls?: ReadonlyMap<string, string> } = {}) {
     this.#nestedCalls = options.nestedCalls ?? new Map();
   }
 
-  /** Takes the next line; returns what it tells, in order. */
+  /** Takes the next line; returns its events, in order. */
   write(entry: RolloutEntry): ToolCallEvent[] {
     if (entry.kind !== "line") return [];
     const { line, path, offset } = entry;
@@ -66,7 +66,7 @@ export class ToolCallPairer {
     return [{ type: "call-output", call: open.call, output: { ...output, isError: false, path, offset } }];
   }
 
-  /** Ends the turn, or the input: returns the calls that no output came for. */
+  /** Ends the turn, or the input: returns the calls without an output. */
   end(): ToolCallEvent[] {
     const abandoned = [...this.#calls.values()].filter(({ answered }) => !answered);
     this.#calls.clear();

@@ -20,7 +20,7 @@ test("a result that was cut is given as a beginning and an end, wherever the cut
         /^Truncated tool output:\n([\s\S]*)…\d+ chars truncated…([\s\S]*)$/.exec(found?.text ?? "") ?? [];
       expect(rest).toEqual([]);
       expect(text.startsWith(head)).toBe(true);
-      // The second half of an escape, `n`, can't be told from text.
+      // The second half of an escape, `n`, can't be distinguished from text.
       expect(text.endsWith(tail) || text.endsWith(tail.slice(1))).toBe(true);
       expect(head.length + tail.length).toBeGreaterThan(text.length - size - 10);
     }),

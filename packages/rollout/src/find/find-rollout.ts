@@ -94,7 +94,7 @@ function rank(a: RolloutName | undefined, b: RolloutName | undefined): number {
   return time(a) - time(b) || Number(b?.compressed) - Number(a?.compressed);
 }
 
-/** The day of an id and its neighbours: codex names the directory by its local date, whatever its time zone was. */
+/** The day of an id and the days next to it: codex names the directory by its local date, whatever its time zone was. */
 function nearbyDays(id: string): string[] {
   const time = uuidTime(id);
   if (time === undefined) return [];

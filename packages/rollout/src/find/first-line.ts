@@ -8,7 +8,7 @@ const ID =
   /^\s*\{(?:[^{}]*?,)?\s*"type"\s*:\s*"session_meta"[^{}]*?"payload"\s*:\s*\{(?:[^{}]*?,)?\s*"id"\s*:\s*"([^"]+)"/;
 
 /**
- * The thread that a rollout's first line names; undefined if that can't be told without reading on: the file is compressed,
+ * Returns the thread that a rollout's first line names; undefined if that can't be determined without reading further: the file is compressed,
  * is no rollout, or can't be read. Reads a few kilobytes, synchronously: callers look at one file, or at very few.
  */
 export function threadIdInFirstLine(path: string): string | undefined {

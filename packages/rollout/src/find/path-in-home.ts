@@ -14,7 +14,7 @@ export function pathInHome(codexHome: string, path: string): string | undefined 
   const home = codexHomeOf(path);
   const below = home === undefined ? undefined : relative(home, path);
   const candidates = [
-    // What stands in no home's folders may stand anywhere in this one; a home inside this one is another.
+    // A file outside of any home's folders may be anywhere in this home; a home inside this one is a different home.
     ...(below === undefined ? (path.startsWith(codexHome + sep) ? [path] : []) : [join(codexHome, below)]),
     ...ROOTS.flatMap((root) => pathBelow(join(codexHome, root), path) ?? []),
   ];

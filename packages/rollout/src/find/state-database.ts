@@ -24,7 +24,7 @@ export async function headInStateDatabase(codexHome: string, threadId: string): 
         database.close();
       }
     };
-    // Who only reads leaves a `-wal` and a `-shm` behind that were not there, unless SQLite is told that nobody writes. So it is while
+    // Read-only connections also create a `-wal` and a `-shm` and leave them, unless opened with `immutable`. That is safe while
     // there is no `-wal`: codex has one for as long as it has the index open (0.135, 0.169).
     const isAtRest = () => !existsSync(`${path}-wal`);
     if (isAtRest()) {

@@ -1,4 +1,4 @@
-/** What a call shall look like to the model from now on. What is not given stays. */
+/** What a call should look like to the model from now on. Omitted values stay unchanged. */
 export interface CallEdit {
   /** Codex's own id: `call_…`, or `exec-<uuid>` for a call from inside a script of code mode. */
   readonly callId: string;
@@ -15,11 +15,11 @@ export interface CallEdit {
 const CONSUMED = "...(consumed)";
 const TOOL_CALLED = "...(tool called)";
 
-/** The output goes; the model still sees what was called, with which arguments. */
+/** Replaces the output; the model still sees the tool's name and the arguments. */
 export const consumeLight = (callId: string): CallEdit => ({ callId, output: CONSUMED });
 
-/** The output and the arguments go. */
+/** Replaces the output and the arguments. */
 export const consumeHeavy = (callId: string): CallEdit => ({ callId, output: TOOL_CALLED, arguments: "{}" });
 
-/** True for an output that a consumption has left. */
+/** Returns true for the marker that a consumption writes in place of an output. */
 export const isConsumedOutput = (output: string): boolean => output === CONSUMED || output === TOOL_CALLED;

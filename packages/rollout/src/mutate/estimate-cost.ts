@@ -50,7 +50,7 @@ const MAX_BYTES_BEFORE = 64 * 1024 * 1024;
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 /** Of a long line what is not text: timestamp, ordinal, types, keys. */
 const FRAME_BYTES = 200;
-/** For each item a model is told who says it, and of what kind it is: some four tokens. */
+/** Each item carries its role and its kind for the model: some four tokens. */
 const ITEM_BYTES = 16;
 /** Shorter lines are parsed to know their text, as long as there are not too many of them. */
 const SHORT_LINE_BYTES = 64 * 1024;

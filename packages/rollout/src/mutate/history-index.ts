@@ -9,7 +9,7 @@ const TABLES = ["thread_items", "thread_turns", "thread_realtime_items", "thread
  * Makes codex (0.148 and later) forget what it derived from a rollout, offsets among it: it derives it again when the thread is
  * resumed next. Needed before a rollout is replaced by one of another length, and only then.
  *
- * @throws RolloutError `busy` if codex does not let go of it in time; `io`
+ * @throws RolloutError `busy` if codex does not release it in time; `io`
  */
 export async function forgetHistoryIndex(
   codexHome: string,

@@ -109,7 +109,7 @@ class RolloutEditor implements JsonlEditor<SkipReason> {
     const why =
       guard.state === "active"
         ? "codex has the thread open"
-        : "it can't be told here whether codex has the thread open";
+        : "this system can't determine whether codex has the thread open";
     const rolloutId = parseRolloutName(basename(this.#path))?.rolloutId ?? this.#threadId;
     return {
       ...(isFree

@@ -30,7 +30,7 @@ export interface MutateRolloutOptions {
   readonly nestedCalls?: ReadonlyMap<string, string>;
   /** Where forks and parents are looked for. Default: the home that the file stands in, by its path as given, else by where links lead. */
   readonly codexHome?: string;
-  /** How long to wait for another mutation of the same file, and for codex to let go of its index, in milliseconds. Default 5,000. */
+  /** How long to wait for another mutation of the same file, and for codex to release its index, in milliseconds. Default 5,000. */
   readonly waitMs?: number;
   /** A longer line is not edited. In bytes; default 64 MiB. */
   readonly maxLineBytes?: number;

@@ -5,13 +5,13 @@ import type { MutationCost } from "./estimate-cost.ts";
  * - `no-output`: the call has no output (it was aborted, or is still running). A call whose arguments were edited is not skipped for it.
  * - `other-thread`: the lines stand in another thread's file, or a fork of this thread shows them too. See `allowOtherThreads`.
  * - `line-too-long`: a line that may be the call's is longer than `maxLineBytes`.
- * - `writer-active`: the new text is longer than the old line allows, and codex has the thread open, or that can't be told on this system.
+ * - `writer-active`: the new text is longer than the old line allows, and codex has the thread open, or that can't be determined on this system.
  * - `shared-history`: the new text is longer than the old line allows, and other files go on from places behind it.
  * - `has-to-grow`: the new text is longer than the old line allows, and the mutation is one that can be undone. See `undoFolder`.
  * - `changed-since`: of a restore: something else has changed the line since, or what was kept of it is damaged.
  * - `changed-by-script`: what a script made of the result can't be found in its output. The output goes as a whole once all calls of that
  *   script have been edited; that this one was asked for is kept in the file where there is room.
- * - `already-edited`: of a nested call whose result was replaced before, with the same text as another's: which is which can't be told.
+ * - `already-edited`: of a nested call whose result was replaced before, with the same text as another's: they can't be distinguished.
  * - `arguments-in-script`: the arguments of a nested call stand in the outer call's script; edit that call.
  */
 export type SkipReason =

@@ -10,9 +10,9 @@ import { type RolloutEntry, toRolloutEntry } from "./rollout-entry.ts";
 export interface FollowRolloutOptions extends LineLimit {
   /** Begin at this offset, which must be a line's. Default 0. */
   readonly from?: number;
-  /** Ends the following: what stands in the file by then is still yielded. Leave the loop to end without it. */
+  /** Stops following, after yielding what is in the file by then. To stop at once, leave the loop. */
   readonly signal?: AbortSignal;
-  /** Looks at the file this often, for file systems that don't tell of changes. In milliseconds; default 1,000. */
+  /** Looks at the file this often, for file systems that don't report changes. In milliseconds; default 1,000. */
   readonly pollIntervalMs?: number;
 }
 

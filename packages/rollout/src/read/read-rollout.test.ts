@@ -99,7 +99,7 @@ describe("readRollout", () => {
 });
 
 describe("a history that goes on from itself", () => {
-  it("is told as damaged, by reading and by mutating", async () => {
+  it("is reported as damaged, by reading and by mutating", async () => {
     const id = "0199a213-81c0-7800-8aa1-bbab2a035a53";
     const path = join(folder.path, `sessions/2025/10/02/rollout-2025-10-02T10-00-00-${id}.jsonl`);
     const history_base = { thread_id: id, end_ordinal_exclusive: 1, end_byte_offset: 1 };
@@ -111,7 +111,7 @@ describe("a history that goes on from itself", () => {
 });
 
 describe("tool calls", () => {
-  it("are paired in the order they were first seen, those without output told as such", async () => {
+  it("are paired in the order they were first seen, those without output are reported as such", async () => {
     const path = join(folder.path, "calls.jsonl");
     const item = (payload: object) => `${JSON.stringify({ type: "response_item", payload })}\n`;
     const turn = (id: string) =>
@@ -276,7 +276,7 @@ describe("findRollout, where a home is not what it seems", () => {
     const [first, copy] = [join(made.path, "first"), join(made.path, "copy")];
     const reverted = "01a1fb14-63b2-7533-9ec8-b7aa484b56ae";
     await put(join(first, DAY, nameOf(id)));
-    // Its id is older than the thread's, so that the names alone would not tell that it is the head.
+    // Its id is older than the thread's, so that the names alone would not show that it is the head.
     index(first, await put(join(first, DAY, nameOf(id, reverted))));
     await cp(first, copy, { recursive: true });
     expect(await find(first)).toBe(join(first, DAY, nameOf(id, reverted)));
@@ -363,7 +363,7 @@ describe("findRollout, where a home is not what it seems", () => {
     expect(await find(made.path)).toBe(path);
   });
 
-  it("in a dated archive, and in a folder of a person's own", async () => {
+  it("in a dated archive, and in a folder of the user's own", async () => {
     await using made = await temporaryFolder();
     const kept = await put(join(made.path, "sessions/kept/parser", nameOf(id)));
     expect(await find(made.path)).toBe(kept);
@@ -409,7 +409,7 @@ describe("followRollout", () => {
     await expect(followRollout(path).next()).rejects.toMatchObject({ code: "not_a_file" });
   });
 
-  it("begins where it is told to, and says when the file is another one", async () => {
+  it("begins at the given offset, and reports a replaced file", async () => {
     const path = join(folder.path, "replaced.jsonl");
     await writeFile(path, event("one") + event("two"));
     const from = event("one").length;

@@ -65,7 +65,7 @@ export type TurnContext = z.infer<Payloads["turn_context"]>;
 export type ResponseItem = z.infer<Payloads["response_item"]>;
 /** What codex told of a turn, for its own display; `token_count` among it. */
 export type EventMessage = z.infer<Payloads["event_msg"]>;
-/** A history that was summed up, with what stands in its place. */
+/** A history that was summed up, with its replacement. */
 export type Compacted = z.infer<Payloads["compacted"]>;
 /** Tokens, from codex 0.153 on. */
 export type TokenUsageRecord = z.infer<Payloads["token_usage_record"]>;

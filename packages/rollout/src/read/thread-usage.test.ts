@@ -37,7 +37,7 @@ const output = (text: string) => ({
 });
 
 describe("what a thread has used", () => {
-  it("is told by the last counts, whatever a tool prints behind them", async () => {
+  it("is read from the last counts, whatever a tool prints after them", async () => {
     const path = await rollout(
       event("task_started"),
       counted(1),

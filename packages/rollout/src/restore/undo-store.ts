@@ -17,7 +17,7 @@ const undoLine = z.object({
   /** Hash of the whole line as the mutation left it. */
   after: z.string(),
   ids: z.array(z.string()),
-  /** What stood there, from offsets in the line. */
+  /** The old text, by offset in the line. */
   patches: z.array(z.object({ start: offset, text: z.string() })),
 });
 
