@@ -99,7 +99,7 @@ export function translateArgs(args: readonly string[]): TranslatedArgs {
   return { processArgs, sandbox, approvalPolicy, writableRoots, isEphemeral, untranslatable: undefined };
 }
 
-/** `key=value` of a `-c`: the value as TOML's strings have it, or as it stands. */
+/** `key=value` of a `-c`: a quoted TOML string without its quotes, any other value verbatim. */
 function settingOf(setting: string): { key: string; text: string } {
   const at = setting.indexOf("=");
   const key = setting.slice(0, at).trim();
