@@ -12,8 +12,8 @@ import {
 } from "@plexum/codex-turn";
 import type { AppServerOptions } from "./app-server.ts";
 import { AppServerTurn } from "./app-server-turn.ts";
-import { absoluteRoots, translateArgs } from "./extra-args.ts";
-import { ServerPool, type ServerPoolOptions } from "./server-pool.ts";
+import { absoluteRoots, type TranslatedArgs, translateArgs } from "./extra-args.ts";
+import { type Lease, ServerPool, type ServerPoolOptions } from "./server-pool.ts";
 
 export interface AppServerTurnOptions {
   /** What the user says, at most 1 048 576 code points. May be empty if there are images. */
@@ -89,58 +89,21 @@ export class AppServerTurns implements AsyncDisposable {
    * then. From there on every failure is in the turn's `result`.
    */
   async startTurn(options: AppServerTurnOptions): Promise<Turn> {
-    const { binary = "codex", env = process.env, timeoutMs = DEFAULT_TIMEOUT_MS, signal, images = [] } = options;
+    const { timeoutMs = DEFAULT_TIMEOUT_MS, signal, images = [], config = {} } = options;
     if (!(timeoutMs > 0)) throw new RangeError(`timeoutMs must be a positive number of milliseconds, not ${timeoutMs}`);
-    const { extraArgs = [], config = {} } = options;
-    const translated = translateArgs(extraArgs);
-    const untranslatable =
-      translated.isEphemeral && options.threadId !== undefined ? "--ephemeral" : translated.untranslatable;
-    if (untranslatable !== undefined) {
-      throw new CodexTurnError(
-        "app_server_unavailable",
-        `codex app-server has nothing for the argument ${untranslatable}: leave it out, or run the turn with codex exec.`,
-      );
-    }
+    const translated = translateForTurn(options);
     const prompt = checkPrompt(options.prompt, { mayBeEmpty: images.length > 0 });
-    signal?.throwIfAborted();
-    const program = await locateCodex(binary, env);
-    const version = await assertSupported(program, env, signal);
-    const workspace = await asCodexError(makeWorkspace(options.workspace));
-    signal?.throwIfAborted();
+    const start = await startOptions(options, translated);
+    const { version, workspace, grace } = start;
     if (prompt.removedNuls > 0)
       options.onWarning?.(`${prompt.removedNuls} NUL characters were removed from the prompt`);
 
-    const grace = { ...DEFAULT_GRACE, ...options.grace };
-    const start: AppServerOptions = {
-      program,
-      version,
-      args: translated.processArgs,
-      workspace,
-      env,
-      initializeTimeoutMs: options.initializeTimeoutMs ?? 15_000,
-      grace,
-      signal,
-      onStderr: (line) => options.onStderr?.(line),
-    };
-    const acquire = async (isFresh: boolean) => {
-      const lease = await asCodexError(
-        this.#pool.acquire(start, { isFresh, before: () => endLeftovers(workspace, grace) }),
-      );
-      const { pid, command } = lease.server;
-      try {
-        options.onProcess?.({ pid, version, command, isKept: lease.isKept });
-      } catch (error) {
-        await lease.release({ isClean: true });
-        throw error;
-      }
-      return lease;
-    };
     const staged = await stageImages(images);
     try {
-      const lease = await acquire(false);
+      const lease = await this.#acquire(start, options.onProcess, false);
       return new AppServerTurn({
         lease,
-        renew: () => acquire(true),
+        renew: () => this.#acquire(start, options.onProcess, true),
         thread: {
           id: options.threadId,
           cwd: workspace,
@@ -167,6 +130,24 @@ export class AppServerTurns implements AsyncDisposable {
     }
   }
 
+  async #acquire(
+    start: AppServerOptions,
+    onProcess: AppServerTurnOptions["onProcess"],
+    isFresh: boolean,
+  ): Promise<Lease> {
+    const { version, workspace, grace } = start;
+    const before = () => endLeftovers(workspace, grace);
+    const lease = await asCodexError(this.#pool.acquire(start, { isFresh, before }));
+    const { pid, command } = lease.server;
+    try {
+      onProcess?.({ pid, version, command, isKept: lease.isKept });
+    } catch (error) {
+      await lease.release({ isClean: true });
+      throw error;
+    }
+    return lease;
+  }
+
   /** How many processes are kept without a turn. */
   get idleCount(): number {
     return this.#pool.idleCount;
@@ -176,6 +157,38 @@ export class AppServerTurns implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#pool[Symbol.asyncDispose]();
   }
+}
+
+/** @throws CodexTurnError `app_server_unavailable` for an argument without an equivalent. */
+function translateForTurn({ extraArgs = [], threadId }: AppServerTurnOptions): TranslatedArgs {
+  const translated = translateArgs(extraArgs);
+  const untranslatable = translated.isEphemeral && threadId !== undefined ? "--ephemeral" : translated.untranslatable;
+  if (untranslatable === undefined) return translated;
+  throw new CodexTurnError(
+    "app_server_unavailable",
+    `codex app-server has nothing for the argument ${untranslatable}: leave it out, or run the turn with codex exec.`,
+  );
+}
+
+/** Finds codex and creates the workspace. */
+async function startOptions(options: AppServerTurnOptions, translated: TranslatedArgs): Promise<AppServerOptions> {
+  const { binary = "codex", env = process.env, signal } = options;
+  signal?.throwIfAborted();
+  const program = await locateCodex(binary, env);
+  const version = await assertSupported(program, env, signal);
+  const workspace = await asCodexError(makeWorkspace(options.workspace));
+  signal?.throwIfAborted();
+  return {
+    program,
+    version,
+    args: translated.processArgs,
+    workspace,
+    env,
+    initializeTimeoutMs: options.initializeTimeoutMs ?? 15_000,
+    grace: { ...DEFAULT_GRACE, ...options.grace },
+    signal,
+    onStderr: (line) => options.onStderr?.(line),
+  };
 }
 
 /** Longer than codex itself waits for a silent model (300 s, then it retries and says so). */

@@ -1,105 +1,115 @@
 import { resolve } from "node:path";
 import { isSandboxMode, type SandboxMode, splitArgument } from "@plexum/codex-turn";
 
-/** What arguments that were meant for `codex exec` are to an app-server. */
+/** Arguments for `codex exec`, translated for an app-server. */
 export interface TranslatedArgs {
-  /** For the process: codex takes them behind `app-server` too. */
+  /** Arguments for the process: codex accepts them after `app-server` too. */
   readonly processArgs: readonly string[];
   readonly sandbox: SandboxMode | undefined;
   readonly approvalPolicy: string | undefined;
-  /** What the sandbox may write to besides the workspace, as given. */
+  /** Folders that the sandbox may write to besides the workspace, as given. */
   readonly writableRoots: readonly string[];
-  /** Whether a new thread is not to be recorded. */
+  /** Whether codex should not record a new thread. */
   readonly isEphemeral: boolean;
-  /** The first argument that an app-server has nothing for. */
+  /** The first argument that has no equivalent on an app-server. */
   readonly untranslatable: string | undefined;
 }
 
-/** Flags that change nothing about a turn on an app-server. */
-const WITHOUT_EFFECT = new Set(["--skip-git-repo-check", "--json"]);
+type Translation = { -readonly [Key in keyof TranslatedArgs]: TranslatedArgs[Key] } & {
+  readonly processArgs: string[];
+  readonly writableRoots: string[];
+};
 
-/** Translates arguments for `codex exec`. Never throws: what can't be translated is named in the result. */
+/** Flags without a value. */
+const SWITCHES = new Map<string, (to: Translation, flag: string) => void>([
+  // These change nothing about a turn on an app-server.
+  ["--skip-git-repo-check", () => {}],
+  ["--json", () => {}],
+  ["--strict-config", (to, flag) => to.processArgs.push(flag)],
+  ["--ephemeral", doNotRecord],
+  ["--full-auto", (to) => void translateSandbox(to, "workspace-write")],
+  ["--dangerously-bypass-approvals-and-sandbox", bypass],
+  ["--yolo", bypass],
+]);
+
+/** Flags with a value. Each returns false if it can't translate the value. */
+const OPTIONS = new Map<string, (to: Translation, value: string, flag: string) => boolean>([
+  ["-c", translateSetting],
+  ["--config", translateSetting],
+  ["-m", translateModel],
+  ["--model", translateModel],
+  ["--enable", translateFeature],
+  ["--disable", translateFeature],
+  ["-s", translateSandbox],
+  ["--sandbox", translateSandbox],
+  ["--add-dir", translateFolder],
+]);
+
+/** Translates arguments for `codex exec`. Never throws: the result names the first argument that can't be translated. */
 export function translateArgs(args: readonly string[]): TranslatedArgs {
-  const processArgs: string[] = [];
-  const writableRoots: string[] = [];
-  let sandbox: SandboxMode | undefined;
-  let approvalPolicy: string | undefined;
-  let isEphemeral = false;
+  const to: Translation = {
+    processArgs: [],
+    sandbox: undefined,
+    approvalPolicy: undefined,
+    writableRoots: [],
+    isEphemeral: false,
+    untranslatable: undefined,
+  };
   const rest = [...args];
-  const stopAt = (untranslatable: string): TranslatedArgs => ({
-    processArgs,
-    sandbox,
-    approvalPolicy,
-    writableRoots,
-    isEphemeral,
-    untranslatable,
-  });
-
   for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
     const [flag, inline] = splitArgument(arg);
-    const value = () => inline ?? rest.shift();
-    if (WITHOUT_EFFECT.has(flag)) continue;
-    switch (flag) {
-      case "-c":
-      case "--config": {
-        const setting = value();
-        if (setting === undefined) return stopAt(arg);
-        const chosen = settingOf(setting);
-        // Given to each thread, where it also holds for one that was used with another sandbox before.
-        if (chosen.key === "sandbox_mode" && isSandboxMode(chosen.text)) sandbox = chosen.text;
-        else if (chosen.key === "approval_policy" && /^[a-z-]+$/.test(chosen.text)) approvalPolicy = chosen.text;
-        else processArgs.push("-c", setting);
-        break;
-      }
-      case "-m":
-      case "--model": {
-        const model = value();
-        if (model === undefined) return stopAt(arg);
-        processArgs.push("-c", `model=${JSON.stringify(model)}`);
-        break;
-      }
-      case "--enable":
-      case "--disable": {
-        const feature = value();
-        if (feature === undefined) return stopAt(arg);
-        processArgs.push(flag, feature);
-        break;
-      }
-      case "--strict-config":
-        processArgs.push(flag);
-        break;
-      case "-s":
-      case "--sandbox": {
-        const mode = value();
-        if (mode === undefined || !isSandboxMode(mode)) return stopAt(arg);
-        sandbox = mode;
-        break;
-      }
-      case "--ephemeral":
-        isEphemeral = true;
-        break;
-      case "--full-auto":
-        sandbox = "workspace-write";
-        break;
-      case "--dangerously-bypass-approvals-and-sandbox":
-      case "--yolo":
-        sandbox = "danger-full-access";
-        approvalPolicy = "never";
-        break;
-      case "--add-dir": {
-        const folder = value();
-        if (folder === undefined) return stopAt(arg);
-        writableRoots.push(folder);
-        break;
-      }
-      default:
-        return stopAt(arg);
+    const applySwitch = SWITCHES.get(flag);
+    if (applySwitch !== undefined) {
+      applySwitch(to, flag);
+      continue;
     }
+    const translate = OPTIONS.get(flag);
+    const value = translate === undefined ? undefined : (inline ?? rest.shift());
+    if (value === undefined || translate?.(to, value, flag) !== true) return { ...to, untranslatable: arg };
   }
-  return { processArgs, sandbox, approvalPolicy, writableRoots, isEphemeral, untranslatable: undefined };
+  return to;
 }
 
-/** `key=value` of a `-c`: the value as TOML's strings have it, or as it stands. */
+function doNotRecord(to: Translation): void {
+  to.isEphemeral = true;
+}
+
+function bypass(to: Translation): void {
+  to.sandbox = "danger-full-access";
+  to.approvalPolicy = "never";
+}
+
+function translateSetting(to: Translation, setting: string): boolean {
+  const { key, text } = settingOf(setting);
+  // These are passed to each thread, where they also apply to a thread that used another sandbox before.
+  if (key === "sandbox_mode" && isSandboxMode(text)) to.sandbox = text;
+  else if (key === "approval_policy" && /^[a-z-]+$/.test(text)) to.approvalPolicy = text;
+  else to.processArgs.push("-c", setting);
+  return true;
+}
+
+function translateModel(to: Translation, model: string): boolean {
+  to.processArgs.push("-c", `model=${JSON.stringify(model)}`);
+  return true;
+}
+
+function translateFeature(to: Translation, feature: string, flag: string): boolean {
+  to.processArgs.push(flag, feature);
+  return true;
+}
+
+function translateSandbox(to: Translation, mode: string): boolean {
+  if (!isSandboxMode(mode)) return false;
+  to.sandbox = mode;
+  return true;
+}
+
+function translateFolder(to: Translation, folder: string): boolean {
+  to.writableRoots.push(folder);
+  return true;
+}
+
+/** Splits the `key=value` of a `-c`: a quoted TOML string without its quotes, any other value verbatim. */
 function settingOf(setting: string): { key: string; text: string } {
   const at = setting.indexOf("=");
   const key = setting.slice(0, at).trim();
@@ -107,6 +117,6 @@ function settingOf(setting: string): { key: string; text: string } {
   return { key, text: /^"[^"\\]*"$|^'[^']*'$/.test(value) ? value.slice(1, -1) : value };
 }
 
-/** Relative folders are meant from the workspace, where `codex exec` runs. */
+/** Resolves relative folders against the workspace, where `codex exec` runs. */
 export const absoluteRoots = (roots: readonly string[], workspace: string): string[] =>
   roots.map((root) => resolve(workspace, root));

@@ -22,14 +22,14 @@ export const METHODS = {
 
 // --- The process ---
 
-/** The client's name becomes the thread's `originator`, and stands before the version in codex's user agent. */
+/** The client's name becomes the thread's `originator`, and precedes the version in codex's user agent. */
 export const initializeParams = (version: string) => ({
   clientInfo: { name: "plexum", title: null, version },
   // experimentalApi: `additionalContext` and others are refused without it.
   capabilities: { experimentalApi: true, optOutNotificationMethods: ["account/rateLimits/updated"] },
 });
 
-/** From 0.154 on a thread is unloaded when its last subscriber leaves, if codex is told so when it starts. */
+/** From 0.154 on a thread is unloaded when its last subscriber leaves, if codex is started with this setting. */
 export const unloadsThreads = (version: string): boolean => isSince(version, 154);
 export const UNLOAD_AT_ONCE = ["-c", "thread_unload_delay_secs=0"] as const;
 
@@ -107,9 +107,9 @@ export const readConfigParams = (cwd: string) => ({ cwd, includeLayers: true });
 
 export interface CodexConfig {
   readonly model: string | undefined;
-  /** The folders for which the person decided whether they trust what stands in them. */
+  /** The folders for which the user has decided whether to trust their content. */
   readonly decidedFolders: readonly string[];
-  /** Whether codex takes what stands in the `.codex` of this folder, or of its repository: the person trusts it. */
+  /** Whether codex loads the `.codex` of this folder or of its repository: the user trusts it. */
   readonly loadsProject: boolean;
 }
 

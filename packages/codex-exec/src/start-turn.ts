@@ -1,4 +1,12 @@
-import { DEFAULT_GRACE, DEFAULT_TIMEOUT_MS, type EndGrace, type EndStep, startCli } from "@plexum/cli-turn";
+import {
+  type CliEnd,
+  type CliRun,
+  DEFAULT_GRACE,
+  DEFAULT_TIMEOUT_MS,
+  type EndGrace,
+  type EndStep,
+  startCli,
+} from "@plexum/cli-turn";
 import { createEventParser, type ParsedEvent } from "@plexum/codex-jsonl";
 import {
   asCodexError,
@@ -103,20 +111,10 @@ export async function startTurn(options: StartTurnOptions): Promise<Turn> {
         isNoise: (line) => CHATTER.test(line),
       }),
     );
-    const result = run.result.then(async (end): Promise<TurnResult> => {
+    const turn = turnOf(run, async (end) => {
       await images[Symbol.asyncDispose]();
       return record.result(end);
     });
-    const cancel = async () => {
-      await run.cancel();
-      return result;
-    };
-    const turn: Turn = {
-      events: run.output,
-      result,
-      cancel,
-      [Symbol.asyncDispose]: async () => void (await cancel()),
-    };
     try {
       options.onSpawn?.({ pid: run.pid, version, command: run.command });
     } catch (error) {
@@ -128,6 +126,20 @@ export async function startTurn(options: StartTurnOptions): Promise<Turn> {
     await images[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+function turnOf(run: CliRun<ParsedEvent>, resultOf: (end: CliEnd) => Promise<TurnResult>): Turn {
+  const result = run.result.then(resultOf);
+  const cancel = async () => {
+    await run.cancel();
+    return result;
+  };
+  return {
+    events: run.output,
+    result,
+    cancel,
+    [Symbol.asyncDispose]: async () => void (await cancel()),
+  };
 }
 
 /** What codex says about reading its prompt, which is not an error (0.135.0 to 0.169.0). */

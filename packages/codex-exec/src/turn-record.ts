@@ -2,7 +2,7 @@ import type { CliEnd } from "@plexum/cli-turn";
 import type { ParsedEvent, Usage } from "@plexum/codex-jsonl";
 import { CodexTurnError, classifyFailure, classifyResumeFailure, type TurnResult } from "@plexum/codex-turn";
 
-/** What a turn's events told, and from that and the process's end, how the turn ended. */
+/** Collects what a turn's events say, and derives from that and the process's exit how the turn ended. */
 export class TurnRecord {
   /** Whether codex has said that the turn runs. */
   hasStarted = false;
@@ -12,7 +12,7 @@ export class TurnRecord {
   #lastMessage: string | undefined;
   #completed: { usage: Usage | null } | undefined;
   #failure: string | undefined;
-  /** The last `error` event: the reason if nothing better is told; a retry that went well otherwise. */
+  /** The last `error` event: the reason of a failure if nothing better is known; otherwise a retry that succeeded. */
   #lastError: string | undefined;
 
   note(event: ParsedEvent): void {
