@@ -6,11 +6,11 @@ import { Pauses } from "../find/pauses.ts";
 import { type LineChange, type Patch, patchBytes } from "../json/replacement.ts";
 
 /**
- * A redo journal: what is about to be written over a file, flushed before the first byte of it is. After a crash it is
- * replayed, or, where it is torn and so nothing was written yet, dropped.
+ * A redo journal: the bytes that are about to be written over a file. It is flushed before the first of them is written.
+ * After a crash it is replayed. A torn journal is dropped, since nothing was written to the file yet.
  *
- * It holds no old text. A line is known again by a hash of all that is not to change, and each block of what is to change by a
- * hash of the old one, so that a file which is not the one the journal was written for is told by its content.
+ * It holds no old text. A line is identified by a hash of everything in it that is not to change, and each block that is to
+ * change by a hash of its old content. A file that the journal was not written for is therefore detected by its content.
  */
 export interface Journal {
   readonly lines: readonly JournalLine[];

@@ -22,7 +22,7 @@ export class JsonValue implements Span {
     }
   }
 
-  /** The JSON text as it stands in the line. */
+  /** The JSON text, verbatim from the line. */
   get text(): string {
     return textAt(this.#line, this);
   }

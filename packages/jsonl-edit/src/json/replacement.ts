@@ -1,24 +1,24 @@
 import type { Span } from "./json-scan.ts";
 
-/** A value of one line that shall become another. Offsets are from the line's beginning. */
+/** A value in a line, and the value that is to replace it. Offsets are from the line's beginning. */
 export interface Replacement {
-  /** The value as it stands. */
+  /** Where the old value is. */
   readonly span: Span;
   /** The new value as JSON text. */
   readonly value: string;
-  /** The ids whose edit it is: more than one where they share a value. */
+  /** The ids that this edit is for: more than one where they share a value. */
   readonly ids: readonly string[];
 }
 
-/** A line that something is to be replaced in. */
+/** A line in which something is to be replaced. */
 export interface PlannedLine {
   readonly offset: number;
-  /** As it stands, without its newline. */
+  /** The line unchanged, without its newline. */
   readonly bytes: Buffer;
   replacements: Replacement[];
 }
 
-/** A piece of a file to be overwritten: a value, and spaces to the end of the old one. */
+/** A piece of a file to overwrite: a value, padded with spaces to the end of the old one. */
 export interface Patch {
   /** Of the first byte, from the file's beginning. */
   readonly offset: number;
@@ -26,18 +26,18 @@ export interface Patch {
   readonly value: string;
 }
 
-/** A line of which a byte is to change. */
+/** A line in which at least one byte is to change. */
 export interface LineChange {
   readonly offset: number;
-  /** The line as it stands, without its newline. */
+  /** The line unchanged, without its newline. */
   readonly bytes: Buffer;
-  /** The ids whose edit it is. */
+  /** The ids that this edit is for. */
   readonly ids: readonly string[];
   /** True if the line is too short for one of its new values. */
   readonly grows: boolean;
-  /** By how much shorter its values get, in bytes of JSON: negative if they get longer. */
+  /** How much shorter its values become, in bytes of JSON. Negative if they become longer. */
   readonly bytesFreed: number;
-  /** What to write over the line. Where it grows, a patch may be shorter than its value. */
+  /** What to write over the line. If the line grows, a patch may be shorter than its value. */
   readonly patches: readonly Patch[];
 }
 

@@ -34,7 +34,7 @@ describe("recovery removes what killed editors left of their locks", () => {
     const kept = [`${one.lock}-16`, `${one.lock}-17-draft`, `${one.lock}-18-draft`];
     await writeFile(`${one.lock}-16`, alive("16"));
     await writeFile(`${one.lock}-17-draft`, alive("17"));
-    // Its writer can't be told yet.
+    // Its writer can't be determined yet.
     await writeFile(`${one.lock}-18-draft`, '{"pid":');
     expect(await recoverJsonl(one.path)).toBe("clean");
     expect((await one.names()).map((name) => join(dirname(one.path), name))).toEqual(kept);

@@ -121,15 +121,15 @@ function readHolder(bytes: Buffer): Holder | undefined {
   }
 }
 
-/** True if somebody holds the lock who is alive, or may be. */
+/** Returns true if the process that holds the lock is alive, or may be. */
 export async function isHeld(files: Files, path: string): Promise<boolean> {
   const holder = await holderOf(files, path);
   return holder !== undefined && !(await isGone(files, path, holder));
 }
 
 /**
- * True for a draft of a lock whose writer is gone. It is there for less than a moment: one that is not whole is given a minute, since
- * its writer can't be told.
+ * Returns true for a draft of a lock whose writer has ended. A draft exists only for a moment. An incomplete one is kept for a
+ * minute, since its writer can't be determined.
  */
 export async function isAbandonedDraft(files: Files, path: string): Promise<boolean> {
   const holder = await holderOf(files, path);

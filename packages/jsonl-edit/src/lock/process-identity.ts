@@ -21,12 +21,14 @@ const attempt = <T>(read: () => T): T | undefined => {
   }
 };
 
-/** When a process started; "" of one that has ended and is only waited for; undefined where it can't be told. */
+/**
+ * Returns when a process started: "" for one that has ended but was not reaped yet, undefined where it can't be determined.
+ */
 function startOf(pid: number | "self"): string | undefined {
   const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, "latin1"));
-  // The command's name stands in parentheses and may hold anything. Behind it: the 3rd field, the state; the 20th; the 22nd.
+  // The command's name is in parentheses and may contain anything. The fields used after it: the 3rd (state), 20th and 22nd.
   const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
-  // Until its last thread is gone a write of it may be under way.
+  // Until its last thread has ended, one of its writes may still be in progress.
   const hasEnded = (fields?.[0] === "Z" || fields?.[0] === "X") && Number(fields[17]) <= 1;
   return hasEnded ? "" : fields?.[19];
 }
