@@ -46,7 +46,7 @@ describe("the lock of a thread without a rollout", () => {
     expect(await lock?.remove(60_000)).toBe(false);
   });
 
-  test("is told beside one that is no lock", async () => {
+  test("is found beside a file that is not a lock", async () => {
     await using folder = await temporaryFolder();
     await using _held = await home(folder.path);
     await writeFile(join(folderOf(folder.path), `${threadId(4)}.lock`), "somebody's text");
@@ -54,7 +54,7 @@ describe("the lock of a thread without a rollout", () => {
     expect(stale.map((one) => one.threadId)).toEqual([gone]);
   });
 
-  test("is not told where the rollouts can't be listed", async () => {
+  test("is not reported if the rollouts can't be listed", async () => {
     await using folder = await temporaryFolder();
     await using _held = await home(folder.path);
     await rm(join(folder.path, "sessions"), { recursive: true });

@@ -74,7 +74,7 @@ export async function findSession(
     candidates.set(id, [...(candidates.get(id) ?? []), ...paths]);
   const prompted = await promptedIds(codexHome, signal);
   for (const id of prompted) if (meant(id) && !candidates.has(id)) candidates.set(id, []);
-  // A name may say nothing, or another thread's id: what stands in the file counts.
+  // A file's name may contain no id, or another thread's: the file's content counts.
   if (Array.from(candidates.values()).every((paths) => paths.length === 0)) {
     const others = await byFirstLine(files, meant, signal);
     candidates = new Map([...candidates, ...others]);

@@ -27,13 +27,13 @@ const HISTORY_BASE = Buffer.from('"history_base"');
 
 /**
  * Reads a first line. Undefined if it is not one that a rollout must begin with.
- * @param isWhole False for a line of which more stands in the file.
+ * @param isWhole False if the file has more of this line.
  */
 export function headOf(line: Buffer, isWhole = true): RolloutHead | undefined {
   const cut = line.indexOf(LONG_KEY);
   if (cut !== -1 && !line.includes(HISTORY_BASE, cut)) {
     const head = parsed(`${line.toString("utf8", 0, cut)}}}`);
-    // More of a sub-agent is told behind the long text.
+    // For a sub-agent, the line has more after the long text.
     if (head !== undefined && (head.origin === undefined || !isWhole))
       return { ...head, continues: isWhole ? false : head.continues || undefined };
   }

@@ -10,17 +10,17 @@ import { linesOf } from "./rollout-bytes.ts";
 import { beginningOf, headOf, type RolloutHead } from "./rollout-head.ts";
 import { look, parsed, TailScan } from "./tail-scan.ts";
 
-/** What a list shows of one rollout file, and what is needed to go on from there when the file has grown. */
+/** What a list shows of one rollout file, and what is needed to continue reading when the file has grown. */
 export interface RolloutRecord {
   readonly size: number;
   readonly mtimeMs: number;
-  /** Behind the last whole line. */
+  /** The offset after the last whole line. */
   readonly end: number;
-  /** What stands just before `end`: if it still does, the file has only grown. Empty if that can't be told. */
+  /** The bytes just before `end`. If they are unchanged, the file has only grown. Empty if that can't be determined. */
   readonly guard: string;
-  /** Undefined if the file doesn't begin as a rollout must. */
+  /** Undefined if the file doesn't begin like a rollout. */
   readonly head: RolloutHead | undefined;
-  /** When a turn wrote its last line, in milliseconds since 1970; without one, the last line's time, if any has one. */
+  /** When a turn wrote its last line, in milliseconds since 1970. Without a turn, the time of the last line that has one. */
   readonly timestamp: number | undefined;
   readonly lastMessage: string | undefined;
   /** Codex shows messages in this file: what it gives to the model as the user's does not count then. */
