@@ -28,7 +28,7 @@ export class Screen implements Watcher {
     this.#out.write(`${text}\n`);
   }
 
-  /** A labelled paragraph. What others wrote can't move the cursor or change colours. */
+  /** A labelled paragraph. Text from others can't move the cursor or change colors. */
   entry(label: string, text: string, style: Style = "reset"): void {
     const [first = "", ...rest] = stripVTControlCharacters(text).trimEnd().split("\n");
     this.line(`${styled(style, label.padEnd(LABEL_WIDTH))}${first}`);
@@ -144,7 +144,7 @@ const styled = (style: Style, text: string) => styleText(style, text, { stream: 
 
 const MOST_ROWS = 8;
 
-/** The first rows and the last: what is between is told by a number. */
+/** Returns the first rows and the last, with the number of hidden rows between them. */
 function folded(rows: readonly string[]): readonly string[] {
   if (rows.length <= MOST_ROWS) return rows;
   const hidden = rows.length - MOST_ROWS + 1;

@@ -68,7 +68,7 @@ test("whoever reads along may leave off, and nothing is left", async () => {
   expect(await leftIn(temp)).toEqual([]);
 });
 
-test("an unknown flag is told, with those there are", async () => {
+test("an unknown flag is reported, with the known ones", async () => {
   const { stderr, exitCode } = await run(["--dance"]);
   expect(exitCode).toBe(1);
   expect(stderr).toContain("--dance");
