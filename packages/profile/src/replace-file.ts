@@ -15,7 +15,10 @@ import {
 import { basename, dirname, join } from "node:path";
 import { ProfileError } from "./errors.ts";
 
-/** Returns a file's text, or undefined if there is no file. Refuses a file that is not UTF-8, since it could not be written back unchanged. */
+/**
+ * Returns a file's text, or undefined if there is no file. Refuses a file that is not UTF-8, since it could not be written back
+ * unchanged.
+ */
 export async function readText(path: string): Promise<string | undefined> {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await readFile(path));
@@ -81,7 +84,10 @@ async function syncFolder(path: string): Promise<void> {
   await folder?.close();
 }
 
-/** Returns a name beside `path` for its replacement, or for what is removed from there. Nothing else uses such names, so `sweep` may remove them. */
+/**
+ * Returns a name beside `path` for its replacement, or for what is removed from there. Nothing else uses such names, so `sweep` may
+ * remove them.
+ */
 export const temporaryFor = (path: string): string =>
   join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(4).toString("hex")}.plexum-tmp`);
 

@@ -22,7 +22,10 @@ export interface EditLeftover {
 }
 
 export interface EditLeftoversOptions extends Omit<LockJsonlOptions, "waitMs" | "formerFolders"> {
-  /** Returns the name that a file's sidecars are named after, or undefined for a file that is never edited. Default: the file's own name. */
+  /**
+   * Returns the name that a file's sidecars are named after, or undefined for a file that is never edited. Default: the file's own
+   * name.
+   */
   readonly editedName?: ((name: string) => string | undefined) | undefined;
   /** Recovers a file. Default: `recoverJsonl` with these options. */
   readonly recover?: ((file: string) => Promise<Recovery>) | undefined;
