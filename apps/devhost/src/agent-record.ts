@@ -1,7 +1,7 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { type Block, CONSUMED_TEXTS, type ConsumeOp, type Message, type ProviderEvent } from "@plexum/plugin-sdk";
 
-/** The host's own record of a conversation, one message a line in `dynamic.jsonl`: what the host will show the model of it. */
+/** The host's own record of a conversation, with one message per line in `dynamic.jsonl`: what the host shows the model of it. */
 export class AgentRecord {
   readonly #path: string;
   #messages: Message[];
@@ -37,7 +37,7 @@ export class AgentRecord {
     await this.#save();
   }
 
-  /** Replaces what a call returned, and with `consume-heavy` what it was given. */
+  /** Replaces the results of calls and, with `consume-heavy`, their arguments. */
   async consume(callIds: readonly string[], op: ConsumeOp): Promise<void> {
     for (const block of this.#blocks()) {
       if (block.type === "tool_result" && callIds.includes(block.tool_use_id)) block.content = CONSUMED_TEXTS[op];
@@ -56,7 +56,7 @@ export class AgentRecord {
   }
 }
 
-/** The messages that a turn's events add to a conversation: what the assistant said and called, and what came of the calls. */
+/** The messages that a turn's events add to a conversation: the assistant's text and tool calls, and the results. */
 export function messagesOf(events: readonly ProviderEvent[]): Message[] {
   const messages: Message[] = [];
   const add = (role: Message["role"], block: Block) => {
@@ -65,7 +65,7 @@ export function messagesOf(events: readonly ProviderEvent[]): Message[] {
     else messages.push({ role, content: [block] });
   };
   const calls = new Map<string, Extract<Block, { type: "tool_use" }>>();
-  /** The text block that further pieces of its message are added to. */
+  /** The text block to which further pieces of its message are added. */
   let open: { readonly id: string; readonly block: Extract<Block, { type: "text" }> } | undefined;
   for (const event of events) {
     if (event.type === "text_delta") {

@@ -3,18 +3,18 @@ import { Conversation } from "./conversation.ts";
 import { Screen } from "./screen.ts";
 import type { Setup } from "./setup.ts";
 
-/** A prompt to type at. Ctrl-C cancels a turn, and ends the chat where none runs; so do an end of input and `stopped`. */
+/** Shows a prompt to type at. Ctrl-C cancels a turn, or ends the chat if none is running. The end of input and `stopped` also end it. */
 export async function chat(setup: Setup, stopped: AbortSignal): Promise<void> {
   const screen = new Screen();
   await using conversation = await Conversation.start(setup, screen);
   screen.line(`${conversation.pluginName}, on ${setup.description}`);
   screen.line(`codex works in ${setup.workspace}. Ctrl-C cancels a turn; Ctrl-D ends the chat.`);
-  screen.line("/consume makes the host, and codex with it, forget what the tool calls so far returned.");
+  screen.line("/consume makes the host and codex forget the results of the tool calls so far.");
 
   using terminal = createInterface({ input: process.stdin, output: process.stdout, signal: stopped });
   let turn: AbortController | undefined;
   terminal.on("SIGINT", () => (turn === undefined ? terminal.close() : turn.abort()));
-  // At the end of a piped input lines may still wait to be answered: those are answered without a prompt.
+  // When a piped input ends, some lines may still be unanswered. They are answered without a prompt.
   let isOpen = true;
   terminal.on("close", () => {
     isOpen = false;

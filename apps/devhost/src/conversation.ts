@@ -23,7 +23,7 @@ export interface Watcher {
   onHostCall(call: HostToolCall): void;
 }
 
-/** A host's side of one agent: the plugin it talks to, the tools it offers, and its record of the conversation. */
+/** The host's side of one agent: the plugin, the tools that it offers, and its record of the conversation. */
 export class Conversation implements AsyncDisposable {
   readonly #plugin: ConnectedPlugin;
   readonly #setup: Setup;
@@ -66,7 +66,7 @@ export class Conversation implements AsyncDisposable {
     return this.#record.consumable;
   }
 
-  /** One turn. Aborting the signal cancels it. */
+  /** Runs one turn. Aborting the signal cancels it. */
   async say(text: string, signal?: AbortSignal): Promise<void> {
     await this.#record.append([{ role: "user", content: [{ type: "text", text }] }]);
     const { workspace, model } = this.#setup;
@@ -84,7 +84,7 @@ export class Conversation implements AsyncDisposable {
     await this.#record.append(messagesOf(events));
   }
 
-  /** Forgets what the calls returned, here and in codex's own record of the thread. */
+  /** Consumes the results of calls, here and in codex's own record of the thread. */
   async consume(callIds: readonly string[], op: ConsumeOp): Promise<MutateReport> {
     const mutations = callIds.map((block_id) => ({ block_id, op }));
     const report = await this.#plugin.mutate({ agent_id: AGENT_ID, workspace: this.#setup.workspace, mutations });

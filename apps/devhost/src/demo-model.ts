@@ -10,10 +10,10 @@ import {
   type TokenUsage,
 } from "@plexum/scripted-model";
 
-/** What codex makes of the host's server name for its tools. */
+/** The namespace that codex gives the host's tools, from the server's name. */
 const HOST_TOOLS = "mcp__plexum_host_devhost";
 
-/** What the scripted model does in a demo: it answers from what codex really sent it, so that a lost thread would show. */
+/** The scripted model of the demo. It answers from what codex really sent it, so that a lost thread would show. */
 export function demoModel(request: ModelRequest): Reply {
   const { prompt } = request;
   if (request.continuesTurn) return write(conclusion(request), { input: 1450, cached: 1210, output: 38 });
@@ -35,7 +35,7 @@ export function demoModel(request: ModelRequest): Reply {
   return write(`Earlier in this thread you asked me: ${list}`, { input: 1530, cached: 1450, output: 24 });
 }
 
-/** Word by word, as models do. */
+/** Writes word by word, like models. */
 const write = (text: string, usage: TokenUsage) =>
   answer([streamedMessage(text.split(/(?<=\s)/), { gapMs: 15, phase: "final_answer" })], usage);
 

@@ -12,7 +12,7 @@ const QUESTIONS = [
 const LAST_QUESTION = "What did I ask you before?";
 
 /**
- * The main job, to look at: turns of one thread, tool calls, and what consuming them does to the model's view.
+ * Demonstrates the main job: turns of one thread, tool calls, and what consuming them does to the model's view.
  * @throws if a turn does not end well, or once `stopped` is aborted.
  */
 export async function demonstrate(setup: Setup, stopped: AbortSignal): Promise<void> {
@@ -38,7 +38,7 @@ export async function demonstrate(setup: Setup, stopped: AbortSignal): Promise<v
   };
   for (const question of QUESTIONS) await ask(question);
 
-  screen.heading("The host consumes what the calls returned");
+  screen.heading("The host consumes the results of the calls");
   const calls = conversation.consumable;
   const before = setup.modelRequest?.();
   const report = await conversation.consume(calls, "consume-heavy");
@@ -53,7 +53,7 @@ export async function demonstrate(setup: Setup, stopped: AbortSignal): Promise<v
   const after = setup.modelRequest?.();
   if (before !== undefined && after !== undefined) showViews(screen, calls, before, after);
   screen.line("");
-  if (failed || report.touched !== calls.length) throw new Error("Not everything went well: see above.");
+  if (failed || report.touched !== calls.length) throw new Error("A turn or a mutation failed: see above.");
 }
 
 function showViews(screen: Screen, calls: readonly string[], before: ModelRequest, after: ModelRequest): void {

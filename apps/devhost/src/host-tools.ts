@@ -17,7 +17,7 @@ const path = { type: "string", description: "Relative to the workspace" };
 const PICTURE =
   "iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAYAAACNMs+9AAAAFUlEQVR42mP8z8BQz0AEYBxVSF+FABJADveWkH6oAAAAAElFTkSuQmCC";
 
-/** The tools that this host offers to its agent: they run here, not in codex. */
+/** The tools that this host offers to its agent. They run here, not in codex. */
 export class HostTools {
   readonly #tools: readonly HostTool[];
 
@@ -42,7 +42,7 @@ export class HostTools {
       },
       {
         name: "wait",
-        description: "Waits some seconds, and tells how far it is",
+        description: "Waits some seconds, and reports its progress",
         input_schema: {
           type: "object",
           properties: { seconds: { type: "number", maximum: 600 } },

@@ -4,7 +4,7 @@ import { chat } from "./chat.ts";
 import { demonstrate } from "./demonstrate.ts";
 import { liveSetup, scriptedSetup } from "./setup.ts";
 
-const USAGE = `npm start                    a conversation with the real codex and a scripted model: no account needed
+const USAGE = `npm start                    a conversation with the real codex and a scripted model; needs no account
 npm start -- --chat          a prompt to type at, answered by the scripted model
 npm start -- --live          the same conversation with your own codex login and its model
 npm start -- --live --chat   a prompt to type at, answered by your own codex login
@@ -13,11 +13,11 @@ npm start -- --live --chat   a prompt to type at, answered by your own codex log
   --workspace FOLDER         where codex works (default: a temporary folder, removed at the end)
 `;
 
-/** Aborted when it is to end early: what was made is removed then too. */
+/** Aborted to end the program early. Everything that it created is removed then too. */
 const stopped = new AbortController();
-// Piped into something that has seen enough, such as `head`.
+// The output is piped into something that stops reading, such as `head`.
 process.stdout.on("error", () => stopped.abort());
-// The second time the system's own way: at once.
+// A second signal has the system's default effect: it ends the process at once.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
   process.once(signal, () => {
     process.exitCode = 128 + constants.signals[signal];
@@ -40,7 +40,7 @@ try {
     await (values.chat ? chat : demonstrate)(setup, stopped.signal);
   }
 } catch (error) {
-  // What fails by being ended is no news.
+  // A failure caused by the abort is expected.
   if (!stopped.signal.aborted) {
     process.stderr.write(`\n${error instanceof Error ? error.message : String(error)}\n`);
     if ((error as { code?: unknown }).code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") process.stderr.write(`\n${USAGE}`);

@@ -4,11 +4,11 @@ import type { ModelRequest } from "@plexum/scripted-model";
 export interface CallView {
   readonly arguments: string;
   readonly output: string;
-  /** Of both together, in bytes. */
+  /** The size of both together, in bytes. */
   readonly bytes: number;
 }
 
-/** The model's view of a call, from what codex really sent it. */
+/** Returns the model's view of a call, from what codex really sent it. */
 export function viewOf(request: ModelRequest, callId: string): CallView {
   const items = request.input.filter((item) => item.call_id === callId);
   const call = items.find((item) => !("output" in item));

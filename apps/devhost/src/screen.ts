@@ -6,12 +6,12 @@ type Style = Parameters<typeof styleText>[0];
 
 const LABEL_WIDTH = 8;
 
-/** Shows a conversation to a person, each event on the line it happens. */
+/** Shows a conversation to the user, event by event as it happens. */
 export class Screen implements Watcher {
   readonly #out = process.stdout;
   #turnStarted = 0;
   #working: NodeJS.Timeout | undefined;
-  /** The message whose pieces stand at the end of the last line. */
+  /** The message whose pieces are at the end of the last line. */
   #openMessage: string | undefined;
   #firstWordAfter: number | undefined;
   #transport = "";
@@ -28,7 +28,7 @@ export class Screen implements Watcher {
     this.#out.write(`${text}\n`);
   }
 
-  /** A labelled paragraph. What others wrote can't move the cursor or change colours. */
+  /** Shows a labeled paragraph. Text from others can't move the cursor or change colors. */
   entry(label: string, text: string, style: Style = "reset"): void {
     const [first = "", ...rest] = stripVTControlCharacters(text).trimEnd().split("\n");
     this.line(`${styled(style, label.padEnd(LABEL_WIDTH))}${first}`);
@@ -66,7 +66,7 @@ export class Screen implements Watcher {
     this.entry("host", `runs its tool ${name}`, "magenta");
   }
 
-  /** Two texts side by side, cut to what fits. */
+  /** Shows two texts side by side, cut to fit. */
   columns(left: readonly string[], right: readonly string[]): void {
     const width = Math.floor((Math.min(this.#out.columns ?? 100, 140) - LABEL_WIDTH - 3) / 2);
     const rows = Math.min(MOST_ROWS, Math.max(left.length, right.length));
@@ -82,7 +82,7 @@ export class Screen implements Watcher {
     this.entry(level, message, level === "error" ? "red" : "yellow");
   }
 
-  /** Writes the pieces of a message one behind the other, as they come. */
+  /** Writes the pieces of a message one after the other, as they arrive. */
   #text({ text, message_id: id }: Extract<ProviderEvent, { type: "text_delta" }>): void {
     this.#firstWordAfter ??= performance.now() - this.#turnStarted;
     if (id === undefined) {
@@ -113,7 +113,7 @@ export class Screen implements Watcher {
     this.entry("", styled("dim", `${seconds} s by ${this.#transport}${first}`));
   }
 
-  /** On a terminal, a line that shows that a long step is still going on. */
+  /** On a terminal, shows a line while a long step is running. */
   #startProgress(): void {
     this.#turnStarted = performance.now();
     this.#firstWordAfter = undefined;
@@ -137,14 +137,14 @@ export class Screen implements Watcher {
   }
 }
 
-/** A piece may end in the middle of an escape sequence, so that only its characters can be removed. */
+/** Removes only control characters, since a piece may end in the middle of an escape sequence. */
 const withoutControls = (text: string) => text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "");
 
 const styled = (style: Style, text: string) => styleText(style, text, { stream: process.stdout });
 
 const MOST_ROWS = 8;
 
-/** The first rows and the last: what is between is told by a number. */
+/** Returns the first rows and the last, with the number of hidden rows between them. */
 function folded(rows: readonly string[]): readonly string[] {
   if (rows.length <= MOST_ROWS) return rows;
   const hidden = rows.length - MOST_ROWS + 1;

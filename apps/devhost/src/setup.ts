@@ -5,17 +5,17 @@ import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { type ModelRequest, ScriptedModel } from "@plexum/scripted-model";
 import { demoModel } from "./demo-model.ts";
 
-/** What a conversation needs around it. Disposing of it removes what was made for it. */
+/** The environment of a conversation. Disposing removes everything that was created for it. */
 export interface Setup extends AsyncDisposable {
-  /** Says on one line what the conversation runs on. */
+  /** One line that says what the conversation runs on. */
   readonly description: string;
   readonly model: string;
   readonly workspace: string;
   /** The host's record of the conversation. */
   readonly record: string;
-  /** The last request that reached the model, where it is one of ours. */
+  /** Returns the last request that reached the model, if it is a scripted one. */
   readonly modelRequest?: () => ModelRequest;
-  /** The environment the plugin runs in, with the profile and the codex it is to use. */
+  /** The plugin's environment variables, with the profile and the codex to use. */
   readonly env: NodeJS.ProcessEnv;
 }
 
@@ -24,7 +24,7 @@ export interface SetupOptions {
   readonly workspace?: string | undefined;
 }
 
-/** The real codex, a model that plays a script, and homes of their own for both: nothing of the user's is read or written. */
+/** Sets up the real codex, a scripted model, and a home and a profile of their own. No file of the user's is read or written. */
 export async function scriptedSetup({ workspace }: SetupOptions): Promise<Setup> {
   const folders = await makeFolders(workspace, newestCodex.path);
   const model = await ScriptedModel.start(demoModel);
@@ -44,7 +44,7 @@ export async function scriptedSetup({ workspace }: SetupOptions): Promise<Setup>
   };
 }
 
-/** The user's own codex, with its login and its settings. */
+/** Sets up the user's own codex, with its login and its settings. */
 export async function liveSetup({ model = "", workspace }: SetupOptions): Promise<Setup> {
   const folders = await makeFolders(workspace, "codex");
   return {
@@ -77,7 +77,7 @@ async function makeFolders(workspace: string | undefined, binary: string) {
   };
 }
 
-/** A file that is long enough to be worth forgetting. */
+/** Returns the content of a file that is long enough to be worth consuming. */
 function measurements(): string {
   const line = (_: unknown, hour: number) =>
     `2026-01-${String(1 + (hour % 28)).padStart(2, "0")} ${(hour * 37) % 997}\n`;

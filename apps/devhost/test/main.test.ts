@@ -29,36 +29,39 @@ test("the demonstration holds one thread, calls tools, and shows what consuming 
   expect(Number(/saved {3}(\d+) bytes/.exec(stdout)?.[1])).toBeGreaterThan(5000);
 });
 
-test("a piped chat is answered line by line, and consumes when told to", async () => {
+test("a piped chat is answered line by line, and consumes on request", async () => {
   const { stdout, exitCode } = await run(["--chat"], "read the files\n/consume\nhello\n");
   expect(exitCode).toBe(0);
   expect(stdout).toContain("mutate  1 of 1 calls rewritten");
   expect(stdout).toContain("Earlier in this thread you asked me: “read the files”");
 });
 
-/** The directory of the bridges' sockets stays, for the next one. */
+/** Returns what is left. The directory of the bridges' sockets stays, for the next bridge. */
 const leftIn = async (temp: string) => (await readdir(temp)).filter((name) => !name.startsWith("plexum-mcp-"));
 
-test.each(["SIGTERM", "SIGINT"] as const)("%s in a turn ends it, and leaves nothing", async (signal) => {
-  const temp = await mkdtemp(join(tmpdir(), "devhost-"));
-  onTestFinished(() => rm(temp, { recursive: true, force: true }));
-  const child = spawn(process.execPath, [MAIN], { stdio: "pipe", env: { ...process.env, TMPDIR: temp } });
-  let said = "";
-  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
-    if (!said.includes("call  ") && `${said}${chunk}`.includes("call  ")) child.kill(signal);
-    said += chunk;
-  });
-  const [stderr, [exitCode, killedBy]] = await Promise.all([text(child.stderr), once(child, "exit")]);
-  expect({ stderr, exitCode, killedBy }).toEqual({
-    stderr: "",
-    exitCode: 128 + constants.signals[signal],
-    killedBy: null,
-  });
-  expect(said).not.toContain("saved");
-  expect(await leftIn(temp)).toEqual([]);
-});
+test.each(["SIGTERM", "SIGINT"] as const)(
+  "%s during a turn ends the program, and leaves nothing behind",
+  async (signal) => {
+    const temp = await mkdtemp(join(tmpdir(), "devhost-"));
+    onTestFinished(() => rm(temp, { recursive: true, force: true }));
+    const child = spawn(process.execPath, [MAIN], { stdio: "pipe", env: { ...process.env, TMPDIR: temp } });
+    let said = "";
+    child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+      if (!said.includes("call  ") && `${said}${chunk}`.includes("call  ")) child.kill(signal);
+      said += chunk;
+    });
+    const [stderr, [exitCode, killedBy]] = await Promise.all([text(child.stderr), once(child, "exit")]);
+    expect({ stderr, exitCode, killedBy }).toEqual({
+      stderr: "",
+      exitCode: 128 + constants.signals[signal],
+      killedBy: null,
+    });
+    expect(said).not.toContain("saved");
+    expect(await leftIn(temp)).toEqual([]);
+  },
+);
 
-test("whoever reads along may leave off, and nothing is left", async () => {
+test("the reader of the output may stop reading, and nothing is left behind", async () => {
   const temp = await mkdtemp(join(tmpdir(), "devhost-"));
   onTestFinished(() => rm(temp, { recursive: true, force: true }));
   const child = spawn(process.execPath, [MAIN], { stdio: "pipe", env: { ...process.env, TMPDIR: temp } });
@@ -68,7 +71,7 @@ test("whoever reads along may leave off, and nothing is left", async () => {
   expect(await leftIn(temp)).toEqual([]);
 });
 
-test("an unknown flag is told, with those there are", async () => {
+test("an unknown flag is reported, with the known ones", async () => {
   const { stderr, exitCode } = await run(["--dance"]);
   expect(exitCode).toBe(1);
   expect(stderr).toContain("--dance");

@@ -15,7 +15,7 @@ import { dirname, join } from "node:path";
 import { bridgeSocketPath } from "@plexum/mcp-bridge";
 import { newestCodex } from "@plexum/real-codex";
 import { answer, functionCall, say } from "@plexum/scripted-model";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { byEachTransport, Harness, turn, user } from "./harness.ts";
 
 const NOBODY = 65_534;
@@ -25,11 +25,11 @@ const isRoot = process.getuid?.() === 0;
 function sharedTempFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "shared-"));
   chmodSync(folder, 0o1777);
-  const before = process.env.TMPDIR;
-  process.env.TMPDIR = folder;
+  vi.stubEnv("TMPDIR", folder);
+  // The sockets are in the temp folder then.
+  vi.stubEnv("XDG_RUNTIME_DIR", undefined);
   onTestFinished(() => {
-    if (before === undefined) delete process.env.TMPDIR;
-    else process.env.TMPDIR = before;
+    vi.unstubAllEnvs();
     rmSync(folder, { recursive: true, force: true });
   });
   return folder;

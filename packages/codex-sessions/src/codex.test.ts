@@ -12,7 +12,7 @@ const listed = async ({ home, workspace }: CodexSessions) => {
   const options = { codexHome: home.path, cacheFolder };
   const { sessions, warnings } = await listSessions(options);
   expect(warnings).toEqual([]);
-  // Whatever the index has kept must give the same list again.
+  // With the index, the list must be the same again.
   expect(await listSessions(options)).toEqual({ sessions, warnings });
   await rm(cacheFolder, { recursive: true });
   expect(await listSessions(options)).toEqual({ sessions, warnings });
@@ -29,7 +29,7 @@ const brief = ({ id, lastMessage, messageCount, archived, compressed }: Session)
 const plain = { archived: false, compressed: false };
 
 describe.each(testedCodexes())("sessions of codex $version", (codex) => {
-  test("newest first, with what the user said: not the instructions and the environment that codex adds", async () => {
+  test("newest first, with the user's messages, but not the instructions and the environment that codex adds", async () => {
     await using made = await CodexSessions.create();
     const first = await made.exec(codex, "  hello\nthere  ");
     const second = await made.exec(codex, "x".repeat(200));
@@ -56,7 +56,7 @@ describe.each(testedCodexes())("sessions of codex $version", (codex) => {
   });
 });
 
-test.each(testedCodexes())("archived, of codex $version, and brought back", async (codex) => {
+test.each(testedCodexes())("archived, of codex $version, and restored", async (codex) => {
   await using made = await CodexSessions.create();
   const id = await made.exec(codex, "hello");
   await made.run(newestCodex, "archive", id);
@@ -69,7 +69,7 @@ test.each(testedCodexes())("archived, of codex $version, and brought back", asyn
   expect((await listed(made)).map(brief)).toEqual([{ id, lastMessage: "hello", messageCount: 1, ...plain }]);
 });
 
-test("a session of the oldest codex that the newest has gone on with, and one of each beside it", async () => {
+test("a session of the oldest codex that the newest has continued, and one of each beside it", async () => {
   await using made = await CodexSessions.create();
   const old = await made.exec(oldestCodex, "one");
   const fresh = await made.exec(newestCodex, "other");
@@ -96,14 +96,14 @@ test.each(withHistoryInSeveralFiles)(
   },
 );
 
-test("a compressed one, which stays as it is", async () => {
+test("a compressed one, which stays unchanged", async () => {
   await using made = await CodexSessions.create();
   const id = await made.exec(newestCodex, "one");
   await made.exec(newestCodex, "resume", id, "two");
   const [session] = await listed(made);
   const file = session?.file ?? "";
   await writeFile(`${file}.zst`, zstdCompressSync(await readFile(file)));
-  // While both are there the plain one counts.
+  // While both exist, the plain one counts.
   expect(await listed(made)).toEqual([session]);
   await rm(file);
   expect(await listed(made)).toEqual([{ ...session, file: `${file}.zst`, compressed: true }]);
@@ -127,7 +127,7 @@ test.each(withHistoryInSeveralFiles)(
     await made.exec(codex, "resume", id, "instead");
     const [after] = await listed(made);
     expect(after && brief(after)).toEqual({ id, lastMessage: "instead", messageCount: 2, ...plain });
-    // Without codex's own index the names tell the head.
+    // Without codex's own index, the names determine the head.
     for (const name of await readdir(made.home.path))
       if (name.startsWith("state_5")) await rm(join(made.home.path, name));
     expect(await listed(made)).toEqual([after]);

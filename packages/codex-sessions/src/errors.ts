@@ -2,11 +2,11 @@ import { CodedError, isCodedError } from "@plexum/coded-error";
 
 /**
  * - `ambiguous_session_id`: the ids of several sessions begin like this; the message lists them.
- * - `io`: a home's files can't be listed; `cause` says why.
+ * - `io`: a home's files can't be listed; `cause` has the system's error.
  */
 export type CodexSessionsErrorCode = "ambiguous_session_id" | "io";
 
-/** Every error that this package throws on its own. `message` says what to do. */
+/** The errors that this package throws itself. `message` says what to do. */
 export class CodexSessionsError extends CodedError<CodexSessionsErrorCode> {
   constructor(code: CodexSessionsErrorCode, message: string, options?: ErrorOptions) {
     super("CodexSessionsError", code, message, options);

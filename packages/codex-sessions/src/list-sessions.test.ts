@@ -35,11 +35,11 @@ async function many(codexHome: string, count: number): Promise<void> {
     await writeRollout(codexHome, threadId(number), session(number, number), { mtime: at(number) });
 }
 
-/** Of this process, from whatever cache. */
+/** The bytes that this process has read, from any cache. */
 const bytesRead = () => Number(/^rchar: (\d+)$/m.exec(readFileSync("/proc/self/io", "latin1"))?.[1]);
 
 describe.runIf(process.platform === "linux")("what a search reads, as the system counts it", () => {
-  // Their beginnings and ends meet, or nearly; and the last message stands farther away than is read at once.
+  // The parts read at the beginning and the end meet, or nearly do. The last message may be farther away than one read reaches.
   test.each([5, 18, 30, 66, 90, 262, 400])("of sessions of %i KB each", async (kilobytes) => {
     await using folder = await temporaryFolder();
     const work = line(at(2), "response_item", { type: "function_call_output", output: "y".repeat(900) });
@@ -47,7 +47,7 @@ describe.runIf(process.platform === "linux")("what a search reads, as the system
     for (let number = 0; number < 40; number++) {
       const content = session(number, number) + work.repeat(kilobytes);
       size += content.length;
-      // As after a restore: nothing tells which is the newest.
+      // As after a restore: nothing shows which is the newest.
       await writeRollout(folder.path, threadId(number), content, { mtime: at(59) });
     }
     const list = lister(folder.path);
@@ -57,7 +57,7 @@ describe.runIf(process.platform === "linux")("what a search reads, as the system
     expect((await list({ filter: "said by nobody" })).sessions).toEqual([]);
     const read = bytesRead() - before;
     expect(read).toBeGreaterThan(1_000);
-    // And what the system says, and where the message is so far away, a part of one line and the beginning.
+    // Plus what the system reports and, if the message is that far away, a part of one line and the beginning.
     const again = kilobytes > 256 ? 40 * (work.length + 4_096) : 0;
     expect(read).toBeLessThanOrEqual(size + 1_000 + again);
   });
@@ -79,7 +79,7 @@ describe("which, and how many", () => {
     expect(ids(list)).toEqual(Array.from({ length: expected }, (_, index) => threadId(59 - index)));
   });
 
-  test("the filter looks at id, folder and last message, in any case, and is no pattern", async () => {
+  test("the filter searches id, folder and last message, ignores case, and is not a pattern", async () => {
     await using folder = await temporaryFolder();
     await writeRollout(folder.path, threadId(1), session(1, 1, "Fix the [Bug] in É.ts"));
     await writeRollout(folder.path, threadId(2), session(2, 2));
@@ -91,7 +91,7 @@ describe("which, and how many", () => {
     expect(ids(await list({ filter: "" }))).toHaveLength(2);
   });
 
-  test("a file that was changed without being used (copied, mutated) is not newer for it", async () => {
+  test("a file that was changed without being used (copied, mutated) does not count as newer", async () => {
     await using folder = await temporaryFolder();
     await many(folder.path, 20);
     const copied = join(folder.path, `sessions/2026/01/02/rollout-2026-01-02T00-00-00-${threadId(3)}.jsonl`);
@@ -109,7 +109,7 @@ describe("which, and how many", () => {
       });
   });
 
-  test("an aborted signal ends it with its reason", async () => {
+  test("an aborted signal throws its reason", async () => {
     await using folder = await temporaryFolder();
     await many(folder.path, 3);
     const reason = new Error("no longer");
@@ -121,7 +121,7 @@ describe("which, and how many", () => {
   });
 });
 
-describe("what the user said", () => {
+describe("the user's messages", () => {
   const lastOf = async (content: string) => {
     await using folder = await temporaryFolder();
     await writeRollout(folder.path, threadId(1), meta(at(0), threadId(1)) + content);
@@ -129,7 +129,7 @@ describe("what the user said", () => {
     return [first?.lastMessage, first?.messageCount];
   };
 
-  test("not what codex says in the user's name, also where no event tells them apart", async () => {
+  test("do not include what codex says in the user's name, even if no event distinguishes them", async () => {
     const injected = [
       item(
         at(1),
@@ -152,7 +152,7 @@ describe("what the user said", () => {
     expect(await lastOf(item(at(1), "<environment_context>x</environment_context>", "mine"))).toEqual(["mine", 1]);
   });
 
-  test("not what others say, whatever they quote", async () => {
+  test("do not include what others say, whatever they quote", async () => {
     const quoted = said(at(1), "quoted");
     const others = [
       line(at(2), "response_item", { type: "function_call_output", output: quoted }),
@@ -162,19 +162,19 @@ describe("what the user said", () => {
     expect(await lastOf(said(at(1), "mine") + others)).toEqual(["mine", 1]);
   });
 
-  test("an image alone counts, and the words before it are shown", async () => {
+  test("count an image without text, and the text before it is shown", async () => {
     const image = { type: "item_completed", item: { type: "UserMessage", content: [{ type: "image" }] } };
     expect(await lastOf(said(at(1), "words") + line(at(2), "event_msg", image))).toEqual(["words", 2]);
   });
 
-  test("before a turn of many megabytes", async () => {
+  test("are found before a turn of many megabytes", async () => {
     const output = line(at(2), "response_item", { type: "function_call_output", output: '"x" '.repeat(50_000) });
     expect(
       await lastOf(said(at(1), "mine") + output.repeat(20) + line(at(3), "response_item", { image: "x".repeat(9e6) })),
     ).toEqual(["mine", 1]);
   });
 
-  test("cut to 140 characters, never through one", async () => {
+  test("are cut to 140 characters, never inside one", async () => {
     expect((await lastOf(said(at(1), "x".repeat(140))))[0]).toBe("x".repeat(140));
     expect((await lastOf(said(at(1), `${"x".repeat(136)}😀😀😀`)))[0]).toBe(`${"x".repeat(136)}...`);
     for (let before = 0; before < 5; before++) {
@@ -189,7 +189,7 @@ describe("history.jsonl", () => {
   const prompt = (number: number, minute: number, text: string) =>
     `${JSON.stringify({ session_id: threadId(number), ts: Date.parse(at(minute)) / 1_000, text })}\n`;
 
-  test("tells count, last message and time; the rollout folder and file", async () => {
+  test("provides count, last message and time, and the rollout provides folder and file", async () => {
     await using folder = await temporaryFolder();
     const path = await writeRollout(folder.path, threadId(1), session(1, 1), { mtime: at(1) });
     await writeRollout(folder.path, threadId(2), session(2, 20), { mtime: at(20) });
@@ -227,7 +227,7 @@ describe("history.jsonl", () => {
     expect(ids(await list({ limit: 1 }))).toEqual([threadId(1)]);
   });
 
-  test("that has grown, was cut off at its beginning, or is gone", async () => {
+  test("that has grown, lost its beginning, or was removed", async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "history.jsonl");
     const list = async () => (await lister(folder.path)()).sessions.map((one) => [one.lastMessage, one.messageCount]);
@@ -252,7 +252,7 @@ describe("history.jsonl", () => {
     expect(await list()).toEqual([]);
   });
 
-  test("an archived session is not listed by it if archived ones are not wanted", async () => {
+  test("does not list an archived session if archived ones are excluded", async () => {
     await using folder = await temporaryFolder();
     await writeRollout(folder.path, threadId(1), session(1, 1), { folder: "archived_sessions" });
     await writeFile(join(folder.path, "history.jsonl"), prompt(1, 1, "one"));
@@ -298,7 +298,7 @@ describe("one damaged file is a warning, not a failed list", () => {
     expect(list.sessions[0]?.updatedAt).toBe(at(1));
   });
 
-  test("a fork whose parent is gone is listed with what it has", async () => {
+  test("a fork without its parent is listed with what it has", async () => {
     await using folder = await temporaryFolder();
     const base = { history_base: { thread_id: threadId(9), end_ordinal_exclusive: 1, end_byte_offset: 10 } };
     await writeRollout(folder.path, threadId(1), meta(at(0), threadId(1), "/project", base) + said(at(1), "mine"));
@@ -307,7 +307,7 @@ describe("one damaged file is a warning, not a failed list", () => {
     expect(warnings).toEqual([expect.stringContaining(threadId(9))]);
   });
 
-  test("links that lead nowhere or in a circle, a folder named like a rollout, a file named like a folder", async () => {
+  test("broken and circular links, a folder named like a rollout, a file named like a folder", async () => {
     await using folder = await temporaryFolder();
     await writeRollout(folder.path, threadId(1), good);
     const day = join(folder.path, "sessions/2026/01/02");
@@ -335,7 +335,7 @@ test("a thread in two files, and a folder that can't be listed", async () => {
 });
 
 describe("names", () => {
-  test("a renamed file is known by its first line, else by an id in its name", async () => {
+  test("a renamed file is identified by its first line, else by an id in its name", async () => {
     await using folder = await temporaryFolder();
     await writeRollout(folder.path, "", session(1, 1), { name: "mine.jsonl" });
     await writeRollout(folder.path, "", said(at(2), "two"), { name: `backup of ${threadId(2)}.jsonl` });
@@ -373,7 +373,7 @@ describe("the index", () => {
   const indexOf = (codexHome: string, names: string[]) =>
     names.find((name) => name.endsWith(".index")) ?? expect.fail(`no index in ${codexHome}`);
 
-  test("is its user's alone: it holds what was said", async () => {
+  test("can be read only by its user, since it contains messages", async () => {
     await using folder = await temporaryFolder();
     await many(folder.path, 1);
     await lister(folder.path)();
@@ -389,7 +389,7 @@ describe("the index", () => {
     ["an endless device", (path) => symlink("/dev/zero", path)],
     ["3 GB", (path) => writeFile(path, "").then(() => truncate(path, 3e9))],
     ["a text", (path) => writeFile(path, "not an index\n{}\t{")],
-  ])("is written again where %s stands in its place", async (_what, make) => {
+  ])("is rewritten if %s is in its place", async (_what, make) => {
     await using folder = await temporaryFolder();
     await many(folder.path, 3);
     const list = lister(folder.path);
@@ -403,7 +403,7 @@ describe("the index", () => {
     expect(await readFile(index, "utf8")).toContain(threadId(2));
   });
 
-  test("loses what a process left that was killed while it wrote", async () => {
+  test("removes leftovers of a process that was killed while it wrote", async () => {
     await using folder = await temporaryFolder();
     await many(folder.path, 1);
     await lister(folder.path)();
@@ -423,7 +423,7 @@ describe("the index", () => {
     expect((await readdir(cache)).sort()).toEqual([index, `${index}.young.new`]);
   });
 
-  test("gives what a first look gives, however files have changed since", async () => {
+  test("gives the same list as a first call, however files have changed since", async () => {
     await using folder = await temporaryFolder();
     const home = folder.path;
     const list = lister(home);
@@ -434,14 +434,14 @@ describe("the index", () => {
     await same();
     const path = (await list()).sessions[0]?.file ?? "";
     const original = await readFile(path, "utf8");
-    // Half a line more, then the rest of it.
+    // Half a line, then the rest of it.
     const more = said(at(100), "more");
     await appendFile(path, more.slice(0, 40));
     await same();
     await appendFile(path, more.slice(40));
     await same();
     expect((await list()).sessions[0]).toMatchObject({ lastMessage: "more", messageCount: 2 });
-    // A turn without another message of the user's.
+    // A turn without another user message.
     await appendFile(path, line(at(101), "event_msg", { type: "agent_message", message: "x" }));
     await same();
     expect((await list()).sessions[0]).toMatchObject({ updatedAt: at(101), messageCount: 2 });
@@ -464,13 +464,13 @@ describe("the index", () => {
     const path = await writeRollout(folder.path, threadId(1), session(1, 1));
     const list = lister(folder.path);
     const before = await list();
-    // As long and as old, and never to be read.
+    // The same size and time, so it must not be read.
     await writeFile(path, "x".repeat(session(1, 1).length));
     await utimes(path, new Date(at(0)), new Date(at(0)));
     expect(await list()).toEqual(before);
   });
 
-  test("damaged, of another version, in a place that can't be written to: as if there were none", async () => {
+  test("is ignored if it is damaged, of another version, or in a place that can't be written to", async () => {
     await using folder = await temporaryFolder();
     await many(folder.path, 3);
     const list = lister(folder.path);
@@ -496,7 +496,7 @@ describe("the index", () => {
     expect(await list()).toEqual(expected);
   });
 
-  test("many at once, of one home", async () => {
+  test("can be used by many calls at once for one home", async () => {
     await using folder = await temporaryFolder();
     await many(folder.path, 20);
     const list = lister(folder.path);

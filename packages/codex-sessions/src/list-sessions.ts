@@ -23,13 +23,13 @@ export interface ListSessionsOptions {
   readonly codexHome?: string;
   /** Where the index is kept. Default: `plexum-codex` in the user's cache folder. */
   readonly cacheFolder?: string;
-  /** Only sessions with this text, in whatever case, in their id, title, folder or last message as listed. */
+  /** Lists only sessions with this text in their id, title, folder or listed last message, ignoring case. */
   readonly filter?: string;
-  /** From 1 to 50, default 10. What is less or more is taken for the nearest of these. */
+  /** The maximum number of sessions, from 1 to 50. Other numbers are clamped. Default 10. */
   readonly limit?: number;
   /** Whether archived sessions are listed too. Default true. */
   readonly archived?: boolean;
-  /** Whether the threads that codex begins itself are listed too: sub-agents, reviews, guardians. Default false. */
+  /** Whether the threads that codex starts itself are listed too: sub-agents, reviews, guardians. Default false. */
   readonly subagents?: boolean;
   readonly signal?: AbortSignal;
 }
@@ -38,41 +38,41 @@ export interface Session {
   readonly id: string;
   /** ISO 8601, UTC. */
   readonly updatedAt: string;
-  /** As the user has named it. */
+  /** The name that the user gave it. */
   readonly title: string | undefined;
-  /** What the user said last: trimmed, and if it is longer than 140 characters cut to that, with `...`. */
+  /** The user's last message: trimmed, and cut to 140 characters with `...` if it is longer. */
   readonly lastMessage: string | undefined;
-  /** The folder in which the session began. */
+  /** The folder in which the session started. */
   readonly cwd: string | undefined;
-  /** The rollout that codex would resume it from. Undefined if only `history.jsonl` knows the session. */
+  /** The rollout that codex would resume it from. Undefined if the session is only in `history.jsonl`. */
   readonly file: string | undefined;
-  /** How often the user has said something, without what was taken back. */
+  /** The number of the user's messages, without those that were reverted. */
   readonly messageCount: number;
   readonly archived: boolean;
   readonly compressed: boolean;
-  /** Of a thread that codex began itself: the thread it works for, if codex says which. */
+  /** For a thread that codex started itself: the thread that it works for, if codex says which. */
   readonly parentId: string | undefined;
-  /** Of a thread that codex began itself: its role, such as `subagent` or `review`. */
+  /** For a thread that codex started itself: its role, such as `subagent` or `review`. */
   readonly role: string | undefined;
 }
 
 export interface SessionList {
   /** Newest first. */
   readonly sessions: Session[];
-  /** What could not be read, for a person. */
+  /** What could not be read, for the user. */
   readonly warnings: string[];
 }
 
-/** A session as far as it is known before its rollout is read. */
+/** What is known about a session before its rollout is read. */
 interface Candidate {
   readonly id: string;
   readonly thread: Thread | undefined;
   readonly prompted: PromptedSession | undefined;
-  /** It was not used after this, in milliseconds since 1970. */
+  /** The latest time at which it can have been used, in milliseconds since 1970. */
   readonly bound: number;
 }
 
-/** A session of which all is known but the count of its messages. */
+/** A session of which everything is known except the count of its messages. */
 interface Found {
   readonly session: Session;
   readonly time: number;
@@ -82,23 +82,23 @@ interface Found {
 
 const DEFAULT_LIMIT = 10;
 const MAX_LIMIT = 50;
-/** Rollouts read at a time. */
+/** The number of rollouts read at once. */
 const BATCH = 8;
-/** How much earlier than its last line's time a file's time of change may be: that of some file systems is in steps of 2 s. */
+/** How much earlier than its last line's time a file's modification time may be. Some file systems store it in steps of 2 s. */
 const CLOCK_STEP_MS = 2_000;
 
-/** So long others wait at most, in milliseconds. */
+/** The longest time that other work has to wait, in milliseconds. */
 const BREATH_MS = 8;
 
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 
 /**
- * The newest codex sessions of a machine: those of `history.jsonl` and those of the rollouts, as one list.
+ * Lists the newest codex sessions on a machine: those in `history.jsonl` and those in the rollouts, as one list.
  *
- * Of all rollouts it asks the system how large they are and when they were changed, and reads from the latest on until none of the
- * rest can be newer than what it has. What it has read it keeps in an index.
+ * Gets the size and the modification time of all rollouts. Then reads from the latest on, until no other one can be newer than those
+ * found. Keeps the results in an index.
  *
- * @throws the reason of an aborted `signal`, and nothing else: what can't be read is a warning.
+ * @throws only the reason of an aborted `signal`. A file that can't be read is a warning.
  */
 export async function listSessions(options: ListSessionsOptions = {}): Promise<SessionList> {
   options.signal?.throwIfAborted();
@@ -142,7 +142,7 @@ class Lister {
     for (let next = 0, size = 0; next < candidates.length; next += size) {
       const last = newest[limit - 1];
       if (last !== undefined && last.time >= (candidates[next]?.bound ?? 0)) break;
-      // Without a filter nearly all that are read are listed: no more than that.
+      // Without a filter nearly all sessions that are read are listed, so read no more than are missing.
       const missing = limit - newest.length;
       size = this.#filter === "" && missing > 0 ? Math.min(missing, BATCH) : BATCH;
       const batch = candidates.slice(next, next + size).map((candidate) => this.#find(candidate));
@@ -160,7 +160,7 @@ class Lister {
     return sessions;
   }
 
-  /** Who has renamed a rollout has left its first line to tell the thread. */
+  /** Adds the thread id to each file. For a renamed rollout it is read from the first line. */
   async #identified(files: readonly RolloutFile[]): Promise<ThreadFile[]> {
     const identified: ThreadFile[] = [];
     for (const file of files) {
@@ -195,7 +195,7 @@ class Lister {
     }
   }
 
-  /** The latest first. */
+  /** Returns the candidates, latest first. */
   #candidates(threads: readonly Thread[], prompts: Readonly<Record<string, PromptedSession>>): Candidate[] {
     const rest = new Map(Object.entries(prompts));
     const candidates = threads.map((thread): Candidate => {
@@ -213,7 +213,7 @@ class Lister {
     return candidates.sort((a, b) => b.bound - a.bound);
   }
 
-  /** None if it is not to be listed. More than one where a file has the name of one thread, and in it is another. */
+  /** Returns none if the session is not to be listed, and more than one if a file named after the thread contains another. */
   async #find({ id, thread, prompted }: Candidate): Promise<Found[]> {
     const found: Found[] = [];
     let own = thread;
@@ -228,7 +228,7 @@ class Lister {
   async #findFile(id: string, file: ThreadFile | undefined, prompted: PromptedSession | undefined): Promise<Found[]> {
     if (file === undefined) return this.#foundIn(id, prompted, undefined);
     let record = await this.#record(file);
-    // An empty file is none that a thread could go on from.
+    // Codex can't resume a thread from an empty file.
     if (file.size === 0) this.#warn(file.path, "it is empty");
     else if (record !== undefined && record.head === undefined)
       this.#warn(file.path, "it does not begin as a rollout does");
@@ -251,9 +251,9 @@ class Lister {
     if (record?.isUnread && file) this.#warn(file.path, "its last message is too long to be read");
     const title = this.#names[id] || undefined;
     const cwd = record?.head?.cwd;
-    // Whichever was said later: codex records in the rollout what is typed, and a moment later than it is typed.
+    // The later message of the two. Codex also writes a typed message to the rollout, a moment after it is typed.
     const lastMessage = typed > worked ? (prompted?.lastMessage ?? written) : (written ?? prompted?.lastMessage);
-    // Before anything is made of it: with a filter, most are not wanted.
+    // Check this before any further work: with a filter, most sessions don't match.
     if (![id, title, cwd, lastMessage].some((text) => this.#matches(text))) return [];
     const time = Math.max(worked, typed);
     const session: Session = {
@@ -283,7 +283,7 @@ class Lister {
     record = await this.#kept(file, record, async (before) =>
       withGuard(file, await countMessages(file, before, this.#codexHome, this.#signal)),
     );
-    // What was typed is in the rollout too, unless codex has lost it.
+    // Typed messages are in the rollout too, unless codex has lost them.
     const unrecorded = Math.max(0, (prompted?.count ?? 0) - saidCount(record));
     return { ...session, messageCount: messageCount(record) + unrecorded };
   }
@@ -298,7 +298,7 @@ class Lister {
     }
   }
 
-  /** Undefined, with a warning, if the file can't be read. */
+  /** Reads a file's record. Returns undefined, with a warning, if the file can't be read. */
   async #record(file: RolloutFile): Promise<RolloutRecord | undefined> {
     try {
       const record = await readRecord(file, this.#index.get(file.name), this.#signal);
@@ -310,7 +310,7 @@ class Lister {
     }
   }
 
-  /** With what tells the last message where the file's end does not. */
+  /** Reads more of the thread, for a file whose end does not contain the last message. */
   async #replayed(file: RolloutFile, record: RolloutRecord): Promise<RolloutRecord> {
     if (!record.isTakenBack) return this.#inherited(file, record);
     const whole = await this.#kept(file, record, (before) => this.#continued(file, before));
@@ -328,7 +328,7 @@ class Lister {
     return head === record.head ? record : { ...record, head };
   }
 
-  /** What is learned of a file, which stays in the index; what was known, with a warning, if that fails. */
+  /** Adds to a file's record and keeps it in the index. If that fails, returns the old record, with a warning. */
   async #kept(
     file: RolloutFile,
     record: RolloutRecord,
@@ -357,7 +357,7 @@ class Lister {
 
 const isIdentified = (file: RolloutFile): file is ThreadFile => file.threadId !== undefined;
 
-/** Each once: a copy of a rollout under another thread's name tells the same id. */
+/** Returns the newest sessions, each once: a copy of a rollout under another thread's name has the same id. */
 function newestOf(found: readonly Found[], limit: number): Found[] {
   const seen = new Set<string>();
   return found

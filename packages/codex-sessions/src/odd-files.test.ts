@@ -13,19 +13,19 @@ const list = (codexHome: string) => listSessions({ codexHome, cacheFolder: join(
 const prompt = (entry: object) => `${JSON.stringify(entry)}\n`;
 const MIB = 1024 * 1024;
 
-/** The same twice: from the files, and from the index. */
+/** Lists twice, from the files and from the index, and expects the same. */
 async function listed(codexHome: string) {
   const first = await list(codexHome);
   expect(await list(codexHome)).toEqual(first);
   return first;
 }
 
-describe("a first line that is longer than a line is usually read", () => {
-  // Keys that codex doesn't write, before and behind the ones that are needed.
+describe("a first line that is longer than usual lines", () => {
+  // Keys that codex doesn't write, before and after the ones that are needed.
   test.each<[string, number, object]>([
     ["9 MiB", 9 * MIB, { dynamic_tools: [{ name: "a" }] }],
     ["9 MiB of a sub-agent", 9 * MIB, { source: { subagent: { thread_spawn: { parent_thread_id: threadId(9) } } } }],
-    ["more than any line is read of", 65 * MIB, { git: { branch: "main" } }],
+    ["more than is read of any line", 65 * MIB, { git: { branch: "main" } }],
   ])("%s", async (_what, bytes, more) => {
     await using folder = await temporaryFolder();
     const first = meta(at(0), threadId(1), "/long", { ...more, notes: "x".repeat(bytes), last: 1 });
@@ -44,7 +44,7 @@ describe("a first line that is longer than a line is usually read", () => {
   });
 });
 
-/** As Python's `json.dumps` writes it. */
+/** Returns JSON in the form that Python's `json.dumps` writes. */
 const spaced = (lines: string): string =>
   lines
     .trimEnd()
@@ -52,7 +52,7 @@ const spaced = (lines: string): string =>
     .map((text) => `${JSON.stringify(JSON.parse(text), null, 1).replaceAll(/\n\s*/g, " ")}\n`)
     .join("");
 
-test("JSON with spaces in it, and with its keys in another order", async () => {
+test("JSON with spaces, and with its keys in another order", async () => {
   await using folder = await temporaryFolder();
   await writeRollout(folder.path, threadId(1), spaced(session(1)));
   const swapped = (text: string) =>
@@ -71,7 +71,7 @@ test("JSON with spaces in it, and with its keys in another order", async () => {
 });
 
 describe("the history of prompts", () => {
-  test("counts its last line, also without a newline, and once it is ended", async () => {
+  test("counts its last line without a newline, and when the newline is added", async () => {
     await using folder = await temporaryFolder();
     const history = join(folder.path, "history.jsonl");
     const first = prompt({ session_id: "a", ts: 1_767_312_000, text: "one" });
@@ -100,7 +100,7 @@ describe("the history of prompts", () => {
     expect(sessions[0]?.updatedAt).toMatch(/^2026-01-02T00:00:00\.(000|250)Z$/);
   });
 
-  test("is of a thread whose file holds another", async () => {
+  test("has a thread whose file contains another", async () => {
     await using folder = await temporaryFolder();
     await writeRollout(folder.path, threadId(1), session(2), { mtime: at(1) });
     await writeFile(
@@ -124,11 +124,11 @@ test("a thread's title is the last name that it was given", async () => {
   expect((await listSessions({ ...options, filter: "AND RICE" })).sessions).toHaveLength(1);
 });
 
-test("a session that was only opened since is as old as before", async () => {
+test("a session that was only opened since does not count as newer", async () => {
   await using folder = await temporaryFolder();
   await writeRollout(folder.path, threadId(1), session(1, "older"), { mtime: at(1) });
   await writeRollout(folder.path, threadId(2), meta(at(0), threadId(2)) + said(at(2), "newer"), { mtime: at(2) });
-  // As codex 0.169 writes when its interface opens a thread and sets it up.
+  // What codex 0.169 writes when its interface opens a thread and sets it up.
   const opened =
     line(at(9), "turn_context", { cwd: "/", model: "gpt-5" }) +
     line(at(9), "event_msg", { type: "thread_settings_applied", model: "gpt-5" });
@@ -156,7 +156,7 @@ describe("a last message with images", () => {
     expect(sessions).toMatchObject([{ lastMessage: "look at these", messageCount: 2 }]);
   });
 
-  test("that is too long to be read is named in a warning, and no older one is shown", async () => {
+  test("that is too long to be read is reported in a warning, and no older one is shown", async () => {
     await using folder = await temporaryFolder();
     const content = meta(at(0), threadId(1)) + item(at(1), "older") + message(66 * MIB);
     const path = await writeRollout(folder.path, threadId(1), content);
@@ -166,8 +166,8 @@ describe("a last message with images", () => {
   });
 });
 
-describe("files that are in each other's way", () => {
-  test("a copy of another session under the name of one that is there: both are listed and found", async () => {
+describe("files with conflicting names", () => {
+  test("a copy of another session under an existing session's name: both are listed and found", async () => {
     await using folder = await temporaryFolder();
     const file = await writeRollout(folder.path, threadId(1), session(1));
     const name = `rollout-2026-01-03T00-00-00-${threadId(1)}.jsonl`;
@@ -189,7 +189,7 @@ describe("files that are in each other's way", () => {
     ["empty", ""],
     ["blank", "\n"],
     ["all zeros", "\0".repeat(4096)],
-  ])("a file that is %s is not a session's", async (_what, content) => {
+  ])("a file that is %s does not belong to a session", async (_what, content) => {
     await using folder = await temporaryFolder();
     const name = `rollout-2026-01-03T00-00-00-${threadId(1)}.jsonl`;
     const path = await writeRollout(folder.path, threadId(1), content, {
@@ -200,16 +200,16 @@ describe("files that are in each other's way", () => {
     expect(await findSession(threadId(1), { codexHome: folder.path })).toBeUndefined();
     const { sessions, warnings } = await listed(folder.path);
     expect({ sessions, warnings }).toEqual({ sessions: [], warnings: [expect.stringContaining(path)] });
-    // Beside one that is.
+    // Beside a file that belongs to one.
     const file = await writeRollout(folder.path, threadId(1), session(1));
     expect(await findSession(threadId(1), { codexHome: folder.path })).toMatchObject({ file });
     expect((await listed(folder.path)).sessions).toMatchObject([{ id: threadId(1), file, lastMessage: "message 1" }]);
   });
 });
 
-describe("a home that codex's index names by other paths", () => {
+describe("a home that has other paths in codex's index", () => {
   const HEAD = `rollout-2026-01-02T00-00-00-${threadId(1)}_${threadId(0)}.jsonl`;
-  /** A reverted thread: its id is newer than its newest file's, and that file is the older one, so that only the index tells. */
+  /** A reverted thread. Its id is newer than its newest file's, and that file is the older one, so only the index identifies the head. */
   async function reverted(home: string) {
     await writeRollout(home, threadId(1), session(1, "taken back"), { mtime: at(9) });
     const head = await writeRollout(home, threadId(1), session(1, "left"), { name: HEAD, mtime: at(1) });
@@ -249,7 +249,7 @@ describe("a home that codex's index names by other paths", () => {
     await rename(join(home, place), disk);
     await symlink(disk, join(home, place));
     await expectLeft(home);
-    // As codex names it that has followed the link.
+    // The path that codex stores after it has followed the link.
     const database = new DatabaseSync(join(home, "state_5.sqlite"));
     const below = "sessions/2026/01/02".slice(place.length);
     database.prepare("UPDATE threads SET rollout_path = ?").run(join(disk, below, HEAD));

@@ -9,7 +9,7 @@ import { staleThreadLocks } from "./stale-thread-locks.ts";
 const [kept, gone, held] = [threadId(1), threadId(2), threadId(3)];
 const folderOf = (home: string) => join(home, "plexum-thread-locks");
 
-/** A home with the locks of three threads: one that has a rollout, one that has none, and one that is held. */
+/** Creates a home with the locks of three threads: one that has a rollout, one that has none, and one that is held. */
 async function home(path: string) {
   for (const id of [kept, gone]) await (await lockThread(path, id))[Symbol.asyncDispose]();
   await writeRollout(path, kept, "");
@@ -29,7 +29,7 @@ describe("the lock of a thread without a rollout", () => {
     await using _again = await lockThread(folder.path, gone);
   });
 
-  test("stays where somebody has taken it since", async () => {
+  test("stays if somebody has acquired it since", async () => {
     await using folder = await temporaryFolder();
     await using _held = await home(folder.path);
     const [stale] = await staleThreadLocks(folder.path, { minAgeMs: 0 });
@@ -46,7 +46,7 @@ describe("the lock of a thread without a rollout", () => {
     expect(await lock?.remove(60_000)).toBe(false);
   });
 
-  test("is reported beside one that is no lock", async () => {
+  test("is found beside a file that is not a lock", async () => {
     await using folder = await temporaryFolder();
     await using _held = await home(folder.path);
     await writeFile(join(folderOf(folder.path), `${threadId(4)}.lock`), "somebody's text");
@@ -54,17 +54,17 @@ describe("the lock of a thread without a rollout", () => {
     expect(stale.map((one) => one.threadId)).toEqual([gone]);
   });
 
-  test("is not told where the rollouts can't be listed", async () => {
+  test("is not reported if the rollouts can't be listed", async () => {
     await using folder = await temporaryFolder();
     await using _held = await home(folder.path);
     await rm(join(folder.path, "sessions"), { recursive: true });
     await mkdir(join(folder.path, "sessions"));
-    // A name that nobody can look at, not even the superuser.
+    // A name that nobody can access, not even the superuser.
     await symlink("loop.jsonl", join(folder.path, "sessions", "loop.jsonl"));
     await expect(staleThreadLocks(folder.path, { minAgeMs: 0 })).rejects.toMatchObject({ code: "io" });
   });
 
-  test("nothing in a home without locks", async () => {
+  test("is not found in a home without locks", async () => {
     await using folder = await temporaryFolder();
     expect(await staleThreadLocks(folder.path)).toEqual([]);
     expect(await readdir(folder.path)).toEqual([]);

@@ -3,24 +3,27 @@ import { CodexSessionsError } from "./errors.ts";
 import { rolloutFiles } from "./files/rollout-files.ts";
 
 export interface StaleThreadLocksOptions {
-  /** Younger files are left out, in milliseconds. Default: 1 second. Less than 20 ms is not safe. */
+  /** Skips files younger than this, in milliseconds. Default: 1 second. Less than 20 ms is not safe. */
   readonly minAgeMs?: number;
   readonly signal?: AbortSignal;
 }
 
-/** The lock file of a thread whose rollout is gone. It does no harm. */
+/** The lock file of a thread whose rollout no longer exists. It does no harm. */
 export interface StaleThreadLock {
   readonly threadId: string;
   readonly path: string;
-  /** Removes the file. Resolves to false if someone has taken the lock since: then it stays. @throws SessionStoreError `io`. */
+  /**
+   * Removes the file. Keeps it and resolves to false if another process has acquired the lock since.
+   * @throws SessionStoreError `io`.
+   */
   remove(): Promise<boolean>;
 }
 
 /**
- * Returns the files that `lockThread` left for threads that are gone, except those that are held.
+ * Returns the lock files of `lockThread` that are not held and whose threads no longer exist.
  *
- * @throws SessionStoreError `io` if the locks can't be listed; CodexSessionsError `io` if the rollouts can't be listed, so that
- * it is unknown which threads exist.
+ * @throws SessionStoreError `io` if the locks can't be listed; CodexSessionsError `io` if the rollouts can't be listed, since it is
+ * then unknown which threads exist.
  */
 export async function staleThreadLocks(
   codexHome: string,
@@ -42,5 +45,5 @@ export async function staleThreadLocks(
 }
 
 function unlistable(warning: string): never {
-  throw new CodexSessionsError("io", `${warning}. Until it can, it is unknown which of the locked threads exist.`);
+  throw new CodexSessionsError("io", `${warning}. Without that list, it is unknown which of the locked threads exist.`);
 }

@@ -10,11 +10,11 @@ export interface ThreadFile extends RolloutFile {
 export interface Thread {
   readonly id: string;
   readonly files: [ThreadFile, ...ThreadFile[]];
-  /** When one of them was last changed, in milliseconds since 1970. */
+  /** When one of its files was last changed, in milliseconds since 1970. */
   mtimeMs: number;
 }
 
-/** A compressed rollout that also stands there plain does not count, as for codex. */
+/** Groups files by thread. Ignores a compressed rollout that also exists in plain form, like codex. */
 export function groupByThread(files: readonly ThreadFile[]): Thread[] {
   const isCompressed = files.some((file) => file.compressed);
   const plain = new Set(isCompressed ? files.map((file) => file.path) : []);
@@ -32,7 +32,7 @@ export function groupByThread(files: readonly ThreadFile[]): Thread[] {
   return Array.from(threads.values());
 }
 
-/** The file that codex would resume a thread from: of a thread that was reverted, one of several. An empty one is none. */
+/** Returns the file that codex would resume a thread from. A reverted thread has several. Empty files don't count. */
 export async function headOf({ id, files }: Thread, codexHome: string, signal?: AbortSignal): Promise<ThreadFile> {
   const [first] = files;
   if (files.length === 1) return first;
@@ -47,8 +47,8 @@ export const newestFileOf = ({ files }: Pick<Thread, "files">): ThreadFile =>
   files.reduce((a, b) => (b.mtimeMs > a.mtimeMs ? b : a));
 
 /**
- * Of the files with a thread's name those in which another thread stands, each with its id: who copies a session by hand may
- * give it a name that is taken.
+ * Returns the files with a thread's name that contain another thread, each with its id. Someone who copies a session by hand may
+ * give the copy such a name.
  */
 export const misnamedFiles = ({ id, files }: Thread): { readonly id: string; readonly file: ThreadFile }[] =>
   files.length === 1

@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { CodexHome, type CodexInstall } from "@plexum/real-codex";
 import { ScriptedModel, say } from "@plexum/scripted-model";
 
-/** A codex home in which the real codex makes sessions. The workspace has instructions, which codex passes on as a user's message. */
+/** A codex home in which the real codex creates sessions. The workspace has instructions, which codex passes on as a user message. */
 export class CodexSessions implements AsyncDisposable {
   readonly home: CodexHome;
   readonly workspace: string;
@@ -45,7 +45,7 @@ export class CodexSessions implements AsyncDisposable {
     });
   }
 
-  /** Takes back the last turn of a thread, as codex's own interface does. */
+  /** Reverts the last turn of a thread, like codex's own interface. */
   async revertLastTurn(codex: CodexInstall, threadId: string): Promise<void> {
     const server = spawn(codex.path, ["app-server"], {
       cwd: this.workspace,

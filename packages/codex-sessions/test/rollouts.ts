@@ -1,19 +1,19 @@
 import { mkdir, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-/** Lines as codex 0.169 writes them, cut to what matters here. */
+/** Returns a line as codex 0.169 writes it, reduced to what matters here. */
 export const line = (time: string, type: string, payload: object): string =>
   `${JSON.stringify({ timestamp: time, type, payload })}\n`;
 
 export const meta = (time: string, id: string, cwd = "/work", more: object = {}): string =>
   line(time, "session_meta", { id, cwd, ...more });
 
-/** What the user said, in both its forms. */
+/** Returns a user message in both its forms. */
 export const said = (time: string, text: string): string =>
   item(time, text) +
   line(time, "event_msg", { type: "item_completed", item: { type: "UserMessage", content: [{ type: "text", text }] } });
 
-/** What the model is given as the user's. */
+/** Returns a user message in the form that the model gets. */
 export const item = (time: string, ...texts: string[]): string =>
   line(time, "response_item", {
     type: "message",
@@ -23,7 +23,7 @@ export const item = (time: string, ...texts: string[]): string =>
 
 export const at = (minute: number): string => new Date(Date.UTC(2026, 0, 2, 0, minute)).toISOString();
 
-/** The `number`th of some ids, in the form that codex gives them. */
+/** Returns the `number`th of some ids, in codex's form. */
 export const threadId = (number: number): string => `0199a213-81c0-7800-8aa1-${number.toString(16).padStart(12, "0")}`;
 
 /** Writes a rollout where codex would put it, last changed at the time given. */

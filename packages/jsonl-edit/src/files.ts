@@ -7,52 +7,52 @@ const read = promisify(fs.read);
 const write = promisify(fs.write);
 const fdatasync = promisify(fs.fdatasync);
 
-/** What reading at a place needs of an open file. */
+/** The part of an open file that reads at an offset need. */
 export interface ReadableFile {
   read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
 }
 
 export interface OpenFile extends ReadableFile {
-  /** Writes all of it. */
+  /** Writes all the bytes. */
   write(bytes: Uint8Array, offset: number, length: number, position: number): Promise<unknown>;
   sync(): Promise<void>;
   stat(): Promise<fs.BigIntStats>;
-  /** No other call may be under way. */
+  /** Call it only when no other call is in progress. */
   close(): Promise<void>;
 }
 
-/** Read; read and write; make a file that must not exist, and write; the same, and read. */
+/** Read; read and write; create a file that must not exist, and write; the same, and read. */
 export type OpenFlags = "r" | "r+" | "wx" | "wx+";
 
 /**
- * The file operations that an edit consists of: tests put a crash between any two of them.
+ * The file operations that an edit consists of. Tests simulate a crash between any two of them.
  *
- * The small ones are synchronous inside: they take a few microseconds, and an edit does some twenty of them. What may wait for
- * the disk (reading, writing, flushing) is not. None of them waits for the other end of a pipe.
+ * The small ones are synchronous inside: they take a few microseconds, and an edit makes some twenty of them. Those that may wait
+ * for the disk (reading, writing, flushing) are asynchronous. None of them waits for the other end of a pipe.
  */
 export interface Files {
   open(path: string, flags: OpenFlags, mode?: number): Promise<OpenFile>;
-  /** Undefined if there is nothing. */
+  /** Returns undefined if there is nothing at the path. */
   stat(path: string): Promise<fs.BigIntStats | undefined>;
-  /** The same of a link itself. */
+  /** The same, but does not follow a link. */
   lstat(path: string): Promise<fs.BigIntStats | undefined>;
-  /** Reads a regular file of at most `maxBytes`. Returns `unfit` for anything else, and undefined if there is nothing. */
+  /** Reads a regular file of at most `maxBytes`. Returns `unfit` for anything else, and undefined if there is nothing at the path. */
   readSmall(path: string, maxBytes: number): Promise<Buffer | "unfit" | undefined>;
-  /** Makes a file that is not there yet, in one go and without a flush. */
+  /** Creates a file, which must not exist, in one call and without a flush. */
   writeSmall(path: string, bytes: Uint8Array): Promise<void>;
-  /** The names in a directory; none if there is no such directory. */
+  /** Returns the names in a directory. Returns none if there is no such directory. */
   list(path: string): Promise<string[]>;
   link(from: string, to: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
-  /** Does nothing if there is nothing. */
+  /** Removes a file. Does nothing if there is none. */
   unlink(path: string): Promise<void>;
-  /** Gives a file the mode and the owner of another; an owner only as far as this user may. */
+  /** Gives a file the mode and the owner of another. Ignores the owner if this user may not change it. */
   copyOwner(from: fs.BigIntStats, path: string): Promise<void>;
-  /** Makes a directory's entries durable, where the system can do so. */
+  /** Makes a directory's entries durable, if the system can. */
   syncDirectory(path: string): Promise<void>;
 }
 
-/** Windows has neither. */
+/** Windows has neither O_NONBLOCK nor O_NOFOLLOW. */
 const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = fs.constants;
 const FLAGS = { r: O_RDONLY, "r+": O_RDWR, wx: O_RDWR | O_CREAT | O_EXCL, "wx+": O_RDWR | O_CREAT | O_EXCL };
 
@@ -78,7 +78,7 @@ export const nodeFiles: Files = {
   },
   async readSmall(path, maxBytes) {
     const isUnfit = (stat: fs.Stats) => !stat.isFile() || stat.size > maxBytes;
-    // A device may do something when it is opened.
+    // Opening a device may have an effect.
     const stat = fs.lstatSync(path, { throwIfNoEntry: false });
     if (stat === undefined) return undefined;
     if (isUnfit(stat)) return "unfit";
@@ -125,7 +125,7 @@ export const nodeFiles: Files = {
     await fsp.chmod(path, Number(from.mode) & 0o7777);
   },
   async syncDirectory(path) {
-    // Windows can't open a directory, and needs no such flush.
+    // Windows can't open a directory, and does not need this flush.
     if (process.platform === "win32") return;
     const handle = await fsp.open(path, "r");
     try {
@@ -139,7 +139,10 @@ export const nodeFiles: Files = {
 export const sameFile = (a: fs.BigIntStats, b: fs.BigIntStats | undefined): boolean =>
   b !== undefined && a.ino === b.ino && a.dev === b.dev;
 
-/** Reads from one offset up to another into a buffer. @throws JsonlEditError `replaced` if the file ends before. */
+/**
+ * Reads from one offset up to another into a buffer.
+ * @throws JsonlEditError `replaced` if the file ends earlier.
+ */
 export async function readInto(
   file: ReadableFile,
   path: string,

@@ -5,7 +5,7 @@ import { expect } from "vitest";
 
 const root = join(import.meta.dirname, "..");
 
-/** As Claude Code 2.1.332 writes it, cut to what matters. */
+/** A session as Claude Code 2.1.332 writes it, reduced to what matters. */
 const claudeLines = (id: string, text: string) => [
   { type: "assistant", message: { role: "assistant", content: [{ type: "tool_use", id, name: "Bash", input: {} }] } },
   {

@@ -9,7 +9,7 @@ test.each<[AllowEntry, string | undefined]>([
   ["entry", '{"plugins": {"allow": []}}'],
   ["entry", '{\n\t"plugins": {\n\t\t"allow": [\n\t\t\t"other"\n\t\t]\n\t}\n}'],
   ["nothing", '{"plugins": {"allow": ["other", "ours"]}}'],
-])("makes the %s, and takes it back without a trace", (expected, text) => {
+])("creates the %s, and removes it without a trace", (expected, text) => {
   expect(isAllowed(text, "ours")).toBe(expected === "nothing");
   const { text: allowed, made } = allowPlugin(text, "ours");
   expect(made).toBe(expected);
@@ -19,13 +19,13 @@ test.each<[AllowEntry, string | undefined]>([
   expect(disallowPlugin(allowed, "ours", made)).toBe(text);
 });
 
-test("what others have added since stays", () => {
+test("keeps what others have added since", () => {
   const { text, made } = allowPlugin(undefined, "ours");
   const { text: both } = allowPlugin(text, "other");
   expect(JSON.parse(disallowPlugin(both, "ours", made) as string)).toEqual({ plugins: { allow: ["other"] } });
 });
 
-test("what is gone already needs no taking back", () => {
+test("leaves a file unchanged that no longer has the entry", () => {
   expect(disallowPlugin('{"plugins":{}}', "ours", "entry")).toBe('{"plugins":{}}');
 });
 

@@ -1,16 +1,16 @@
 import { addToList, removeFromList, removeMember, setMember, textAt } from "./json-edit.ts";
 
-/** How much of `plexum.json` had to be made for a plugin's name to stand in `plugins.allow`. */
+/** How much of `plexum.json` had to be created to add a plugin's name to `plugins.allow`. */
 export type AllowEntry = "file" | "plugins" | "allow" | "entry" | "nothing";
 
 const PLUGINS = ["plugins"];
 const ALLOW = ["plugins", "allow"];
 
 /**
- * Adds a plugin to those that the host may start, in the text of `plexum.json`; undefined stands for a file that is not
- * there. Every other byte stays.
+ * Adds a plugin to those that the host may start, in the text of `plexum.json`. Pass undefined for a missing file. Every
+ * other byte stays.
  *
- * @throws SyntaxError if the text is not JSON, or `plugins` no object, or `plugins.allow` no list.
+ * @throws SyntaxError if the text is not JSON, `plugins` is not an object, or `plugins.allow` is not a list.
  */
 export function allowPlugin(text: string | undefined, name: string): { text: string; made: AllowEntry } {
   if (text === undefined) return { text: `${JSON.stringify({ plugins: { allow: [name] } }, null, 2)}\n`, made: "file" };
@@ -21,14 +21,14 @@ export function allowPlugin(text: string | undefined, name: string): { text: str
   return { text: added, made: added === text ? "nothing" : "entry" };
 }
 
-/** Whether the host may start the plugin. Throws as `allowPlugin`. */
+/** Returns whether the host may start the plugin. Throws like `allowPlugin`. */
 export function isAllowed(text: string | undefined, name: string): boolean {
   return text !== undefined && allowPlugin(text, name).made === "nothing";
 }
 
 /**
- * Takes back what `allowPlugin` made, as far as nobody else uses it by now. Undefined: the file has nothing left in it.
- * Throws as `allowPlugin`.
+ * Removes what `allowPlugin` created, unless something else uses it now. Returns undefined if the file has nothing left in
+ * it. Throws like `allowPlugin`.
  */
 export function disallowPlugin(text: string, name: string, made: AllowEntry): string | undefined {
   if (made === "nothing" || textAt(text, ALLOW) === undefined) return text;

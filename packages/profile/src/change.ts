@@ -1,7 +1,7 @@
-/** What became of one file or folder. */
+/** What happened to one file or folder. */
 export interface Change {
   readonly path: string;
   readonly what: "created" | "changed" | "unchanged" | "set aside" | "removed" | "restored" | "kept";
-  /** What it is about, for a person. */
+  /** A description for the user. */
   readonly note: string;
 }

@@ -1,20 +1,20 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Json, removeMember, setMember, setMemberText, textAt } from "./json-edit.ts";
 
-/** What an installation made of a plugin's `config.json`. */
+/** What an installation changed in a plugin's `config.json`. */
 export interface ConfigKeys {
-  /** Whether there was no file. */
+  /** Whether the installation created the file. */
   made: boolean;
   /**
-   * By key: the value that was set, and the text that stood there before. While an installation is under way there are two
-   * values: the one that stood there, of an earlier installation, and the one that is about to.
+   * By key: the value that was set, and the text that was there before. While an installation is in progress there can be
+   * two values: the one of an earlier installation, and the one that is about to replace it.
    */
   keys: Record<string, { set: Json[]; before?: string | undefined }>;
 }
 
 /**
- * Sets keys of a config; undefined stands for a file that is not there. What a person has put in the place of an earlier
- * installation's value is theirs from then on, and so is the file.
+ * Sets keys of a config. Pass undefined for a missing file. A value that the user wrote over an earlier installation's
+ * belongs to the user from then on, and so does the file.
  *
  * @throws SyntaxError if the text is not a JSON object.
  */
@@ -31,7 +31,7 @@ export function setKeys(
     const ours = first && whichOf(now, first.set);
     if (ours === undefined) {
       recorded.keys[key] = { set: [value], before: now };
-      // An installation that was killed before it wrote leaves what was there before.
+      // If an installation was killed before it wrote the config, the previous value is still there.
       if (first !== undefined && now !== first.before) recorded.made = false;
     } else
       recorded.keys[key] = { set: isDeepStrictEqual(ours, value) ? [value] : [ours, value], before: first?.before };
@@ -41,15 +41,15 @@ export function setKeys(
   return { text: `${JSON.stringify(values, null, 2)}\n`, recorded: { ...recorded, made: true } };
 }
 
-/** When the config has been written, what stood there of an earlier installation is nobody's any more. */
+/** Drops the values of earlier installations from the record. Call it once the config is written: they are no longer in it. */
 export const settleKeys = ({ made, keys }: ConfigKeys): ConfigKeys => ({
   made,
   keys: Object.fromEntries(Object.entries(keys).map(([key, { set, before }]) => [key, { set: set.slice(-1), before }])),
 });
 
 /**
- * Takes back what `setKeys` set, as far as it is still that. Undefined: the file has nothing left in it.
- * Throws as `setKeys`.
+ * Undoes `setKeys` for each key that still has the value it set. Returns undefined if the file has nothing left in it.
+ * Throws like `setKeys`.
  */
 export function unsetKeys(text: string, { made, keys }: ConfigKeys): string | undefined {
   let rest = text;
@@ -60,7 +60,7 @@ export function unsetKeys(text: string, { made, keys }: ConfigKeys): string | un
   return made && /^\s*\{\s*\}\s*$/.test(rest) ? undefined : rest;
 }
 
-/** The one of the values that the text stands for. */
+/** Returns the value that the text represents, or undefined if it is none of them. */
 function whichOf(text: string | undefined, values: readonly Json[]): Json | undefined {
   return text === undefined ? undefined : values.find((value) => isDeepStrictEqual(JSON.parse(text), value));
 }

@@ -1,16 +1,16 @@
 import { CodedError, isCodedError } from "@plexum/coded-error";
 
 export type ProfileErrorCode =
-  /** A file of the profile is not JSON, or not of the shape that is expected there. */
+  /** A file of the profile is not JSON, or does not have the expected shape. */
   | "invalid_file"
-  /** The program has no main file, or a name in the manifest can't be a file's. */
+  /** The program has no main file, or a name in the manifest can't be a file name. */
   | "invalid_program"
-  /** There is nothing to take out. */
+  /** There is nothing to uninstall. */
   | "not_installed"
   /** A file can't be read or written. */
   | "io";
 
-/** A profile that could not be changed. `message` names the file and says what to do. */
+/** The error for a profile that could not be changed. `message` names the file and says what to do. */
 export class ProfileError extends CodedError<ProfileErrorCode> {
   constructor(code: ProfileErrorCode, message: string, options?: ErrorOptions) {
     super("ProfileError", code, message, options);
@@ -22,7 +22,7 @@ export class ProfileError extends CodedError<ProfileErrorCode> {
   }
 }
 
-/** Does something with a file's text. A fault in the text, a SyntaxError, becomes an error that names the file. */
+/** Runs `work` on a file's text. Turns a SyntaxError, a fault in the text, into an error that names the file. */
 export function inFile<T>(path: string, work: () => T): T {
   try {
     return work();

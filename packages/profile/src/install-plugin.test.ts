@@ -31,7 +31,7 @@ test("a host can start the plugin with an empty environment, and it knows its pr
   expect(JSON.parse(await readFile(join(at.plugin, "manifest.json"), "utf8"))).toEqual(at.options().manifest);
 });
 
-test("a second time changes nothing", async () => {
+test("a second installation changes nothing", async () => {
   await using at = await setUp();
   const options = at.options("1.0.0", { config: { binary: "/usr/bin/codex" } });
   await installPlugin(options);
@@ -45,7 +45,7 @@ test("a second time changes nothing", async () => {
   expect([await snapshot(at.profile), await inodes()]).toEqual(before);
 });
 
-test("uninstalling leaves a profile as it was, to the byte, with what a person wrote in it", async () => {
+test("uninstalling restores a profile to the byte, with what the user wrote in it", async () => {
   await using at = await setUp();
   const settings = '{\r\n\t"agents": {"z": 1.0e2, "a": "\\u00e9"},\r\n\t"plugins": {"allow": [ "other" ]}}';
   await writeFile(at.settings, settings);
@@ -65,7 +65,7 @@ test("uninstalling leaves a profile as it was, to the byte, with what a person w
   expect(await snapshot(at.profile)).toEqual(before);
 });
 
-test("uninstalling removes a profile that was not there", async () => {
+test("uninstalling removes a profile that the installation created", async () => {
   await using at = await setUp();
   await rm(at.profile, { recursive: true });
   await at.install("1.0.0", { config: { binary: "/opt/codex" } });
@@ -73,7 +73,7 @@ test("uninstalling removes a profile that was not there", async () => {
   await expect(stat(at.profile)).rejects.toMatchObject({ code: "ENOENT" });
 });
 
-test("what a person changed since stays", async () => {
+test("what the user changed since the installation stays", async () => {
   await using at = await setUp();
   await at.install("1.0.0", { config: { binary: "/opt/codex" } });
   await writeFile(at.config, '{"binary": "/my/codex", "timeout_ms": 1}');
@@ -84,7 +84,7 @@ test("what a person changed since stays", async () => {
   expect(await readdir(at.plugin)).toEqual(["config.json"]);
 });
 
-test("what a person changed between two installations stays", async () => {
+test("what the user changed between two installations stays", async () => {
   await using at = await setUp();
   await at.install("1.0.0", { config: { binary: "/opt/codex", other: 1 } });
   const theirs = '{ "binary":  "/my/codex", "other": 1 }';
@@ -95,7 +95,7 @@ test("what a person changed between two installations stays", async () => {
   expect(await readFile(at.config, "utf8")).toBe('{ "binary":  "/my/codex" }');
 });
 
-test("what a private config has is not shown in the record", async () => {
+test("the record is private if the config is", async () => {
   await using at = await setUp();
   await mkdir(at.plugin, { recursive: true });
   await writeFile(at.config, '{"token": "secret"}', { mode: 0o600 });
@@ -104,7 +104,7 @@ test("what a private config has is not shown in the record", async () => {
   expect((await stat(at.record)).mode & 0o077).toBe(0);
 });
 
-test("a config whose keys a person replaced is that person's", async () => {
+test("a config whose keys the user replaced belongs to the user", async () => {
   await using at = await setUp();
   await at.install("1.0.0", { config: { binary: "/opt/codex" } });
   await writeFile(at.config, '{"binary": "/my/codex"}');
@@ -114,7 +114,7 @@ test("a config whose keys a person replaced is that person's", async () => {
   expect(await readFile(at.config, "utf8")).toBe("{ }");
 });
 
-test("a plexum.json that had to be made anew goes with the plugin", async () => {
+test("a plexum.json that had to be created again is removed with the plugin", async () => {
   await using at = await setUp();
   await writeFile(at.settings, '{"plugins": {"allow": []}}');
   await at.install();
@@ -124,7 +124,7 @@ test("a plexum.json that had to be made anew goes with the plugin", async () => 
   expect(await readdir(at.profile)).toEqual([]);
 });
 
-test("a plugin of the same name that was there is set aside, and brought back", async () => {
+test("an existing plugin of the same name is set aside, and restored", async () => {
   await using at = await setUp();
   await mkdir(at.plugin, { recursive: true });
   await writeFile(at.launcher, Buffer.alloc(100_000, 0xff), { mode: 0o755 });
@@ -142,7 +142,7 @@ test("a plugin of the same name that was there is set aside, and brought back", 
   expect(await snapshot(at.profile)).toEqual(before);
 });
 
-test("another's file is brought back also if it is what ours would be", async () => {
+test("another plugin's file is restored even if it equals ours", async () => {
   await using at = await setUp();
   await at.install();
   const launcher = await readFile(at.launcher);
@@ -159,7 +159,7 @@ test("another's file is brought back also if it is what ours would be", async ()
   expect(await snapshot(at.profile)).toEqual(before);
 });
 
-test("an executable of another name is another file, which may be another's too", async () => {
+test("an executable with a new name may also replace another plugin's file", async () => {
   await using at = await setUp();
   await mkdir(at.plugin, { recursive: true });
   await symlink("/nonexistent", join(at.plugin, "renamed"));
@@ -171,7 +171,7 @@ test("an executable of another name is another file, which may be another's too"
   expect(await snapshot(at.profile)).toEqual(before);
 });
 
-test("what was set aside is not lost with the record", async () => {
+test("a file that was set aside is not lost with the record", async () => {
   await using at = await setUp();
   await mkdir(at.plugin, { recursive: true });
   await writeFile(at.launcher, "another's");
@@ -183,7 +183,7 @@ test("what was set aside is not lost with the record", async () => {
   expect(await snapshot(at.profile)).toEqual(before);
 });
 
-test("a copy that a person removed can't be brought back, and nothing of ours is left in its place", async () => {
+test("a set-aside file that the user removed can't be restored, and nothing of ours is left in its place", async () => {
   await using at = await setUp();
   await mkdir(at.plugin, { recursive: true });
   const before = await snapshot(at.profile);
@@ -195,7 +195,7 @@ test("a copy that a person removed can't be brought back, and nothing of ours is
   expect(await snapshot(at.profile)).toEqual(before);
 });
 
-test("a program's own package.json is copied as it is", async () => {
+test("a program's own package.json is copied unchanged", async () => {
   await using at = await setUp();
   const own = '{"type": "module", "imports": {"#say": "./parts/say.js"}}';
   await writeFile(join(at.source, "package.json"), own);
@@ -206,7 +206,7 @@ test("a program's own package.json is copied as it is", async () => {
   expect(JSON.parse((await run(at.launcher, [], { env: {} })).stdout)[0]).toBe("hello");
 });
 
-test("a host goes on with the program it runs; the one before that goes", async () => {
+test("the program that a host still runs stays, and older ones are removed", async () => {
   await using at = await setUp();
   await at.install("1.0.0");
   const programs = () => readdir(join(at.plugin, "program")).then((names) => names.sort());
@@ -223,7 +223,7 @@ test("a host goes on with the program it runs; the one before that goes", async 
   expect(await programs()).not.toContain(first);
 });
 
-test("a damaged program or launcher is mended", async () => {
+test("a damaged program or launcher is repaired", async () => {
   await using at = await setUp();
   await at.install();
   const [program = ""] = await readdir(join(at.plugin, "program"));
@@ -234,7 +234,7 @@ test("a damaged program or launcher is mended", async () => {
   expect(JSON.parse((await run(at.launcher, [], { env: {} })).stdout)[0]).toBe("hello");
 });
 
-test("a file behind a symbolic link is changed where it is", async () => {
+test("the target of a symbolic link is changed in place", async () => {
   await using at = await setUp();
   const dotfiles = join(at.profile, "dotfiles.json");
   await writeFile(dotfiles, "{}");
@@ -245,19 +245,19 @@ test("a file behind a symbolic link is changed where it is", async () => {
 });
 
 test.each(["plexum.json", "plugins/echo-provider/config.json"])(
-  "a %s behind a link that leads nowhere is refused, and the link stays",
+  "a %s that is a broken link is refused, and the link stays",
   async (name) => {
     await using at = await setUp();
     await mkdir(at.plugin, { recursive: true });
     await symlink("dotfiles.json", join(at.profile, name));
     const before = await snapshot(at.profile);
-    const message = expect.stringContaining(`${name} is a link to a file that is not there: make that file`);
+    const message = expect.stringContaining(`${name} is a link to a file that is not there: create that file`);
     await expect(at.install()).rejects.toMatchObject({ code: "invalid_file", message });
     expect(await snapshot(at.profile)).toEqual(before);
   },
 );
 
-test("everything belongs to whom the profile belongs, also if root installs", async () => {
+test("everything belongs to the profile's owner, even if root installs", async () => {
   await using at = await setUp();
   const isRoot = process.getuid?.() === 0;
   const owner = isRoot ? 12_345 : (process.getuid?.() as number);
@@ -271,11 +271,11 @@ test("everything belongs to whom the profile belongs, also if root installs", as
 test.each([
   ["plexum.json that is not JSON", "plexum.json", "{", "invalid_file"],
   ["plexum.json that is a list", "plexum.json", "[]", "invalid_file"],
-  ["plugins that is no object", "plexum.json", '{"plugins": []}', "invalid_file"],
-  ["an allow that is no list", "plexum.json", '{"plugins": {"allow": "*"}}', "invalid_file"],
+  ["a plugins that is not an object", "plexum.json", '{"plugins": []}', "invalid_file"],
+  ["an allow that is not a list", "plexum.json", '{"plugins": {"allow": "*"}}', "invalid_file"],
   ["a file that is not UTF-8", "plexum.json", Buffer.from([0x7b, 0xff, 0x7d]), "invalid_file"],
   ["a config that is not JSON", `plugins/${NAME}/config.json`, "binary: codex", "invalid_file"],
-  ["a record that is none", `plugins/${NAME}/install.json`, "{}", "invalid_file"],
+  ["a record of another shape", `plugins/${NAME}/install.json`, "{}", "invalid_file"],
 ])("refuses %s, names it, and changes nothing", async (_name, file, content, code) => {
   await using at = await setUp();
   await mkdir(at.plugin, { recursive: true });
@@ -290,11 +290,15 @@ test.each([
 const manifest = { name: NAME, version: "1.0.0", executable: "x" };
 test.each([
   ["a program without its main file", { program: { folder: import.meta.dirname, main: "main.js" } }, "invalid_program"],
-  ["a program that is not there", { program: { folder: "/nonexistent", main: "main.js" } }, "io"],
+  ["a missing program", { program: { folder: "/nonexistent", main: "main.js" } }, "io"],
   ["a name that leads elsewhere", { manifest: { ...manifest, name: "../x" } }, "invalid_program"],
   ["a version that leads elsewhere", { manifest: { ...manifest, version: "../../../../x" } }, "invalid_program"],
   ["an executable that leads elsewhere", { manifest: { ...manifest, executable: "../x" } }, "invalid_program"],
-  ["an executable by another file's name", { manifest: { ...manifest, executable: "Config.json" } }, "invalid_program"],
+  [
+    "an executable with another file's name",
+    { manifest: { ...manifest, executable: "Config.json" } },
+    "invalid_program",
+  ],
 ])("refuses %s, and changes nothing", async (_name, more, code) => {
   await using at = await setUp();
   const before = await snapshot(at.folder);
@@ -302,7 +306,7 @@ test.each([
   expect(await snapshot(at.folder)).toEqual(before);
 });
 
-test("takes a version as npm has them", async () => {
+test("accepts a version in npm's form", async () => {
   await using at = await setUp();
   await at.install("1.0.0-rc.1+build.5");
   expect((await readInstallation(at.profile, NAME)).version).toBe("1.0.0-rc.1+build.5");
@@ -316,12 +320,12 @@ test("a record that leads elsewhere is refused", async () => {
   await expect(at.uninstall()).rejects.toMatchObject({ code: "invalid_file" });
 });
 
-test("there is nothing to take out where nothing was installed", async () => {
+test("uninstalling fails if nothing was installed", async () => {
   await using at = await setUp();
   await expect(at.uninstall()).rejects.toMatchObject({ code: "not_installed" });
 });
 
-test("what a killed process was about to write is swept away, and nothing that only looks like it", async () => {
+test("temporary files of a killed process are removed, but nothing that only looks like them", async () => {
   await using at = await setUp();
   const gone = spawn(process.execPath, ["-e", "0"]);
   await once(gone, "exit");
@@ -329,7 +333,7 @@ test("what a killed process was about to write is swept away, and nothing that o
   const beside = (path: string, end: string) => join(dirname(path), `.${basename(path)}.${end}`);
   for (const path of [at.settings, at.config, at.launcher]) await writeFile(beside(path, "20240131"), "a backup");
   await writeFile(beside(at.settings, `${process.ppid}.01234567.plexum-tmp`), "of a process that is alive");
-  await writeFile(beside(at.settings, `${gone.pid}.plexum-tmp`), "a person's");
+  await writeFile(beside(at.settings, `${gone.pid}.plexum-tmp`), "a user's");
   const before = await snapshot(at.profile);
   for (const path of [at.settings, at.config, at.launcher])
     for (const pid of [gone.pid, process.pid]) await writeFile(beside(path, `${pid}.01234567.plexum-tmp`), "half a fi");
@@ -341,7 +345,7 @@ test("what a killed process was about to write is swept away, and nothing that o
 
 const child = fileURLToPath(new URL("../test/profile-child.ts", import.meta.url));
 
-/** Kills a process at some time after its first change; later for a larger `patience`. */
+/** Kills a process `patience` milliseconds after its first change was seen. */
 async function kill(profile: string, work: "installPlugin" | "uninstallPlugin", options: object, patience: number) {
   const names = () => readdir(profile, { recursive: true }).catch(() => []);
   const before = (await names()).join();
@@ -356,14 +360,14 @@ async function kill(profile: string, work: "installPlugin" | "uninstallPlugin", 
   await exited;
 }
 
-test("after a kill at any time all is undone or finished", { timeout: 120_000 }, async () => {
+test("after a kill at any time everything is undone or finished", { timeout: 120_000 }, async () => {
   await using at = await setUp();
   await writeFile(at.settings, '{"plugins": {"allow": ["other"]}}');
   const options = at.options("1.0.0", { config: { binary: "/opt/codex" } });
   const uninstall = () => at.uninstall().catch((error) => expect(error).toMatchObject({ code: "not_installed" }));
   const seen = new Set<number>();
   for (let round = 0; round < 12; round++) {
-    // In the second half another's plugin is in the way.
+    // In the second half, another plugin is in the way.
     if (round === 6) await mkdir(at.plugin, { recursive: true });
     if (round === 6) await writeFile(at.launcher, "another's");
     const before = await snapshot(at.profile);

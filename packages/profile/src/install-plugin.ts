@@ -12,9 +12,9 @@ import { copyProgram, type Program, readProgram, removeOtherPrograms } from "./p
 import { isThere, makeFolder, move, readText, replaceFile, unusable } from "./replace-file.ts";
 
 export interface InstallOptions {
-  /** The profile's folder; made if it is not there. */
+  /** The profile's folder. Created if it is missing. */
   readonly profile: string;
-  /** What goes into `manifest.json`. `executable` is the bare name of the launcher. */
+  /** The content of `manifest.json`. `executable` is the launcher's file name, without a folder. */
   readonly manifest: {
     readonly name: string;
     readonly version: string;
@@ -22,19 +22,19 @@ export interface InstallOptions {
     readonly [key: string]: unknown;
   };
   readonly program: Program;
-  /** The Node that is to run it: an absolute path. Default: the one that runs this. */
+  /** The absolute path of the Node that is to run the plugin. Default: the Node that runs this. */
   readonly node?: string;
-  /** Values for keys of the plugin's `config.json`; its other keys stay. Default: none, and no file is made. */
+  /** Values for keys of the plugin's `config.json`. Its other keys stay. Default: none, and no file is created. */
   readonly config?: { readonly [key: string]: Json };
 }
 
 /**
- * Puts a plugin into a profile: its program, its manifest, a launcher that needs no PATH, its config, and its name among
- * those that the host may start. All that stands there already stays as it is, byte for byte. A second call changes
- * nothing; one with another version takes the place of the first. `uninstallPlugin` undoes it.
+ * Installs a plugin into a profile: its program, its manifest, a launcher that needs no PATH, its config, and its name among
+ * those that the host may start. Everything that is already there stays, byte for byte. A second call changes nothing.
+ * A call with another version replaces the first one. `uninstallPlugin` undoes the installation.
  *
- * @returns what was changed, in the order in which it was.
- * @throws ProfileError before anything is changed, if a file is not as expected; `io` also later.
+ * @returns what was changed, in order.
+ * @throws ProfileError if a file is not as expected, before anything is changed; `io` also later.
  */
 export async function installPlugin(options: InstallOptions): Promise<Change[]> {
   const { profile, manifest, program, node = process.execPath, config = {} } = options;
@@ -72,18 +72,18 @@ export async function installPlugin(options: InstallOptions): Promise<Change[]> 
     ...(await setAside(places, launcher, record)),
     ...(await setAside(places, places.manifest, record)),
     ...(settled.text === undefined ? [] : [await write(places.config, settled.text, configNote(config))]),
-    await write(places.manifest, `${JSON.stringify(manifest, null, 2)}\n`, "what the host is told of the plugin"),
-    await write(launcher, script, `the launcher, by ${node}`, 0o755),
+    await write(places.manifest, `${JSON.stringify(manifest, null, 2)}\n`, "the plugin's manifest, for the host"),
+    await write(launcher, script, `the launcher, which runs ${node}`, 0o755),
     await write(places.settings, settings.text, `"${manifest.name}" in plugins.allow`),
     ...(await removeOld(places, record)),
   ];
-  // From here on nothing of another plugin or an earlier installation is in place.
+  // Now none of these files belongs to another plugin or an earlier installation.
   for (const path of ours) record.files[basename(path)] = "ours";
   await writeRecord(places, { ...record, config: settleKeys(record.config) });
   return changes;
 }
 
-/** Tells a file that is another's from ours. One that is there before the first installation of that name is another's. */
+/** Finds the files that belong to another plugin: those that were there before the first installation under that name. */
 async function findOthers(places: Places, paths: readonly string[], earlier: InstallRecord | undefined) {
   const files = { ...earlier?.files };
   for (const path of paths) {
@@ -91,18 +91,18 @@ async function findOthers(places: Places, paths: readonly string[], earlier: Ins
     if (files[name] === "ours") continue;
     const aside = join(places.setAside, name);
     const isAside = await isThere(aside);
-    // It would be lost if another took its place.
+    // It would be lost if another file were set aside under its name.
     if (isAside && files[name] === undefined)
       throw new ProfileError(
         "invalid_file",
-        `${aside} was set aside by an installation of which there is no record: move it to where it belongs, or remove it.`,
+        `${aside} was set aside by an installation that has no record: move it to where it belongs, or remove it.`,
       );
     files[name] = isAside || (await isThere(path)) ? "theirs" : "ours";
   }
   return files;
 }
 
-/** Moves away what stands where ours is to stand: a plugin of the same name that was put there in another way. */
+/** Moves away what is in the place of our file: a plugin of the same name that was installed in another way. */
 async function setAside(places: Places, path: string, { files }: InstallRecord): Promise<Change[]> {
   const aside = join(places.setAside, basename(path));
   if (files[basename(path)] === "ours" || (await isThere(aside))) return [];
@@ -112,7 +112,7 @@ async function setAside(places: Places, path: string, { files }: InstallRecord):
   } catch (cause) {
     throw unusable(path, "written", cause);
   }
-  return [{ path, what: "set aside", note: `it is another's, and now ${aside}` }];
+  return [{ path, what: "set aside", note: `not from this installer, moved to ${aside}` }];
 }
 
 const configNote = (config: object) =>
@@ -121,18 +121,18 @@ const configNote = (config: object) =>
     .join(", ");
 
 async function write(path: string, text: string, note: string, mode?: number): Promise<Change> {
-  // What can't be read is one of ours, damaged: the others were read before.
+  // A file that can't be read is one of ours, damaged. The others were read earlier.
   const before = await readText(path).catch(() => "");
   if (before === text && (mode === undefined || (await hasMode(path, mode)))) return { path, what: "unchanged", note };
   await replaceFile(path, text, mode);
   return { path, what: before === undefined ? "created" : "changed", note };
 }
 
-/** Windows has no such modes. */
+/** Returns true on Windows, which has no such modes. */
 const hasMode = async (path: string, mode: number) =>
   process.platform === "win32" || ((await stat(path)).mode & 0o777) === mode;
 
-/** A host that has not been started anew still runs the program before this one: that stays. */
+/** Removes old programs, but keeps the previous one: a host that was not restarted still runs it. */
 async function removeOld(places: Places, { program, previousProgram }: InstallRecord): Promise<Change[]> {
   const removed = await removeOtherPrograms(places.programs, [program, previousProgram]);
   return removed.map((name) => ({ path: join(places.programs, name), what: "removed", note: "an older program" }));

@@ -4,19 +4,19 @@ import { readRecord } from "./install-record.ts";
 import { placesOf } from "./places.ts";
 import { readText } from "./replace-file.ts";
 
-/** A plugin as it stands in a profile. */
+/** The state of a plugin in a profile. */
 export interface Installation {
   readonly folder: string;
-  /** The version that `installPlugin` put there; undefined if it was put there by hand. */
+  /** The version that `installPlugin` installed. Undefined if the plugin was installed by hand. */
   readonly version: string | undefined;
-  /** The text of `manifest.json`; undefined if there is none, and the host knows nothing of the plugin. */
+  /** The text of `manifest.json`. Undefined if there is none: the host does not know the plugin then. */
   readonly manifest: string | undefined;
-  /** Whether `plugins.allow` names it. */
+  /** Whether `plugins.allow` lists it. */
   readonly allowed: boolean;
 }
 
 /**
- * Looks at a plugin in a profile, and changes nothing.
+ * Reads the state of a plugin in a profile. Changes nothing.
  * @throws ProfileError `invalid_file` or `io`.
  */
 export async function readInstallation(profile: string, name: string): Promise<Installation> {

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { addToList, removeFromList, removeMember, setMember, setMemberText, textAt } from "./json-edit.ts";
 
-/** JSON objects as people and programs write them: in every indentation, with either line end, with white space anywhere. */
+/** JSON objects as people and programs write them: any indentation, either line ending, white space anywhere. */
 const document = fc
   .tuple(
     fc.dictionary(fc.string(), fc.jsonValue() as fc.Arbitrary<never>),
@@ -21,7 +21,7 @@ const parse = (text: string) => JSON.parse(text.replace(/^\ufeff/, ""));
 const ALLOW = ["plugins", "allow"];
 
 describe("any document", () => {
-  test("has an element more, the last, and without it is again what it was", () => {
+  test("gets one more element at the end, and removing it restores the text", () => {
     fc.assert(
       fc.property(document, (text) => {
         const added = addToList(text, ALLOW, "ours");
@@ -34,7 +34,7 @@ describe("any document", () => {
     );
   });
 
-  test("has a member more, and without it is again what it was", () => {
+  test("gets one more member, and removing it restores the text", () => {
     fc.assert(
       fc.property(document, fc.string(), fc.jsonValue(), (text, name, value) => {
         fc.pre(!Object.hasOwn(parse(text), name) && name !== "__proto__");
@@ -45,7 +45,7 @@ describe("any document", () => {
     );
   });
 
-  test("gets a member's value back as it stood", () => {
+  test("gets a member's old value back verbatim", () => {
     fc.assert(
       fc.property(document, (text) => {
         const before = textAt(text, ["plugins"]) as string;
@@ -58,7 +58,7 @@ describe("any document", () => {
 });
 
 test.each([
-  ["one a line", '{\n  "allow": [\n    "a"\n  ]\n}', '{\n  "allow": [\n    "a",\n    "ours"\n  ]\n}'],
+  ["one per line", '{\n  "allow": [\n    "a"\n  ]\n}', '{\n  "allow": [\n    "a",\n    "ours"\n  ]\n}'],
   [
     "tabs and CRLF",
     '{\r\n\t"allow": [\r\n\t\t"a"\r\n\t]\r\n}',
@@ -67,19 +67,19 @@ test.each([
   ["on one line", '{ "allow": [ "a", "b" ] }', '{ "allow": [ "a", "b", "ours" ] }'],
   ["without a space", '{"allow":["a"]}', '{"allow":["a","ours"]}'],
   ["an empty list", '{"allow": [ ]}', '{"allow": ["ours" ]}'],
-])("an element is written as its neighbours are: %s", (_name, text, expected) => {
+])("an element is formatted like its neighbors: %s", (_name, text, expected) => {
   expect(addToList(text, ["allow"], "ours")).toBe(expected);
 });
 
 test.each([
-  ["one a line", '{\n  "a": 1\n}\n', '{\n  "a": 1,\n  "b": {\n    "c": [\n      1\n    ]\n  }\n}\n'],
+  ["one per line", '{\n  "a": 1\n}\n', '{\n  "a": 1,\n  "b": {\n    "c": [\n      1\n    ]\n  }\n}\n'],
   ["on one line", '{"a": 1}', '{"a": 1,"b":{"c":[1]}}'],
   ["none", "{}", '{"b":{"c":[1]}}'],
-])("a member is written as its neighbours are: %s", (_name, text, expected) => {
+])("a member is formatted like its neighbors: %s", (_name, text, expected) => {
   expect(setMember(text, [], "b", { c: [1] })).toBe(expected);
 });
 
-test("a member deeper inside is indented by the same step", () => {
+test("a nested member is indented by the same step", () => {
   const text = '{\n  "plugins": {\n    "deny": []\n  }\n}';
   expect(setMember(text, ["plugins"], "allow", ["x"])).toBe(
     '{\n  "plugins": {\n    "deny": [],\n    "allow": [\n      "x"\n    ]\n  }\n}',
@@ -91,17 +91,17 @@ test.each([
   ["in the middle", '["a", "ours", "b"]', '["a", "b"]'],
   ["several times", '["ours","a","ours"]', '["a"]'],
   ["not there", '["a"]', '["a"]'],
-])("an element is taken out wherever it stands: %s", (_name, list, expected) => {
+])("an element is removed wherever it is: %s", (_name, list, expected) => {
   expect(removeFromList(`{"allow":${list}}`, ["allow"], "ours")).toBe(`{"allow":${expected}}`);
 });
 
-test("of two members with one name the last is meant, as for those who read the file", () => {
+test("the last of two members with one name is edited, since readers of the file use that one", () => {
   const text = '{"allow":["a"],"allow":["b"]}';
   expect(addToList(text, ["allow"], "ours")).toBe('{"allow":["a"],"allow":["b","ours"]}');
 });
 
 test.each(["", "[]", "null", '{"allow":[}', '{"allow":["a",]}', '// x\n{"allow":[]}', '{"allow":{}}', "{}"])(
-  "what is no object with such a list is refused: %s",
+  "refuses anything but an object with such a list: %s",
   (text) => {
     expect(() => addToList(text, ["allow"], "ours")).toThrow(Error);
   },

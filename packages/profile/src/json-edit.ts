@@ -4,20 +4,20 @@ import { type ArrayNode, type DocumentNode, type ObjectNode, parse, type ValueNo
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /**
- * Edits of JSON text that change nothing but what they are about: a person wrote the rest, and wrote it so. Each takes the
- * text of a whole document, whose root is an object, and throws `SyntaxError` if it isn't one.
+ * Edits of JSON text that change only their target, since the user formatted the rest. Each takes the text of a whole
+ * document, whose root is an object, and throws `SyntaxError` if it isn't one.
  *
- * What is added is written as its neighbours are. What was added last is taken out without a trace.
+ * An added item is formatted like its neighbors. Removing the item that was added last leaves no trace.
  */
 export type JsonPath = readonly string[];
 
-/** The value at a path as JSON text, exactly as it stands; undefined if there is none. */
+/** Returns the value at a path as JSON text, verbatim. Returns undefined if there is none. */
 export function textAt(text: string, path: JsonPath): string | undefined {
   const found = find(rootOf(text), path);
   return found && text.slice(...rangeOf(found));
 }
 
-/** Gives a member of the object at `path` a value, in its place if there is one, else behind the others. */
+/** Sets a member of the object at `path`: in place if it exists, else after the others. */
 export function setMember(text: string, path: JsonPath, name: string, value: Json): string {
   const object = objectAt(text, path);
   const present = member(object, name);
@@ -25,7 +25,7 @@ export function setMember(text: string, path: JsonPath, name: string, value: Jso
   return splice(text, rangeOf(present.value), JSON.stringify(value));
 }
 
-/** Gives a member its value back as the text that once stood there. */
+/** Replaces a member's value with JSON text that `textAt` returned earlier. */
 export function setMemberText(text: string, path: JsonPath, name: string, valueText: string): string {
   const present = member(objectAt(text, path), name);
   return present === undefined ? text : splice(text, rangeOf(present.value), valueText);
@@ -37,13 +37,13 @@ export function removeMember(text: string, path: JsonPath, name: string): string
   return present === undefined ? text : remove(text, object, object.members.indexOf(present));
 }
 
-/** Adds a string to the end of the list at `path`, unless it is there. */
+/** Adds a string to the end of the list at `path`, unless the list has it. */
 export function addToList(text: string, path: JsonPath, value: string): string {
   const list = listAt(text, path);
   return positionOf(list, value) === -1 ? insert(text, list, { value }, path.length + 1) : text;
 }
 
-/** Takes a string out of the list at `path`, wherever it is there. */
+/** Removes every occurrence of a string from the list at `path`. */
 export function removeFromList(text: string, path: JsonPath, value: string): string {
   for (let rest = text; ; ) {
     const list = listAt(rest, path);
@@ -56,11 +56,11 @@ export function removeFromList(text: string, path: JsonPath, value: string): str
 type Container = ObjectNode | ArrayNode;
 type Range = [start: number, end: number];
 
-/** A byte order mark is no part of JSON, and stays where it is. */
+/** Parses the document. A byte order mark is not part of JSON, and is kept. */
 function rootOf(text: string): ObjectNode {
   const mark = text.startsWith("\ufeff") ? 1 : 0;
   const { body } = parseJson(text.slice(mark).padStart(text.length));
-  if (body.type !== "Object") throw new SyntaxError("it holds no JSON object");
+  if (body.type !== "Object") throw new SyntaxError("it is not a JSON object");
   return body;
 }
 
@@ -90,7 +90,7 @@ function listAt(text: string, path: JsonPath): ArrayNode {
   throw new SyntaxError(`"${path.join(".")}" is not a list`);
 }
 
-/** Of two members with one name the last counts, as it does for those who read the file. */
+/** Returns the last of several members with one name, since that one counts for the programs that read the file. */
 const member = (object: ObjectNode, name: string) =>
   object.members.findLast((one) => one.name.type === "String" && one.name.value === name);
 
@@ -111,7 +111,7 @@ const items = (container: Container): Range[] =>
 const splice = (text: string, [start, end]: Range, replacement: string) =>
   text.slice(0, start) + replacement + text.slice(end);
 
-/** Something to insert: a list's element, or with a name a member. */
+/** Something to insert: an element of a list, or, with a name, a member of an object. */
 interface Item {
   readonly name?: string;
   readonly value: Json;
@@ -120,15 +120,15 @@ interface Item {
 function insert(text: string, container: Container, item: Item, depth: number): string {
   const last = items(container).at(-1);
   if (last === undefined) {
-    const behindBracket = rangeOf(container)[0] + 1;
-    return splice(text, [behindBracket, behindBracket], write(item, "", depth));
+    const afterBracket = rangeOf(container)[0] + 1;
+    return splice(text, [afterBracket, afterBracket], write(item, "", depth));
   }
   const before = text.slice(0, last[0]);
   const space = before.slice(before.trimEnd().length);
   return splice(text, [last[1], last[1]], `,${space}${write(item, space, depth)}`);
 }
 
-/** @param space What stands before the item: where its neighbours have a line each, so have the parts of its value. */
+/** @param space The white space before the item. If it has a line break, the parts of the item's value get a line each too. */
 function write({ name, value }: Item, space: string, depth: number): string {
   const [line, indent = ""] = /\r?\n([ \t]+)$/.exec(space) ?? [];
   const step = indent.slice(0, Math.ceil(indent.length / depth));

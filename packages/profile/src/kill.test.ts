@@ -23,7 +23,7 @@ const profiles: [string, (at: At) => Promise<unknown>][] = [
     },
   ],
   [
-    "a plugin of the same name, in part with what will be ours",
+    "a plugin of the same name, partly with the content of ours",
     async (at) => {
       await mkdir(join(at.plugin, "program", "theirs"), { recursive: true });
       await writeFile(join(at.plugin, "program", "theirs", "a.js"), "1");
@@ -40,7 +40,7 @@ const update = async (at: At) => {
   await at.program("second");
   await at.install("2.0.0", { config: { binary: "/usr/bin/codex", y: true } });
 };
-/** Where there is no record nothing is left to take out. */
+/** Without a record there is nothing left to uninstall. */
 const uninstall = (at: At) =>
   at.uninstall().catch((error) => {
     if (!ProfileError.isInstance(error) || error.code !== "not_installed") throw error;
@@ -72,7 +72,7 @@ describe.each(profiles)("in %s", (_name, prepare) => {
         await steps.next(at);
         expect(await snapshot(at.profile), `change ${change}`).toEqual(whole);
       }
-      // And a second death, each time at another moment.
+      // Then a second kill, at a different moment each time.
       if (change % 2 === 1) await survives((change * 5) % 23, () => uninstall(at));
       await uninstall(at);
       await at.program("hello");
@@ -82,7 +82,7 @@ describe.each(profiles)("in %s", (_name, prepare) => {
   });
 });
 
-/** The profile as it is when nobody is killed. */
+/** Returns the profile as it is when nothing is killed. */
 async function whatIsMadeBy(at: At, ...steps: (Step | undefined)[]) {
   for (const step of steps) await step?.(at);
   const made = await snapshot(at.profile);

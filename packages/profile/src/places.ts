@@ -2,11 +2,11 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { ProfileError } from "./errors.ts";
 
-/** The profile a host and its plugins use: `PLEXUM_PROFILE_ROOT`, else `~/.plexum`. */
+/** Returns the profile that a host and its plugins use: `PLEXUM_PROFILE_ROOT`, else `~/.plexum`. */
 export const profileRoot = (env: NodeJS.ProcessEnv): string =>
   resolve(env.PLEXUM_PROFILE_ROOT || join(homedir(), ".plexum"));
 
-/** Where a plugin's parts stand in a profile. */
+/** The paths of a plugin's parts in a profile. */
 export interface Places {
   /** The host's own settings. */
   readonly settings: string;
@@ -16,11 +16,14 @@ export interface Places {
   readonly programs: string;
   /** What was changed, so that it can be undone. */
   readonly record: string;
-  /** Where what stood in the way was put. */
+  /** The folder for files of another plugin that were moved out of the way. */
   readonly setAside: string;
 }
 
-/** @throws ProfileError `invalid_program` if the name can't be a folder's. */
+/**
+ * Returns the paths of a plugin's parts.
+ * @throws ProfileError `invalid_program` if the name can't be a folder name.
+ */
 export function placesOf(profile: string, name: string): Places {
   checkName("the name of a plugin's folder", name);
   const root = resolve(profile);
@@ -36,24 +39,27 @@ export function placesOf(profile: string, name: string): Places {
   };
 }
 
-/** @throws ProfileError `invalid_program` if the launcher can't have that name. */
+/**
+ * Returns the path of the launcher.
+ * @throws ProfileError `invalid_program` if the launcher can't have that name.
+ */
 export function launcherIn(places: Places, executable: string): string {
   checkName("the name of an executable", executable);
-  // Not every file system tells upper from lower case.
+  // Not every file system is case-sensitive.
   if (Object.values(places).includes(join(places.folder, executable.toLowerCase())))
     throw new ProfileError(
       "invalid_program",
-      `"${executable}" can't be the name of an executable: it is another file's.`,
+      `"${executable}" can't be the name of an executable: another file has that name.`,
     );
   return join(places.folder, executable);
 }
 
-/** A name that stays in its folder, on every system. */
+/** A file name that can't lead out of its folder, on any system. */
 export const BARE_NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]*$/;
 
 /** @throws ProfileError `invalid_program` */
 export function checkName(what: string, name: string): void {
   if (BARE_NAME.test(name)) return;
-  const remedy = "take a letter or a digit, and then letters, digits and . _ + -";
+  const remedy = "use a letter or a digit, followed by letters, digits and . _ + -";
   throw new ProfileError("invalid_program", `${JSON.stringify(name)} can't be ${what}: ${remedy}.`);
 }

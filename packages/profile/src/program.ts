@@ -4,30 +4,33 @@ import { dirname, join, relative, sep } from "node:path";
 import { ProfileError } from "./errors.ts";
 import { belongAs, makeFolder, move, unusable } from "./replace-file.ts";
 
-/** A plugin's program: built, in one folder, needing nothing but Node. */
+/** A plugin's program: a build in one folder that needs nothing but Node. */
 export interface Program {
-  /** The folder with its files, which are copied. */
+  /** The folder with the files to copy. */
   readonly folder: string;
-  /** The file that Node is to run, relative to the folder. */
+  /** The file that Node runs, relative to the folder. */
   readonly main: string;
 }
 
 type FileTree = ReadonlyMap<string, Buffer>;
 
-/** A program as it is to be copied. */
+/** A program to copy. */
 interface ProgramFiles {
-  /** That of its folder: the version and the beginning of the hash. */
+  /** The name of the copy's folder: the version and the beginning of the hash. */
   readonly name: string;
   readonly files: FileTree;
   readonly hash: string;
 }
 
-/** @throws ProfileError `invalid_program` if the main file is not there, `io`. */
+/**
+ * Reads a program's files.
+ * @throws ProfileError `invalid_program` if the main file is missing, `io`.
+ */
 export async function readProgram(program: Program, version: string): Promise<ProgramFiles> {
   const files = new Map(await readTree(program.folder));
   if (!files.has(program.main.split(sep).join("/")))
     throw new ProfileError("invalid_program", `${join(program.folder, program.main)} is missing: build the plugin.`);
-  // Node takes the files for ES modules by this, wherever they stand.
+  // This makes Node load the files as ES modules, wherever they are.
   const esModules = `${JSON.stringify({ private: true, version, type: "module" }, null, 2)}\n`;
   if (!files.has("package.json")) files.set("package.json", Buffer.from(esModules));
   const hash = digest(files);
@@ -35,8 +38,8 @@ export async function readProgram(program: Program, version: string): Promise<Pr
 }
 
 /**
- * Copies a program into the folder `programs`, unless it is there already, whole. A host that runs another version meanwhile
- * is not disturbed: that stands in another folder.
+ * Copies a program into the folder `programs`, unless a complete copy is already there. This does not disturb a host that
+ * runs another version: that has a folder of its own.
  *
  * @returns whether it had to be copied.
  */
@@ -46,7 +49,7 @@ export async function copyProgram({ name, files, hash }: ProgramFiles, programs:
   const staged = join(programs, `.${name}.${randomBytes(4).toString("hex")}`);
   try {
     await writeTree(staged, files);
-    // What stands there is damaged: a copy that is whole was told apart above.
+    // Anything still there is damaged: the check above returns for a complete copy.
     await rm(target, { recursive: true, force: true });
     await move(staged, target);
   } catch (error) {
@@ -56,7 +59,7 @@ export async function copyProgram({ name, files, hash }: ProgramFiles, programs:
   return true;
 }
 
-/** Removes the programs that are not to be kept. */
+/** Removes all programs except those to keep. Returns the names of the removed ones. */
 export async function removeOtherPrograms(programs: string, keep: readonly (string | undefined)[]): Promise<string[]> {
   const others = (await readdir(programs).catch(() => [])).filter((name) => !keep.includes(name));
   for (const name of others) await rm(join(programs, name), { recursive: true, force: true });

@@ -15,7 +15,10 @@ import {
 import { basename, dirname, join } from "node:path";
 import { ProfileError } from "./errors.ts";
 
-/** The file's text; undefined if there is none. A file that is not UTF-8 is refused, since it could not be written back as it was. */
+/**
+ * Returns a file's text, or undefined if there is no file. Refuses a file that is not UTF-8, since it could not be written back
+ * unchanged.
+ */
 export async function readText(path: string): Promise<string | undefined> {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await readFile(path));
@@ -23,12 +26,12 @@ export async function readText(path: string): Promise<string | undefined> {
     if (error instanceof TypeError) throw new ProfileError("invalid_file", `${path} is not UTF-8: correct it.`);
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw unusable(path, "read", error);
     if (!(await isThere(path))) return undefined;
-    const remedy = "make that file, or remove the link";
+    const remedy = "create that file, or remove the link";
     throw new ProfileError("invalid_file", `${path} is a link to a file that is not there: ${remedy}.`);
   }
 }
 
-/** Whether there is anything by that name: a link that leads nowhere counts. */
+/** Returns whether anything has that name. A broken link counts. */
 export const isThere = (path: string): Promise<boolean> =>
   lstat(path).then(
     () => true,
@@ -36,10 +39,10 @@ export const isThere = (path: string): Promise<boolean> =>
   );
 
 /**
- * Gives a file new content in one step: whoever reads it sees the old or the new, also across a crash. A file that is there
- * keeps its owner and its place behind a symbolic link; a new one belongs to whom its folder belongs.
+ * Replaces a file's content in one step: a reader sees the old content or the new, even after a crash. An existing file keeps
+ * its owner, and a symbolic link to it stays. A new file belongs to the owner of its folder.
  *
- * @param mode Default: that of the file that is there, else 0644, as the umask allows.
+ * @param mode Default: the existing file's mode, else 0644, limited by the umask.
  */
 export async function replaceFile(path: string, content: string, mode?: number): Promise<void> {
   try {
@@ -48,7 +51,7 @@ export async function replaceFile(path: string, content: string, mode?: number):
     const wantedMode = mode ?? (present && present.mode & 0o7777);
     const temporary = temporaryFor(target);
     try {
-      // A private file's content is for nobody else, not for a moment either.
+      // Nobody else may read a private file's content, not even for a moment.
       const file = await open(temporary, "wx", wantedMode === undefined ? 0o644 : 0o600);
       try {
         await belongAs(file, present ?? (await stat(dirname(target))));
@@ -68,26 +71,29 @@ export async function replaceFile(path: string, content: string, mode?: number):
   }
 }
 
-/** Renames, and is done when the disk knows: what comes after it is not there without it, also when the power fails. */
+/** Renames, and resolves when the rename is on disk: even after a power failure, later changes don't appear without it. */
 export async function move(from: string, to: string): Promise<void> {
   await rename(from, to);
   for (const folder of new Set([dirname(to), dirname(from)])) await syncFolder(folder);
 }
 
-/** Not every system can. */
+/** Flushes a folder to disk, on systems that can. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, "r").catch(() => undefined);
   await folder?.sync().catch(() => {});
   await folder?.close();
 }
 
-/** A name beside `path` for what is to take its place, or leaves it. Nobody else gives such a name, so `sweep` may remove it. */
+/**
+ * Returns a name beside `path` for its replacement, or for what is removed from there. Nothing else uses such names, so `sweep` may
+ * remove them.
+ */
 export const temporaryFor = (path: string): string =>
   join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(4).toString("hex")}.plexum-tmp`);
 
 const TEMPORARY = /^\.(.+)\.(\d+)\.[0-9a-f]{8}\.plexum-tmp$/;
 
-/** Removes what a killed process left by the name of `temporaryFor`, as far as this user may. */
+/** Removes leftovers of a killed process with names from `temporaryFor`, if this user is allowed to. */
 export async function sweep(path: string): Promise<void> {
   const target = await realpath(path).catch(() => path);
   for (const name of await readdir(dirname(target)).catch(() => [])) {
@@ -97,7 +103,7 @@ export async function sweep(path: string): Promise<void> {
   }
 }
 
-/** Whether another process runs by that number. Our own was somebody else's once: in a container they are few. */
+/** Returns whether another process runs with that id. A leftover with our own id is an earlier process's: containers reuse ids soon. */
 function isOther(pid: number): boolean {
   try {
     return pid !== process.pid && process.kill(pid, 0);
@@ -106,7 +112,7 @@ function isOther(pid: number): boolean {
   }
 }
 
-/** Makes a folder and those above it that are not there; they belong to whom the one above them belongs. */
+/** Creates a folder and its missing parents. They belong to the owner of the first existing parent. */
 export async function makeFolder(path: string): Promise<void> {
   const made = await mkdir(path, { recursive: true });
   if (made === undefined) return;
@@ -114,10 +120,10 @@ export async function makeFolder(path: string): Promise<void> {
   for (let folder = path; folder.length >= made.length; folder = dirname(folder)) await belongAs(folder, owner);
 }
 
-/** Root may work in another user's profile, and leaves there nothing that the user can't change. */
+/** Changes a file's owner if this process is root, which may work in another user's profile: the user must be able to change the files. */
 export async function belongAs(file: string | FileHandle, { uid, gid }: { uid: number; gid: number }): Promise<void> {
   if (process.getuid?.() !== 0) return;
-  // That user might put a link in the place of what root has just made.
+  // That user might replace what root has just created with a link.
   await (typeof file === "string" ? lchown(file, uid, gid) : file.chown(uid, gid));
 }
 
@@ -126,6 +132,6 @@ export const unusable = (path: string, what: "read" | "written" | "removed", cau
     ? cause
     : new ProfileError(
         "io",
-        `${path} can't be ${what} (${(cause as Error).message}): run this as a user who may, or correct its permissions.`,
+        `${path} can't be ${what} (${(cause as Error).message}): run this as a user with access to it, or correct its permissions.`,
         { cause },
       );

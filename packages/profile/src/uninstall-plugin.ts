@@ -14,7 +14,7 @@ export interface UninstallOptions {
 }
 
 /**
- * Undoes `installPlugin`: what it made is removed, what stood there before is back. What a person has changed since stays.
+ * Undoes `installPlugin`: removes what it created and restores what was there before. What the user changed since stays.
  *
  * @returns what was changed.
  * @throws ProfileError `not_installed` if the profile has no record of an installation; `invalid_file`, `io`.
@@ -26,7 +26,7 @@ export async function uninstallPlugin({ profile, name }: UninstallOptions): Prom
   if (record === undefined)
     throw new ProfileError(
       "not_installed",
-      `${places.folder} has no install.json: ${name} was not installed there, or by hand. Give the right profile, or remove the folder yourself.`,
+      `${places.folder} has no install.json: ${name} was not installed there, or was installed by hand. Pass the right profile, or remove the folder yourself.`,
     );
   const settings = await readText(places.settings);
   const config = await readText(places.config);
@@ -34,18 +34,18 @@ export async function uninstallPlugin({ profile, name }: UninstallOptions): Prom
   const configAfter = inFile(places.config, () => config && unsetKeys(config, record.config));
   const files = await withOthers(places, record);
 
-  // Should this be killed, the next call has to know that what it finds may have been brought back.
+  // If this is killed, the next call has to know that the files it finds may be restored ones.
   await writeRecord(places, { ...record, files });
   const changes = await put(places.settings, settings, settingsAfter, `without "${name}" in plugins.allow`);
-  for (const file of Object.keys(files)) changes.push(...(await takeOut(places, file, files)));
-  changes.push(...(await put(places.config, config, configAfter, "without what the installation had set")));
-  // A person may have put something else there.
+  for (const file of Object.keys(files)) changes.push(...(await restore(places, file, files)));
+  changes.push(...(await put(places.config, config, configAfter, "without the keys that the installation set")));
+  // The user may have put something else there.
   await rmdir(places.setAside).catch(() => {});
   await removeRecord(places, record);
   return changes;
 }
 
-/** Whose each file is once those that were set aside are back. */
+/** Returns whose each file is once those that were set aside are restored. */
 async function withOthers({ setAside }: Places, { files }: InstallRecord): Promise<InstallRecord["files"]> {
   const after = { ...files };
   for (const name of Object.keys(files)) if (await isThere(join(setAside, name))) after[name] = "theirs";
@@ -64,12 +64,12 @@ async function put(
   return [{ path, what: "changed", note }];
 }
 
-/** Removes a file of ours, and brings back what stood in its place. */
-async function takeOut({ folder, setAside }: Places, name: string, files: InstallRecord["files"]): Promise<Change[]> {
+/** Removes a file of ours, and restores the one that was set aside for it. */
+async function restore({ folder, setAside }: Places, name: string, files: InstallRecord["files"]): Promise<Change[]> {
   const path = join(folder, name);
   const aside = join(setAside, name);
   const isAside = await isThere(aside);
-  // Not set aside yet, or back already.
+  // Not set aside yet, or restored already.
   if (files[name] === "theirs" && !isAside) return [];
   const removed = await remove(path, "the installation's");
   if (!isAside) return removed;

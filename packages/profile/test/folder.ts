@@ -3,13 +3,13 @@ import { lstat, mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A folder that is removed with all that is in it. Its name is one that a shell has to be kept from reading. */
+/** Creates a folder that is removed with everything in it when disposed of. Its name has characters that a shell expands unless quoted. */
 export async function temporaryFolder(): Promise<AsyncDisposable & { path: string }> {
   const path = await mkdtemp(join(tmpdir(), "plexum's $HOME `x` "));
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
-/** Everything below a folder, to compare: kinds, modes, owners and contents. */
+/** Returns everything below a folder, to compare: kinds, modes, owners and contents. */
 export async function snapshot(folder: string): Promise<Record<string, string>> {
   const entries: Record<string, string> = {};
   for (const name of (await readdir(folder, { recursive: true })).sort()) {

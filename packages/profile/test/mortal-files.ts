@@ -7,7 +7,7 @@ let stepsLeft = Number.POSITIVE_INFINITY;
 let die = () => {};
 const handles = new Set<Handle>();
 
-/** @returns whether the work was over before it was killed, at its change of that number. */
+/** Runs the work and kills it at its change of that number. Returns whether the work finished before. */
 export async function survives(change: number, work: () => Promise<unknown>): Promise<boolean> {
   stepsLeft = change;
   const death = new Promise<boolean>((resolve) => {
@@ -21,7 +21,7 @@ export async function survives(change: number, work: () => Promise<unknown>): Pr
   }
 }
 
-/** A change, or when it is time the half of one, after which nothing comes any more: neither an answer nor an error. */
+/** Makes a change or, when the kill is due, half of it. Then it never settles: a killed process gets neither a result nor an error. */
 async function step<T>(change: () => Promise<T>, half: () => Promise<unknown> = async () => {}): Promise<T> {
   if (stepsLeft-- > 0) return change();
   await half();
@@ -31,7 +31,7 @@ async function step<T>(change: () => Promise<T>, half: () => Promise<unknown> = 
 
 const halfOf = (content: unknown) => String(content).slice(0, String(content).length / 2);
 
-/** The file system as a process has it that can be killed at each of its changes. Nothing waits for the disk. */
+/** Returns a file system for work that can be killed at each of its changes. Nothing is flushed to disk. */
 export function mortalFiles(files: Files): Files {
   const mortal: Partial<Files> = {
     rename: (from, to) => step(() => files.rename(from, to)),

@@ -1,4 +1,4 @@
-// Does what it is told on its command line, a function of this package and its options: a process to kill.
+// A process to kill. Its command line names a function of this package, and the options to call it with.
 import { installPlugin, uninstallPlugin } from "../src/index.ts";
 
 const [work, options = ""] = process.argv.slice(2);

@@ -6,7 +6,7 @@ import { temporaryFolder } from "./folder.ts";
 export const NAME = "echo-provider";
 const EXECUTABLE = "echo-provider-plugin";
 
-/** A program in a folder of its own, and an empty profile beside it. */
+/** Creates a program in a folder of its own, and an empty profile beside it. */
 export async function setUp() {
   const folder = await temporaryFolder();
   const source = join(folder.path, "built");

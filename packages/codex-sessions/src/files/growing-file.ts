@@ -3,7 +3,7 @@ import { openRegularFile } from "@plexum/session-store";
 import { linesOf } from "../record/rollout-bytes.ts";
 import { guardAt } from "./growth-guard.ts";
 
-/** What a file to which codex only adds lines says, and what is needed to go on from there when it has grown. */
+/** The content of a file to which codex only appends, and what is needed to continue reading when it has grown. */
 export interface GrowingFile<Entry> {
   readonly size: number;
   readonly mtimeMs: number;
@@ -14,12 +14,12 @@ export interface GrowingFile<Entry> {
   readonly entries: Readonly<Record<string, Entry>>;
 }
 
-/** Adds a line to what is known. Returns false if it can't be read. */
+/** Adds a line to the entries. Returns false if the line can't be read. */
 export type TakeLine<Entry> = (entries: Map<string, Entry>, line: Buffer) => boolean;
 
 /**
- * Reads a file of a codex home, or what was added to it. Undefined if there is none. `stored` is what to go on from next time;
- * `entries` has besides what a last line without its newline says, if it is whole.
+ * Reads a file of a codex home, or only what was appended to it. Returns undefined if there is no file. Pass `stored` as `known` next
+ * time. `entries` also includes a last line without a newline, if it is complete.
  */
 export async function readGrowing<Entry>(
   codexHome: string,
@@ -38,14 +38,14 @@ export async function readGrowing<Entry>(
   const { size, mtimeMs } = await file.stat();
   if (known?.size === size && known.mtimeMs === mtimeMs && known.end === size)
     return { stored: known, entries: known.entries };
-  // Codex cuts off the beginning of a long history.
+  // Codex removes the beginning of a long history.
   const earlier =
     known !== undefined && known.end <= size && known.guard === (await guardAt(file, known.end)) ? known : undefined;
   const entries = new Map(Object.entries(earlier?.entries ?? {}));
   let { damaged = 0, end = 0 } = earlier ?? {};
   let last: Buffer | undefined;
   for await (const { bytes, offset, terminated } of linesOf(path, { start: end, end: size, signal })) {
-    // It may be written on: it is for the next look, too.
+    // The line may still be incomplete, so the next call reads it again.
     if (!terminated) {
       last = bytes;
       break;

@@ -2,7 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 
 const GUARD_BYTES = 64;
 
-/** What stands just before an offset: as long as it does, a file that was read up to there has only grown. */
+/** Returns the bytes just before an offset, in base64. While they are unchanged, a file that was read up to there has only grown. */
 export async function guardAt(file: FileHandle, end: number): Promise<string> {
   const length = Math.min(GUARD_BYTES, end);
   const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, end - length);

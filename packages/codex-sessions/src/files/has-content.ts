@@ -2,10 +2,10 @@ import { closeSync, constants, openSync, readSync } from "node:fs";
 
 const BEGINNING_BYTES = 64;
 
-/** Whether a file holds anything. Codex can't go on from an empty file (0.135, 0.169); a power failure leaves zeros in one. */
+/** Returns whether a file has any content. Codex can't resume from an empty file (0.135, 0.169); a power failure can leave only zeros. */
 export function hasContent(path: string): boolean {
   try {
-    // Does not wait for a writer if it is a pipe.
+    // O_NONBLOCK: if it is a pipe, don't wait for a writer.
     const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const bytes = Buffer.alloc(BEGINNING_BYTES);
@@ -14,7 +14,7 @@ export function hasContent(path: string): boolean {
       closeSync(file);
     }
   } catch (error) {
-    // What can't be read is there nevertheless.
+    // A file that can't be read exists nevertheless.
     return (error as NodeJS.ErrnoException).code !== "ENOENT";
   }
 }

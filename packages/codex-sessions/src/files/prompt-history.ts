@@ -5,7 +5,7 @@ import type { TakeLine } from "./growing-file.ts";
 /** What the user typed in one session of codex's own interface. */
 export interface PromptedSession {
   readonly count: number;
-  /** Of the last prompt, in seconds since 1970. */
+  /** The time of the last prompt, in seconds since 1970. */
   readonly ts: number;
   readonly lastMessage: string | undefined;
 }
@@ -14,10 +14,10 @@ export const HISTORY_NAME = "history.jsonl";
 
 /** The latest time that a date can hold, in seconds. */
 const MAX_TS = 8.64e12;
-/** Later than this, a number of seconds is one of milliseconds: the year is 5138. */
+/** A larger number is in milliseconds: as seconds, this is the year 5138. */
 const MAX_SECONDS = 1e11;
 
-/** Takes a line of codex's history of prompts. `codex exec` writes none. */
+/** Adds a line of codex's history of prompts. `codex exec` writes none. */
 export const takePrompt: TakeLine<PromptedSession> = (sessions, line) => {
   if (line.length === 0) return true;
   try {

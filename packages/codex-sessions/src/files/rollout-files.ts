@@ -2,12 +2,12 @@ import { readdirSync, statSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { parseRolloutName } from "@plexum/rollout";
 
-/** A file that codex may have put there as a rollout, as the system tells of it: nothing of it is read. */
+/** A file that may be a rollout, by its name and `stat` alone. Its content is not read. */
 export interface RolloutFile {
-  /** Below the codex home. */
+  /** The path relative to the codex home. */
   readonly name: string;
   readonly path: string;
-  /** As the name says; undefined for a file that someone has renamed. */
+  /** The thread id in the name. Undefined for a file that someone has renamed. */
   readonly threadId: string | undefined;
   readonly size: number;
   readonly mtimeMs: number;
@@ -17,13 +17,13 @@ export interface RolloutFile {
 
 /** `sessions/YYYY/MM/DD` */
 const MAX_DEPTH = 4;
-/** So many files are looked at before others get their turn. */
+/** The number of files between two pauses for other work. */
 const BATCH = 1024;
 
 /**
- * Every rollout of a codex home, archived ones too. What can't be listed is passed over, with a warning.
+ * Returns every rollout of a codex home, including archived ones. Skips what can't be listed, with a warning.
  *
- * Synchronous but for a breath now and then: one look takes some microseconds, waiting for one many times that.
+ * Synchronous except for a pause now and then: one `stat` takes a few microseconds, an asynchronous one many times that.
  */
 export async function rolloutFiles(
   codexHome: string,
@@ -51,7 +51,7 @@ function collectNames(
   warn: (warning: string) => void,
 ): void {
   for (const name of list(`${codexHome}/${folder}`, warn)) {
-    // What begins with a dot is a mutation's or a system's.
+    // A name with a leading dot is a mutation's or the system's.
     if (name.startsWith(".")) continue;
     const below = `${folder}/${name}`;
     if (name.endsWith(".jsonl") || name.endsWith(".jsonl.zst")) names.push(below);
@@ -70,7 +70,7 @@ function list(folder: string, warn: (warning: string) => void): string[] {
 }
 
 function look(codexHome: string, name: string, warn: (warning: string) => void): RolloutFile | undefined {
-  // Much cheaper than `join` for what is done thousands of times.
+  // Much cheaper than `join`, and done thousands of times.
   const path = `${codexHome}/${name}`;
   try {
     const stat = statSync(path, { throwIfNoEntry: false });
@@ -85,12 +85,12 @@ function look(codexHome: string, name: string, warn: (warning: string) => void):
       compressed: name.endsWith(".zst"),
     };
   } catch (error) {
-    warn(`${path} can't be looked at: ${(error as Error).message}`);
+    warn(`${path} can't be checked: ${(error as Error).message}`);
     return undefined;
   }
 }
 
-/** `rollout-YYYY-MM-DDThh-mm-ss-<thread>.jsonl`, as nearly all are: to take its name apart takes as long as to look at the file. */
+/** `rollout-YYYY-MM-DDThh-mm-ss-<thread>.jsonl`, the form of nearly all names. Parsing a name takes as long as a `stat` of the file. */
 const USUAL_NAME = { length: 70, idStart: 28, idEnd: 64 };
 
 function threadIdIn(name: string): string | undefined {

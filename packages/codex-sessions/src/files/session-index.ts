@@ -3,22 +3,22 @@ import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { clearPath, readRegularFile } from "@plexum/session-store";
 
-/** Changes with the shape of what is kept: an index of another version is not read. */
+/** Changes with the format of the records: an index of another version is not read. */
 const HEADER = "plexum-codex sessions 2";
 
 const UNFINISHED_MS = 60_000;
 
-/** Of a hundred thousand sessions it holds some 50 MB. */
+/** The index of a hundred thousand sessions is some 50 MB. */
 const MAX_BYTES = 256 * 1024 * 1024;
 
 /**
- * What is known of the files of one codex home, by their names, in one file of the user's cache. A hint: every record says
- * which state of its file it is of. May be deleted at any time; of two processes that write at once the last one wins.
+ * What is known about the files of one codex home, by their names, in one file in the user's cache. It is only a hint: every record
+ * says which state of its file it is for. It may be deleted at any time. If two processes write it at once, the last one wins.
  */
 export class SessionIndex {
   readonly #path: string;
   readonly #folder: string;
-  /** As read: a record is parsed when it is asked for. By the name as JSON. */
+  /** The unparsed records, by the file's name as JSON. A record is parsed when it is needed. */
   readonly #lines: Map<string, string>;
   #changed = false;
 
@@ -28,7 +28,7 @@ export class SessionIndex {
     this.#lines = lines;
   }
 
-  /** One that can't be read is an empty one. */
+  /** Loads the index. If it can't be read, it is empty. */
   static async load(folder: string, codexHome: string): Promise<SessionIndex> {
     const home = createHash("sha256").update(resolve(codexHome)).digest("hex").slice(0, 16);
     const path = join(folder, `sessions-${home}.index`);
@@ -64,7 +64,7 @@ export class SessionIndex {
     this.#changed = true;
   }
 
-  /** What killed processes left. One that is as old as this belongs to nobody who still writes. */
+  /** Removes leftovers of killed processes: files too old to belong to a process that is still writing. */
   async #removeUnfinished(): Promise<void> {
     const latest = Date.now() - UNFINISHED_MS;
     for (const name of await readdir(this.#folder)) {
@@ -74,7 +74,7 @@ export class SessionIndex {
     }
   }
 
-  /** Writes it if anything is new, with what is known of these files and no others. A failure costs time later, and nothing else. */
+  /** Writes the index if anything is new, with the records of these files only. A failure only costs time later. */
   async save(names: Iterable<string>): Promise<void> {
     if (!this.#changed) return;
     const wanted = new Set(names);
@@ -85,7 +85,7 @@ export class SessionIndex {
     try {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 });
       await this.#removeUnfinished();
-      // It holds what users have said.
+      // It contains users' messages.
       await writeFile(fresh, [`${HEADER}\n`, ...kept].join(""), { mode: 0o600, flag: "wx" });
       await rename(fresh, this.#path).catch(async (error: NodeJS.ErrnoException) => {
         if (error.code !== "EISDIR") throw error;

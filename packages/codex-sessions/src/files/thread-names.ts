@@ -2,7 +2,7 @@ import { isSessionId } from "../find/session-id.ts";
 import { excerpt } from "../record/excerpt.ts";
 import type { TakeLine } from "./growing-file.ts";
 
-/** Codex adds a line each time that a thread is renamed (0.135 to 0.169): the last one counts. */
+/** Codex appends a line each time a thread is renamed (0.135 to 0.169). The last one counts. */
 export const NAMES_NAME = "session_index.jsonl";
 
 export const takeName: TakeLine<string> = (names, line) => {

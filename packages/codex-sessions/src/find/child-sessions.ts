@@ -6,12 +6,12 @@ import { codexHomeOf } from "@plexum/session-store";
 import { readHead } from "../record/read-head.ts";
 import type { FindSessionOptions, FoundSession } from "./find-session.ts";
 
-/** First lines read at a time. */
+/** The number of first lines read between two pauses. */
 const BATCH = 32;
 
 /**
- * The threads that codex began for a session: its sub-agents, oldest first. Reads the first lines of those rollouts whose threads
- * began while the session was used, and of no others.
+ * Returns the threads that codex started for a session: its sub-agents, oldest first. Reads only the first lines of rollouts whose
+ * threads started while the session was in use.
  *
  * @throws the reason of an aborted `signal`.
  */
@@ -50,7 +50,7 @@ export async function childSessions(
   return children.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** When a thread began: codex's ids are UUIDs of version 7. */
+/** Returns when a thread started. Codex's ids are UUIDs of version 7. */
 function timeOf(id: string): number | undefined {
   return id[14] === "7" ? Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) : undefined;
 }

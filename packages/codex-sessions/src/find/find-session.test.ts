@@ -10,13 +10,13 @@ import { findSession } from "./find-session.ts";
 const session = (number: number, cwd = `/project/${number}`) => meta(at(0), threadId(number), cwd) + said(at(1), "hi");
 const find = async (codexHome: string, id: string) => findSession(id, { codexHome });
 
-describe("what is listed is found, wherever it stands", () => {
+describe("a listed session is found, wherever it is", () => {
   test.each<[name: string, file: string]>([
     ["where codex put it", `sessions/2026/01/02/rollout-2026-01-02T00-00-00-${threadId(1)}.jsonl`],
     ["in a dated archive", `archived_sessions/2026/01/02/rollout-2026-01-02T00-00-00-${threadId(1)}.jsonl`],
-    ["in a folder of a person's own", `sessions/kept/rollout-2026-01-02T00-00-00-${threadId(1)}.jsonl`],
+    ["in a user's own folder", `sessions/kept/rollout-2026-01-02T00-00-00-${threadId(1)}.jsonl`],
     ["a sync conflict's copy", `sessions/2026/01/02/rollout-2026-01-02T00-00-00-${threadId(1)}.sync-conflict-A.jsonl`],
-    ["under a name of a person's own", "sessions/2026/01/02/the one about beans.jsonl"],
+    ["under a user's own name", "sessions/2026/01/02/the one about beans.jsonl"],
     ["under another thread's name", `sessions/2026/01/02/rollout-2026-01-02T00-00-00-${threadId(2)}.jsonl`],
   ])("%s", async (_name, file) => {
     await using folder = await temporaryFolder();
@@ -48,7 +48,7 @@ describe("what is listed is found, wherever it stands", () => {
     expect(await find(folder.path, threadId(1))).toMatchObject({ file: join(dirname(path), "mine.jsonl.zst") });
   });
 
-  test("beside a folder that can't be listed; which is said if nothing is found", async () => {
+  test("beside a folder that can't be listed, which is reported if nothing is found", async () => {
     await using folder = await temporaryFolder();
     const path = await writeRollout(folder.path, "", session(1), { name: "mine.jsonl" });
     await symlink("09", join(folder.path, "sessions/2026/01/09"));
@@ -64,13 +64,13 @@ describe("the beginning of an id", () => {
     return folder;
   };
 
-  test("is enough if no other id begins so", async () => {
+  test("is enough if it is unique", async () => {
     await using folder = await home();
     for (const length of [35, 36])
       expect(await find(folder.path, threadId(0x20).slice(0, length))).toMatchObject({ id: threadId(0x20) });
   });
 
-  test("names those that are meant if it is not", async () => {
+  test("lists the matching ids if it is not", async () => {
     await using folder = await home();
     const error = await find(folder.path, threadId(0x10).slice(0, 35)).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: "ambiguous_session_id" });
@@ -78,13 +78,13 @@ describe("the beginning of an id", () => {
     expect((error as Error).message).not.toContain(threadId(0x20));
   });
 
-  test("names ten of many, and how many more", async () => {
+  test("lists ten of many, and how many more there are", async () => {
     await using folder = await temporaryFolder();
     for (let number = 0; number < 13; number++) await writeRollout(folder.path, threadId(number), session(number));
     await expect(find(folder.path, "0199")).rejects.toThrow(/13 sessions[\s\S]*and 3 more/);
   });
 
-  test("of no session, and what is no id", async () => {
+  test("of no session, and text that is not an id", async () => {
     await using folder = await home();
     for (const text of ["ffff", "", "../x", "%", threadId(9), "x".repeat(200)])
       expect(await find(folder.path, text)).toBeUndefined();
@@ -99,7 +99,7 @@ describe("the beginning of an id", () => {
   });
 });
 
-test("a session of which only the history knows, or an empty file is left, has no file", async () => {
+test("a session that is only in the history, or has only an empty file left, has no file", async () => {
   await using folder = await temporaryFolder();
   const prompt = (id: string) => `${JSON.stringify({ session_id: id, ts: 1_767_312_000, text: "hi" })}\n`;
   await writeFile(join(folder.path, "history.jsonl"), prompt(threadId(1)) + prompt("older"));
@@ -111,7 +111,7 @@ test("a session of which only the history knows, or an empty file is left, has n
   expect(warnings).toEqual([expect.stringContaining("empty")]);
 });
 
-test("a sub-agent's thread is found, and says whose it is", async () => {
+test("a sub-agent's thread is found, with its parent", async () => {
   await using folder = await temporaryFolder();
   const source = { subagent: { thread_spawn: { parent_thread_id: threadId(1), agent_role: "explorer" } } };
   await writeRollout(folder.path, threadId(2), meta(at(0), threadId(2), "/x", { source }));

@@ -16,35 +16,35 @@ export interface FindSessionOptions {
   readonly signal?: AbortSignal;
 }
 
-/** One session, as far as its rollout's first line tells. */
+/** One session, with what its rollout's first line says. */
 export interface FoundSession {
   readonly id: string;
-  /** The rollout that codex would resume it from. Undefined if only `history.jsonl` knows the session. */
+  /** The rollout that codex would resume it from. Undefined if the session is only in `history.jsonl`. */
   readonly file: string | undefined;
-  /** The folder in which the session began. */
+  /** The folder in which the session started. */
   readonly cwd: string | undefined;
   readonly archived: boolean;
   readonly compressed: boolean;
-  /** Of a thread that codex began itself: the thread it works for, if codex says which. */
+  /** For a thread that codex started itself: the thread that it works for, if codex says which. */
   readonly parentId: string | undefined;
-  /** Of a thread that codex began itself: its role, such as `subagent` or `review`. */
+  /** For a thread that codex started itself: its role, such as `subagent` or `review`. */
   readonly role: string | undefined;
 }
 
-/** How many a message names. */
+/** The most ids that a message lists. */
 const MAX_NAMED = 10;
-/** First lines read at a time. */
+/** The number of first lines read between two pauses. */
 const BATCH = 64;
 
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 
 /**
- * Finds a session by its id, or by the beginning of its id if no other begins so. Undefined if this home has none.
+ * Finds a session by its id, or by the beginning of its id if that is unique. Returns undefined if this home has no such session.
  *
- * Asks codex's own index and looks at file names first; reads first lines only where no name tells, as of a file that someone
- * has renamed. Every session that `listSessions` names is found.
+ * Uses codex's own index and file names first. Reads first lines only if a name has no id, such as for a file that someone has
+ * renamed. Every session that `listSessions` returns is found.
  *
- * @throws CodexSessionsError `ambiguous_session_id`, with the ids that are meant; RolloutError; the reason of an aborted `signal`.
+ * @throws CodexSessionsError `ambiguous_session_id`, with the matching ids; RolloutError; the reason of an aborted `signal`.
  */
 export async function findSession(
   idOrPrefix: string,
@@ -74,7 +74,7 @@ export async function findSession(
     candidates.set(id, [...(candidates.get(id) ?? []), ...paths]);
   const prompted = await promptedIds(codexHome, signal);
   for (const id of prompted) if (meant(id) && !candidates.has(id)) candidates.set(id, []);
-  // A name may say nothing, or another thread's id: the content of the file counts.
+  // A file's name may contain no id, or another thread's: the file's content counts.
   if (Array.from(candidates.values()).every((paths) => paths.length === 0)) {
     const others = await byFirstLine(files, meant, signal);
     candidates = new Map([...candidates, ...others]);
@@ -118,7 +118,7 @@ async function headOf(codexHome: string, id: string, signal?: AbortSignal): Prom
 }
 
 async function describe(codexHome: string, id: string, path: string, signal?: AbortSignal): Promise<FoundSession> {
-  // A file that can't be read is found nevertheless: who reads on gets to see the reason.
+  // A file that can't be read is returned nevertheless. Reading it later reports the reason.
   const head = await readHead(path, signal).catch(() => undefined);
   signal?.throwIfAborted();
   return {
@@ -137,7 +137,7 @@ interface File {
   readonly name: string;
 }
 
-/** What can't be listed is left out: the session may stand elsewhere. */
+/** Returns all rollouts. Skips folders that can't be listed, since the session may be elsewhere. */
 function filesBelow(codexHome: string, failures: unknown[], signal?: AbortSignal): File[] {
   const files: File[] = [];
   for (const { folder, names } of rolloutFilesBelow(codexHome, (error) => failures.push(error))) {
@@ -171,7 +171,7 @@ async function byFirstLine(
   return byThread(found);
 }
 
-/** Of a compressed file only a renamed one has to be opened: the others' names tell, and codex compressed them itself. */
+/** Opens a compressed file only if it was renamed. The names of the others are right, since codex compressed them itself. */
 async function compressedId(path: string, signal?: AbortSignal): Promise<string | undefined> {
   if (parseRolloutName(path.slice(path.lastIndexOf("/") + 1)) !== undefined) return undefined;
   return (await readHead(path, signal).catch(() => undefined))?.id;

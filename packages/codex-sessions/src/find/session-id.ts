@@ -1,4 +1,4 @@
 const SESSION_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 
-/** Whether a session of this id may be listed, and resumed by it. */
+/** Returns whether a session with this id may be listed, and resumed by that id. */
 export const isSessionId = (value: unknown): value is string => typeof value === "string" && SESSION_ID.test(value);

@@ -1,19 +1,19 @@
-/** What a line of a rollout can be to a list. */
+/** What a line of a rollout means for a list of sessions. */
 export interface LineKind {
-  /** As the line begins; "" if it doesn't begin so. */
+  /** The timestamp at the line's beginning. "" if there is none. */
   readonly time: string;
   /**
-   * - `event`, `item`: it may hold a message of the user's, in the form that codex shows or in the one that the model is given
-   * - `take-back`: it takes back or sums up what stands before it
-   * - `turn`: a turn begins or ends with it
+   * - `event`, `item`: it may contain a message of the user's, in the form that codex shows or in the one that the model gets
+   * - `take-back`: it reverts or summarizes what is before it
+   * - `turn`: a turn starts or ends with it
    * - `work`: anything else that a turn writes
    * - `other`: settings, and what codex writes when a thread is only opened
-   * - `unknown`: it has to be parsed to know
+   * - `unknown`: it has to be parsed
    */
   readonly kind: "event" | "item" | "take-back" | "turn" | "work" | "other" | "unknown";
 }
 
-/** So much of a line is looked at: it holds the type of all that codex writes, and a message's role. */
+/** How much of a line is examined. It includes the type of everything that codex writes, and a message's role. */
 const PREFIX_BYTES = 512;
 
 const START =
@@ -21,12 +21,12 @@ const START =
 const ROLE = /"role"\s*:\s*"(\w+)"/;
 const ITEM_TYPE = /"item"\s*:\s*\{\s*"type"\s*:\s*"(\w+)"/;
 
-/** Events of a thread's settings and not of its use (0.169). */
+/** Events for a thread's settings, not for its use (0.169). */
 const SETTINGS = /^thread_(?!rolled_back$)/;
 const TURN_EVENTS = new Set(["task_started", "task_complete", "turn_aborted"]);
 const WORK = new Set(["token_usage_record", "inter_agent_communication"]);
 
-/** Tells a line by how it begins, without parsing it. */
+/** Classifies a line by its beginning, without parsing it. */
 export function lineKind(line: Buffer): LineKind {
   const prefix = line.toString("latin1", 0, PREFIX_BYTES);
   const [, time = "", type = "", payloadType] = START.exec(prefix) ?? [];

@@ -12,27 +12,27 @@ const CHUNK_BYTES = 256 * 1024;
 
 export interface Tail {
   readonly scan: TailScan;
-  /** Behind the last whole line. */
+  /** The offset after the last whole line. */
   readonly end: number;
 }
 
-/** What is known when all that is read synchronously was read. */
+/** The state after the part that is read synchronously. */
 export interface Unfinished {
   readonly scan: TailScan;
-  /** Undefined if no line has ended yet. */
+  /** Undefined if no line end was found yet. */
   readonly end: number | undefined;
-  /** Behind the lines that have not been looked at. */
+  /** The offset after the lines that have not been examined yet. */
   readonly rest: number;
 }
 
-/** Used for one file at a time, and nothing of it is kept: a buffer for each of thousands of files would cost more than reading them. */
+/** Used for one file at a time, and no content is kept. A buffer for each of thousands of files would cost more than reading them. */
 const shared = Buffer.allocUnsafeSlow(MAX_WINDOW + PREFIX_BYTES);
 
 /**
- * Reads an open file's end back to the user's last message, or to `floor`; no byte twice. Unfinished if that is farther away than
- * is read synchronously, which takes some microseconds where waiting for it takes many times that.
+ * Reads an open file's end back to the user's last message, or to `floor`, and no byte twice. Returns `Unfinished` if that is farther
+ * away than is read synchronously. A synchronous read takes a few microseconds, an asynchronous one many times that.
  *
- * @param takeBeginning Gets what was read if it is the whole file. Valid during the call.
+ * @param takeBeginning Called with the bytes if they are the whole file. They are valid only during the call.
  */
 export function readTailNow(
   fd: number,
@@ -42,9 +42,9 @@ export function readTailNow(
 ): Tail | Unfinished {
   let low = size;
   for (let window = FIRST_WINDOW; ; window = Math.min(MAX_WINDOW, window * 4)) {
-    // Of what is left, the first line would be read again.
+    // If little is left, read all of it: its first line would be read again otherwise.
     const next = size - window <= floor + PREFIX_BYTES ? floor : size - window;
-    // What stands at the file's end stands at the buffer's end.
+    // The file's end is at the buffer's end.
     const place = shared.length - (size - next);
     if (!readFully(fd, shared.subarray(place, place + low - next), next))
       return { scan: new TailScan(), end: undefined, rest: size };
@@ -60,11 +60,11 @@ export function readTailNow(
   }
 }
 
-/** Returns how many of the bytes are left to be looked at, together with those before them; 0 if that is not needed. */
+/** Returns how many of the bytes remain to be examined together with those before them. Returns 0 if that is not needed. */
 function scanLines(bytes: Buffer, isAll: boolean, scan: TailScan): number {
   for (let stop = bytes.length; stop > 0; ) {
     const start = bytes.lastIndexOf(NEWLINE, stop - 1) + 1;
-    // The first line of a part may have begun before it.
+    // The first line of a part may begin before it.
     if (start === 0 && !isAll) return Math.min(bytes.length, stop + 1);
     if (start < stop && scan.take(bytes.subarray(start, stop))) return 0;
     stop = start - 1;
@@ -81,7 +81,7 @@ function readFully(fd: number, buffer: Buffer, position: number): boolean {
   return true;
 }
 
-/** Goes on from there, however far away the message is. Only what has been read of one line is read again. */
+/** Continues from there, however far away the message is. Only the part of one line that was already read is read again. */
 export async function readTail(
   path: string,
   { scan, end: known, rest }: Unfinished,

@@ -8,7 +8,7 @@ export interface Range {
   readonly start?: number;
   /** Default: the file's end. */
   readonly end?: number;
-  /** Read at a time. Default 256 KiB. */
+  /** The number of bytes to read at once. Default 256 KiB. */
   readonly chunkBytes?: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -17,18 +17,18 @@ export interface RolloutLine {
   readonly bytes: Buffer;
   readonly offset: number;
   readonly terminated: boolean;
-  /** The line is so long that these are only its first bytes. */
+  /** True if the line is so long that `bytes` has only its beginning. */
   readonly isCut: boolean;
 }
 
-/** A longer line is held only if it may be a message: outputs and snapshots are passed over. */
+/** A longer line is kept in memory only if it may be a message. Outputs and snapshots are skipped. */
 export const USUAL_LINE_BYTES = 8 * 1024 * 1024;
-/** A message with many images. */
+/** Enough for a message with many images. */
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
-/** As `rollout` allows. A few kilobytes can unpack to more than can be read in an hour. */
+/** The same limit as in `rollout`. A few kilobytes can unpack to more than can be read in an hour. */
 const MAX_UNPACKED_BYTES = 4 * 1024 ** 3;
 
-/** The lines of a rollout in order, decompressed if it is compressed; offsets are those of the plain file. */
+/** Yields the lines of a rollout in order, decompressed if needed. Offsets are those in the plain file. */
 export async function* linesOf(path: string, range: Range = {}): AsyncGenerator<RolloutLine, void, undefined> {
   const { start = 0 } = range;
   const isPlain = !path.endsWith(".zst");
@@ -45,7 +45,7 @@ export async function* linesOf(path: string, range: Range = {}): AsyncGenerator<
   }
 }
 
-/** Whether a line that is longer than usual has to be read, by its first bytes. */
+/** Returns whether a line that is longer than usual has to be read, by its first bytes. */
 export function isWorthReading(head: Buffer, length: number): boolean {
   if (length > MAX_LINE_BYTES) return false;
   return head.includes('"session_meta"') || ["event", "item", "take-back", "unknown"].includes(lineKind(head).kind);

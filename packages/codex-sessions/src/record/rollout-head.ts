@@ -1,49 +1,49 @@
 import { isSessionId } from "../find/session-id.ts";
 
-/** What a rollout's first line says of its thread. */
+/** What a rollout's first line says about its thread. */
 export interface RolloutHead {
   readonly id: string;
   readonly cwd: string | undefined;
-  /** The thread goes on from a part of another file: it was forked or reverted. Undefined if the line was not read so far. */
+  /** True if the thread continues from a part of another file: it was forked or reverted. Undefined if the line was not read that far. */
   readonly continues: boolean | undefined;
-  /** Undefined for a thread that a person began. */
+  /** Undefined for a thread that the user started. */
   readonly origin: ThreadOrigin | undefined;
 }
 
-/** A thread that codex began itself: a sub-agent, a review, a guardian. */
+/** The origin of a thread that codex started itself: a sub-agent, a review, a guardian. */
 interface ThreadOrigin {
-  /** The thread it works for, where codex says so. */
+  /** The thread that it works for, if codex says which. */
   readonly parentId: string | undefined;
-  /** The agent's role as the person named it, else codex's word for what it is: `subagent`, `review`, `guardian`. */
+  /** The agent's role as the user named it, else codex's word for it: `subagent`, `review`, `guardian`. */
   readonly role: string;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what a file holds, looked at field by field.
 type Loose = any;
 
-/** Behind it stands the long text that makes the line some 22 KB, and little else. */
+/** It is followed by the long text that makes the line some 22 KB long, and by little else. */
 const LONG_KEY = Buffer.from(',"base_instructions"');
 const HISTORY_BASE = Buffer.from('"history_base"');
 
 /**
- * Reads a first line. Undefined if it is not one that a rollout must begin with.
- * @param isWhole False for a line of which more stands in the file.
+ * Reads a first line. Returns undefined if it is not the kind of line that a rollout begins with.
+ * @param isWhole False if the file has more of this line.
  */
 export function headOf(line: Buffer, isWhole = true): RolloutHead | undefined {
   const cut = line.indexOf(LONG_KEY);
   if (cut !== -1 && !line.includes(HISTORY_BASE, cut)) {
     const head = parsed(`${line.toString("utf8", 0, cut)}}}`);
-    // More about a sub-agent follows the long text.
+    // For a sub-agent, the line has more after the long text.
     if (head !== undefined && (head.origin === undefined || !isWhole))
       return { ...head, continues: isWhole ? false : head.continues || undefined };
   }
   return isWhole ? parsed(line.toString("utf8")) : undefined;
 }
 
-/** So many ends are tried: there are some twenty keys (0.169). */
+/** The number of ends that are tried. There are some twenty keys (0.169). */
 const MAX_TRIED = 32;
 
-/** Reads the beginning of a first line that is too long to be read as a whole, up to the last key that stands there whole. */
+/** Reads the beginning of a first line that is too long to be read completely, up to the last key that is complete. */
 export function beginningOf(line: Buffer): RolloutHead | undefined {
   const text = line.toString("utf8");
   const ends = Array.from(text.matchAll(/,\s*"/g), ({ index }) => index);
@@ -69,11 +69,11 @@ function parsed(text: string): RolloutHead | undefined {
   }
 }
 
-/** Values of `thread_source` that are not a person's (0.135 to 0.169; `codex exec` can set others). */
+/** Values of `thread_source` for threads that codex started itself (0.135 to 0.169; `codex exec` can set others). */
 const OWN_SOURCES = new Set(["subagent", "internal", "memory_consolidation"]);
 
 /**
- * `source` is `"exec"`, `"cli"` and the like for a person's thread; `{"subagent": …}` or `{"internal": …}` for one of codex's
+ * `source` is `"exec"`, `"cli"` and the like for a user's thread; `{"subagent": …}` or `{"internal": …}` for one of codex's
  * (0.135 to 0.169).
  */
 function originOf(payload: Loose): ThreadOrigin | undefined {

@@ -10,41 +10,41 @@ import { linesOf } from "./rollout-bytes.ts";
 import { beginningOf, headOf, type RolloutHead } from "./rollout-head.ts";
 import { look, parsed, TailScan } from "./tail-scan.ts";
 
-/** What a list shows of one rollout file, and what is needed to go on from there when the file has grown. */
+/** What a list shows of one rollout file, and what is needed to continue reading when the file has grown. */
 export interface RolloutRecord {
   readonly size: number;
   readonly mtimeMs: number;
-  /** Behind the last whole line. */
+  /** The offset after the last whole line. */
   readonly end: number;
-  /** The bytes just before `end`: if they are still there, the file has only grown. Empty if that can't be determined. */
+  /** The bytes just before `end`. If they are unchanged, the file has only grown. Empty if that can't be determined. */
   readonly guard: string;
-  /** Undefined if the file doesn't begin as a rollout must. */
+  /** Undefined if the file doesn't begin like a rollout. */
   readonly head: RolloutHead | undefined;
-  /** When a turn wrote its last line, in milliseconds since 1970; without one, the last line's time, if any has one. */
+  /** When a turn wrote its last line, in milliseconds since 1970. Without a turn, the time of the last line that has one. */
   readonly timestamp: number | undefined;
   readonly lastMessage: string | undefined;
-  /** Codex shows messages in this file: what it gives to the model as the user's does not count then. */
+  /** True if codex shows messages in this file. User messages in the form that the model gets don't count then. */
   readonly hasEvents: boolean;
-  /** Something was taken back since: only a look at all of the thread tells which messages are left. */
+  /** True if something was reverted since. The whole thread has to be read to know which messages are left. */
   readonly isTakenBack?: boolean;
-  /** The last message is too long to be read. */
+  /** True if the last message is too long to be read. */
   readonly isUnread?: boolean;
-  /** Of the lines before `end`, once somebody wanted to know. */
+  /** The count for the lines before `end`, once it was needed. */
   readonly counted?: MessageCount & { readonly end: number };
-  /** What the files hold that the thread goes on from, once somebody wanted to know. */
+  /** The count for the files that the thread continues from, once it was needed. */
   readonly inherited?: MessageCount & { readonly lastMessage: string | undefined };
 }
 
 interface MessageCount {
   readonly events: number;
   readonly items: number;
-  /** How many more there were. */
+  /** The number of messages that were reverted. */
   readonly takenBack?: number;
 }
 
 /**
- * Reads as little of a rollout as tells where it was, when it was last used and what the user said last: the first line, and
- * the end back to that message. Of a file known from before, only what has been added.
+ * Reads the parts of a rollout that say where the session was, when it was last used and what the user said last: the first line,
+ * and the end back to that message. Of a file that is already known, reads only what was appended.
  */
 export async function readRecord(
   file: RolloutFile,
@@ -103,21 +103,21 @@ async function recordOf(
   };
 }
 
-/** With what is needed to go on from here once the file has grown. Costs a look at the file: of those that are listed. */
+/** Adds what is needed to continue when the file has grown. It reads the file, so call it only for listed sessions. */
 export async function withGuard(file: RolloutFile, record: RolloutRecord): Promise<RolloutRecord> {
   if (record.guard !== "" || file.compressed || record.end !== record.size) return record;
   await using handle = await open(file.path);
   return { ...record, guard: await guardAt(handle, record.end) };
 }
 
-/** Counts the user's messages in this file: no line is parsed but those that may hold one. */
+/** Counts the user's messages in this file. Parses only lines that may contain one. */
 export async function countMessages(
   file: RolloutFile,
   record: RolloutRecord,
   codexHome: string,
   signal?: AbortSignal,
 ): Promise<RolloutRecord> {
-  // Codex may have copied the turns of the thread that a sub-agent works for: they are not its own.
+  // Codex may have copied turns from the thread that a sub-agent works for. They are not its own.
   if (record.isTakenBack || record.head?.origin !== undefined) return replayed(file, record, codexHome, signal);
   const { end: start = 0, ...before } = record.counted ?? { events: 0, items: 0 };
   if (record.counted !== undefined && start === record.end) return record;
@@ -133,7 +133,7 @@ export async function countMessages(
   return { ...record, counted: { ...before, events, items, end: record.end } };
 }
 
-/** Reads all of a thread, to tell which messages are left where some were taken back. */
+/** Reads the whole thread, to find the messages that are left after some were reverted. */
 async function replayed(
   file: RolloutFile,
   record: RolloutRecord,
@@ -174,8 +174,8 @@ async function segmentsOf(
 }
 
 /**
- * Looks at the files that a forked or reverted thread goes on from, up to where it does.
- * @throws RolloutError `not_found` if one of them is gone.
+ * Counts messages in the files that a forked or reverted thread continues from, up to the place where it does.
+ * @throws RolloutError `not_found` if one of them no longer exists.
  */
 export async function inheritMessages(
   file: RolloutFile,
@@ -197,21 +197,21 @@ export async function inheritMessages(
   return { ...record, inherited: { events: left.length, items: left.length, lastMessage } };
 }
 
-/** Of a message's two forms, codex's own events count where there are any. */
+/** Returns the number of messages. Of a message's two forms, codex's own events count if there are any. */
 export function messageCount({ counted, inherited }: RolloutRecord): number {
   const total = (key: "events" | "items") => (counted?.[key] ?? 0) + (inherited?.[key] ?? 0);
   return total("events") || total("items");
 }
 
-/** With those that were taken back. */
+/** Returns the number of messages, including reverted ones. */
 export const saidCount = (record: RolloutRecord): number => messageCount(record) + (record.counted?.takenBack ?? 0);
 
-/** A compressed rollout can't be read from its end; codex compresses what has not been used for a week. */
+/** Reads a compressed rollout, which can't be read from its end. Codex compresses rollouts that were not used for a week. */
 async function readCompressed(file: RolloutFile, signal?: AbortSignal): Promise<RolloutRecord> {
   let head: RolloutHead | undefined;
   let isFirst = true;
   let end = 0;
-  // From the first line to the last, where a scan wants them the other way: what the last ones tell is put over the others.
+  // A scan takes lines from the last to the first, but here they are read in order: values of later lines replace earlier ones.
   let [workedAt, writtenAt, eventText, itemText]: [number?, number?, string?, string?] = [];
   let [events, items, isTakenBack] = [0, 0, false];
   for await (const { bytes, offset, isCut } of linesOf(file.path, { signal })) {

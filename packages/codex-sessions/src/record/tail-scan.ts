@@ -3,23 +3,23 @@ import { excerpt } from "./excerpt.ts";
 import { type LineKind, lineKind } from "./line-kind.ts";
 
 /**
- * Lines in, from a rollout's last to the first; out comes when it was last used, and what the user said last. Says when it has
- * seen enough.
+ * Takes a rollout's lines from the last to the first, and finds when it was last used and what the user said last. Says when no more
+ * lines are needed.
  */
 export class TailScan {
-  /** Of the last line that a turn wrote, in milliseconds since 1970. */
+  /** The time of the last line that a turn wrote, in milliseconds since 1970. */
   workedAt: number | undefined;
-  /** Of the last line, whatever it is. */
+  /** The time of the last line of any kind. */
   writtenAt: number | undefined;
-  /** What codex shows as the last message that has words. */
+  /** The last message with text, in the form that codex shows. */
   eventText: string | undefined;
   hasEvent = false;
   hasItem = false;
-  /** What the model is given as the user's: it counts where codex shows no messages. */
+  /** The same in the form that the model gets. It counts if codex shows no messages. */
   itemText: string | undefined;
-  /** The messages before here are not all left: the rollout has to be read from its beginning. */
+  /** True if some earlier messages were reverted. The rollout has to be read from its beginning then. */
   isTakenBack = false;
-  /** The last message is so long that it was not read. */
+  /** True if the last message is so long that it was not read. */
   isUnread = false;
 
   /** Returns true if no more lines are needed. */
@@ -58,12 +58,12 @@ export class TailScan {
   }
 }
 
-/** A line's kind; if it has to be parsed to know, what it holds as well. */
+/** Returns a line's kind, with the parsed line if it had to be parsed. */
 export function look(bytes: Buffer, isCut = false): LineKind & { readonly line?: unknown } {
-  const told = lineKind(bytes);
-  if (told.kind !== "unknown" || isCut) return told;
+  const byBeginning = lineKind(bytes);
+  if (byBeginning.kind !== "unknown" || isCut) return byBeginning;
   const line = parsed(bytes);
-  // biome-ignore lint/suspicious/noExplicitAny: what a file holds, looked at field by field.
+  // biome-ignore lint/suspicious/noExplicitAny: the content of a file, checked field by field.
   const { timestamp, type, payload } = Object(line) as any;
   const time = typeof timestamp === "string" ? timestamp : "";
   if (type === "compacted" || payload?.type === "thread_rolled_back") return { time, kind: "take-back", line };

@@ -6,9 +6,10 @@ import { type LineChange, newLine } from "../json/replacement.ts";
 import { writeJournal, writePatches } from "./journal.ts";
 
 /**
- * Writes over a file in place: journal first, so that after a crash all of it is done or nothing.
+ * Overwrites parts of a file in place. Writes the journal first, so that after a crash all changes are made or none.
  *
- * @param planned The file that the changes were planned for. @throws JsonlEditError `replaced` if another stands at the path by now.
+ * @param planned The file that the changes were planned for.
+ * @throws JsonlEditError `replaced` if another file is at the path now.
  */
 export async function patchInPlace(
   files: Files,
@@ -29,7 +30,7 @@ export async function patchInPlace(
   }
 }
 
-/** Writes a file again beside the old one, with some lines changed and everything else as it was, up to the old one's end. */
+/** Writes a new file beside the old one: a copy, up to the old one's end, in which only some lines are changed. */
 export async function writeGrown(
   files: Files,
   path: string,
@@ -71,11 +72,12 @@ export async function writeGrown(
 }
 
 /**
- * Puts a new file in its place, unless the one it was made from has changed meanwhile: then nothing is done.
+ * Moves a new file into place. Does nothing but throw if the file that it was created from has changed since.
  *
- * @param path The file it was made from. @param target Its place: that file's, or one where no file must be, since somebody may have
- * put one there meanwhile that they write to.
- * @param old The file it was made from, as it was then.
+ * @param path The file that the new one was created from.
+ * @param target The new file's place: `path`, or another path at which there must be no file. A file there may be one that
+ * another program has created since and writes to.
+ * @param old The state of the file at `path` when the new one was created.
  * @throws JsonlEditError `replaced`
  */
 export async function putInPlace(

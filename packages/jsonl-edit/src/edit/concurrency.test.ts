@@ -38,7 +38,7 @@ function start(script: string, ...args: string[]) {
   return { child, ready: once(child.stdout, "data"), ended: once(child, "exit").then(([code]) => code as number) };
 }
 
-describe("a program that appends meanwhile", () => {
+describe("a program that appends during edits", () => {
   const LINES = 20_000;
 
   it("loses no line of 20,000 during 200 edits", { timeout: 120_000 }, async () => {
@@ -65,7 +65,7 @@ describe("a program that appends meanwhile", () => {
 });
 
 describe("two editors at once", () => {
-  it("both have their edits in, from two processes", async () => {
+  it("both complete their edits, from two processes", async () => {
     const path = await session("two.jsonl");
     const half = ids.length / 2;
     const first = start("editing-child", path, ids.slice(0, half).join(","), "31", "odd", "even");
@@ -91,7 +91,7 @@ describe("two editors at once", () => {
   });
 });
 
-describe("a lock that was left behind", () => {
+describe("a leftover lock", () => {
   const leave = async (name: string, holder: object, age = 0) => {
     const path = join(folder.path, name);
     await writeFile(path, JSON.stringify({ ...ownIdentity(), nonce: "0123-4567", ...holder }));
@@ -101,8 +101,8 @@ describe("a lock that was left behind", () => {
   };
 
   it.each([
-    ["of a process that is gone", { pid: 2 ** 22 + 1 }],
-    ["of a process whose number another has by now", { started: "1" }],
+    ["of a process that has ended", { pid: 2 ** 22 + 1 }],
+    ["of a process whose id another process has now", { started: "1" }],
     ["from before the machine was restarted", { boot: "another" }],
   ])("%s is taken over", async (_whose, holder) => {
     const path = await leave("gone.lock", holder);
@@ -110,7 +110,7 @@ describe("a lock that was left behind", () => {
     expect(JSON.parse(await readFile(path, "utf8"))).toMatchObject({ pid: process.pid });
   });
 
-  it("of a process that has ended and that nobody has waited for is taken over", async () => {
+  it("of a zombie process is taken over", async () => {
     const parent = spawn("sh", ["-c", "sleep 0.01 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
     onTestFinished(() => void parent.kill());
     const pid = Number(String((await once(parent.stdout, "data"))[0]));
@@ -120,7 +120,7 @@ describe("a lock that was left behind", () => {
     await using _lock = await acquireLock(nodeFiles, path, wait);
   });
 
-  it("from another machine or container, or of a number without a time, is believed as long as it is touched", async () => {
+  it("of another machine or container, or without a start time, counts as held while it is touched", async () => {
     for (const holder of [{ host: "elsewhere" }, { namespace: "pid:[1]" }, { started: "" }]) {
       const path = await leave("far.lock", holder);
       await expect(acquireLock(nodeFiles, path, wait)).rejects.toThrow("is editing this file");
@@ -142,7 +142,7 @@ describe("a lock that was left behind", () => {
     expect((await readdir(folder.path)).filter((name) => name.startsWith("full"))).toEqual([]);
   });
 
-  it("is had at once if it was given back in that moment", async () => {
+  it("is acquired at once if it was released just then", async () => {
     const path = join(folder.path, "given.lock");
     const other = await acquireLock(nodeFiles, path, wait);
     const files = {
@@ -155,7 +155,7 @@ describe("a lock that was left behind", () => {
     await using _lock = await acquireLock(files, path, wait);
   });
 
-  it("is taken over by one of many", async () => {
+  it("is taken over by only one of many", async () => {
     for (let round = 0; round < 20; round++) {
       const path = await leave("many.lock", { pid: 2 ** 22 + 1, nonce: `0123-${round}` });
       let holders = 0;

@@ -42,7 +42,7 @@ const seed = async () => {
 
 const { pid } = spawnSync("true");
 
-/** The locks of a process that crashed name one that is gone; here both are this one. */
+/** Makes the locks name a process that has ended, as after a crash. In these tests they name this process. */
 async function dieFor(path: string): Promise<void> {
   for (const name of await readdir(dirname(path))) {
     if (!name.startsWith(basename(sidecar(path, "lock")))) continue;
@@ -56,7 +56,7 @@ describe.each([
   ["in place", inPlace, "in-place"],
   ["with a line that grows", growing, "rewritten"],
 ])("an edit %s", (_name, edits, mode) => {
-  it("is whole or not at all, whichever operation is the last", async () => {
+  it("is complete or absent, whichever operation is the last", async () => {
     const done = await fresh();
     expect(await edit(done, edits)).toMatchObject({ mode });
     const after = await readFile(done);
@@ -109,7 +109,7 @@ describe.each([
 });
 
 describe("recovery", () => {
-  /** An edit that crashed when its journal was whole and the file half written. */
+  /** Makes an edit that crashed when its journal was complete and the file half written. */
   const crashed = async () => {
     for (let at = 1; at < 200; at++) {
       const path = await fresh();
@@ -136,14 +136,14 @@ describe("recovery", () => {
     }
   });
 
-  it("leaves what was appended meanwhile", async () => {
+  it("keeps what was appended in the meantime", async () => {
     const path = await crashed();
     await writeFile(path, "appended\n", { flag: "a" });
     expect(await recoverJsonl(path)).toBe("replayed");
     expect((await readFile(path, "utf8")).endsWith("\nappended\n")).toBe(true);
   });
 
-  it("writes nothing to a file that is another one by now", async () => {
+  it("writes nothing to a file that has been replaced", async () => {
     const path = await crashed();
     const other = Buffer.from(sampleSession(sampleResults(6, 2_999), 300));
     await writeFile(path, other);
@@ -161,7 +161,7 @@ describe("recovery", () => {
     expect((await readFile(path)).equals(changed)).toBe(true);
   });
 
-  it("finds what was left where the file stood before it was moved", async () => {
+  it("finds leftovers where the file was before it was moved", async () => {
     for (let at = 1, isTorn = false; !isTorn && at < 200; at++) {
       const path = join(folder.path, `moved-${at}`, "here", "session.jsonl");
       const moved = join(folder.path, `moved-${at}`, "there", "session.jsonl");
@@ -178,7 +178,7 @@ describe("recovery", () => {
     }
   });
 
-  it("drops a journal that would write outside of its lines, or has lines outside of the file", async () => {
+  it("drops a journal that would write outside its lines, or has lines outside the file", async () => {
     const path = await crashed();
     const journal = await readFile(sidecar(path, "redo"), "utf8");
     const body = journal.slice(0, journal.lastIndexOf("\n"));
@@ -228,7 +228,7 @@ describe("SIGKILL", () => {
       );
       states.push(await readFile(scratch));
     }
-    // A killed process leaves no compiled code behind for the next: this one does, and each starts twice as fast.
+    // A killed process does not save its compiled code for the next one. This one does, so the next ones start twice as fast.
     const env = { ...process.env, NODE_COMPILE_CACHE: join(folder.path, "compiled") };
     spawnSync(process.execPath, [child, scratch, "none", "1"], { env });
     const recoveries = { clean: 0, replayed: 0, dropped: 0 };
@@ -250,7 +250,7 @@ describe("SIGKILL", () => {
       }
     };
     await Promise.all([worker(KILLS / 2), worker(KILLS / 2)]);
-    // The kills did strike edits.
+    // Some kills hit an edit.
     expect(recoveries.replayed + recoveries.dropped).toBeGreaterThan(0);
   });
 });

@@ -27,7 +27,7 @@ const linesOf = async (path: string) =>
     .map((line) => JSON.parse(line));
 
 describe("the bytes", () => {
-  it("around the replaced values stay at their place, for any line, key and value", async () => {
+  it("around the replaced values stay in place, for any line, key and value", async () => {
     const oddity = fc.constantFrom(
       '"big":123456789012345678901234567890.10',
       '"same":1,"same":2',
@@ -66,7 +66,7 @@ describe("the bytes", () => {
   });
 });
 
-/** The line with spaces behind the new value, up to the old one's end. */
+/** Returns the line with spaces after the new value, up to the old one's end. */
 function withValue(line: string, { start, end }: { start: number; end: number }, text: string): string {
   const bytes = Buffer.from(line);
   bytes.fill(" ", start, end);
@@ -74,7 +74,7 @@ function withValue(line: string, { start, end }: { start: number; end: number },
   return bytes.toString();
 }
 
-describe("a result that stands in several lines, as Gemini CLI writes its history again on each resume", () => {
+describe("a result in several lines, since Gemini CLI writes its history again on each resume", () => {
   const history = (long: string) =>
     [1, 2, 3].map((turn) => JSON.stringify({ turn, history: [{ id: "x", output: turn === 2 ? long : "a result" }] }));
   const consume = (line: EditableLine) => {
@@ -89,7 +89,7 @@ describe("a result that stands in several lines, as Gemini CLI writes its histor
     expect(await outputs(path)).toEqual(["gone", "gone", "gone"]);
   });
 
-  it("is edited in none, if one line is too long, or has to grow and may not", async () => {
+  it("is edited in none of them if one line is too long, or has to grow and may not", async () => {
     const tooLong = await file(`${history("a long result".repeat(20)).join("\n")}\n`);
     const before = await readFile(tooLong);
     const report = await editJsonl(tooLong, ["x", "y"], consume, { maxLineBytes: 200 });
@@ -151,7 +151,7 @@ describe("an edit", () => {
     expect(await readFile(path, "utf8")).toBe(text);
   });
 
-  it("that throws writes nothing, and leaves nothing", async () => {
+  it("that throws writes nothing and leaves nothing behind", async () => {
     const path = await file('{"id":"a"}\n');
     const before = await readdir(folder.path);
     await expect(
@@ -182,7 +182,7 @@ describe("an edit", () => {
     expect((await stat(path, { bigint: true })).mtimeNs).toBe(mtimeNs);
   });
 
-  it("of 20,000 ids without a common beginning takes one pass, and lets others run meanwhile", async () => {
+  it("of 20,000 ids without a common prefix takes one pass, and lets other work run", async () => {
     const results = Array.from({ length: 20_000 }, (_, index) => ({
       id: createHash("sha256").update(`${index}`).digest("base64url"),
       result: `${index} `.padEnd(300, 'a "quoted" text '),

@@ -11,13 +11,13 @@ import type { RewriteGuard, SearchableFile } from "./locked-jsonl.ts";
 export interface EditJsonlOptions<Reason extends string = never> extends LockJsonlOptions {
   /** Only report. Default false. */
   readonly dryRun?: boolean | undefined;
-  /** Allows a line to grow, for which the file is replaced by a new one. Default: none may. */
+  /** Allows a line to grow. A new file then replaces the old one. Default: no line may grow. */
   readonly guardRewrite?: (() => Promise<RewriteGuard<Reason>>) | undefined;
-  /** A longer line is not edited. In bytes; default 64 MiB. */
+  /** Lines longer than this are not edited. In bytes; default 64 MiB. */
   readonly maxLineBytes?: number | undefined;
 }
 
-/** A line that contains one of the ids, wherever in it. */
+/** A line that contains one of the ids, anywhere in it. */
 export interface EditableLine {
   /** The whole line. */
   readonly value: JsonValue;
@@ -25,41 +25,41 @@ export interface EditableLine {
   readonly offset: number;
   /** The ids that are still searched for. */
   readonly ids: ReadonlySet<string>;
-  /** Plans to replace a value of this line, for an id. `to` is anything that `JSON.stringify` takes, but undefined. */
+  /** Plans to replace a value of this line, for an id. `to` is anything that `JSON.stringify` accepts, except undefined. */
   replace(id: string, value: Span, to: unknown): void;
-  /** The same with JSON text. The span may be any part of the line, such as a value and what stands behind it. */
+  /** The same with JSON text. The span may be any part of the line, such as a value and what follows it. */
   replaceText(id: string, span: Span, json: string): void;
-  /** Says that no earlier line belongs to an id: it is not searched for any further. */
+  /** Says that no earlier line belongs to an id. The search for that id ends. */
   done(id: string): void;
 }
 
-/** Ids stand in the order in which they were asked for. */
+/** The result of an edit. Ids are in the order in which they were passed. */
 export interface EditReport<Reason extends string = never> {
   /**
    * - `unchanged`: nothing was written
-   * - `in-place`: bytes were written over, nothing was moved
+   * - `in-place`: bytes were overwritten, nothing was moved
    * - `rewritten`: a line had to grow, and the file is a new one
    */
   readonly mode: "unchanged" | "in-place" | "rewritten";
-  /** The ids that now look as asked for, changed or found so. */
+  /** The ids that now have the new values, whether they were changed or had them already. */
   readonly edited: readonly string[];
   /** The ids that the file does not have. */
   readonly missing: readonly string[];
   readonly skipped: readonly SkippedId<Reason | "line-too-long" | "has-to-grow">[];
-  /** By how much shorter the values are, in bytes of JSON: negative if they are longer. */
+  /** How much shorter the values are, in bytes of JSON. Negative if they are longer. */
   readonly bytesFreed: number;
-  /** True if nothing was written because only a report was asked for. */
+  /** True if nothing was written because the `dryRun` option was set. */
   readonly dryRun: boolean;
 }
 
 const DEFAULT_MAX_LINE_BYTES = 64 * 1024 * 1024;
 
 /**
- * Changes values in the lines of a file that name some ids, in place: not a byte moves, nothing else changes, and a crash leaves all of
- * the edit or nothing. No file, or no line with an id, is no error.
+ * Changes values in place in the lines of a file that contain some ids. No byte moves, nothing else changes, and a crash leaves all
+ * of the edit or none of it. A missing file, or an id that no line contains, is not an error.
  *
- * @param edit Called for each line that contains one of the ids as a JSON string, the last line first. It says what to replace. What it
- * throws is thrown, and nothing is written.
+ * @param edit Called for each line that contains one of the ids as a JSON string, last line first. It says what to replace. If it
+ * throws, nothing is written and the error is thrown.
  * @throws JsonlEditError `busy` if another edit does not end in time, `not_permitted`, `no_space`, `replaced`, `not_a_file`, `io`;
  * TypeError if a line would not be JSON.
  */
@@ -71,7 +71,7 @@ export async function editJsonl<Reason extends string = never>(
 ): Promise<EditReport<Reason>> {
   const { dryRun = false, signal, guardRewrite } = options;
   const asked = [...new Set(ids)];
-  // Locking it would make a file in its folder.
+  // Locking it would create a file in its folder.
   if (asked.length === 0 || !existsSync(path))
     return { mode: "unchanged", edited: [], missing: asked, skipped: [], bytesFreed: 0, dryRun };
   await using locked = await lockJsonl(path, options);
@@ -112,7 +112,7 @@ async function planLines<Reason extends string>(
     const line: PlannedLine = { offset, bytes, replacements: [] };
     const replaceText = (id: string, { start, end }: Span, json: string) => {
       const isSame = ({ span }: Replacement) => span.start === start && span.end === end;
-      // Of two ids that share a value neither is edited without the other.
+      // If two ids share a value, neither is edited without the other.
       const ids = [...line.replacements.filter(isSame).flatMap((other) => other.ids), id];
       line.replacements = line.replacements.filter((other) => !isSame(other));
       line.replacements.push({ span: { start, end }, value: json, ids });

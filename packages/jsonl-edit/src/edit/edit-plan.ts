@@ -1,20 +1,20 @@
 import { Pauses } from "../find/pauses.ts";
 import { fitLine, type LineChange, type PlannedLine } from "../json/replacement.ts";
 
-/** An id that was found and not edited. */
+/** An id that was found but not edited. */
 export interface SkippedId<Reason extends string = string> {
   readonly id: string;
-  /** For a program. */
+  /** The reason, for programs. */
   readonly reason: Reason;
-  /** For a person. */
+  /** The reason, for the user. */
   readonly message: string;
 }
 
-/** What is to be done in one file. Nothing is written yet. */
+/** The planned edit of one file. Nothing is written yet. */
 export class EditPlan<Reason extends string = string> {
   /** The lines to edit, by their offset. */
   readonly lines = new Map<number, PlannedLine>();
-  /** Ids that the file has, and that look as asked for once the plan is carried out. */
+  /** Ids that the file contains, and that have the new values once the plan is carried out. */
   readonly edited = new Set<string>();
   readonly skipped = new Map<string, SkippedId<Reason>>();
 
@@ -24,7 +24,7 @@ export class EditPlan<Reason extends string = string> {
     if (!this.skipped.has(id)) this.skipped.set(id, { id, reason, message });
   }
 
-  /** Takes ids out of the plan with all that was planned for them, and with those that share a value with them. */
+  /** Removes ids from the plan, with their replacements and with the ids that share a value with them. */
   drop(ids: Iterable<string>, reason: Reason, message: string): void {
     const dropped = new Set(ids);
     if (dropped.size === 0) return;
@@ -40,7 +40,10 @@ export class EditPlan<Reason extends string = string> {
     for (const id of dropped) this.skip(id, reason, message);
   }
 
-  /** The lines of which a byte is to change, by what is planned now. @throws TypeError if two replacements overlap. */
+  /**
+   * Returns the lines in which at least one byte is to change under the current plan.
+   * @throws TypeError if two replacements overlap.
+   */
   async changes(): Promise<LineChange[]> {
     const pauses = new Pauses();
     const changes: LineChange[] = [];

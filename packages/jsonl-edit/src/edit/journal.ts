@@ -6,11 +6,11 @@ import { Pauses } from "../find/pauses.ts";
 import { type LineChange, type Patch, patchBytes } from "../json/replacement.ts";
 
 /**
- * A redo journal: what is about to be written over a file, flushed before the first byte of it is. After a crash it is
- * replayed, or, where it is torn and so nothing was written yet, dropped.
+ * A redo journal: the bytes that are about to be written over a file. It is flushed before the first of them is written.
+ * After a crash it is replayed. A torn journal is dropped, since nothing was written to the file yet.
  *
- * It holds no old text. A line is known again by a hash of all that is not to change, and each block of what is to change by a
- * hash of the old one, so that a file which is not the one the journal was written for is told by its content.
+ * It holds no old text. A line is identified by a hash of everything in it that must not change, and each block that is to
+ * change by a hash of its old content. A file that the journal was not written for is therefore detected by its content.
  */
 export interface Journal {
   readonly lines: readonly JournalLine[];
@@ -19,7 +19,7 @@ export interface Journal {
 interface JournalLine {
   readonly offset: number;
   readonly length: number;
-  /** Hash of what is not to change. */
+  /** Hash of what must not change. */
   readonly around: string;
   readonly patches: readonly JournalPatch[];
 }
@@ -29,14 +29,17 @@ interface JournalPatch extends Patch {
   readonly blocks: readonly string[];
 }
 
-/** Its form: one JSON object and a newline, and behind it a hash of both. */
+/** A journal is one JSON object and a newline, followed by a hash of both. */
 const BEGINNING = '{"version":1,';
 const HASH_LENGTH = 32;
-/** For some GB of replaced text: of each block of 512 bytes there is a hash of 32. */
+/** Enough for several GB of replaced text: each block of 512 bytes has a hash of 32 characters. */
 const MAX_BYTES = 256 * 1024 * 1024;
 const CHUNK_BYTES = 1024 * 1024;
 
-/** No disk tears a write inside of this, counted from the file's beginning; nor does a killed process, since the kernel works by pages. */
+/**
+ * Neither a disk nor a killed process tears a write within a block of this size, counted from the file's beginning. The kernel works
+ * page by page.
+ */
 const BLOCK_BYTES = 512;
 
 const hash = (...pieces: Uint8Array[]) => {
@@ -48,9 +51,9 @@ const hash = (...pieces: Uint8Array[]) => {
 const digest = (sum: Hash) => sum.digest("hex").slice(0, HASH_LENGTH);
 
 /**
- * Writes the journal so that it survives a loss of power.
+ * Writes the journal so that it survives a power failure.
  *
- * @throws what the file system throws, or JsonlEditError `no_space` if it would be too large. Then there is no journal.
+ * @throws errors of the file system, or JsonlEditError `no_space` if the journal would be too large. No journal is left then.
  */
 export async function writeJournal(
   files: Files,
@@ -113,8 +116,8 @@ function describe({ offset, bytes, patches }: LineChange): JournalLine {
 }
 
 /**
- * Reads the journal at a path: undefined if there is none; `torn` for the beginning of one, as a crash leaves it; `foreign` for
- * what can't have been written here, such as a pipe or a text.
+ * Reads the journal at a path. Returns undefined if there is none, `torn` for the incomplete journal that a crash leaves, and
+ * `foreign` for anything that this package can't have written, such as a pipe or a text.
  */
 export async function readJournal(files: Files, path: string): Promise<Journal | "torn" | "foreign" | undefined> {
   const stat = await files.lstat(path);
@@ -130,7 +133,7 @@ export async function readJournal(files: Files, path: string): Promise<Journal |
   }
 }
 
-/** True for a file that begins as a journal does, or that a loss of power has left empty or full of zeros. */
+/** Returns true for a file that begins like a journal, or that a power failure has left empty or full of zeros. */
 async function isBeginning(file: OpenFile, path: string, size: number): Promise<boolean> {
   const head = await readInto(file, path, Buffer.alloc(BEGINNING.length), 0, Math.min(size, BEGINNING.length));
   return BEGINNING.startsWith(head.toString("latin1")) || head.every((byte) => byte === 0);
@@ -172,7 +175,7 @@ const isLine = (value: unknown): value is JournalLine => {
 const isJournal = (value: unknown): value is Journal =>
   isList((value as Partial<Journal> | null | undefined)?.lines, isLine);
 
-/** Writes what a journal says, unless the file is not the one it was written for: then nothing, and false is returned. */
+/** Writes the journal's values to its file. Writes nothing and returns false if the file is not the one it was written for. */
 export async function replayJournal(files: Files, journal: Journal, path: string): Promise<boolean> {
   const file = await files.open(path, "r+");
   try {
@@ -200,7 +203,7 @@ export async function writePatches(file: OpenFile, patches: readonly Patch[]): P
   }
 }
 
-/** Whether what a journal says to write stays inside of its lines, and these inside of the file. */
+/** Returns whether the journal's patches are inside its line, and the line inside the file. */
 function isWithin({ offset, length, patches }: JournalLine, size: number): boolean {
   let at = offset;
   for (const patch of patches) {
@@ -213,8 +216,9 @@ function isWithin({ offset, length, patches }: JournalLine, size: number): boole
 type BlockState = "old" | "new" | "other";
 
 /**
- * Blocks in the order they were written in: after a loss of power any of them may be old or new. One alone may be half written,
- * where a write ended short: then all before it are new, and all behind it old.
+ * Returns whether an interrupted write can have left these blocks, given in the order in which they were written. After a power
+ * failure, any of them may be old or new. If a write ended short, one block may be half written. Then all blocks before it are new
+ * and all after it are old.
  */
 function isInterruptedWrite(blocks: readonly BlockState[]): boolean {
   const torn = blocks.indexOf("other");
@@ -224,7 +228,7 @@ function isInterruptedWrite(blocks: readonly BlockState[]): boolean {
   );
 }
 
-/** Undefined if the line is not the one that the journal was written for. */
+/** Returns the state of each block. Returns undefined if the line is not the one that the journal was written for. */
 async function blockStates(file: OpenFile, line: JournalLine): Promise<BlockState[] | undefined> {
   const bytes = Buffer.alloc(line.length);
   for (let filled = 0; filled < line.length; ) {
@@ -243,7 +247,7 @@ async function blockStates(file: OpenFile, line: JournalLine): Promise<BlockStat
   });
 }
 
-/** What of a line is not to change. */
+/** Returns the parts of a line that must not change. */
 function around(bytes: Buffer, offset: number, patches: readonly Pick<Patch, "offset" | "length">[]): Buffer[] {
   const pieces: Buffer[] = [];
   let at = 0;
@@ -254,7 +258,7 @@ function around(bytes: Buffer, offset: number, patches: readonly Pick<Patch, "of
   return [...pieces, bytes.subarray(at)];
 }
 
-/** A patch cut at multiples of the block size in the file. */
+/** Splits a patch at multiples of the block size in the file. */
 function blocksOf(patch: Pick<Patch, "offset" | "length">): [start: number, end: number][] {
   const blocks: [number, number][] = [];
   const end = patch.offset + patch.length;

@@ -9,12 +9,12 @@ import type { Sidecars } from "../lock/sidecar.ts";
 import { patchInPlace, putInPlace, writeGrown } from "./apply-edit.ts";
 import { EditPlan, idsOf } from "./edit-plan.ts";
 
-/** An open file to search in, such as to plan an edit of it. */
+/** An open file to search in, for example to plan an edit of it. */
 export class SearchableFile {
   readonly path: string;
-  /** To read at a place. */
+  /** For reads at an offset. */
   readonly file: ReadableFile;
-  /** In bytes, when it was opened. */
+  /** The size in bytes when the file was opened. */
   readonly size: number;
 
   constructor(path: string, file: ReadableFile, size: number) {
@@ -24,54 +24,54 @@ export class SearchableFile {
   }
 
   /**
-   * Yields the lines that contain one of some ids as a JSON string, from the last to the first. Take an id out of the set when no
-   * earlier line matters for it: the search ends when the set is empty.
+   * Yields the lines that contain one of the ids as a JSON string, from the last to the first. Delete an id from the set when no
+   * earlier line matters for it. The search ends when the set is empty.
    *
-   * @param end Where the file is taken to end. Default: where it ends.
+   * @param end The offset at which to start the search. Default: the end of the file.
    */
   search(ids: Set<string>, limits: SearchLimits, end = this.size): AsyncGenerator<FoundLine, void, undefined> {
     return searchBackward(this.file, this.path, end, ids, limits);
   }
 
-  /** Which of some ids a line contains that is too long to be read at once. */
+  /** Returns the ids that a line contains. For a line that is too long to be read at once. */
   idsIn(line: Pick<FoundLine, "offset" | "length">, ids: Iterable<string>, signal?: AbortSignal): Promise<Set<string>> {
     return idsInLine(this.file, this.path, line, ids, signal);
   }
 }
 
-/** Keeps other programs away from a file while it is replaced by a new one, until it is disposed of. */
+/** Keeps other programs away from a file while a new one replaces it. Disposing lets them in again. */
 export interface RewriteGuard<Reason extends string = string> extends AsyncDisposable {
-  /** Why the file can't be replaced. The ids for which a line would have to grow are skipped then; the others are edited in place. */
+  /** Why the file can't be replaced. The ids that need a line to grow are then skipped, and the others are edited in place. */
   readonly refusal?: { readonly reason: Reason; readonly message: string };
-  /** Called when the new file is written and not in its place yet. What it throws leaves the old file there. */
+  /** Called when the new file is written but not in place yet. If it throws, the old file stays. */
   beforeReplace?(): Promise<void>;
 }
 
-/** What plans an edit of a file. */
+/** Plans an edit of a file. */
 export interface JsonlEditor<Reason extends string = string> {
-  /** Finds lines and plans their replacements. What it throws ends the edit with nothing written. */
+  /** Finds lines and plans their replacements. If it throws, the edit ends with nothing written. */
   plan(file: SearchableFile, plan: EditPlan<Reason>): Promise<void>;
-  /** Called if a line has to grow. Without it, the ids concerned are skipped as `has-to-grow`. */
+  /** Called if a line has to grow. Without it, the ids of that line are skipped as `has-to-grow`. */
   guardRewrite?: ((plan: EditPlan<Reason>) => Promise<RewriteGuard<Reason>>) | undefined;
-  /** Called with what is about to be written, before the first byte is. What it throws ends the edit with nothing written. */
+  /** Called with the changes before the first byte is written. If it throws, the edit ends with nothing written. */
   beforeWrite?(changes: readonly LineChange[]): Promise<void>;
 }
 
 export interface EditOptions {
   /** Plan only: `mode` says what the edit would do. */
   readonly dryRun?: boolean | undefined;
-  /** Heeded until writing begins. */
+  /** Aborts the edit, until writing begins. */
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface EditOutcome<Reason extends string = string> {
   readonly plan: EditPlan<Reason>;
-  /** What was done, or in a dry run would be. */
+  /** What was done, or what would be done without `dryRun`. */
   readonly mode: "unchanged" | "in-place" | "rewritten";
   readonly changes: readonly LineChange[];
 }
 
-/** A file that other editors keep away from until it is disposed of. */
+/** A file that is locked against other editors until this object is disposed of. */
 export class LockedJsonl implements AsyncDisposable {
   /** The file's own path, without symbolic links. */
   readonly path: string;
@@ -88,7 +88,7 @@ export class LockedJsonl implements AsyncDisposable {
   }
 
   /**
-   * Edits the file: all that the plan has, or nothing.
+   * Edits the file: makes all planned changes, or none.
    *
    * @throws JsonlEditError `not_found`, `not_a_file`, `replaced`, `no_space` and the like; TypeError if a line would not be JSON.
    */
@@ -105,12 +105,12 @@ export class LockedJsonl implements AsyncDisposable {
   }
 
   /**
-   * Makes the file from another form of it, such as a compressed one, if the edit has anything to change: as a step of its own, for
-   * which a file that has come to the path meanwhile is left as it is. `edit` does the rest.
+   * Creates the file from another form of it, such as a compressed one, if the edit has anything to change. This is a separate step:
+   * call `edit` afterwards. A file that appears at the path in the meantime is left unchanged.
    *
-   * @param from The other form's path, and what it holds. It is removed when the file is there.
-   * @returns What the edit would do; the file is there unless that is `unchanged` or it is a dry run.
-   * @throws JsonlEditError `replaced` if either file was changed or made by somebody else meanwhile.
+   * @param from The other form's path and the file's content. The other form is removed once the file is created.
+   * @returns What the edit would do. The file is created unless that is `unchanged` or it is a dry run.
+   * @throws JsonlEditError `replaced` if somebody else changed or created either file in the meantime.
    */
   async unpack<Reason extends string>(
     from: { readonly path: string; readonly chunks: AsyncIterable<Uint8Array> },
@@ -213,7 +213,7 @@ const NO_GUARD = {
 
 const NEWLINE = 0x0a;
 
-/** Whoever reads the file must be able to read every line that was edited. */
+/** Checks that every edited line is JSON. */
 async function checkLines(changes: readonly LineChange[]): Promise<void> {
   const pauses = new Pauses();
   for (const change of changes) {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { IdMatcher } from "./id-matcher.ts";
 
-/** Every place of every id, one search for each. */
+/** Returns every place of every id, with a separate search for each. */
 function naive(ids: readonly string[], bytes: Buffer, before: number) {
   const matches: { at: number; id: string }[] = [];
   for (const id of ids) {
@@ -16,7 +16,7 @@ function naive(ids: readonly string[], bytes: Buffer, before: number) {
 const order = (matches: readonly { at: number; id: string }[]) =>
   [...matches].sort((a, b) => b.at - a.at || (a.id < b.id ? -1 : 1));
 
-it("finds what a search for each single id finds, by whatever way it goes", () => {
+it("finds the same as a separate search for each id, with every strategy", () => {
   const id = fc.oneof(
     fc.string({ unit: "binary", maxLength: 6 }),
     fc.string({ unit: fc.constantFrom('"', "\\", "a", "é"), maxLength: 5 }),

@@ -1,35 +1,36 @@
-/** Where an id stands in some bytes, as a JSON string. */
+/** The place of an id in some bytes, as a JSON string. */
 export interface IdMatch {
-  /** Of the quotation mark that the string begins with. */
+  /** The offset of the string's opening quotation mark. */
   readonly at: number;
   readonly id: string;
 }
 
 const QUOTE = 0x22;
-/** A common beginning must be this long to be rare enough in a file: `"call_` is. */
+/** The length of a common prefix. It must be rare enough in a file: `"call_` is. */
 const PREFIX_BYTES = 6;
-/** With more different beginnings it is cheaper to look at every quotation mark once than to search for each of them. */
+/** With more different prefixes, it is cheaper to look at every quotation mark once than to search for each prefix. */
 const MAX_PREFIXES = 6;
 
-/** What is known of the strings that go on behind a segment. */
+/** The ids whose strings begin with one segment. */
 interface Segment {
-  /** The id of the string that the segment is. */
+  /** The id whose string is exactly the segment. */
   id?: string;
   /** Longer strings, by their length and then by their bytes. */
   readonly longer: Map<number, Map<string, string>>;
 }
 
 /**
- * Finds many ids in one pass: the time depends on the bytes, and hardly on the number of ids.
+ * Finds many ids in one pass. The time depends on the number of bytes, and hardly on the number of ids.
  *
- * An id as a JSON string begins with a quotation mark. Its bytes up to the next one, its segment, are looked up in a map; only an
- * id with an escaped quotation mark in it is longer. Bytes are compared as Latin-1 strings, one character a byte.
+ * An id as a JSON string begins with a quotation mark. Its segment, the bytes up to the next quotation mark, is looked up in a map.
+ * Only an id with an escaped quotation mark is longer than its segment. Bytes are compared as Latin-1 strings, one character per
+ * byte.
  */
 export class IdMatcher {
-  /** Of the longest id as a JSON string, in bytes. */
+  /** The length of the longest id as a JSON string, in bytes. */
   readonly longest: number;
   readonly #segments = new Map<string, Segment>();
-  /** 1 for each length that a segment has. */
+  /** Has a 1 at each length that a segment has. */
   readonly #lengths: Uint8Array;
   readonly #prefixes: ReadonlySet<string>;
   readonly #only: { readonly id: string; readonly needle: string } | undefined;
@@ -55,7 +56,7 @@ export class IdMatcher {
     }
   }
 
-  /** Where ids begin in some bytes before an offset, in their order from the last to the first. */
+  /** Finds the ids that begin before an offset in some bytes. Returns them from the last to the first. */
   find(bytes: Buffer, before: number): IdMatch[] {
     const matches: IdMatch[] = [];
     if (this.#only !== undefined) this.#findOnly(bytes, before, this.#only, matches);
@@ -89,7 +90,7 @@ export class IdMatcher {
     }
   }
 
-  /** @param end Behind the next quotation mark. */
+  /** @param end The offset after the next quotation mark. */
   #match(bytes: Buffer, at: number, end: number, matches: IdMatch[]): void {
     if (this.#lengths[end - at] !== 1) return;
     const segment = this.#segments.get(bytes.toString("latin1", at, end));

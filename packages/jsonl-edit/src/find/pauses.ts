@@ -1,13 +1,13 @@
 import { setImmediate } from "node:timers/promises";
 
-/** Longer than this, nobody else in the process is kept waiting. */
+/** The longest time that other work in the process has to wait. */
 const LONGEST_MS = 8;
 
-/** Lets others in the process run now and then during long work. */
+/** Lets other work in the process run now and then during a long task. */
 export class Pauses {
   #since = performance.now();
 
-  /** Resolves at once, unless this work has run for some milliseconds without a pause. */
+  /** Pauses if the task has run for some milliseconds without a pause. Otherwise resolves at once. */
   async pause(): Promise<void> {
     if (performance.now() - this.#since < LONGEST_MS) return;
     await setImmediate();

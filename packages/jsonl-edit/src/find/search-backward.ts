@@ -3,14 +3,14 @@ import { IdMatcher } from "./id-matcher.ts";
 import { Pauses } from "./pauses.ts";
 
 export interface SearchLimits {
-  /** A line longer than this is not read. */
+  /** Lines longer than this are not read. In bytes. */
   readonly maxLineBytes: number;
   /** How much of the file is searched, from its end. In bytes; default all of it. */
   readonly maxBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A line that contains one of the ids as a JSON string, wherever in the line. */
+/** A line that contains one of the ids as a JSON string, anywhere in it. */
 export interface FoundLine {
   readonly offset: number;
   /** Without the newline. */
@@ -28,10 +28,10 @@ const NEWLINE = 0x0a;
 type Read = (buffer: Buffer, from: number, to: number) => Promise<Buffer>;
 
 /**
- * The lines of a file that name one of some ids, from the last to the first. No line is parsed, and only those found are put
- * together; what stands before the line that the caller stops at is not read.
+ * Yields the lines of a file that contain one of the ids, from the last to the first. No line is parsed, and only the lines found
+ * are assembled. The search reads at most one chunk ahead of the line at which the caller stops.
  *
- * The caller may take ids out of the set while iterating: the search ends when none is left.
+ * The caller may delete ids from the set while iterating. The search ends when none is left.
  */
 export async function* searchBackward(
   file: ReadableFile,
@@ -44,7 +44,7 @@ export async function* searchBackward(
   const { longest } = matchers.current;
   const floor = Math.max(0, end - (limits.maxBytes ?? end));
   const read: Read = (buffer, from, to) => readInto(file, path, buffer, from, to);
-  /** A chunk reaches a little over its end, so that an id across the border is found. */
+  /** Reads a chunk and a little more after its end, so that an id across the boundary is found. */
   const load = async (buffer: Buffer, high: number, size: number) => {
     const low = Math.max(0, high - size);
     return { low, bytes: await read(buffer, low, Math.min(end, high + longest - 1)) };
@@ -65,7 +65,7 @@ export async function* searchBackward(
         size = CHUNK_BYTES;
         current = undefined;
       } else if (chunk.low > floor) {
-        // While this chunk is searched the next one is read.
+        // The next chunk is read while this one is searched.
         [current, spare] = [spare ?? room(), current];
         next = load(current, chunk.low, size);
         // It is awaited above, or dropped when the search ends.
@@ -87,12 +87,12 @@ export async function* searchBackward(
       high = Math.min(chunk.low, limit);
     }
   } finally {
-    // The file must not be closed under a read.
+    // The file must not be closed during a read.
     await next?.catch(() => {});
   }
 }
 
-/** A matcher of the ids that are left: made again each time that half of them are done, so that the last few cost no more than few do. */
+/** A matcher for the ids that are left. It is rebuilt each time half of them are done, so that searching for the last few is cheap. */
 class Matchers {
   readonly #ids: ReadonlySet<string>;
   #matcher: IdMatcher;
@@ -113,7 +113,7 @@ class Matchers {
   }
 }
 
-/** The ids that a line contains which is too long to be read at once. */
+/** Returns the ids that a line contains. For a line that is too long to be read at once. */
 export async function idsInLine(
   file: ReadableFile,
   path: string,

@@ -1,9 +1,9 @@
 /**
- * Finds where values stand in JSON text without parsing it into objects, so that one value can be replaced and every other
- * byte kept: numbers, duplicate keys, escapes, key order, whitespace.
+ * Finds values in JSON text without parsing it into objects. So one value can be replaced while every other byte is kept: numbers,
+ * duplicate keys, escapes, key order, whitespace.
  */
 
-/** From `start` up to, not including, `end`. */
+/** The bytes from `start` up to, but not including, `end`. */
 export interface Span {
   readonly start: number;
   readonly end: number;
@@ -23,7 +23,7 @@ const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 const COMMA = 0x2c;
 const COLON = 0x3a;
-/** Deeper nesting than any line has; the scanner recurses. */
+/** Deeper nesting than any real line has. The limit is needed because the scanner recurses. */
 const MAX_DEPTH = 256;
 const LITERALS = ["true", "false", "null"].map((word) => Buffer.from(word));
 
@@ -34,7 +34,10 @@ function skipSpace(bytes: Uint8Array, at: number): number {
   return at;
 }
 
-/** The one value that a text consists of. @throws SyntaxError if it is not JSON. */
+/**
+ * Returns the span of the one value that a text consists of.
+ * @throws SyntaxError if the text is not JSON.
+ */
 export function documentSpan(bytes: Uint8Array): Span {
   const start = skipSpace(bytes, 0);
   const end = skipValue(bytes, start, 0);
@@ -42,21 +45,21 @@ export function documentSpan(bytes: Uint8Array): Span {
   return { start, end };
 }
 
-/** The members of the object at a span, duplicates included; none if something else stands there. */
+/** Returns the members of the object at a span, including duplicates. Returns none if the value there is not an object. */
 export function membersOf(bytes: Uint8Array, object: Span): Member[] {
   const members: Member[] = [];
   if (bytes[object.start] === OPEN_OBJECT) walkObject(bytes, object.start, 0, members);
   return members;
 }
 
-/** The elements of the array at a span; none if something else stands there. */
+/** Returns the elements of the array at a span. Returns none if the value there is not an array. */
 export function elementsOf(bytes: Uint8Array, array: Span): Span[] {
   const elements: Span[] = [];
   if (bytes[array.start] === OPEN_ARRAY) walkArray(bytes, array.start, 0, elements);
   return elements;
 }
 
-/** The string at a span; undefined if something else stands there. */
+/** Returns the string at a span. Returns undefined if the value there is not a string. */
 export function stringAt(bytes: Uint8Array, span: Span): string | undefined {
   if (bytes[span.start] !== QUOTE) return undefined;
   return JSON.parse(textAt(bytes, span)) as string;
@@ -122,7 +125,7 @@ function skipString(bytes: Uint8Array, start: number): number {
   fail(bytes.length);
 }
 
-/** Returns the escape's last byte. */
+/** Returns the offset of the escape's last byte. */
 function skipEscape(bytes: Uint8Array, at: number): number {
   const kind = bytes[at + 1];
   if (kind === 0x75) {

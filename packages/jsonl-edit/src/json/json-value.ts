@@ -1,6 +1,6 @@
 import { documentSpan, elementsOf, membersOf, type Span, stringAt, textAt } from "./json-scan.ts";
 
-/** A value in a line of JSON, found and not parsed: so it can be replaced while every other byte stays as it is. */
+/** A value in a line of JSON. It is located but not parsed, so it can be replaced while every other byte is kept. */
 export class JsonValue implements Span {
   readonly start: number;
   readonly end: number;
@@ -13,7 +13,7 @@ export class JsonValue implements Span {
     this.end = end;
   }
 
-  /** The value that a line consists of; undefined if the line is not JSON, or nested deeper than 256 levels. */
+  /** Returns the value that a line consists of. Returns undefined if the line is not JSON, or is nested deeper than 256 levels. */
   static of(line: Uint8Array): JsonValue | undefined {
     try {
       return new JsonValue(line, documentSpan(line));
@@ -22,17 +22,17 @@ export class JsonValue implements Span {
     }
   }
 
-  /** The JSON text as it stands in the line. */
+  /** The JSON text, verbatim from the line. */
   get text(): string {
     return textAt(this.#line, this);
   }
 
-  /** Of a string its content, else undefined. */
+  /** The content of a string. Undefined for any other value. */
   get string(): string | undefined {
     return stringAt(this.#line, this);
   }
 
-  /** The members of an object in their order, duplicates included; none if it is something else. */
+  /** Returns the members of an object in order, including duplicates. Returns none for any other value. */
   members(): readonly JsonMember[] {
     this.#members ??= membersOf(this.#line, this).map(({ key, value }) => ({
       key,
@@ -41,17 +41,17 @@ export class JsonValue implements Span {
     return this.#members;
   }
 
-  /** The value of a key. Where the key stands twice it is the last, as for `JSON.parse`. */
+  /** Returns the value of a key. For a duplicate key it is the last one, as with `JSON.parse`. */
   get(key: string): JsonValue | undefined {
     return this.members().findLast((member) => member.key === key)?.value;
   }
 
-  /** Every value of a key, in their order: more than one if it stands twice. */
+  /** Returns all values of a key in order: more than one for a duplicate key. */
   all(key: string): JsonValue[] {
     return this.members().flatMap((member) => (member.key === key ? [member.value] : []));
   }
 
-  /** The elements of an array; none if it is something else. */
+  /** Returns the elements of an array. Returns none for any other value. */
   elements(): JsonValue[] {
     return elementsOf(this.#line, this).map((span) => new JsonValue(this.#line, span));
   }

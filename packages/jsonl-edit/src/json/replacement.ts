@@ -1,49 +1,49 @@
 import type { Span } from "./json-scan.ts";
 
-/** A value of one line that shall become another. Offsets are from the line's beginning. */
+/** A value in a line, and the value that is to replace it. Offsets are from the line's beginning. */
 export interface Replacement {
-  /** The value as it stands. */
+  /** Where the old value is. */
   readonly span: Span;
   /** The new value as JSON text. */
   readonly value: string;
-  /** The ids whose edit it is: more than one where they share a value. */
+  /** The ids that this edit is for: more than one where they share a value. */
   readonly ids: readonly string[];
 }
 
-/** A line that something is to be replaced in. */
+/** A line in which something is to be replaced. */
 export interface PlannedLine {
   readonly offset: number;
-  /** As it stands, without its newline. */
+  /** The line unchanged, without its newline. */
   readonly bytes: Buffer;
   replacements: Replacement[];
 }
 
-/** A piece of a file to be overwritten: a value, and spaces to the end of the old one. */
+/** A piece of a file to overwrite: a value, padded with spaces to the end of the old one. */
 export interface Patch {
-  /** Of the first byte, from the file's beginning. */
+  /** The offset of the first byte, from the file's beginning. */
   readonly offset: number;
   readonly length: number;
   readonly value: string;
 }
 
-/** A line of which a byte is to change. */
+/** A line in which at least one byte is to change. */
 export interface LineChange {
   readonly offset: number;
-  /** The line as it stands, without its newline. */
+  /** The line unchanged, without its newline. */
   readonly bytes: Buffer;
-  /** The ids whose edit it is. */
+  /** The ids that this edit is for. */
   readonly ids: readonly string[];
   /** True if the line is too short for one of its new values. */
   readonly grows: boolean;
-  /** By how much shorter its values get, in bytes of JSON: negative if they get longer. */
+  /** How much shorter its values become, in bytes of JSON. Negative if they become longer. */
   readonly bytesFreed: number;
-  /** What to write over the line. Where it grows, a patch may be shorter than its value. */
+  /** What to write over the line. If the line grows, a patch may be shorter than its value. */
   readonly patches: readonly Patch[];
 }
 
 const SPACE = 0x20;
 
-/** The bytes of a patch: JSON allows whitespace behind any value, so that nothing behind it has to move. */
+/** Returns the bytes of a patch. It is padded with spaces, which JSON allows after any value, so that nothing after it has to move. */
 export function patchBytes(patch: Pick<Patch, "length" | "value">): Buffer {
   const bytes = Buffer.alloc(Math.max(patch.length, Buffer.byteLength(patch.value)), SPACE);
   bytes.write(patch.value, "utf8");
@@ -51,8 +51,8 @@ export function patchBytes(patch: Pick<Patch, "length" | "value">): Buffer {
 }
 
 /**
- * Lays the replacements over a line. Room for a new value is the old one with the spaces behind it, which are there where a
- * longer value was replaced before. Of two replacements of the same value the later counts.
+ * Applies the replacements to a line. A new value can use the bytes of the old one and the spaces after it, which an earlier
+ * replacement of a longer value leaves. If the same value is replaced twice, the later replacement counts.
  *
  * @returns Undefined if no byte is to change.
  * @throws TypeError if two replacements overlap.
@@ -83,13 +83,13 @@ export function fitLine({ bytes: line, offset, replacements }: PlannedLine): Lin
   return { offset, bytes: line, ids, grows, bytesFreed, patches };
 }
 
-/** By their place in the line, each place once. */
+/** Returns the replacements by their place in the line, each place once. */
 function inOrder(replacements: readonly Replacement[]): Replacement[] {
   const byPlace = new Map(replacements.map((one) => [`${one.span.start}-${one.span.end}`, one]));
   return [...byPlace.values()].sort((a, b) => a.span.start - b.span.start);
 }
 
-/** The whole new line: of the old length, unless it grows. */
+/** Returns the whole new line. It has the old length, unless it grows. */
 export function newLine({ bytes, offset, patches }: LineChange): Buffer {
   const pieces: Buffer[] = [];
   let copied = 0;

@@ -22,8 +22,8 @@ async function session() {
   return { path, lock, names, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
 }
 
-describe("recovery removes what killed editors left of their locks", () => {
-  it("the lock, a lock to take it over, and drafts of both; never a living one's", async () => {
+describe("recovery removes dead locks of killed editors", () => {
+  it("the lock, a lock to take it over, and drafts of both, but none of a running process", async () => {
     await using one = await session();
     await writeFile(one.lock, gone("11"));
     await writeFile(`${one.lock}-11`, gone("12"));
@@ -34,7 +34,7 @@ describe("recovery removes what killed editors left of their locks", () => {
     const kept = [`${one.lock}-16`, `${one.lock}-17-draft`, `${one.lock}-18-draft`];
     await writeFile(`${one.lock}-16`, alive("16"));
     await writeFile(`${one.lock}-17-draft`, alive("17"));
-    // Its writer can't be told yet.
+    // Its writer can't be determined yet.
     await writeFile(`${one.lock}-18-draft`, '{"pid":');
     expect(await recoverJsonl(one.path)).toBe("clean");
     expect((await one.names()).map((name) => join(dirname(one.path), name))).toEqual(kept);
@@ -65,14 +65,14 @@ describe("recovery removes what killed editors left of their locks", () => {
     }
   });
 
-  it("but not what a running editor has, which it does not wait for", async () => {
+  it("but not those of a running editor, which it does not wait for", async () => {
     await using one = await session();
     await using _locked = await lockJsonl(one.path);
     expect(await recoverJsonl(one.path, { waitMs: 0 })).toBe("clean");
     expect(await one.names()).toHaveLength(1);
   });
 
-  it("and is not kept from its work by one that it can't remove", async () => {
+  it("and succeeds even if one of them can't be removed", async () => {
     await using one = await session();
     await mkdir(`${one.lock}-19-draft`);
     expect(await recoverJsonl(one.path)).toBe("clean");

@@ -7,7 +7,7 @@ import { isAlive, ownIdentity, type ProcessIdentity } from "./process-identity.t
 import { setAside, type Warn } from "./set-aside.ts";
 
 interface Holder extends ProcessIdentity {
-  /** Of this one time that the lock is held. */
+  /** Identifies this one acquisition of the lock. */
   readonly nonce: string;
 }
 
@@ -18,7 +18,10 @@ export interface AcquireOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How long a lock is believed of a process that can't be looked at from here, or not told from another. Its holder touches it more often than that. */
+/**
+ * How long a lock counts as held after its last touch, if its process can't be checked from here or can't be distinguished from
+ * another. The holder touches it more often than that.
+ */
 const BELIEVED_MS = 60_000;
 const TOUCH_MS = 10_000;
 const FIRST_PAUSE_MS = 2;
@@ -26,12 +29,12 @@ const FIRST_PAUSE_MS = 2;
 const MAX_BYTES = 64 * 1024;
 
 /**
- * Takes a lock that is a file: made whole under another name and then linked, so that it never is there half written.
- * Disposing gives it back.
+ * Acquires a lock, which is a file. It is written under another name and then linked, so that it is never there half written.
+ * Disposing releases it.
  *
- * A lock whose holder is gone is removed by whoever holds the lock named after it. That one is taken by the same rules, so that of
- * two who find a lock abandoned, never one removes what the other has just taken. In the same way something else that stands under
- * the lock's name is set aside.
+ * To remove a lock whose holder has ended, a process must hold a second lock, named after the first. The second lock is acquired by
+ * the same rules. So of two processes that find a lock abandoned, neither can remove a lock that the other has just acquired.
+ * Anything else under the lock's name is set aside in the same way.
  *
  * @throws JsonlEditError `busy`
  */
@@ -55,12 +58,12 @@ export async function acquireLock(files: Files, path: string, options: AcquireOp
       if ((await holderOf(files, path))?.nonce === holder.nonce) await files.unlink(path);
       continue;
     }
-    // One that was given back in this moment may be had at once.
+    // A lock that was released just now can be acquired at once.
     const isFree = holder === undefined && pause === FIRST_PAUSE_MS;
     if (performance.now() >= deadline && !isFree) {
       const why =
         holder === undefined
-          ? `the lock ${path} can't be taken; try again, and if it stays there, remove it`
+          ? `the lock ${path} can't be acquired; try again, and if it stays there, remove it`
           : `process ${holder.pid} on ${holder.host} is editing this file; try again (its lock is ${path})`;
       throw new JsonlEditError("busy", path, why);
     }
@@ -90,7 +93,7 @@ type FoundLock =
   | { readonly kind: "lock"; readonly holder: Holder }
   | { readonly kind: "foreign"; readonly inode: string };
 
-/** What stands under a lock's name: undefined if there is nothing, `foreign` for what no edit can have left there. */
+/** Reads what is under a lock's name. Returns undefined if there is nothing, and `foreign` for what no edit can have left there. */
 async function lockAt(files: Files, path: string): Promise<FoundLock | undefined> {
   const bytes = await files.readSmall(path, MAX_BYTES);
   if (bytes === undefined) return undefined;
@@ -107,7 +110,7 @@ async function holderOf(files: Files, path: string): Promise<Holder | undefined>
 
 const BEGINNING = '{"pid":';
 
-/** Undefined for what is no lock. */
+/** Returns undefined if the bytes are not a lock. */
 function readHolder(bytes: Buffer): Holder | undefined {
   const text = bytes.toString("utf8");
   try {
@@ -115,21 +118,21 @@ function readHolder(bytes: Buffer): Holder | undefined {
     const isWhole = [started, host, boot, namespace].every((part) => typeof part === "string");
     return isWhole && Number.isSafeInteger(pid) && /^[0-9a-f-]+$/.test(nonce ?? "") ? JSON.parse(text) : undefined;
   } catch {
-    // Only a machine that lost power can leave it unreadable, and with it its holder.
+    // Only a power failure can leave it unreadable, and that also ended its holder.
     const isTorn = BEGINNING.startsWith(text.slice(0, BEGINNING.length)) || bytes.every((byte) => byte === 0);
     return isTorn ? { ...ownIdentity(), pid: 0, started: "", boot: "lost", nonce: "unreadable" } : undefined;
   }
 }
 
-/** True if somebody holds the lock who is alive, or may be. */
+/** Returns true if the process that holds the lock is alive, or may be. */
 export async function isHeld(files: Files, path: string): Promise<boolean> {
   const holder = await holderOf(files, path);
   return holder !== undefined && !(await isGone(files, path, holder));
 }
 
 /**
- * True for a draft of a lock whose writer is gone. It is there for less than a moment: one that is not whole is given a minute, since
- * its writer can't be told.
+ * Returns true for a draft of a lock whose writer has ended. A draft exists only for a moment. An incomplete one is kept for a
+ * minute, since its writer can't be determined.
  */
 export async function isAbandonedDraft(files: Files, path: string): Promise<boolean> {
   const holder = await holderOf(files, path);
@@ -153,7 +156,7 @@ function held(files: Files, path: string, mine: Holder): AsyncDisposable {
     try {
       utimesSync(path, now, now);
     } catch {
-      // It matters only to another machine or container, and next time it may work.
+      // The touch matters only to other machines and containers, and the next one may succeed.
     }
   }, TOUCH_MS).unref();
   return {
@@ -162,7 +165,7 @@ function held(files: Files, path: string, mine: Holder): AsyncDisposable {
       try {
         if ((await holderOf(files, path))?.nonce === mine.nonce) await files.unlink(path);
       } catch {
-        // What was done under the lock is done, or has failed with an error of its own that must not be hidden by this one.
+        // The work under the lock is done, or has failed with an error of its own. This error must not hide that one.
       }
     },
   };

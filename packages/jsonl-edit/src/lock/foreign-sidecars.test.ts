@@ -23,7 +23,7 @@ const FOREIGN: [what: string, kinds: SidecarKind[], make: (path: string) => Prom
       return symlink(`${path}-end`, path);
     },
   ],
-  ["a link that leads nowhere", ["lock", "redo", "new"], (path) => symlink("/nowhere/at/all", path)],
+  ["a broken link", ["lock", "redo", "new"], (path) => symlink("/nowhere/at/all", path)],
   ["a link to a device", ["lock", "redo", "new"], (path) => symlink("/dev/zero", path)],
   [
     "3 GB",
@@ -72,7 +72,7 @@ async function sessionWith(kind: SidecarKind, make: (path: string) => unknown) {
 const consumed = [{ id: "id_1", result: "...(consumed)" }];
 
 describe.each(cases)("$what under the name of a $kind", ({ kind, make }) => {
-  it("is set aside by an edit, which goes on, and named in a warning", async () => {
+  it("is set aside by an edit, which continues, and named in a warning", async () => {
     await using session = await sessionWith(kind, make);
     const report = await editResults(session.path, consumed, session.options);
     expect(report).toMatchObject({ mode: "in-place", edited: ["id_1"] });
@@ -83,7 +83,7 @@ describe.each(cases)("$what under the name of a $kind", ({ kind, make }) => {
     expect(session.warnings).toHaveLength(1);
   });
 
-  it("keeps nobody from recovering or reading", async () => {
+  it("does not prevent recovery or reading", async () => {
     await using session = await sessionWith(kind, make);
     await recoverBeforeReading(session.path, session.options);
     expect(await recoverJsonl(session.path, session.options)).toBe("clean");
@@ -93,7 +93,7 @@ describe.each(cases)("$what under the name of a $kind", ({ kind, make }) => {
     expect(await readFile(session.path, "utf8")).toBe(sampleSession(sampleResults(3)));
   });
 
-  it("is found among leftovers, whether the file is there or gone, and none is deleted", async () => {
+  it("is found among leftovers, whether or not the file exists, and is not deleted", async () => {
     for (const isGone of [false, true]) {
       await using session = await sessionWith(kind, make);
       if (isGone) execFileSync("rm", [session.path]);
@@ -105,7 +105,7 @@ describe.each(cases)("$what under the name of a $kind", ({ kind, make }) => {
   });
 });
 
-it("what stands there never waits for the other end of a pipe, in a process of its own", () => {
+it("a pipe in its place never blocks, checked in a process of its own", () => {
   const script = `import { editResults } from ${JSON.stringify(new URL("../testing/sample-session.ts", import.meta.url).href)};
 import { Sidecars } from ${JSON.stringify(new URL("./sidecar.ts", import.meta.url).href)};
 import { execFileSync } from "node:child_process";

@@ -8,10 +8,10 @@ import { processWarning } from "./set-aside.ts";
 import { Sidecars } from "./sidecar.ts";
 
 /**
- * Locks a file against other editors, and finishes what a crash of one of them interrupted. Dispose of it to release the lock.
+ * Locks a file against other editors, and finishes an edit that a crash interrupted. Dispose of the result to release the lock.
  *
- * The file need not exist, since it may stand there in another form, such as compressed: the lock is that of the name. A journal that
- * an interrupted edit left is removed then.
+ * The lock is that of the file's name. The file need not exist, since it may be there in another form, such as compressed. The
+ * journal of an interrupted edit is removed in that case.
  *
  * @throws JsonlEditError `busy` if another edit does not end in time; `not_permitted` and the like.
  */

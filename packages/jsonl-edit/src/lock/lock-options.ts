@@ -8,15 +8,15 @@ export interface LockJsonlOptions extends SidecarNames {
   /** How long to wait for another editor of the file, in milliseconds. Default 5,000. */
   readonly waitMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Gets a message about something that was set aside, since it stood under the name of a sidecar and can't be one. Default: a process warning. */
+  /** Called with a message when something that has the name of a sidecar, but can't be one, is set aside. Default: a process warning. */
   readonly onWarning?: Warn | undefined;
-  /** The file operations: to make one fail in a test. Default: Node's. */
+  /** The file operations, so that a test can make one fail. Default: Node's. */
   readonly files?: Files | undefined;
 }
 
 export const DEFAULT_WAIT_MS = 5_000;
 
-/** A file's own path where it is reached by a symbolic link: its sidecars are the same from anywhere. */
+/** Resolves symbolic links, so that a file's sidecars are the same from everywhere. */
 export function resolvedPath(path: string): string {
   try {
     return realpathSync.native(path);

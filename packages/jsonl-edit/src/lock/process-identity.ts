@@ -1,15 +1,15 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 
-/** Enough to tell whether a process that left its mark is still the one that runs. */
+/** Enough to determine whether the process that wrote a lock is still running. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** When it started, in the system's own count; "" where the system has no cheap way to tell (only Linux has). */
+  /** When the process started, in the system's own units. "" if the system has no cheap way to read it (only Linux has). */
   readonly started: string;
   readonly host: string;
-  /** Names the machine's life since it was last started; "" where that is not known. */
+  /** Identifies the machine's current boot. "" if it is not known. */
   readonly boot: string;
-  /** Names the space of process numbers, which each container has its own of; "" where there is none. */
+  /** Identifies the PID namespace: each container has its own. "" if there is none. */
   readonly namespace: string;
 }
 
@@ -21,12 +21,14 @@ const attempt = <T>(read: () => T): T | undefined => {
   }
 };
 
-/** When a process started; "" of one that has ended and is only waited for; undefined where it can't be told. */
+/**
+ * Returns when a process started: "" for one that has ended but was not reaped yet, undefined where it can't be determined.
+ */
 function startOf(pid: number | "self"): string | undefined {
   const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, "latin1"));
-  // The command's name stands in parentheses and may hold anything. Behind it: the 3rd field, the state; the 20th; the 22nd.
+  // The command's name is in parentheses and may contain anything. The fields used after it: the 3rd (state), 20th and 22nd.
   const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
-  // Until its last thread is gone a write of it may be under way.
+  // Until its last thread has ended, one of its writes may still be in progress.
   const hasEnded = (fields?.[0] === "Z" || fields?.[0] === "X") && Number(fields[17]) <= 1;
   return hasEnded ? "" : fields?.[19];
 }
@@ -45,8 +47,8 @@ export function ownIdentity(): ProcessIdentity {
 }
 
 /**
- * Undefined where it can't be known from here: of a process of another machine or container, and of a number that is in use where
- * the system does not tell since when, as another process may have it by now.
+ * Returns whether a process is still running. Returns undefined if that can't be determined: for a process of another machine or
+ * container, and for a process id that is in use if the start time is unknown, since another process may have that id now.
  */
 export function isAlive(identity: ProcessIdentity): boolean | undefined {
   const { host, boot, namespace } = ownIdentity();

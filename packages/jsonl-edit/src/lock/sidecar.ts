@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 
 export interface SidecarNames {
-  /** Begins the names of the files beside the edited one. All who edit a file must agree on it. Default `.jsonl-edit-`. */
+  /** The prefix for names of files beside the edited one. All editors of a file must use the same. Default `.jsonl-edit-`. */
   readonly sidecarPrefix?: string | undefined;
-  /** Other folders in which the file may have stood when an edit of it was interrupted. Default: none. */
+  /** Other folders in which the file may have been when an edit of it was interrupted. Default: none. */
   readonly formerFolders?: readonly string[] | undefined;
 }
 
@@ -12,10 +12,10 @@ export type SidecarKind = "lock" | "redo" | "new";
 
 export const DEFAULT_SIDECAR_PREFIX = ".jsonl-edit-";
 
-/** The files that an edit puts beside the edited one while it lasts. */
+/** The files that an edit keeps beside the edited one while it runs. */
 export class Sidecars {
   readonly #name: string;
-  /** The folder that the file stands in, then those where it may have stood. */
+  /** The folder that the file is in, then those where it may have been. */
   readonly folders: readonly string[];
 
   constructor(path: string, { sidecarPrefix = DEFAULT_SIDECAR_PREFIX, formerFolders = [] }: SidecarNames = {}) {
@@ -29,5 +29,5 @@ export class Sidecars {
   }
 }
 
-/** What the names of a file's sidecars share, by the name of the file. */
+/** Returns the part that the names of a file's sidecars share, for the name of the file. */
 export const sidecarKey = (name: string): string => createHash("sha256").update(name).digest("hex").slice(0, 16);

@@ -8,32 +8,35 @@ import { processWarning, setAside } from "../lock/set-aside.ts";
 import { DEFAULT_SIDECAR_PREFIX, sidecarKey } from "../lock/sidecar.ts";
 import { type Recovery, recoverJsonl, removeDeadLock } from "./recover-jsonl.ts";
 
-/** What an edit left that was killed, or lost its machine. */
+/** Leftovers of an edit that was killed, by itself or with its machine. */
 export interface EditLeftover {
-  /** The edited file. Undefined if it is gone: then there is nothing to finish. */
+  /** The edited file. Undefined if it no longer exists: then there is nothing to finish. */
   readonly file: string | undefined;
-  /** The files that were left. */
+  /** The paths of the leftovers. */
   readonly leftovers: readonly string[];
   /**
    * Finishes or drops the edit, as `recoverJsonl` does, and removes the files.
-   * @throws JsonlEditError `busy` if somebody edits the file by now; `not_permitted` and the like.
+   * @throws JsonlEditError `busy` if another process is editing the file now; `not_permitted` and the like.
    */
   repair(): Promise<Recovery>;
 }
 
 export interface EditLeftoversOptions extends Omit<LockJsonlOptions, "waitMs" | "formerFolders"> {
-  /** For the name of a file, the name that its sidecars are named after; undefined for a file that is not edited. Default: of each file its own. */
+  /**
+   * Returns the name that a file's sidecars are named after, or undefined for a file that is never edited. Default: the file's own
+   * name.
+   */
   readonly editedName?: ((name: string) => string | undefined) | undefined;
   /** Recovers a file. Default: `recoverJsonl` with these options. */
   readonly recover?: ((file: string) => Promise<Recovery>) | undefined;
 }
 
 /**
- * Finds what interrupted edits left in some folders. Recovery happens by itself when a file is edited again; this is for the files that
- * nobody edits. What a running edit has there is not among it. Lists the folders, and of the files found reads locks only.
+ * Finds leftovers of interrupted edits in some folders. Recovery happens by itself when a file is edited again; this is for files
+ * that nobody edits. Files of a running edit are not included. Lists the folders, and reads only the locks among the files found.
  *
- * @param folders Gives the folders, and again for a repair. A folder between which and another files are moved may come twice, before
- * and after the other.
+ * @param folders Returns the folders. Called again for a repair. If files are moved between two folders, one of them may be listed
+ * twice, before and after the other.
  * @throws JsonlEditError `not_permitted` or `io` if a folder can't be listed.
  */
 export async function editLeftovers(
@@ -53,9 +56,9 @@ export async function editLeftovers(
 }
 
 interface Scan {
-  /** By the key that their names share. */
+  /** The sidecars, by the key that their names share. */
   readonly sidecars: ReadonlyMap<string, readonly string[]>;
-  /** Of those keys: the file they are named after. */
+  /** The file that they are named after, by the same key. */
   readonly edited: ReadonlyMap<string, string>;
 }
 
@@ -96,7 +99,7 @@ const keyIn = (name: string, prefix: string): string | undefined =>
 
 const isLock = (path: string) => basename(path).includes(".lock");
 
-/** None if a process that lives holds one of the locks: then the rest is its own. */
+/** Returns the abandoned sidecars. Returns none if a running process holds one of the locks, since the others belong to it too. */
 async function abandoned(files: Files, paths: readonly string[]): Promise<string[]> {
   const isInUse = async () => {
     for (const path of paths) if (isLock(path) && !isDraft(path) && (await isHeld(files, path))) return true;
@@ -108,7 +111,7 @@ async function abandoned(files: Files, paths: readonly string[]): Promise<string
     if ((await files.lstat(path)) === undefined) continue;
     if (!isDraft(path) || (await isAbandonedDraft(files, path))) left.push(path);
   }
-  // What was there when the directory was listed may belong to an edit that has begun since.
+  // A file found by the listing may belong to an edit that has begun since.
   return (await isInUse()) ? [] : left;
 }
 
@@ -122,7 +125,7 @@ async function repair(
   const { files = nodeFiles, onWarning: warn = processWarning } = options;
   const recover = options.recover ?? ((path) => recoverJsonl(path, options));
   try {
-    // It may have come back: somebody had moved it out of the way.
+    // The file may be back, if somebody had moved it away.
     const current = file ?? (await scan(folders, options)).edited.get(key);
     const recovery = current === undefined ? await drop(options, key, leftovers) : await recover(current);
     for (const path of leftovers.filter(isLock)) await removeDeadLock(files, path, warn);
@@ -132,7 +135,7 @@ async function repair(
   }
 }
 
-/** Of a file that is gone there is nothing to finish. */
+/** Removes the leftovers for a file that no longer exists: there is nothing to finish. */
 async function drop(options: EditLeftoversOptions, key: string, leftovers: readonly string[]): Promise<Recovery> {
   const { files = nodeFiles, onWarning: warn = processWarning, sidecarPrefix = DEFAULT_SIDECAR_PREFIX } = options;
   const content = leftovers.filter((path) => !isLock(path));

@@ -10,23 +10,22 @@ import { Sidecars } from "../lock/sidecar.ts";
 
 /**
  * - `clean`: no edit was interrupted
- * - `replayed`: one was, and is finished now
- * - `dropped`: one was that had not changed anything yet, or the file is not the one that it was about; nothing was written
+ * - `replayed`: an edit was interrupted, and is finished now
+ * - `dropped`: an edit was interrupted before it changed anything, or the file is not the one it was for; nothing was written
  */
 export type Recovery = "clean" | "replayed" | "dropped";
 
 export interface RecoverJsonlOptions extends LockJsonlOptions {
-  /** Another path at which the file may stand, such as of a compressed form of it. An interrupted edit is dropped then. */
+  /** Another path at which the file may be, such as that of its compressed form. An interrupted edit is then dropped. */
   readonly otherForm?: string | undefined;
 }
 
 /**
- * Finishes what a crash interrupted in an edit of a file: afterwards the file is byte for byte as before that edit or as after it.
- * Removes what a killed editor left beside it, locks among it. Costs a listing of the file's folder if there was no crash. Call it
- * before a program reads the file that does not know of edits. A file that does not exist is `clean`, and nothing is removed.
+ * Finishes an edit of a file that a crash interrupted. Afterwards the file is byte for byte as before that edit or as after it.
+ * Removes leftovers of a killed editor beside the file, including locks. Costs a listing of the file's folder if there was no crash.
+ * Call it before a program that does not know about edits reads the file. A missing file is `clean`, and nothing is removed.
  *
- * @throws JsonlEditError `busy` if an edit is under way and does not end in time; `not_permitted` and the like if what is to be
- * finished can't be written.
+ * @throws JsonlEditError `busy` if a running edit does not end in time; `not_permitted` and the like if the edit can't be finished.
  */
 export async function recoverJsonl(path: string, options: RecoverJsonlOptions = {}): Promise<Recovery> {
   const { onWarning: warn = processWarning, files = nodeFiles, signal } = options;
@@ -43,8 +42,8 @@ export async function recoverJsonl(path: string, options: RecoverJsonlOptions = 
 }
 
 /**
- * The same for a reader of the file, in a few `stat` calls: an edit that is under way is none of its business, since it sees each line
- * as before or as after it.
+ * Does the same for a reader of the file, in a few `stat` calls. It does not wait for a running edit, since the reader sees each line
+ * as before the edit or as after it.
  */
 export async function recoverBeforeReading(
   path: string,
@@ -68,7 +67,7 @@ async function exists(files: Files, path: string, { otherForm }: RecoverJsonlOpt
 async function recover(files: Files, path: string, sidecars: Sidecars, options: LockJsonlOptions): Promise<Recovery> {
   const { waitMs = DEFAULT_WAIT_MS, signal, onWarning: warn = processWarning } = options;
   const deadline = performance.now() + waitMs;
-  // What an edit that is under way has there is no leftover, and gone when it ends.
+  // The files of a running edit are not leftovers, and disappear when it ends.
   while (await hasLeftovers(files, sidecars)) {
     try {
       await using _lock = await acquireLock(files, sidecars.path("lock"), { waitMs: 0, signal, warn });
@@ -84,7 +83,7 @@ async function recover(files: Files, path: string, sidecars: Sidecars, options: 
 
 const POLL_MS = 5;
 
-/** Whether an edit was interrupted, or is under way. */
+/** Returns whether an edit was interrupted, or is running. */
 async function hasLeftovers(files: Files, sidecars: Sidecars): Promise<boolean> {
   for (const folder of sidecars.folders)
     for (const kind of ["redo", "new"] as const)
@@ -96,7 +95,7 @@ async function hasLeftovers(files: Files, sidecars: Sidecars): Promise<boolean> 
 export async function recoverLocked(files: Files, path: string, sidecars: Sidecars, warn: Warn): Promise<Recovery> {
   let recovery: Recovery = "clean";
   for (const folder of sidecars.folders) {
-    // A new file that was not put in its place yet: nothing was changed.
+    // A new file that was not moved into place yet: nothing was changed.
     const staged = sidecars.path("new", folder);
     const stat = await files.lstat(staged);
     if (stat?.isFile()) {
@@ -110,7 +109,7 @@ export async function recoverLocked(files: Files, path: string, sidecars: Sideca
       await setAside(files, redo, "the journal of an edit", warn);
       continue;
     }
-    // A file that is gone can't be finished.
+    // The edit of a file that no longer exists can't be finished.
     const exists = (await files.stat(path)) !== undefined;
     recovery = journal !== "torn" && exists && (await replayJournal(files, journal, path)) ? "replayed" : "dropped";
     await files.unlink(redo);
@@ -119,13 +118,13 @@ export async function recoverLocked(files: Files, path: string, sidecars: Sideca
   return recovery;
 }
 
-/** Removes what killed processes left of a lock: the lock, those by which one takes it over, and drafts of them. */
+/** Removes dead locks of killed processes: the lock, the locks for taking it over, and drafts of them. */
 async function removeDeadLocks(files: Files, lock: string, warn: Warn, signal?: AbortSignal): Promise<void> {
   const folder = dirname(lock);
   for (const name of await files.list(folder)) {
     if (!name.startsWith(basename(lock)) || name.includes(".set-aside-")) continue;
     signal?.throwIfAborted();
-    // Nothing depends on it: a file that can't be removed keeps nobody from using the edited one.
+    // A file that can't be removed does not prevent the use of the edited one.
     await removeDeadLock(files, join(folder, name), warn).catch(() => {});
   }
 }
@@ -137,7 +136,7 @@ export async function removeDeadLock(files: Files, path: string, warn: Warn): Pr
   if (isDraft(path)) {
     if (stat.isFile() && (await isAbandonedDraft(files, path))) await files.unlink(path);
   } else if (!(await isHeld(files, path))) {
-    // Who gets it takes it from its holder that is gone, and giving it back removes it.
+    // Acquiring it takes it over from the holder that has ended, and releasing it removes it.
     await (await acquireLock(files, path, { waitMs: 0, warn }))[Symbol.asyncDispose]();
   }
 }

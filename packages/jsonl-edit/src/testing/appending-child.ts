@@ -1,4 +1,4 @@
-/** Holds a file open as a CLI does, and appends lines to it one by one: `path count`. */
+/** Holds a file open like a CLI, and appends lines to it one by one. Arguments: `path count`. */
 import { openSync, writeSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 

@@ -1,4 +1,4 @@
-/** Edits results back and forth until it is killed, or as often as asked: `path ids [times] [texts…]`. */
+/** Edits results back and forth until it is killed, or `times` times. Arguments: `path ids [times] [texts…]`. */
 import { editResults } from "./sample-session.ts";
 
 const [path = "", ids = "", times = "1000000", ...given] = process.argv.slice(2);

@@ -3,8 +3,8 @@ import { type Files, nodeFiles, type OpenFile } from "../files.ts";
 export class Fault extends Error {}
 
 /**
- * Files whose n-th operation (counting from 1) goes wrong: half of a write is done, of anything else nothing. With `error`, just that
- * one, as when a disk is full; without, every later one too, as when the process is gone.
+ * Returns files whose n-th operation (counting from 1) fails: half of a write is done, and nothing of any other operation. With
+ * `error`, only that operation fails, as on a full disk. Without it, every later one fails too, as after the end of the process.
  */
 export function faultyFiles(at: number, error?: NodeJS.ErrnoException): Files & { operations: number } {
   const state = { operations: 0, isDead: false };
@@ -25,7 +25,7 @@ export function faultyFiles(at: number, error?: NodeJS.ErrnoException): Files & 
       ),
     sync: () => pass(() => file.sync()),
     stat: () => pass(() => file.stat()),
-    // The system closes what a process leaves open.
+    // The system closes the files that a process leaves open.
     close: () => file.close(),
   });
   return {

@@ -1,6 +1,6 @@
 import { type EditJsonlOptions, type EditReport, editJsonl } from "../edit/edit-jsonl.ts";
 
-/** A line of the sample has one result, and every result has a call before it and noise behind it. */
+/** A line of the sample has one result. Every result has a call before it and noise after it. */
 export interface SampleResult {
   readonly id: string;
   readonly result: string;
@@ -9,7 +9,7 @@ export interface SampleResult {
 export const sampleResults = (count: number, bytes = 200): SampleResult[] =>
   Array.from({ length: count }, (_, index) => ({ id: `id_${index}`, result: `${index} `.padEnd(bytes, "secret ") }));
 
-/** A session file with these results: `call` and `result` lines, and lines of noise. */
+/** Returns a session file with these results: `call` and `result` lines, and lines of noise. */
 export function sampleSession(results: readonly SampleResult[], padding = 0): string {
   const lines = results.flatMap(({ id, result }) => [
     JSON.stringify({ kind: "call", id, arguments: { path: "a/long/path" } }),
@@ -41,7 +41,7 @@ export function editResults(
   );
 }
 
-/** For files that nobody else has open. */
+/** Allows a rewrite, for files that nobody else has open. */
 export const anyRewrite: Pick<EditJsonlOptions<string>, "guardRewrite"> = {
   guardRewrite: async () => ({ async [Symbol.asyncDispose]() {} }),
 };
