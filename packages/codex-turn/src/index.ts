@@ -1,3 +1,4 @@
+export { type CheckedPrompt, checkPrompt, MAX_PROMPT_CHARACTERS } from "./check-prompt.ts";
 export { classifyErrorInfo, type ErrorInfo } from "./classify-error-info.ts";
 export { type ClassifyOptions, classifyFailure } from "./classify-failure.ts";
 export { classifyResumeFailure } from "./classify-resume-failure.ts";
@@ -15,7 +16,6 @@ export {
   type ProbeOptions,
   probeCodex,
 } from "./probe.ts";
-export { type CheckedPrompt, checkPrompt, MAX_PROMPT_CHARACTERS } from "./prompt.ts";
 export { TextDeltas } from "./text-deltas.ts";
 export type { CancelledTurn, CompletedTurn, FailedTurn, Turn, TurnResult } from "./turn.ts";
 export type { DeltaEvent, TurnEvent } from "./turn-event.ts";

@@ -1,6 +1,6 @@
 import { RPC_CODES, RpcError } from "@plexum/json-rpc";
 import type * as z from "zod/mini";
-import { PluginSdkError } from "./error.ts";
+import { PluginSdkError } from "./errors.ts";
 
 export type Checked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly faults: string };
 

@@ -2,7 +2,7 @@ import type { Readable, Writable } from "node:stream";
 import { messageOf } from "@plexum/coded-error";
 import { type CallOptions, Peer, RpcError } from "@plexum/json-rpc";
 import { checkedAnswer } from "./check.ts";
-import { PluginSdkError } from "./error.ts";
+import { PluginSdkError } from "./errors.ts";
 import { type HostHandlers, HostSession } from "./host-session.ts";
 import { type PluginCommand, type PluginExit, type PluginProcess, startPlugin } from "./plugin-process.ts";
 import { timeLimit } from "./time-limit.ts";

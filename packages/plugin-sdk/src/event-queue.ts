@@ -1,4 +1,4 @@
-import { PluginSdkError } from "./error.ts";
+import { PluginSdkError } from "./errors.ts";
 
 /** A bounded queue between a producer that can't wait and a consumer that reads at its own pace. */
 export class EventQueue<T> {

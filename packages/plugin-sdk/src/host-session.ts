@@ -2,7 +2,7 @@ import { messageOf } from "@plexum/coded-error";
 import type { CallContext, Peer } from "@plexum/json-rpc";
 import { type JsonRpcError, RPC_CODES, RpcError } from "@plexum/json-rpc";
 import { check, checkedAnswer, checkedParams } from "./check.ts";
-import { PluginSdkError } from "./error.ts";
+import { PluginSdkError } from "./errors.ts";
 import { EventQueue } from "./event-queue.ts";
 import { failedToolResult } from "./tool-result.ts";
 import {

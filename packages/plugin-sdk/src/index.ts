@@ -15,12 +15,12 @@ export {
   type PluginStreams,
 } from "./connect-plugin.ts";
 export { CONSUMED_TEXTS, type ConsumeOp, isConsumeOp } from "./consumption.ts";
-export { PluginSdkError, type PluginSdkErrorCode } from "./error.ts";
+export { PluginSdkError, type PluginSdkErrorCode } from "./errors.ts";
 export type { HostHandlers, LogEntry } from "./host-session.ts";
 export type { Host, Plugin, StreamContext, ToolCall } from "./plugin.ts";
 export type { PluginCommand, PluginExit } from "./plugin-process.ts";
 export { type ConversationOptions, withConversationSoFar } from "./request/conversation-so-far.ts";
-export { lastUserText, type Prompt, promptOf, type RequestImage } from "./request/prompt.ts";
+export { lastUserText, type Prompt, promptOf, type RequestImage } from "./request/prompt-of-request.ts";
 export { type ServeOptions, serve } from "./serve.ts";
 export type { TurnErrorCode } from "./turn-error-code.ts";
 export {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import { messageOf } from "@plexum/coded-error";
 import { splitLines } from "@plexum/jsonl";
-import { PluginSdkError } from "./error.ts";
+import { PluginSdkError } from "./errors.ts";
 import { timeLimit } from "./time-limit.ts";
 
 export interface PluginCommand {

@@ -1,6 +1,6 @@
 import { codeOf, messageOf } from "@plexum/coded-error";
 import { RPC_CODES, RpcError } from "@plexum/json-rpc";
-import { PluginSdkError } from "./error.ts";
+import { PluginSdkError } from "./errors.ts";
 import type { Plugin } from "./plugin.ts";
 import type { ProviderEvent, StreamRequest, Usage } from "./wire.ts";
 

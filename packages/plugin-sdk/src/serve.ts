@@ -1,6 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import { Peer } from "@plexum/json-rpc";
-import { PluginSdkError } from "./error.ts";
+import { PluginSdkError } from "./errors.ts";
 import type { Plugin } from "./plugin.ts";
 import { PluginSession } from "./plugin-session.ts";
 import { guardStdout } from "./stdout-guard.ts";

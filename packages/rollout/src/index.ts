@@ -22,8 +22,6 @@ export {
 export { threadIdInFirstLine } from "./find/first-line.ts";
 export { parseRolloutName, type RolloutName } from "./find/rollout-name.ts";
 export { adoptRollout } from "./find/state-database.ts";
-export { type MutationLeftover, mutationLeftovers } from "./leftovers/mutation-leftovers.ts";
-export { type RecoverOptions, type Recovery, recoverRollout } from "./leftovers/recover-rollout.ts";
 export { type CallEdit, consumeHeavy, consumeLight } from "./mutate/call-edit.ts";
 export type { MutationCost } from "./mutate/estimate-cost.ts";
 export { type MutateRolloutOptions, mutateRollout } from "./mutate/mutate-rollout.ts";
@@ -48,4 +46,6 @@ export type {
 export { readThreadUsage, type ThreadUsage } from "./read/thread-usage.ts";
 export { type TrackedMessage, type TrackedTurn, TurnTracker } from "./read/turn-tracker.ts";
 export { messagesKeptBy, type UserMessage, userMessageOf } from "./read/user-message.ts";
+export { type MutationLeftover, mutationLeftovers } from "./recover/mutation-leftovers.ts";
+export { type RecoverOptions, type Recovery, recoverRollout } from "./recover/recover-rollout.ts";
 export { type RestoreReport, type RestoreRolloutOptions, restoreRollout } from "./restore/restore-rollout.ts";

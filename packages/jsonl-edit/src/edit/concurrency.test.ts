@@ -8,7 +8,7 @@ import { temporaryFolder } from "@plexum/test-support";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { type Files, nodeFiles } from "../files.ts";
 import { JsonlEditError, lockJsonl } from "../index.ts";
-import { acquireLock as acquire } from "../lock/edit-lock.ts";
+import { acquireLock as acquire } from "../lock/lock-file.ts";
 import { ownIdentity } from "../lock/process-identity.ts";
 import { editResults, sampleResults, sampleSession } from "../testing/sample-session.ts";
 

@@ -6,8 +6,8 @@ import { type FoundLine, idsInLine, type SearchLimits, searchBackward } from "..
 import { documentSpan } from "../json/json-scan.ts";
 import { type LineChange, newLine } from "../json/replacement.ts";
 import type { Sidecars } from "../lock/sidecar.ts";
-import { patchInPlace, putInPlace, writeGrown } from "./apply-edit.ts";
 import { EditPlan, idsOf } from "./edit-plan.ts";
+import { patchInPlace, putInPlace, writeGrown } from "./write-edit.ts";
 
 /** An open file to search in, for example to plan an edit of it. */
 export class SearchableFile {

@@ -2,7 +2,7 @@ import { LockedJsonl } from "../edit/locked-jsonl.ts";
 import { asJsonlEditError } from "../errors.ts";
 import { nodeFiles } from "../files.ts";
 import { recoverLocked } from "../recover/recover-jsonl.ts";
-import { acquireLock } from "./edit-lock.ts";
+import { acquireLock } from "./lock-file.ts";
 import { DEFAULT_WAIT_MS, type LockJsonlOptions, resolvedPath } from "./lock-options.ts";
 import { processWarning } from "./set-aside.ts";
 import { Sidecars } from "./sidecar.ts";

@@ -2,7 +2,7 @@ import { basename, dirname, join } from "node:path";
 import { readJournal } from "../edit/journal.ts";
 import { asJsonlEditError } from "../errors.ts";
 import { type Files, nodeFiles } from "../files.ts";
-import { acquireLock, isAbandonedDraft, isDraft, isHeld } from "../lock/edit-lock.ts";
+import { acquireLock, isAbandonedDraft, isDraft, isHeld } from "../lock/lock-file.ts";
 import type { LockJsonlOptions } from "../lock/lock-options.ts";
 import { processWarning, setAside } from "../lock/set-aside.ts";
 import { DEFAULT_SIDECAR_PREFIX, sidecarKey } from "../lock/sidecar.ts";

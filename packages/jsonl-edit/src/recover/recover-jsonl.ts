@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { readJournal, replayJournal } from "../edit/journal.ts";
 import { asJsonlEditError, JsonlEditError } from "../errors.ts";
 import { type Files, nodeFiles } from "../files.ts";
-import { acquireLock, isAbandonedDraft, isDraft, isHeld } from "../lock/edit-lock.ts";
+import { acquireLock, isAbandonedDraft, isDraft, isHeld } from "../lock/lock-file.ts";
 import { DEFAULT_WAIT_MS, type LockJsonlOptions, resolvedPath } from "../lock/lock-options.ts";
 import { processWarning, setAside, type Warn } from "../lock/set-aside.ts";
 import { Sidecars } from "../lock/sidecar.ts";

@@ -1,5 +1,5 @@
 import type { Block, Message } from "../wire.ts";
-import { textOf } from "./prompt.ts";
+import { textOf } from "./prompt-of-request.ts";
 
 const LOST = "Your own record of this conversation is lost.";
 const INTRODUCTION = "This is the conversation so far, from the host's record:";

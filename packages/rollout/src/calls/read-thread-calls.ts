@@ -1,8 +1,8 @@
 import { asRolloutError } from "../errors.ts";
-import { recoverBeforeReading } from "../leftovers/recover-rollout.ts";
 import { historyChain } from "../read/history-chain.ts";
 import { type OpenRollout, openRollout } from "../read/open-rollout.ts";
 import type { ReadRolloutOptions } from "../read/read-rollout.ts";
+import { recoverBeforeReading } from "../recover/recover-rollout.ts";
 import { lastCompactedTurn } from "./last-compacted-turn.ts";
 import { readCalls } from "./read-calls.ts";
 import { type ThreadContext, ThreadScan } from "./thread-scan.ts";

@@ -1,6 +1,6 @@
 import { type JsonMember, JsonValue, type Span } from "@plexum/jsonl-edit";
-import { textsOfCutRecord } from "./cut-record.ts";
-import type { ResultText } from "./passed-on.ts";
+import type { ResultText } from "./replace-passed-on.ts";
+import { textsOfCutRecord } from "./truncated-record.ts";
 
 /**
  * Codex's record of a nested call (`item_completed`, or `mcp_tool_call_end` before 0.148) is the one line that is the call's

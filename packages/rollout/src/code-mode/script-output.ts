@@ -1,6 +1,6 @@
 import type { PlannedLine, Span } from "@plexum/jsonl-edit";
 import { outputOfItem, outputTexts } from "../calls/output-texts.ts";
-import { type ResultText, replacePassedOn } from "./passed-on.ts";
+import { type ResultText, replacePassedOn } from "./replace-passed-on.ts";
 import type { Script } from "./script-turn.ts";
 
 /** Returns a line of the file with what is planned for it so far: read from the file, unless the plan has it. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type NestedRecord, readNestedRecord } from "./nested-record.ts";
-import type { ResultText } from "./passed-on.ts";
+import type { ResultText } from "./replace-passed-on.ts";
 import type { LineAt } from "./script-output.ts";
 import type { Script, ScriptTurn } from "./script-turn.ts";
 

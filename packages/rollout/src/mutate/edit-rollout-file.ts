@@ -2,8 +2,8 @@ import { type EditOutcome, type Files, type JsonlEditor, lockJsonl } from "@plex
 import { RolloutError } from "../errors.ts";
 import { resolvedPath } from "../find/codex-home.ts";
 import { existing } from "../find/find-rollout.ts";
-import { plainName, sidecarsOf } from "../leftovers/sidecars.ts";
 import { unpack } from "../read/open-rollout.ts";
+import { plainName, sidecarsOf } from "../recover/sidecars.ts";
 import type { SkipReason } from "./mutation-report.ts";
 
 export interface EditRolloutFileOptions {

@@ -1,6 +1,6 @@
 import type { FoundLine, PlannedLine, SearchableFile, SearchLimits } from "@plexum/jsonl-edit";
 import { displayedCall } from "../calls/nested-item.ts";
-import { type NestedCall, planNestedCalls } from "../code-mode/nested-calls.ts";
+import { type NestedCall, planNestedCalls } from "../code-mode/plan-nested-calls.ts";
 import { readScriptTurn, type ScriptTurn } from "../code-mode/script-turn.ts";
 import { readExactly } from "../read/open-rollout.ts";
 import { toRolloutEntry } from "../read/rollout-entry.ts";

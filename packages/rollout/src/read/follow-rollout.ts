@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type LineLimit, LineSplitter } from "@plexum/jsonl";
 import { asRolloutError, isErrno, RolloutError } from "../errors.ts";
-import { recoverBeforeReading } from "../leftovers/recover-rollout.ts";
+import { recoverBeforeReading } from "../recover/recover-rollout.ts";
 import { chunksOf, openToRead } from "./open-rollout.ts";
 import { type RolloutEntry, toRolloutEntry } from "./rollout-entry.ts";
 

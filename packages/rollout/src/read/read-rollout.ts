@@ -1,5 +1,5 @@
 import { type LineLimit, LineSplitter, readLinesBackward, type SplitLine, splitLines } from "@plexum/jsonl";
-import { recoverBeforeReading } from "../leftovers/recover-rollout.ts";
+import { recoverBeforeReading } from "../recover/recover-rollout.ts";
 import { historyChain } from "./history-chain.ts";
 import { chunksOf, type OpenRollout, openRollout, readExactly } from "./open-rollout.ts";
 import { type RolloutEntry, toRolloutEntry } from "./rollout-entry.ts";

@@ -1,5 +1,5 @@
 import { SearchableFile } from "@plexum/jsonl-edit";
-import { recoverBeforeReading } from "../leftovers/recover-rollout.ts";
+import { recoverBeforeReading } from "../recover/recover-rollout.ts";
 import { historyChain } from "./history-chain.ts";
 import { openRollout } from "./open-rollout.ts";
 import type { ReadRolloutOptions } from "./read-rollout.ts";

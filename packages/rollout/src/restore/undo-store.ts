@@ -5,7 +5,7 @@ import { type Files, type LineChange, Pauses } from "@plexum/jsonl-edit";
 import { z } from "zod";
 import { RolloutError } from "../errors.ts";
 import { resolvedPath } from "../find/codex-home.ts";
-import { plainName } from "../leftovers/sidecars.ts";
+import { plainName } from "../recover/sidecars.ts";
 
 const offset = z.number().int().nonnegative();
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { lastUserText, promptOf } from "./prompt.ts";
+import { lastUserText, promptOf } from "./prompt-of-request.ts";
 
 const imagesOf = (image: { path?: string; data_base64?: string; url?: string; media_type?: string }) =>
   promptOf([

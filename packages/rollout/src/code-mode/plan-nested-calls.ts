@@ -2,7 +2,7 @@ import type { PlannedLine } from "@plexum/jsonl-edit";
 import type { CallEdit } from "../mutate/call-edit.ts";
 import type { MutationPlan } from "../mutate/mutation-report.ts";
 import { type NestedRecord, readNestedRecord } from "./nested-record.ts";
-import type { ResultText } from "./passed-on.ts";
+import type { ResultText } from "./replace-passed-on.ts";
 import { type LineAt, ScriptOutput } from "./script-output.ts";
 import type { Script, ScriptTurn } from "./script-turn.ts";
 import { endOf, keyOf, resultsOf, TurnRecords } from "./turn-records.ts";

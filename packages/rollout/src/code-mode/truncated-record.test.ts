@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { textsOfCutRecord } from "./cut-record.ts";
+import { textsOfCutRecord } from "./truncated-record.ts";
 
 const record = (...texts: string[]) => JSON.stringify({ content: texts.map((text) => ({ type: "text", text })) });
 

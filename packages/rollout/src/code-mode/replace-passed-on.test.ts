@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { replacePassedOn } from "./passed-on.ts";
+import { replacePassedOn } from "./replace-passed-on.ts";
 
 const CUT = "…77 tokens truncated…";
 const consume = (output: string, ...texts: string[]) =>

@@ -1,4 +1,4 @@
-import type { ResultText } from "./passed-on.ts";
+import type { ResultText } from "./replace-passed-on.ts";
 
 /** What codex writes in place of the middle that it leaves out of a record. */
 const CUT = /…\d+ chars truncated…/;

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { PluginSdkError } from "../error.ts";
+import { PluginSdkError } from "../errors.ts";
 import type { Block, Message } from "../wire.ts";
 
 /** An image of a request: a file of this machine, or its bytes. */

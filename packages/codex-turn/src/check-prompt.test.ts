@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { checkPrompt, MAX_PROMPT_CHARACTERS } from "./prompt.ts";
+import { checkPrompt, MAX_PROMPT_CHARACTERS } from "./check-prompt.ts";
 
 test("a prompt is sent verbatim", () => {
   for (const text of ["--version", "help", "\n\nlate", "a\u2028b\u0085c", "👩‍👩‍👧", " x "]) {
