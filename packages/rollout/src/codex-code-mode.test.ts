@@ -111,7 +111,7 @@ text(a.split("").reverse().join("")); text(b); notify("reversed: " + a.split("")
     await using _ = made;
     const [a = "", b = ""] = ids;
     const first = await mutateRollout(path, [consumeLight(a)]);
-    expect(first).toMatchObject({ touched: [], skipped: [{ callId: a, reason: "changed-by-script" }] });
+    expect(first).toMatchObject({ touched: [], skipped: [{ callId: a, reason: "changed_by_script" }] });
     expect(await view(made)).toContain("SECRET-B");
     const again = await mutateRollout(path, [consumeLight(a)]);
     expect(again).toMatchObject({ mode: "unchanged", touched: [], skipped: [{ callId: a }] });
@@ -130,7 +130,7 @@ text(a.split("").reverse().join("")); text(b); notify("reversed: " + a.split("")
     expect(await mutateRollout(path, [consumeLight(a)])).toMatchObject({ touched: [a] });
     expect(await view(made)).toMatch(/consumed.*SECRET-B/);
     // Which of the two equal texts belongs to which call can't be determined.
-    expect(await mutateRollout(path, [consumeLight(b1)])).toMatchObject({ skipped: [{ reason: "changed-by-script" }] });
+    expect(await mutateRollout(path, [consumeLight(b1)])).toMatchObject({ skipped: [{ reason: "changed_by_script" }] });
     expect(await view(made)).toContain("SECRET-B");
     expect(await mutateRollout(path, [b1, b2].map(consumeLight))).toMatchObject({ touched: [b1, b2], skipped: [] });
     expect(await view(made)).not.toContain("SECRET-B");
@@ -143,7 +143,7 @@ text(a.split("").reverse().join("")); text(b); notify("reversed: " + a.split("")
     );
     await using _ = made;
     expect(await mutateRollout(path, [consumeLight(ids[0] ?? "")])).toMatchObject({
-      skipped: [{ reason: "changed-by-script" }],
+      skipped: [{ reason: "changed_by_script" }],
     });
     expect(await view(made)).toContain("broken: ok");
     expect(await mutateRollout(path, ids.map(consumeLight))).toMatchObject({ skipped: [] });

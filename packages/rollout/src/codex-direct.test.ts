@@ -134,7 +134,7 @@ describe.each(testedCodexes().filter(since("0.148.0")))("the history that codex 
       // Only now: some versions record the thread's settings as they open it (0.159.3).
       before = await readFile(path);
       const report = await mutateRollout(path, [edit, consumeLight("call_text")], { dryRun: true });
-      expect(report.skipped).toMatchObject([{ callId: "call_shell", reason: "writer-active" }]);
+      expect(report.skipped).toMatchObject([{ callId: "call_shell", reason: "writer_active" }]);
       expect(report.touched).toEqual(["call_text"]);
     }
     expect(await readFile(path)).toEqual(before);
@@ -168,12 +168,12 @@ describe.each(testedCodexes().filter(since("0.148.0")))("the history of codex $v
     expect((await collect(readToolCalls(path))).map((call) => call.callId)).toEqual(IDS);
 
     const fromChild = await mutateRollout(path, [consumeLight("call_text")]);
-    expect(fromChild.skipped).toMatchObject([{ callId: "call_text", reason: "other-thread" }]);
+    expect(fromChild.skipped).toMatchObject([{ callId: "call_text", reason: "other_thread" }]);
     const fromParent = await mutateRollout(parentPath, [consumeLight("call_text")]);
-    expect(fromParent.skipped).toMatchObject([{ callId: "call_text", reason: "other-thread" }]);
+    expect(fromParent.skipped).toMatchObject([{ callId: "call_text", reason: "other_thread" }]);
     const grow = { callId: "call_shell", output: "x".repeat(10_000) };
     expect((await mutateRollout(parentPath, [grow], { allowOtherThreads: true })).skipped).toMatchObject([
-      { callId: "call_shell", reason: "shared-history" },
+      { callId: "call_shell", reason: "shared_history" },
     ]);
     expect(await mutateRollout(path, IDS.map(consumeHeavy), { allowOtherThreads: true })).toMatchObject({
       mode: "in-place",

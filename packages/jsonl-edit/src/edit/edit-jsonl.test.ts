@@ -97,7 +97,7 @@ describe("a result in several lines, since Gemini CLI writes its history again o
       mode: "unchanged",
       edited: [],
       missing: ["y"],
-      skipped: [{ reason: "line-too-long" }],
+      skipped: [{ reason: "line_too_long" }],
     });
     expect(await readFile(tooLong)).toEqual(before);
 
@@ -105,7 +105,7 @@ describe("a result in several lines, since Gemini CLI writes its history again o
     expect(await editJsonl(tooShort, ["x"], consume)).toMatchObject({
       mode: "unchanged",
       edited: [],
-      skipped: [{ id: "x", reason: "has-to-grow" }],
+      skipped: [{ id: "x", reason: "has_to_grow" }],
     });
     expect(await outputs(tooShort)).toEqual(["a result", "z", "a result"]);
     const refusal = { reason: "cli-active", message: "the CLI has it open" };

@@ -45,7 +45,7 @@ export interface EditReport<Reason extends string = never> {
   readonly edited: readonly string[];
   /** The ids that the file does not have. */
   readonly missing: readonly string[];
-  readonly skipped: readonly SkippedId<Reason | "line-too-long" | "has-to-grow">[];
+  readonly skipped: readonly SkippedId<Reason | "line_too_long" | "has_to_grow">[];
   /** How much shorter the values are, in bytes of JSON. Negative if they are longer. */
   readonly bytesFreed: number;
   /** True if nothing was written because the `dryRun` option was set. */
@@ -76,7 +76,7 @@ export async function editJsonl<Reason extends string = never>(
     return { mode: "unchanged", edited: [], missing: asked, skipped: [], bytesFreed: 0, dryRun };
   await using locked = await lockJsonl(path, options);
   try {
-    const { plan, mode, changes } = await locked.edit<Reason | "line-too-long">(
+    const { plan, mode, changes } = await locked.edit<Reason | "line_too_long">(
       { plan: (file, plan) => planLines(file, plan, asked, edit, options), guardRewrite },
       { dryRun, signal },
     );
@@ -95,7 +95,7 @@ export async function editJsonl<Reason extends string = never>(
 
 async function planLines<Reason extends string>(
   file: SearchableFile,
-  plan: EditPlan<Reason | "line-too-long">,
+  plan: EditPlan<Reason | "line_too_long">,
   asked: readonly string[],
   edit: (line: EditableLine) => void,
   { maxLineBytes = DEFAULT_MAX_LINE_BYTES, signal }: Pick<EditJsonlOptions, "maxLineBytes" | "signal">,
@@ -131,7 +131,7 @@ async function planLines<Reason extends string>(
     });
     if (line.replacements.length > 0) plan.lines.set(offset, line);
   }
-  plan.drop(tooLong, "line-too-long", `a line that contains the id is longer than ${maxLineBytes} bytes`);
+  plan.drop(tooLong, "line_too_long", `a line that contains the id is longer than ${maxLineBytes} bytes`);
 }
 
 function jsonText(value: unknown): string {

@@ -51,7 +51,7 @@ export interface RewriteGuard<Reason extends string = string> extends AsyncDispo
 export interface JsonlEditor<Reason extends string = string> {
   /** Finds lines and plans their replacements. If it throws, the edit ends with nothing written. */
   plan(file: SearchableFile, plan: EditPlan<Reason>): Promise<void>;
-  /** Called if a line has to grow. Without it, the ids of that line are skipped as `has-to-grow`. */
+  /** Called if a line has to grow. Without it, the ids of that line are skipped as `has_to_grow`. */
   guardRewrite?: ((plan: EditPlan<Reason>) => Promise<RewriteGuard<Reason>>) | undefined;
   /** Called with the changes before the first byte is written. If it throws, the edit ends with nothing written. */
   beforeWrite?(changes: readonly LineChange[]): Promise<void>;
@@ -95,7 +95,7 @@ export class LockedJsonl implements AsyncDisposable {
   async edit<Reason extends string>(
     editor: JsonlEditor<Reason>,
     options: EditOptions = {},
-  ): Promise<EditOutcome<Reason | "has-to-grow">> {
+  ): Promise<EditOutcome<Reason | "has_to_grow">> {
     const file = await this.#files.open(this.path, "r");
     try {
       return await this.#edit(editor, file, await file.stat(), options);
@@ -116,7 +116,7 @@ export class LockedJsonl implements AsyncDisposable {
     from: { readonly path: string; readonly chunks: AsyncIterable<Uint8Array> },
     editor: JsonlEditor<Reason>,
     options: EditOptions = {},
-  ): Promise<EditOutcome<Reason | "has-to-grow">> {
+  ): Promise<EditOutcome<Reason | "has_to_grow">> {
     const files = this.#files;
     const old = await files.stat(from.path);
     if (old === undefined)
@@ -124,7 +124,7 @@ export class LockedJsonl implements AsyncDisposable {
     const staged = this.#sidecars.path("new");
     const copy = await files.open(staged, "wx+", 0o600);
     try {
-      let outcome: EditOutcome<Reason | "has-to-grow">;
+      let outcome: EditOutcome<Reason | "has_to_grow">;
       try {
         let size = 0;
         for await (const chunk of from.chunks) {
@@ -151,9 +151,9 @@ export class LockedJsonl implements AsyncDisposable {
     stat: BigIntStats,
     { dryRun = false, signal }: EditOptions,
     path = this.path,
-  ): Promise<EditOutcome<Reason | "has-to-grow">> {
+  ): Promise<EditOutcome<Reason | "has_to_grow">> {
     if (!stat.isFile()) throw new JsonlEditError("not_a_file", path, `${path} is not a file; name a file`);
-    const plan = new EditPlan<Reason | "has-to-grow">();
+    const plan = new EditPlan<Reason | "has_to_grow">();
     const size = Number(stat.size);
     await editor.plan(new SearchableFile(path, file, size), plan as EditPlan<Reason>);
     let changes = await plan.changes();
@@ -207,7 +207,7 @@ export class LockedJsonl implements AsyncDisposable {
 }
 
 const NO_GUARD = {
-  reason: "has-to-grow",
+  reason: "has_to_grow",
   message: "the new value is longer than its line allows, and the file may not be rewritten",
 } as const;
 

@@ -76,12 +76,12 @@ class NestedCallPlanner {
     const { plan } = this.#context;
     const record = readNestedRecord(call.recordLine.bytes);
     if (record === undefined || output === undefined) {
-      plan.skip(callId, "arguments-in-script", "its arguments are in the script of the outer call: edit that call");
+      plan.skip(callId, "arguments_in_script", "its arguments are in the script of the outer call: edit that call");
       return undefined;
     }
     const to = record.state === "edited" ? record.to : undefined;
     if (to && to !== output && !this.#records.isOnlyOneWith(to)) {
-      plan.skip(callId, "already-edited", "another call of the same turn has the same text in place of its result");
+      plan.skip(callId, "already_edited", "another call of the same turn has the same text in place of its result");
       return undefined;
     }
     // A note without text had no room for it.
@@ -145,7 +145,7 @@ class NestedCallPlanner {
         : `its result is not found in the output of ${script.callId}; that is replaced as a whole once all calls of the script are edited`;
     for (const pending of group) {
       note(pending, null);
-      plan.skip(pending.edit.callId, "changed-by-script", message);
+      plan.skip(pending.edit.callId, "changed_by_script", message);
     }
   }
 

@@ -39,9 +39,9 @@ describe("what a fork shows", () => {
   const expectKept = async (path: string, codexHome?: string) => {
     const before = await readFile(path);
     const options = codexHome === undefined ? {} : { codexHome };
-    expect(await mutateRollout(path, light, options)).toMatchObject({ skipped: [{ reason: "other-thread" }] });
+    expect(await mutateRollout(path, light, options)).toMatchObject({ skipped: [{ reason: "other_thread" }] });
     expect(await mutateRollout(path, longer, { ...options, allowOtherThreads: true })).toMatchObject({
-      skipped: [{ reason: "shared-history" }],
+      skipped: [{ reason: "shared_history" }],
     });
     expect((await readFile(path)).equals(before)).toBe(true);
   };
@@ -97,7 +97,7 @@ describe("what a fork shows", () => {
     const before = await readFile(home.path);
     expect(await mutateRollout(copy, light, { codexHome: home.codexHome })).toMatchObject({
       mode: "unchanged",
-      skipped: [{ reason: "other-thread" }],
+      skipped: [{ reason: "other_thread" }],
     });
     expect((await readFile(home.path)).equals(before)).toBe(true);
   });
@@ -138,7 +138,7 @@ it("a fork is found that codex compresses while it is looked for", async () => {
       return nodeFiles.open(...args);
     },
   };
-  expect(await mutateWith(files, home.path, light)).toMatchObject({ skipped: [{ reason: "other-thread" }] });
+  expect(await mutateWith(files, home.path, light)).toMatchObject({ skipped: [{ reason: "other_thread" }] });
 });
 
 describe("another file of the home", () => {
@@ -198,7 +198,7 @@ it.each([".coordination.lock", `${PARENT}.lock`])(
     await mkdir(locks);
     execFileSync("mkfifo", [join(locks, name)]);
     const report = await mutateRollout(home.path, longer);
-    expect(report).toMatchObject({ mode: "unchanged", skipped: [{ reason: "writer-active" }] });
+    expect(report).toMatchObject({ mode: "unchanged", skipped: [{ reason: "writer_active" }] });
     expect(await mutateRollout(home.path, light)).toMatchObject({ mode: "in-place" });
   },
 );

@@ -20,7 +20,7 @@ export async function dropShared(
   const { files, codexHome, path, ownThreadId, askedThreadId, allowOtherThreads = false } = options;
   if (ownThreadId !== askedThreadId && !allowOtherThreads) {
     const message = `the call stands in the history that this thread has from ${ownThreadId}`;
-    plan.drop([...plan.edited], "other-thread", message);
+    plan.drop([...plan.edited], "other_thread", message);
     return;
   }
   const changes = await plan.changes();
@@ -30,11 +30,11 @@ export async function dropShared(
   if (dependants.length === 0) return;
   for (const { threadId, end } of allowOtherThreads ? [] : dependants)
     if (threadId !== ownThreadId)
-      plan.drop(idsBefore(changes, end), "other-thread", `thread ${threadId} goes on from there`);
+      plan.drop(idsBefore(changes, end), "other_thread", `thread ${threadId} goes on from there`);
   const grown = (await plan.changes()).filter(grows);
   for (const { path, end } of dependants) {
     const message = `${basename(path)} goes on from a place behind a line that has to grow`;
-    plan.drop(idsBefore(grown, end), "shared-history", message);
+    plan.drop(idsBefore(grown, end), "shared_history", message);
   }
 }
 

@@ -114,7 +114,7 @@ class RolloutEditor implements JsonlEditor<SkipReason> {
     return {
       ...(isFree
         ? {}
-        : { refusal: { reason: "writer-active", message: `a line has to grow for it, and ${why}` } as const }),
+        : { refusal: { reason: "writer_active", message: `a line has to grow for it, and ${why}` } as const }),
       beforeReplace: async () => {
         for (const home of homes) await forgetHistoryIndex(home, [this.#threadId, rolloutId], { waitMs, signal });
       },
@@ -132,7 +132,7 @@ class RolloutEditor implements JsonlEditor<SkipReason> {
 
 /** In a new file the lines stand elsewhere. */
 const NO_UNDO: RewriteGuard<SkipReason> = {
-  refusal: { reason: "has-to-grow", message: "the new text is longer than the line allows, and could not be restored" },
+  refusal: { reason: "has_to_grow", message: "the new text is longer than the line allows, and could not be restored" },
   async [Symbol.asyncDispose]() {},
 };
 

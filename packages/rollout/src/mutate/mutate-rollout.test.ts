@@ -215,7 +215,7 @@ describe("what is edited", () => {
 
   it("is what there is of a call without output, as a killed codex leaves it", async () => {
     const path = await rollout(`${line({ type: "function_call", call_id: "c", arguments: '{"a":1}' })}\n`);
-    const skipped = [{ callId: "c", reason: "no-output" }];
+    const skipped = [{ callId: "c", reason: "no_output" }];
     expect(await mutateRollout(path, [consumeLight("c")])).toMatchObject({ mode: "unchanged", touched: [], skipped });
     const heavy = { touched: ["c"], missing: [], skipped: [] };
     expect(await mutateRollout(path, [consumeHeavy("c")])).toMatchObject({ mode: "in-place", ...heavy });
@@ -275,7 +275,7 @@ describe("what is edited", () => {
     const path = await rollout(sampleRollout(sampleCalls(2, 5_000)));
     const before = await readFile(path);
     const report = await mutateRollout(path, [consumeHeavy("call_0")], { maxLineBytes: 4_000 });
-    expect(report).toMatchObject({ mode: "unchanged", touched: [], skipped: [{ reason: "line-too-long" }] });
+    expect(report).toMatchObject({ mode: "unchanged", touched: [], skipped: [{ reason: "line_too_long" }] });
     expect(await readFile(path)).toEqual(before);
   });
 });

@@ -57,11 +57,11 @@ export async function planMutation(
     if (edit?.output === undefined || answered.has(callId) || tooLong.has(callId)) continue;
     // What there is of it looks as asked for: a codex that was killed never writes the output.
     if (edit.arguments !== undefined && begun.has(callId)) continue;
-    plan.skip(callId, "no-output", "the call has no output: it was aborted, or is still running");
+    plan.skip(callId, "no_output", "the call has no output: it was aborted, or is still running");
   }
   await planNested(file, plan, end, nested, options);
   if (tooLong.size > 0)
-    plan.drop(tooLong, "line-too-long", `a line that names the call is longer than ${options.maxLineBytes} bytes`);
+    plan.drop(tooLong, "line_too_long", `a line that names the call is longer than ${options.maxLineBytes} bytes`);
 }
 
 /** Calls from inside a script, which have no response item of their own. */

@@ -120,7 +120,7 @@ describe("what was consumed", () => {
     for (const _time of [1, 2]) {
       const report = await restoreRollout(home.path, home.options);
       expect(report.restored).toEqual(ids.filter((id) => id !== "call_2"));
-      expect(report.skipped).toMatchObject([{ callId: "call_2", reason: "changed-since" }]);
+      expect(report.skipped).toMatchObject([{ callId: "call_2", reason: "changed_since" }]);
       expect(await home.kept()).toHaveLength(1);
     }
     const text = await readFile(home.path, "utf8");
@@ -138,7 +138,7 @@ describe("what was consumed", () => {
     ).toMatchObject({
       mode: "in-place",
       touched: ["call_1"],
-      skipped: [{ callId: "call_0", reason: "has-to-grow" }],
+      skipped: [{ callId: "call_0", reason: "has_to_grow" }],
     });
     await restoreRollout(home.path, home.options);
     expect(await readFile(home.path, "utf8")).toBe(before);
@@ -276,7 +276,7 @@ describe("what is kept", () => {
     const before = await readFile(home.path);
     expect(await restoreRollout(home.path, home.options)).toMatchObject({
       mode: "unchanged",
-      skipped: [{ callId: "call_0", reason: "changed-since" }],
+      skipped: [{ callId: "call_0", reason: "changed_since" }],
     });
     expect((await readFile(home.path)).equals(before)).toBe(true);
   });
@@ -296,7 +296,7 @@ it("what a fork shows by now stays as it is", async () => {
     `${JSON.stringify({ type: "session_meta", payload: { id: fork, history_base } })}\n`,
   );
   const report = await restoreRollout(home.path, home.options);
-  expect(new Set(report.skipped.map(({ reason }) => reason))).toEqual(new Set(["other-thread"]));
+  expect(new Set(report.skipped.map(({ reason }) => reason))).toEqual(new Set(["other_thread"]));
   expect(await restoreRollout(home.path, { ...home.options, allowOtherThreads: true })).toMatchObject({ skipped: [] });
   expect((await readFile(home.path)).equals(original)).toBe(true);
 });

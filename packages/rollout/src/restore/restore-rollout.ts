@@ -113,7 +113,7 @@ class Restorer implements JsonlEditor<SkipReason> {
       if (line === undefined) for (const id of ids) changed.add(id);
       else plan.lines.set(line.offset, line);
     }
-    plan.drop(changed, "changed-since", "something else has changed its line since, or what was kept of it is damaged");
+    plan.drop(changed, "changed_since", "something else has changed its line since, or what was kept of it is damaged");
     const meta = await readSessionMeta(file);
     await dropShared(plan, { ...this.#options, path: file.path, ownThreadId: meta?.id ?? "" });
   }
