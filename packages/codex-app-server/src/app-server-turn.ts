@@ -306,7 +306,9 @@ export class AppServerTurn implements Turn {
         this.#takeOversized(oversizedEvent(head, length));
       },
       onDeclined: (method) =>
-        this.#options.onWarning(`codex asked for ${method}, which nobody here can grant: it was declined`),
+        this.#options.onWarning(
+          `codex asked for ${method}: the request was declined, because there is no user to grant it`,
+        ),
       onExit: (exit) => this.#exited(exit),
     };
   }

@@ -166,7 +166,7 @@ function translateForTurn({ extraArgs = [], threadId }: AppServerTurnOptions): T
   if (untranslatable === undefined) return translated;
   throw new CodexTurnError(
     "app_server_unavailable",
-    `codex app-server has nothing for the argument ${untranslatable}: leave it out, or run the turn with codex exec.`,
+    `codex app-server has no equivalent of the argument ${untranslatable}: remove it, or run the turn with codex exec.`,
   );
 }
 

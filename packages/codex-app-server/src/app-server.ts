@@ -102,7 +102,7 @@ export class AppServer {
       onNotification: (method, params, bytes) => this.#notify(method, params, bytes),
       onFault: (error, line) => {
         if (line.kind === "oversized") this.#listener?.onOversized(line.head, line.length);
-        else options.onStderr(`codex app-server wrote what can't be read: ${error.message}`);
+        else options.onStderr(`codex app-server wrote an unreadable message: ${error.message}`);
       },
     });
     this.exited = new Promise((resolve) => {
