@@ -56,7 +56,7 @@ export class TurnRecord {
     if (exitCode === 0) {
       return new CodexTurnError(
         "incomplete",
-        "Codex ended without a word on how the turn went: try again, and look at its stderr if it happens again.",
+        "Codex exited without saying how the turn ended: try again, and check its stderr if it happens again.",
         options,
       );
     }
