@@ -42,23 +42,23 @@ import {
 /** How long codex may take to unload a thread, in milliseconds: it takes 2 to 10. */
 const UNLOAD_TIMEOUT_MS = 2000;
 
-/** setTimeout takes no more (about 24.8 days). */
+/** The longest delay that setTimeout accepts (about 24.8 days). */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** How long a kept process may take to answer before another one takes its place, in milliseconds: it takes 1 to 5. */
+/** How long a kept process may take to answer before it is replaced, in milliseconds: it takes 1 to 5. */
 const KEPT_ANSWER_MS = 3000;
 
 /** How long codex may take to exit after its stdout has ended, in milliseconds. */
 const EXIT_MS = 3000;
 
-/** How often an interrupt is asked for again that came before the turn had started, in milliseconds. */
+/** The delay before a refused request is repeated, in milliseconds: an interrupt before the turn has started, a resume too early. */
 const INTERRUPT_AGAIN_MS = 5;
 
-/** What a kept process may say of a thread because of its own state. */
+/** Errors about a thread that may come from the state of a kept process. */
 const RECONSIDERED: ReadonlySet<string> = new Set(["thread_unreadable", "thread_busy"]);
 
 interface ThreadWish {
-  /** Undefined: a new one. */
+  /** Undefined for a new thread. */
   readonly id: string | undefined;
   readonly cwd: string;
   readonly model: string | undefined;
@@ -72,7 +72,7 @@ interface ThreadWish {
 
 export interface AppServerTurnInternals {
   readonly lease: Lease;
-  /** Gets another process, where the first one turned out to be gone before it was asked for anything. */
+  /** Gets another process, if the first one turned out to be gone before it was asked for anything. */
   readonly renew: () => Promise<Lease>;
   readonly thread: ThreadWish;
   readonly turn: TurnParams;
@@ -88,7 +88,7 @@ export interface AppServerTurnInternals {
 
 type Ending = { readonly reason: "cancelled" } | { readonly reason: "timed_out"; readonly afterMs: number };
 
-/** How the turn came to its end, as far as codex has a say in it. */
+/** How the turn ended, according to codex. */
 type Outcome =
   | { readonly kind: "completed" | "interrupted" }
   | { readonly kind: "failed"; readonly error: CodexTurnError };
@@ -100,16 +100,16 @@ export class AppServerTurn implements Turn {
   readonly #options: AppServerTurnInternals;
   readonly #log: TurnLog;
   readonly #queue: EventQueue<TurnEvent>;
-  /** Aborts what is asked of codex before the turn runs. */
+  /** Aborts the requests to codex before the turn runs. */
   readonly #start = new AbortController();
   readonly #over = Promise.withResolvers<Outcome>();
   readonly #closed = Promise.withResolvers<void>();
-  /** The id of the running turn, by whichever tells it first: codex's answer, or its notification. */
+  /** The id of the running turn, from codex's notification, which may arrive before or without the answer. */
   readonly #started = Promise.withResolvers<string>();
   #lease: Lease;
   #thread: LoadedThread | undefined;
   #turnId: string | undefined;
-  /** Whether codex may run the turn: it was asked to. */
+  /** Whether codex was asked to run the turn, and so may run it. */
   #isAsked = false;
   #isOver = false;
   #ending: Ending | undefined;
@@ -118,7 +118,7 @@ export class AppServerTurn implements Turn {
   #isPaused = false;
   /** Whether the process has answered anything in this turn. */
   #hasAnswered = false;
-  /** Whether the process may be in another state than it should be. */
+  /** Whether the process may be in an unexpected state. */
   #isDoubtful = false;
   #watch: SilenceWatch | undefined;
 
@@ -161,7 +161,7 @@ export class AppServerTurn implements Turn {
       outcome = await this.#over.promise;
     } catch (error) {
       const isGone = JsonRpcError.isInstance(error) && error.code === "closed";
-      // How it ended says more than that it does not answer.
+      // The exit says more than a missing answer does.
       const exit = isGone
         ? await Promise.race([this.#over.promise, delay(EXIT_MS, undefined, { ref: false })])
         : undefined;
@@ -169,7 +169,7 @@ export class AppServerTurn implements Turn {
     }
     this.#isOver = true;
     this.#watch?.stop();
-    // What codex still says is few, and its answers are waited for.
+    // Little output is left, and the answers to the next requests are needed.
     this.#canWait = false;
     this.#pause(false);
     const isClean = await this.#unload(outcome);
@@ -189,13 +189,13 @@ export class AppServerTurn implements Turn {
     try {
       this.#thread = await this.#load();
     } catch (error) {
-      // A kept process can have ended, or got stuck, without anybody noticing. It was asked for nothing but to load the thread.
+      // A kept process may have exited, or hung, without anybody noticing. So far it was only asked to load the thread.
       const isGone = JsonRpcError.isInstance(error) && (error.code === "closed" || !this.#hasAnswered);
-      // One that could not write the thread's last lines, on a full disk, refuses to load it again (0.169.0): a thread is not given
-      // up before a process without a past has tried.
+      // A process that could not write the thread's last lines, on a full disk, refuses to load the thread again (0.169.0). Try a
+      // new process before giving up on the thread.
       const isRefused = CodexTurnError.isInstance(error) && RECONSIDERED.has(error.code);
       if (!(isGone || isRefused) || !this.#lease.isKept || this.#ending !== undefined) throw error;
-      // Its end is not this turn's.
+      // The end of the old process is not the end of this turn.
       this.#lease.server.setListener(undefined);
       await this.#lease.release({ isClean: false });
       this.#lease = await this.#options.renew();
@@ -207,7 +207,7 @@ export class AppServerTurn implements Turn {
     this.#isAsked = true;
     const server = this.#lease.server;
     const asked = server.request(METHODS.startTurn, startTurnParams(id, this.#options.turn));
-    // codex leaves some requests unanswered and does what they ask for.
+    // codex leaves some requests unanswered and still executes them.
     this.#turnId = await Promise.race([
       asked.then(readStartedTurn),
       this.#started.promise,
@@ -224,7 +224,7 @@ export class AppServerTurn implements Turn {
       onRecordedEnd: ({ status, lastMessage }) => {
         this.#log.missedMessage(lastMessage);
         this.#isDoubtful = true;
-        // A turn that failed is recorded as complete too.
+        // codex records a failed turn as complete too.
         if (status === "completed" && this.#log.hasFailed)
           this.#over.resolve({ kind: "failed", error: this.#log.failure(undefined) });
         else this.#over.resolve({ kind: status });
@@ -240,7 +240,7 @@ export class AppServerTurn implements Turn {
     const { server } = this.#lease;
     const { thread } = this.#options;
     server.setListener(this.#listener());
-    // A required MCP server may take minutes to start: loading is given as long as silence is.
+    // A required MCP server may take minutes to start, so loading may take as long as a turn may be silent.
     const { signal } = this.#start;
     const limitMs = Math.min(this.#options.stallMs, MAX_TIMER_MS);
     const ask = (method: string, params: object, timeoutMs = limitMs) =>
@@ -250,7 +250,7 @@ export class AppServerTurn implements Turn {
     const config = readConfig(await ask(METHODS.readConfig, readConfigParams(thread.cwd), answerMs));
     this.#hasAnswered = true;
     const model = thread.model ?? config.model ?? readDefaultModel(await ask(METHODS.listModels, {}));
-    // A decision about a folder that this one merely stands in does not count, save that of a repository.
+    // A decision about a parent folder does not count, unless that folder is the repository.
     const isDecided = config.loadsProject || config.decidedFolders.includes(thread.cwd);
     const params: ThreadParams = {
       ...thread,
@@ -266,7 +266,7 @@ export class AppServerTurn implements Turn {
         ? await ask(METHODS.startThread, startThreadParams(params, server.version))
         : await this.#resume(ask, resumeThreadParams(thread.id, params));
     const { id, path } = readLoadedThread(loaded);
-    // 0.135.0 loads a file under the id that stands in it, whatever its name says.
+    // 0.135.0 loads a file under the id in its content, whatever its name says.
     if (thread.id !== undefined && id !== thread.id.toLowerCase())
       throw classifyResumeFailure(`the session file ${path ?? ""} belongs to thread ${id}, not ${thread.id}`);
     return { id, path };
@@ -277,7 +277,7 @@ export class AppServerTurn implements Turn {
       try {
         return await ask(METHODS.resumeThread, params);
       } catch (error) {
-        // It was unloaded a moment ago, and that is not quite done.
+        // codex is still unloading the thread.
         if (!RpcError.isInstance(error)) throw error;
         if (!/is closing/.test(error.message)) throw classifyResumeFailure(error.message);
         if (tries === 200) throw error;
@@ -293,7 +293,7 @@ export class AppServerTurn implements Turn {
       onNotification: (method, params, bytes) => {
         this.#watch?.heard();
         const threadId = threadOf(params);
-        // Of a thread that this one started: it is at work, and its events are its own.
+        // A sub-agent's thread: it shows that the turn is working, but its events are not reported.
         if (this.#thread !== undefined && threadId !== this.#thread.id) return;
         if (this.#options.thread.id !== undefined && threadId !== this.#options.thread.id) return;
         this.#unreadBytes += bytes;
@@ -306,7 +306,9 @@ export class AppServerTurn implements Turn {
         this.#takeOversized(oversizedEvent(head, length));
       },
       onDeclined: (method) =>
-        this.#options.onWarning(`codex asked for ${method}, which nobody here can grant: it was declined`),
+        this.#options.onWarning(
+          `codex asked for ${method}: the request was declined, because there is no user to grant it`,
+        ),
       onExit: (exit) => this.#exited(exit),
     };
   }
@@ -327,7 +329,7 @@ export class AppServerTurn implements Turn {
     if (notification.kind === "thread-closed") this.#closed.resolve();
     if (notification.kind === "turn-started" && this.#isAsked && notification.turnId !== undefined)
       this.#started.resolve(notification.turnId);
-    // While the process is there to link a command to it: a command may clear its environment.
+    // Look while the process still links the command to the turn: a command may clear its environment.
     if (notification.kind === "item-started" && mayStartProcesses(notification.itemType))
       this.#lease.server.expectCommand();
     if (notification.kind !== "turn-completed" || !this.#isAsked) return;
@@ -336,7 +338,7 @@ export class AppServerTurn implements Turn {
     else this.#over.resolve({ kind: "failed", error: this.#log.failure(error) });
   }
 
-  /** A notification that is too long to be read still says what it is. The end of a turn repeats its messages (0.169.0). */
+  /** Handles a notification that is too long to be read: its beginning says what it is. The end of a turn repeats its messages (0.169.0). */
   #takeOversized(line: OversizedLine): void {
     this.#log.oversized(line);
     const isOver = this.#isAsked && this.#thread !== undefined && endsTurnOf(this.#thread.id, line);
@@ -354,13 +356,13 @@ export class AppServerTurn implements Turn {
     this.#canWait = false;
     const { server } = this.#lease;
     this.#pause(false);
-    // Remembered now: once codex is gone, nothing links a command that cleared its environment to the turn.
+    // Look now: once codex is gone, nothing links a command that cleared its environment to the turn.
     server.look();
     if (this.#isAsked) void this.#interrupt(server);
     else this.#start.abort(new Error("the turn was ended before it ran"));
   }
 
-  /** codex refuses to interrupt a turn that it has not yet started, and then runs it: it is asked until it does. */
+  /** Repeats the interrupt until codex accepts it: codex refuses to interrupt a turn before its start, and then runs the turn. */
   async #interrupt(server: AppServer): Promise<void> {
     const giveUp = delay(this.#options.grace.interruptMs, "too late", { ref: false });
     let isTooLate = false;
@@ -379,16 +381,16 @@ export class AppServerTurn implements Turn {
       await delay(INTERRUPT_AGAIN_MS);
     }
     const settled = await Promise.race([this.#over.promise.then(() => "over"), giveUp]);
-    // Whatever it is busy with: the process is ended, and all that it started.
+    // End the process and everything it started, whatever it is busy with.
     if (settled === "too late" && !this.#isOver) await server.end({ isHasty: true });
   }
 
-  /** Unloads the thread. True if nothing is in doubt about the process. */
+  /** Unloads the thread. Returns true if the process is in a known state and can be kept. */
   async #unload(outcome: Outcome): Promise<boolean> {
     const { server } = this.#lease;
     const isUnauthorized = outcome.kind === "failed" && outcome.error.code === "not_signed_in";
     const isSettled = this.#thread !== undefined && this.#isAsked && !this.#isDoubtful && !this.#log.hasOtherThreads;
-    // codex never notices that somebody signed in again.
+    // A running codex does not notice a new sign-in.
     if (!server.isAlive || !isSettled || isUnauthorized) return false;
     if (!unloadsThreads(server.version)) return true;
     try {

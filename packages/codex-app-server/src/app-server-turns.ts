@@ -31,20 +31,20 @@ export interface AppServerTurnOptions {
   readonly images?: readonly PromptImage[];
   /** What the model's commands may do. Default `danger-full-access`. An argument for the sandbox in `extraArgs` wins. */
   readonly sandbox?: SandboxMode;
-  /** Arguments as for `codex exec`, translated as far as app-server has something for them. */
+  /** Arguments as for `codex exec`, translated as far as app-server has an equivalent. */
   readonly extraArgs?: readonly string[];
   /**
-   * Keys of config.toml for this turn alone, such as the MCP servers that offer it tools. They reach codex by its stdin:
-   * no other process sees them. Given a function, it is called with codex's version.
+   * Keys of config.toml for this turn only, such as the MCP servers that offer it tools. Codex reads them from its stdin, so
+   * no other process sees them. A function is called with codex's version.
    */
   readonly config?: Readonly<Record<string, unknown>> | ((version: string) => Readonly<Record<string, unknown>>);
   /** Shown to the model before the prompt, in a developer message of its own: `<key>value</key>`. */
   readonly context?: { readonly key: string; readonly value: string } | undefined;
-  /** The environment codex runs in. Default: this process's. With `CODEX_API_KEY`, codex signs in by that key. */
+  /** The environment codex runs in. Default: this process's. With `CODEX_API_KEY`, codex signs in with that key. */
   readonly env?: NodeJS.ProcessEnv;
   /** The turn's deadline in milliseconds. Default one hour. */
   readonly timeoutMs?: number;
-  /** How long nothing at all may happen before the turn is given up, in milliseconds. Default ten minutes. */
+  /** How long the turn may be completely silent before it is ended, in milliseconds. Default ten minutes. */
   readonly stallMs?: number;
   readonly grace?: Partial<EndGrace>;
   /** How long codex may take to start, in milliseconds. Default 15 000. */
@@ -53,11 +53,11 @@ export interface AppServerTurnOptions {
   readonly signal?: AbortSignal;
   /** How far codex may run ahead of the reader of the events, in bytes, before it has to wait. Default 64 MiB. */
   readonly maxUnreadBytes?: number;
-  /** Gets what codex writes to stderr, line by line, without escape sequences. */
+  /** Called with each line that codex writes to stderr, without escape sequences. */
   readonly onStderr?: (line: string) => void;
-  /** Reports what was changed in the input, and what codex asked for and nobody could answer. */
+  /** Called when the input was changed, and when codex asked for something that nobody could answer. */
   readonly onWarning?: (message: string) => void;
-  /** Called once there is a process for the turn. */
+  /** Called as soon as there is a process for the turn. */
   readonly onProcess?: (process: TurnProcess) => void;
 }
 
@@ -65,11 +65,11 @@ export interface TurnProcess {
   readonly pid: number;
   readonly version: string;
   readonly command: readonly string[];
-  /** Whether it ran already. */
+  /** Whether the process was already running. */
   readonly isKept: boolean;
 }
 
-/** Gives the first argument for `codex exec` that app-server has nothing for; undefined if it has something for all. */
+/** Returns the first argument for `codex exec` that has no equivalent on app-server; undefined if all have one. */
 export const untranslatableArgument = (args: readonly string[]): string | undefined =>
   translateArgs(args).untranslatable;
 
@@ -82,11 +82,11 @@ export class AppServerTurns implements AsyncDisposable {
   }
 
   /**
-   * Runs one turn. Before a process is started, whatever a killed owner left running in the same workspace is ended; the
-   * workspace's lock is the caller's to hold.
+   * Runs one turn. Before it starts a process, it ends whatever a killed owner left running in the same workspace. The
+   * caller must hold the workspace's lock.
    *
-   * @throws CodexTurnError if the turn can't start: nothing has been sent then. The signal's reason if it is aborted by
-   * then. From there on every failure is in the turn's `result`.
+   * @throws CodexTurnError if the turn can't start; nothing has been sent in that case. The signal's reason if it is aborted
+   * before the start. Every later failure is in the turn's `result`.
    */
   async startTurn(options: AppServerTurnOptions): Promise<Turn> {
     const { timeoutMs = DEFAULT_TIMEOUT_MS, signal, images = [], config = {} } = options;
@@ -148,7 +148,7 @@ export class AppServerTurns implements AsyncDisposable {
     return lease;
   }
 
-  /** How many processes are kept without a turn. */
+  /** The number of idle processes. */
   get idleCount(): number {
     return this.#pool.idleCount;
   }
@@ -166,7 +166,7 @@ function translateForTurn({ extraArgs = [], threadId }: AppServerTurnOptions): T
   if (untranslatable === undefined) return translated;
   throw new CodexTurnError(
     "app_server_unavailable",
-    `codex app-server has nothing for the argument ${untranslatable}: leave it out, or run the turn with codex exec.`,
+    `codex app-server has no equivalent of the argument ${untranslatable}: remove it, or run the turn with codex exec.`,
   );
 }
 

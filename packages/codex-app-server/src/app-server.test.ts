@@ -18,7 +18,7 @@ test.concurrent.each<[name: string, said: string | RegExp, initialize: Scenario[
   ["answers with an error", "not today", [{ error: "not today" }]],
   ["ends", "it ended with exit code 2", [{ exit: 2 }]],
   ["ends its stdout, and stays", /connection to the other side|it ended with exit code 0/, [{ closeStdout: true }]],
-])("a codex that %s when it is to start is unavailable, and is ended", async (_name, said, initialize) => {
+])("a codex that %s at its start is unavailable, and is ended", async (_name, said, initialize) => {
   await using codex = await scriptedCodex({ initialize: initialize ?? [] });
   await expect(codex.start({ initializeTimeoutMs: 1500 })).rejects.toMatchObject({
     code: "app_server_unavailable",
@@ -39,7 +39,7 @@ function processesIn(folder: string): string[] {
 
 describe("a request that gets no answer", () => {
   test.each(["config/read", "thread/start"])(
-    "%s: the turn has stalled, nothing was run, and the next one works",
+    "%s: the turn has stalled, nothing was run, and the next turn works",
     async (method) => {
       await using codex = await scriptedCodex({});
       const { result } = await codex.run({ play: { [method]: [] }, stallMs: 1000 });
@@ -50,7 +50,7 @@ describe("a request that gets no answer", () => {
     },
   );
 
-  test("turn/start: the turn runs all the same, and can be interrupted", async () => {
+  test("turn/start: the turn runs anyway, and can be interrupted", async () => {
     const [, notified] = started;
     await using codex = await scriptedCodex({
       "turn/start": [notified as never, says("hello"), completed],
@@ -79,13 +79,13 @@ describe("a request that gets no answer", () => {
   });
 });
 
-test("a kept process that ends as it is asked for the next turn is replaced, and the turn works", async () => {
+test("a kept process that exits when the next turn asks for it is replaced, and the turn works", async () => {
   await using codex = await scriptedCodex({
     "turn/start": [...started, says("first"), completed, { sleepMs: 300 }, { exit: 0 }],
   });
   expect((await codex.run()).text).toBe("first");
   expect(codex.turns.idleCount).toBe(1);
-  // Frozen, it is still kept when the turn comes, and gone before it answers.
+  // A stopped process is still kept when the turn starts, and gone before it answers.
   const [kept] = codex.pids as [number];
   process.kill(kept, "SIGSTOP");
   const second = codex.run();
@@ -105,7 +105,7 @@ test("a kept process that no longer answers is replaced, and ended", async () =>
   expect(isAlive(kept)).toBe(false);
 });
 
-test("a turn that waits for the process that is started ahead can be cancelled", async () => {
+test("a turn that waits for a process started in advance can be cancelled", async () => {
   const slow = [{ sleepMs: 1000 }, { answer: { userAgent: "plexum/0.153.0" } }];
   await using codex = await scriptedCodex({ initialize: slow }, "0.153.0");
   expect((await codex.run()).result.status).toBe("completed");
@@ -118,7 +118,7 @@ test("a turn that waits for the process that is started ahead can be cancelled",
 test.each<[name: string, end: Scenario["turn/start"]]>([
   ["ends", [{ exit: 3 }]],
   ["ends its stdout, and stays", [{ closeStdout: true }]],
-])("a codex that %s during a turn has crashed; what it said before is not lost", async (_name, end = []) => {
+])("a codex that %s during a turn has crashed; its earlier output is not lost", async (_name, end = []) => {
   await using codex = await scriptedCodex({ "turn/start": [...started, says("so far"), ...end] });
   const { result, text } = await codex.run();
   expect(text).toBe("so far");
@@ -126,13 +126,13 @@ test.each<[name: string, end: Scenario["turn/start"]]>([
   expect(isAlive(codex.pids[0] as number)).toBe(false);
 });
 
-test("a codex that ends right behind the turn's end has completed it", async () => {
+test("a codex that exits right after the turn's end has completed it", async () => {
   await using codex = await scriptedCodex({ "turn/start": [...started, says("done"), completed, { exit: 0 }] });
   for (let i = 0; i < 5; i++)
     expect(await codex.run()).toMatchObject({ text: "done", result: { status: "completed" } });
 });
 
-test("bytes that are not UTF-8, lines that are no messages, a line without end and a flooded stderr", async () => {
+test("bytes that are not UTF-8, lines that are not messages, an unterminated line and a flooded stderr", async () => {
   const stderr: number[] = [];
   await using codex = await scriptedCodex({
     "turn/start": [
@@ -153,7 +153,7 @@ test("bytes that are not UTF-8, lines that are no messages, a line without end a
   expect(stderr).not.toHaveLength(0);
 });
 
-test("turns in twenty workspaces at once: no more processes are kept than may be", async () => {
+test("turns in twenty workspaces at once: no more processes are kept than allowed", async () => {
   await using codex = await scriptedCodex({});
   const turns = Array.from({ length: 20 }, (_, n) => codex.run({ workspace: `${codex.folder}/w${n}` }));
   for (const { result } of await Promise.all(turns)) expect(result.status).toBe("completed");
@@ -161,7 +161,7 @@ test("turns in twenty workspaces at once: no more processes are kept than may be
   expect(codex.pids.filter(isAlive)).toHaveLength(2);
 });
 
-test("what codex asks of its client is declined, and the turn goes on", async () => {
+test("codex's requests to its client are declined, and the turn continues", async () => {
   await using codex = await scriptedCodex({
     "turn/start": [
       ...started,

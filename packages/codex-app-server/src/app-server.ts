@@ -26,40 +26,40 @@ const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
 /** How long codex may take to answer a request, in milliseconds. It leaves some unanswered (0.135.0 to 0.169.0). */
 const REQUEST_TIMEOUT_MS = 60_000;
 
-/** How long codex may take to end after its stdin has ended, in milliseconds: it needs 20 to 35. */
+/** How long codex may take to exit after its stdin has ended, in milliseconds: it needs 20 to 35. */
 const STDIN_GRACE_MS = 1000;
 
-/** How long the rest of its stdout may take to be read after its exit, in milliseconds. */
+/** How long reading the rest of its stdout may take after its exit, in milliseconds. */
 const DRAIN_MS = 500;
 
-/** How long after a command may have started its processes are looked up, in milliseconds: by then its shell has started them. */
+/** The delay between a command's probable start and the look-up of its processes, in milliseconds: by then its shell has started them. */
 const LOOK_AFTER_MS = 250;
 
 export interface AppServerOptions {
   readonly program: Program;
   readonly version: string;
-  /** Arguments behind `app-server`. */
+  /** Arguments after `app-server`. */
   readonly args: readonly string[];
-  /** The real path of the folder it works in. */
+  /** The real path of the folder that codex works in. */
   readonly workspace: string;
   readonly env: NodeJS.ProcessEnv;
-  /** How long it may take to answer `initialize`, in milliseconds. */
+  /** How long codex may take to answer `initialize`, in milliseconds. */
   readonly initializeTimeoutMs: number;
   readonly grace: EndGrace;
-  /** Ends the start. */
+  /** Aborts the start. */
   readonly signal?: AbortSignal | undefined;
   readonly onStderr: (line: string) => void;
 }
 
-/** Hears what happens in the threads of a process. */
+/** Receives what happens in the threads of a process. */
 export interface ThreadListener {
   /** @param bytes The length of the notification's line. */
   onNotification(method: string, params: unknown, bytes: number): void;
   /** A line was too long to be read. */
   onOversized(head: Uint8Array, length: number): void;
-  /** codex asked its client for something, and got the answer of somebody who has no one to ask. */
+  /** codex asked its client for something, and the request was declined because there is no user to ask. */
   onDeclined(method: string): void;
-  /** The process is gone, and all that it wrote has been heard. */
+  /** The process is gone, and everything it wrote has been read. */
   onExit(exit: ServerExit): void;
 }
 
@@ -72,7 +72,7 @@ export interface ServerExit {
 export class AppServer {
   readonly version: string;
   readonly workspace: string;
-  /** Resolves when the process is gone, however that came. */
+  /** Resolves when the process is gone, for whatever reason. */
   readonly exited: Promise<ServerExit>;
   readonly #spawned: MarkedProcess;
   readonly #grace: EndGrace;
@@ -102,7 +102,7 @@ export class AppServer {
       onNotification: (method, params, bytes) => this.#notify(method, params, bytes),
       onFault: (error, line) => {
         if (line.kind === "oversized") this.#listener?.onOversized(line.head, line.length);
-        else options.onStderr(`codex app-server wrote what can't be read: ${error.message}`);
+        else options.onStderr(`codex app-server wrote an unreadable message: ${error.message}`);
       },
     });
     this.exited = new Promise((resolve) => {
@@ -111,28 +111,28 @@ export class AppServer {
         resolve({ exitCode, signal });
       });
     });
-    // One that can't be heard any more is of no use, and nobody would learn how its turn ends.
+    // A process whose output can't be read is of no use: nobody would learn how its turn ends.
     void this.#peer.ended.then(() => this.end());
-    // Whatever ends it, nothing it started is left, and the guard need not watch over it any longer.
+    // Whatever ended the process: end everything it started, and release the guard.
     void this.exited.then((exit) => {
       void this.#hearExit(exit);
       return this.end();
     });
   }
 
-  /** One for the whole process: a turn that waited for `exited` itself would be kept in memory until then. */
+  /** Reports the exit to the current turn. A turn that waited for `exited` itself would stay in memory until then. */
   async #hearExit(exit: ServerExit): Promise<void> {
     const listener = this.#listener;
     if (listener === undefined) return;
     this.pause(false);
-    // What it wrote before may still be in the pipe, the end of the turn among it.
+    // Its last output may still be in the pipe, including the end of the turn.
     await Promise.race([this.#peer.ended, delay(DRAIN_MS, undefined, { ref: false })]);
     if (this.#listener === listener) listener.onExit(exit);
   }
 
   /**
-   * Starts one, and resolves once it has answered `initialize`.
-   * @throws CodexTurnError `app_server_unavailable` if it does not, `config_invalid` if codex says so; CliTurnError; the signal's reason.
+   * Starts a process, and resolves once it has answered `initialize`.
+   * @throws CodexTurnError `app_server_unavailable` if it does not answer, `config_invalid` if codex reports that; CliTurnError; the signal's reason.
    */
   static async start(options: AppServerOptions): Promise<AppServer> {
     const { version, env, signal, initializeTimeoutMs: timeoutMs } = options;
@@ -148,11 +148,11 @@ export class AppServer {
     try {
       await server.request(METHODS.initialize, initializeParams("1"), { signal, timeoutMs });
       server.#notifyCodex(METHODS.initialized);
-      // `codex exec` takes this variable by itself; app-server does not (0.135.0 to 0.169.0).
+      // `codex exec` reads this variable itself; app-server does not (0.135.0 to 0.169.0).
       if (apiKey) await server.request(METHODS.login, loginParams(apiKey), { signal, timeoutMs });
       return server;
     } catch (error) {
-      // How it ended says more than that its pipes are closed.
+      // The exit says more than closed pipes do.
       const isClosed = JsonRpcError.isInstance(error) && error.code === "closed";
       const exit = isClosed
         ? await Promise.race([server.exited, delay(DRAIN_MS, undefined, { ref: false })])
@@ -160,7 +160,7 @@ export class AppServer {
       await server.end({ isHasty: true });
       signal?.throwIfAborted();
       const config = classifyFailure(server.stderrTail.trim());
-      // `codex exec` would fail the same way. Not so for a flag that app-server alone does not know.
+      // `codex exec` would fail the same way, except for a flag that only app-server does not know.
       if (config.code === "config_invalid" && !/^error: /m.test(server.stderrTail)) throw config;
       const said = server.stderrTail.trim().slice(-1000);
       const why = exit === undefined ? (error as Error).message : wordsOf(exit);
@@ -180,7 +180,7 @@ export class AppServer {
     return this.#spawned.child.spawnargs;
   }
 
-  /** False once it is gone or being ended. */
+  /** False once the process is gone or is being ended. */
   get isAlive(): boolean {
     return !this.#isGone && this.#ending === undefined;
   }
@@ -190,6 +190,7 @@ export class AppServer {
   }
 
   /**
+   * Sends a request and returns its result.
    * @throws RpcError with codex's own error; JsonRpcError `closed` if the process is gone, `timed_out`; the signal's reason.
    */
   request(
@@ -200,19 +201,19 @@ export class AppServer {
     return this.#peer.request(method, params, { signal, timeoutMs });
   }
 
-  /** Who hears what happens in the process's threads: the turn that it serves, one at a time. */
+  /** Sets the listener for the process's threads: the turn that it serves, one at a time. */
   setListener(listener: ThreadListener | undefined): void {
     this.#listener = listener;
   }
 
-  /** Has codex wait with what it writes, or go on. */
+  /** Pauses or resumes reading codex's stdout, on which codex then waits. */
   pause(isPaused: boolean): void {
     const { stdout } = this.#spawned.child;
     if (isPaused) stdout.pause();
     else stdout.resume();
   }
 
-  /** While nobody waits for it, the process does not keep this one running. */
+  /** Sets whether the process keeps this one running: an idle process does not. */
   keepRunning(isBusy: boolean): void {
     const { child, keepGuarded } = this.#spawned;
     if (isBusy) keepGuarded();
@@ -222,12 +223,12 @@ export class AppServer {
     }
   }
 
-  /** Remembers the processes that descend from it now, so that they can be ended even after it is gone. */
+  /** Remembers the process's current descendants, so that they can be ended even after it is gone. */
   look(): void {
     this.#spawned.family.look();
   }
 
-  /** Says that a command has probably started: a little later its processes are looked up, and remembered. */
+  /** Reports that a command has probably started: its processes are looked up a little later, and remembered. */
   expectCommand(): void {
     this.#looking ??= setTimeout(() => {
       this.#looking = undefined;
@@ -235,14 +236,14 @@ export class AppServer {
     }, LOOK_AFTER_MS).unref();
   }
 
-  /** Ends what its commands and MCP servers left running, and not itself. */
+  /** Ends what its commands and MCP servers left running, but not the process itself. */
   async endLeftovers(): Promise<void> {
     await this.#spawned.family.endOthers(this.pid, this.#grace.terminateMs);
   }
 
   /**
    * Ends the process and everything it started. Resolves when nothing is left.
-   * @param options `isHasty`: without giving it the time to end by itself.
+   * @param options `isHasty`: without giving it time to exit by itself.
    */
   end(options: { readonly isHasty?: boolean } = {}): Promise<void> {
     this.#ending ??= this.#end(options.isHasty === true);
@@ -256,7 +257,7 @@ export class AppServer {
         this.keepRunning(true);
         this.pause(false);
         family.look();
-        // At the end of its stdin codex interrupts its turns, records that, ends its commands and goes.
+        // When its stdin ends, codex interrupts its turns, records that, ends its commands and exits.
         child.stdin.end();
         if (!isHasty) await Promise.race([this.exited, delay(STDIN_GRACE_MS, undefined, { ref: false })]);
         if (!this.#isGone) endProcess(child, [{ signal: "SIGTERM", graceMs: this.#grace.terminateMs }]);

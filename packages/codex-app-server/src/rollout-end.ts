@@ -7,7 +7,7 @@ export interface RecordedEnd {
   readonly lastMessage: string | undefined;
 }
 
-/** Looks for the end of a turn in the thread's rollout, as far as the file has grown since the last look. */
+/** Looks for the end of a turn in what was added to the thread's rollout since the last look. */
 export class RolloutEnd {
   readonly #path: string;
   readonly #turnId: string;
@@ -18,7 +18,7 @@ export class RolloutEnd {
     this.#turnId = turnId;
   }
 
-  /** `hasGrown`: codex has recorded something since the last look. A rollout that can't be read says nothing. */
+  /** Reads what was added. `hasGrown`: codex has recorded something since the last look. An unreadable rollout counts as empty. */
   async look(): Promise<{ readonly hasGrown: boolean; readonly end: RecordedEnd | undefined }> {
     const size = await stat(this.#path).then(
       (found) => found.size,
@@ -27,7 +27,7 @@ export class RolloutEnd {
     const from = this.#seenBytes;
     if (size <= from) return { hasGrown: false, end: undefined };
     this.#seenBytes = size;
-    // Without a first look the whole file is new: its last lines are enough then, since the turn is the last one.
+    // On the first look the whole file is new. Its last lines are enough, since the turn is the last one.
     return { hasGrown: from > 0, end: await this.#find(from).catch(() => undefined) };
   }
 

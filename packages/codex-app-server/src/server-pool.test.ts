@@ -52,11 +52,11 @@ async function setUp(binary: string, keep: { keepAliveMs?: number; maxKept?: num
 }
 
 describe.each(testedCodexes(codex150))("kept processes of codex $version", (codex) => {
-  test("one is ended when it has been idle, or is not to be kept; the turn after that works", async () => {
+  test("a process ends when it has been idle too long or must not be kept; the next turn works", async () => {
     await using pool = await setUp(codex.path, { keepAliveMs: 200 });
     for (let i = 0; i < 2; i++) {
       expect(await pool.run()).toMatchObject({ status: "completed", lastMessage: "to: go" });
-      // Before 0.154 the next one is being started by now.
+      // Before 0.154 the next process is starting now.
       await delay(50);
       await eventually("it has ended", () => pool.turns.idleCount === 0 && marked().length === 0);
     }
@@ -68,7 +68,7 @@ describe.each(testedCodexes(codex150))("kept processes of codex $version", (code
     }
   });
 
-  test("there are never more than the running ones and those that may be kept", async () => {
+  test("there are never more processes than running turns plus maxKept", async () => {
     await using pool = await setUp(codex.path, { maxKept: 2 });
     let running = 0;
     const most: number[] = [];
@@ -85,7 +85,7 @@ describe.each(testedCodexes(codex150))("kept processes of codex $version", (code
     expect(Math.max(...most)).toBeLessThanOrEqual(2);
   });
 
-  test("a folder that was removed and made again, and a changed login, get a process of their own", async () => {
+  test("a folder that was removed and created again, and a changed login, each get a new process", async () => {
     await using pool = await setUp(codex.path);
     const workspace = join(pool.folder, "workspace");
     await pool.run();
@@ -98,7 +98,7 @@ describe.each(testedCodexes(codex150))("kept processes of codex $version", (code
     expect(pool.seen.slice(0, 2).some(({ pid }) => isAlive(pid))).toBe(false);
   });
 
-  test("200 requests at once: each is answered with its own result or refused, and the process goes on", async () => {
+  test("200 requests at once: each gets its own result or is refused, and the process continues", async () => {
     await using pool = await setUp(codex.path);
     await using server = await startServer(pool.home.env, pool.folder);
     const read = (n: number) =>
@@ -133,7 +133,7 @@ describe.each(testedCodexes(codex150))("kept processes of codex $version", (code
     });
   });
 
-  /** The processes that carry this process's marker. */
+  /** Returns the app-server processes that carry this process's marker. */
   function marked(): string[] {
     const children = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").trim().split(" ");
     return children.filter((pid) => {
@@ -147,7 +147,7 @@ describe.each(testedCodexes(codex150))("kept processes of codex $version", (code
   }
 });
 
-test("a codex that was replaced under a kept process gets the next turn, older or newer", async () => {
+test("a codex that replaced the program of a kept process gets the next turn, older or newer", async () => {
   await using folder = await temporaryFolder();
   const binary = join(folder.path, "codex");
   const install = async (path: string) => {

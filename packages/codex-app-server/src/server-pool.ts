@@ -7,9 +7,9 @@ import { AppServer, type AppServerOptions } from "./app-server.ts";
 import { unloadsThreads } from "./wire.ts";
 
 export interface ServerPoolOptions {
-  /** How long an idle process is kept, in milliseconds. 0: not at all. */
+  /** How long an idle process is kept, in milliseconds. 0 ends each process after its turn. */
   readonly keepAliveMs: number;
-  /** How many idle processes are kept; of more, those that have been idle longest are ended. */
+  /** How many idle processes are kept. If there are more, those idle longest are ended. */
   readonly maxKept: number;
   /** Where codex has its `auth.json`. */
   readonly codexHome: string;
@@ -18,28 +18,28 @@ export interface ServerPoolOptions {
 /** A process for one turn. */
 export interface Lease {
   readonly server: AppServer;
-  /** Whether it was kept from an earlier turn, or started ahead, and may have gone unnoticed. */
+  /** Whether the process was kept from an earlier turn or started in advance. It may have exited unnoticed. */
   readonly isKept: boolean;
   /**
-   * Gives it back. Resolves when nothing of the turn is left.
-   * @param options `isClean`: nothing leaves a doubt about its state; the thread is unloaded if codex can do that.
+   * Returns the process to the pool. Resolves when nothing of the turn is left.
+   * @param options `isClean`: the process is in a known state, and the thread is unloaded if codex can do that.
    */
   release(options: { readonly isClean: boolean }): Promise<void>;
 }
 
 interface Kept {
   readonly server: AppServer;
-  /** What a turn must ask for to get it. */
+  /** Identifies the options that a turn must have to get this process. */
   readonly fingerprint: string;
   readonly expiry: NodeJS.Timeout;
 }
 
-/** The kept processes, at most one for each workspace. One that serves a turn is not in here. */
+/** Holds the kept processes, at most one for each workspace. A process that serves a turn is not in the pool. */
 export class ServerPool implements AsyncDisposable {
   readonly #options: ServerPoolOptions;
-  /** By workspace; idle the longest first. */
+  /** By workspace; the one idle longest comes first. */
   readonly #idle = new Map<string, Kept>();
-  /** By workspace: those that are being started ahead of the next turn. They count as kept. */
+  /** By workspace: the processes being started in advance of the next turn. They count as kept. */
   readonly #startingAhead = new Map<string, Promise<void>>();
   readonly #ending = new Set<Promise<void>>();
   #isClosed = false;
@@ -48,14 +48,14 @@ export class ServerPool implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** How many processes are kept without a turn. */
+  /** The number of idle processes. */
   get idleCount(): number {
     return this.#idle.size;
   }
 
   /**
-   * A process for a turn: the workspace's own if it was kept and nothing it was started with has changed since.
-   * @param options `isFresh`: a new one in any case. `before`: what comes before a new one is started.
+   * Returns a process for a turn: the workspace's kept one if nothing it was started with has changed since, else a new one.
+   * @param options `isFresh`: always a new process. `before`: called before a new process starts.
    * @throws as `AppServer.start`.
    */
   async acquire(
@@ -74,12 +74,12 @@ export class ServerPool implements AsyncDisposable {
     return this.#lease(await this.#start(start), fingerprint, start, false);
   }
 
-  /** Ends all idle processes, and those of running turns as they are given back. */
+  /** Ends all idle processes, and those of running turns as soon as they are released. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     for (const workspace of [...this.#idle.keys()]) this.#evict(workspace);
     await Promise.all([...this.#startingAhead.values(), ...this.#ending]);
-    // Those that were started ahead meanwhile.
+    // The processes that were started in advance in the meantime.
     await Promise.all(this.#ending);
   }
 
@@ -95,7 +95,7 @@ export class ServerPool implements AsyncDisposable {
           return;
         }
         await server.end();
-        // Until 0.153 codex unloads a thread only with its process. The next one starts while nobody waits.
+        // Until 0.153 codex unloads a thread only when its process exits. Start the next process while no turn waits for it.
         if (isClean && mayKeep() && !unloadsThreads(server.version)) this.#prepareNext(start);
       },
     };
@@ -103,7 +103,7 @@ export class ServerPool implements AsyncDisposable {
 
   async #start(options: AppServerOptions): Promise<AppServer> {
     const server = await startAfterOthers(options);
-    // Once for each process, however many turns it serves: what waits for its end is held in memory until then.
+    // Once per process, not per turn: a handler of `exited` stays in memory until the process exits.
     void server.exited.then(() => {
       if (this.#idle.get(server.workspace)?.server === server) this.#take(server.workspace);
     });
@@ -120,7 +120,7 @@ export class ServerPool implements AsyncDisposable {
     this.#startingAhead.set(workspace, started);
   }
 
-  /** What fails now fails in the next turn too, which reports it. */
+  /** Starts a process in advance. Ignores failures: the next turn fails the same way and reports it. */
   async #startAhead(start: AppServerOptions, isThereRoom: Promise<void>): Promise<void> {
     try {
       await isThereRoom;
@@ -131,7 +131,7 @@ export class ServerPool implements AsyncDisposable {
       if (this.#isClosed) await server.end();
       else this.#keep(server, fingerprint);
     } catch {
-      // As above.
+      // The next turn reports it.
     }
   }
 
@@ -144,8 +144,8 @@ export class ServerPool implements AsyncDisposable {
   }
 
   /**
-   * Ends the processes that are too many. Those that are still ending count, so that there are never more than allowed:
-   * only then does a turn wait here, for some 30 ms.
+   * Ends the processes above the limit. Processes that are still ending count too, so the limit is never exceeded.
+   * A turn waits here only in that case, for about 30 ms.
    */
   async #untilWithinLimit(): Promise<void> {
     const { maxKept } = this.#options;
@@ -153,7 +153,7 @@ export class ServerPool implements AsyncDisposable {
     if (kept() + this.#ending.size > maxKept) await this.#evictTo(maxKept - this.#startingAhead.size);
   }
 
-  /** Resolves when no more than so many are idle, and the others gone. */
+  /** Ends idle processes until `count` are left. Resolves when the others are gone. */
   async #evictTo(count: number): Promise<void> {
     for (const [longest] of this.#idle) {
       if (this.#idle.size <= count) break;
@@ -179,7 +179,7 @@ export class ServerPool implements AsyncDisposable {
     void ending.finally(() => this.#ending.delete(ending));
   }
 
-  /** Changes whenever a kept process would no longer be what a new one is: other arguments, program, environment, login. */
+  /** Returns a hash that changes whenever a new process would differ from a kept one: arguments, program, environment, login. */
   async #fingerprint({ program, version, args, env, workspace }: AppServerOptions): Promise<string> {
     const file = program.prefix[0] ?? program.command;
     const state = [
@@ -189,7 +189,7 @@ export class ServerPool implements AsyncDisposable {
       env,
       await identity(file),
       await identity(join(this.#options.codexHome, "auth.json")),
-      // One that was removed and made again is another folder: the process would stand in the removed one.
+      // A folder that was removed and created again is another folder: the process would still work in the removed one.
       await stat(workspace).then(
         ({ dev, ino }) => [dev, ino].join(),
         () => "",
@@ -200,8 +200,8 @@ export class ServerPool implements AsyncDisposable {
 }
 
 /**
- * On a CODEX_HOME that is new to this version, several codexes that start at once all want to set up its databases, and all
- * but one fail (0.135.0 to 0.169.0).
+ * Starts a process, and retries while others set up CODEX_HOME. If a CODEX_HOME is new to a version, codex processes that start
+ * at once all try to set up its databases, and all but one fail (0.135.0 to 0.169.0).
  */
 async function startAfterOthers(options: AppServerOptions): Promise<AppServer> {
   for (let tries = 1; ; tries++) {
@@ -216,16 +216,16 @@ async function startAfterOthers(options: AppServerOptions): Promise<AppServer> {
   }
 }
 
-/** How often a start is tried that fails since others start at the same time. */
+/** The number of attempts when a start fails because other processes start at the same time. */
 const START_TRIES = 5;
 
-/** From the first try to the second, in milliseconds; longer from there on. */
+/** The delay between the first two attempts, in milliseconds; later delays are longer. */
 const START_AGAIN_MS = 100;
 
-/** setTimeout takes no more (about 24.8 days). */
+/** The longest delay that setTimeout accepts (about 24.8 days). */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Waits for a promise, but not longer than until the signal aborts. Throws the signal's reason then. */
+/** Waits for a promise, or until the signal aborts. Throws the signal's reason if it aborts first. */
 async function orAborted(promise: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();
   const aborted = Promise.withResolvers<never>();
@@ -238,7 +238,7 @@ async function orAborted(promise: Promise<void> | undefined, signal: AbortSignal
   }
 }
 
-/** Changes with each write to a file and each replacement of it; "" if there is none. */
+/** Returns a string that changes with each write to a file and each replacement of it; "" if there is no file. */
 async function identity(path: string): Promise<string> {
   return stat(path).then(
     ({ ino, ctimeMs, mtimeMs, size }) => [ino, ctimeMs, mtimeMs, size].join(),

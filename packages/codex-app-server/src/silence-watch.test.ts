@@ -5,19 +5,19 @@ const command = { type: "commandExecution", id: "call-1", command: "sleep", stat
 const END = recorded({ type: "task_complete", last_agent_message: "hello" });
 
 test.concurrent.each([
-  ["and the message neither", [...started, recorded({ type: "task_started" }), END], "hello"],
+  ["and neither does the message", [...started, recorded({ type: "task_started" }), END], "hello"],
   ["after the message", [...started, says("hello"), END], "hello"],
   ["with a command open", [...started, item("item/started", command), END], "hello"],
-])("turn/completed never comes, %s: the rollout says that the turn is over", async (_name, actions, text) => {
+])("turn/completed never arrives, %s: the rollout says that the turn is over", async (_name, actions, text) => {
   await using codex = await scriptedCodex({ "turn/start": actions });
   const { result, text: said } = await codex.run();
   expect(result).toMatchObject({ status: "completed", lastMessage: text });
   expect(said).toBe(text);
-  // What state the process is in, nobody knows.
+  // The state of the process is unknown.
   expect(codex.turns.idleCount).toBe(0);
 });
 
-test.concurrent("turn/completed never comes after an interruption, or after an error that codex does not retry", async () => {
+test.concurrent("turn/completed never arrives after an interruption, or after an error that codex does not retry", async () => {
   await using codex = await scriptedCodex({});
   const interrupted = [...started, recorded({ type: "turn_aborted", reason: "interrupted" })];
   expect((await codex.run({ play: { "turn/start": interrupted } })).result).toMatchObject({
@@ -74,7 +74,7 @@ test.concurrent.each([
   expect(await codex.run({ stallMs: 2500 })).toMatchObject({ text: "done", result: { status: "completed" } });
 });
 
-test.concurrent("lines in the rollout are signs of life, and so are notifications that nobody knows", async () => {
+test.concurrent("lines in the rollout are signs of life, and so are unknown notifications", async () => {
   const quiet = { sleepMs: 1800 };
   await using codex = await scriptedCodex({
     "turn/start": [
@@ -93,7 +93,7 @@ test.concurrent("lines in the rollout are signs of life, and so are notification
   expect(await codex.run({ stallMs: 3500 })).toMatchObject({ text: "done", result: { status: "completed" } });
 });
 
-test.concurrent("while codex has to wait for the reader of the events, its silence says nothing", async () => {
+test.concurrent("while codex waits for the reader of the events, its silence is no stall", async () => {
   const texts = Array.from({ length: 50 }, (_, n) => says(`${n} ${"x".repeat(1500)}`));
   await using codex = await scriptedCodex({ "turn/start": [...started, ...texts, END, completed] });
   const turn = await codex.start({ maxUnreadBytes: 15_000, stallMs: 2500 });

@@ -1,7 +1,7 @@
 import { type RecordedEnd, RolloutEnd } from "./rollout-end.ts";
 import { readThreadStatus } from "./wire.ts";
 
-/** How long nothing need be heard before the rollout is looked at, in milliseconds. */
+/** How long the turn must be silent before the rollout is checked, in milliseconds. */
 const SILENT_MS = 2000;
 
 const LOOK_EVERY_MS = 1000;
@@ -11,21 +11,21 @@ export interface SilenceWatchOptions {
   readonly path: string | undefined;
   readonly turnId: string;
   readonly stallMs: number;
-  /** Whether something runs that need not be heard of. */
+  /** Whether something runs that may be silent. */
   readonly isWorking: () => boolean;
-  /** Whether what codex writes is not being read. */
+  /** Whether codex's output is currently not being read. */
   readonly isPaused: () => boolean;
   /** Asks codex for the state of the thread. */
   readonly ask: () => Promise<unknown>;
-  /** Called when the rollout says that the turn has ended, and codex has not. */
+  /** Called when the rollout records the turn's end and codex has not reported it. */
   readonly onRecordedEnd: (end: RecordedEnd) => void;
   /** Called when nothing at all has happened for `stallMs`. */
   readonly onStall: (detail: string) => void;
 }
 
 /**
- * Looks after a turn of which nothing is heard. What codex recorded counts more than what it reports: its notification of
- * a turn's end gets lost at times, and a turn that is silent may be at work.
+ * Watches a turn that is silent. What codex records counts more than what it reports: its notification of a turn's end
+ * sometimes gets lost, and a silent turn may still be working.
  */
 export class SilenceWatch {
   readonly #options: SilenceWatchOptions;
@@ -43,7 +43,7 @@ export class SilenceWatch {
     this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS).unref();
   }
 
-  /** Something happened. */
+  /** Resets the silence: something happened. */
   heard(): void {
     this.#lastHeard = performance.now();
   }
@@ -54,7 +54,7 @@ export class SilenceWatch {
   }
 
   async #look(): Promise<void> {
-    // Nothing can be heard of a codex that has to wait for this side.
+    // A codex that waits for this side to read can't report anything.
     if (this.#options.isPaused()) this.heard();
     if (this.#isLooking || performance.now() - this.#lastHeard < SILENT_MS) return;
     this.#isLooking = true;
@@ -70,7 +70,7 @@ export class SilenceWatch {
     const lastHeard = this.#lastHeard;
     const recorded = await this.#rollout?.look();
     this.#recorded ??= recorded?.end;
-    // What was heard meanwhile may be followed by more: after a pause of this process, all is read at once.
+    // A notification that arrived during the look may be followed by more: after a pause of this process, all are read at once.
     if (this.#isStopped || this.#lastHeard !== lastHeard) return;
     if (this.#recorded !== undefined) {
       onRecordedEnd(this.#recorded);

@@ -8,7 +8,7 @@ const delta = (itemId: string, text: string): Action => ({
   notify: "item/agentMessage/delta",
   params: { ...thread, turnId: "turn-1", itemId, delta: text },
 });
-/** The deltas' texts are what codex writes, `completed` is what it says in the end. */
+/** `deltas` are the texts that codex streams, `text` is the completed message. */
 const message = (id: string, deltas: readonly string[], text = deltas.join("")): Action[] => [
   begun(id),
   ...deltas.map((part) => delta(id, part)),
@@ -62,7 +62,7 @@ test.concurrent.each<[name: string, actions: Action[], streamed: string, whole: 
     read += texts.complete(event.item.id, event.item.text);
     completedTexts.push(event.item.text);
   }
-  // Compared by hand: a difference in a text of 1 MB is not to be printed.
+  // Compared by hand, so that a difference does not print a text of 1 MB.
   expect(read === streamed || read.slice(0, 200)).toBe(true);
   expect(completedTexts.join("|") === whole.join("|") || completedTexts.map((text) => text.slice(0, 200))).toBe(true);
 });

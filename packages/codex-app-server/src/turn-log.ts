@@ -11,20 +11,20 @@ import {
   type WireError,
 } from "./wire.ts";
 
-/** What a turn's notifications say: passed on as events, and remembered as far as its end depends on it. */
+/** Emits a turn's notifications as events, and remembers what the turn's end depends on. */
 export class TurnLog {
   readonly #pass: (event: TurnEvent) => void;
-  /** What came before codex had said which thread it is about. */
+  /** Events that arrived before codex reported the thread's id. */
   #held: TurnEvent[] | undefined = [];
   readonly #texts = new TextDeltas();
-  /** Items that are started and not completed, by id. */
+  /** Items that have started and not completed, by id. */
   readonly #open = new Map<string, { readonly type: string; readonly item: CodexItem | undefined }>();
   readonly #phases = new Map<string, string>();
   #threadUsage: Usage | null = null;
   #lastMessage: string | undefined;
   #lastError: WireError | undefined;
   #hasFailed = false;
-  /** Up to 0.150 the error that ends a turn names no status, and the retries before it do. */
+  /** Up to 0.150 the error that ends a turn has no status, but the retries before it do. */
   #lastRetryStatus: number | undefined;
   #mayHaveLeftProcesses = false;
   #hasOtherThreads = false;
@@ -42,12 +42,12 @@ export class TurnLog {
     return this.#lastMessage;
   }
 
-  /** Whether a command or a call is running, of which nothing need be heard until it ends. */
+  /** Whether a command or a call is running, which may be silent until it ends. */
   get isWorking(): boolean {
     return [...this.#open.values()].some(({ type }) => isWork(type));
   }
 
-  /** Whether codex reported an error after which it does not try again. */
+  /** Whether codex reported an error that it does not retry. */
   get hasFailed(): boolean {
     return this.#hasFailed;
   }
@@ -107,21 +107,21 @@ export class TurnLog {
     }
   }
 
-  /** Passes on what can be said of a notification that is too long to be read, and that its item is complete. */
+  /** Emits what is known about a notification that is too long to be read, and marks its item as complete. */
   oversized(line: OversizedLine): void {
     const id = itemIdIn(line);
     if (line.eventType === "item/completed" && id !== undefined) this.#open.delete(id);
     this.#emit(line);
   }
 
-  /** Passes on a message that codex recorded and did not report. */
+  /** Emits a message that codex recorded and did not report. */
   missedMessage(text: string | undefined): void {
     if (text === undefined || text === "" || text === this.#lastMessage) return;
     const [id = ""] = [...this.#open].find(([, { type }]) => type === "agentMessage") ?? [];
     this.#message(id, { id, type: "agent_message", text });
   }
 
-  /** Completes what codex left open: it does not always do so itself when a turn is interrupted (up to 0.163). */
+  /** Completes the items that codex left open: it does not always complete them when a turn is interrupted (up to 0.163). */
   settle(): void {
     for (const { item } of this.#open.values()) {
       if (item !== undefined && "status" in item)
@@ -130,7 +130,7 @@ export class TurnLog {
     this.#open.clear();
   }
 
-  /** The typed failure of a turn that failed. */
+  /** Returns the typed error of a failed turn. */
   failure(error: WireError | undefined): CodexTurnError {
     const last = error ?? this.#lastError;
     return classifyErrorInfo({ message: "", ...last, lastRetryStatus: this.#lastRetryStatus });

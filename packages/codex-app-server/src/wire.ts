@@ -1,6 +1,6 @@
 /*
- * Everything of `codex app-server` that stands on the wire: method names, shapes, and what differs between versions. Seen
- * in 0.135.0, 0.147.0, 0.150.0 and 0.169.0 unless a comment names a version. Keys that are not named here are passed on.
+ * The protocol of `codex app-server`: method names, shapes, and the differences between versions. Seen in 0.135.0, 0.147.0,
+ * 0.150.0 and 0.169.0 unless a comment names a version. Keys that are not named here are passed through.
  */
 import type { CodexItem, OversizedLine, UnknownEvent, Usage } from "@plexum/codex-jsonl";
 import type { DeltaEvent, SandboxMode } from "@plexum/codex-turn";
@@ -33,7 +33,7 @@ export const initializeParams = (version: string) => ({
 export const unloadsThreads = (version: string): boolean => isSince(version, 154);
 export const UNLOAD_AT_ONCE = ["-c", "thread_unload_delay_secs=0"] as const;
 
-/** Makes the API key of `account/login/start` this process's alone: nothing is written to `auth.json`. */
+/** Makes the API key of `account/login/start` valid for this process only: nothing is written to `auth.json`. */
 export const EPHEMERAL_LOGIN = ["-c", 'cli_auth_credentials_store="ephemeral"'] as const;
 
 export const loginParams = (apiKey: string) => ({ type: "apiKey", apiKey });
@@ -51,7 +51,7 @@ export interface ThreadParams {
   readonly sandbox: SandboxMode | undefined;
   readonly approvalPolicy: string;
   readonly writableRoots: readonly string[];
-  /** Not recorded; a new thread only. */
+  /** Whether codex should not record the thread; for a new thread only. */
   readonly isEphemeral: boolean;
   /** Keys of config.toml, dotted or nested; merged with the file's, for this load of the thread only. */
   readonly config: Readonly<Record<string, unknown>>;
@@ -61,7 +61,7 @@ const loadParams = ({ cwd, model, sandbox, approvalPolicy, writableRoots, config
   cwd,
   approvalPolicy,
   ...(sandbox === undefined ? {} : { sandbox }),
-  // A resume without a model keeps the thread's last one, where `codex exec resume` takes the config's.
+  // A resume without a model keeps the thread's last one, while `codex exec resume` uses the config's.
   ...(model === undefined ? {} : { model }),
   ...(writableRoots.length === 0 ? {} : { runtimeWorkspaceRoots: [cwd, ...writableRoots] }),
   config,
@@ -73,8 +73,8 @@ export const startThreadParams = (params: ThreadParams, version: string) => ({
 });
 
 /**
- * From 0.148 to 0.150 app-server records a new thread in the older form unless it is asked for the newer one, as `codex exec`
- * records it. In the older form the commands of code mode's scripts stand nowhere.
+ * From 0.148 to 0.150 app-server records a new thread in the older form unless it is asked for the newer one, which `codex exec`
+ * uses. The older form does not record the commands of code mode's scripts.
  */
 const recordedAs = (version: string) => (isSince(version, 148) ? { historyMode: "paginated" } : {});
 
@@ -86,11 +86,11 @@ export const resumeThreadParams = (threadId: string, params: ThreadParams) => ({
 
 export interface LoadedThread {
   readonly id: string;
-  /** Where codex records the thread. For a new one there is no file yet. */
+  /** Where codex records the thread. For a new thread the file does not exist yet. */
   readonly path: string | undefined;
 }
 
-/** @throws TypeError if codex answered with something else. */
+/** Reads the thread from the answer. @throws TypeError if codex answered with something else. */
 export function readLoadedThread(result: unknown): LoadedThread {
   const thread = keysOf(keysOf(result).thread);
   if (typeof thread.id !== "string") throw new TypeError("codex app-server loaded a thread and did not say its id");
@@ -123,17 +123,17 @@ export function readConfig(result: unknown): CodexConfig {
   };
 }
 
-/** The layers of a folder that nobody trusts are listed too, with the reason why they are not taken. */
+/** Codex also lists the layers of an untrusted folder, with the reason why it does not load them. */
 const isTrustedProject = ({ name, disabledReason }: Record<string, unknown>): boolean =>
   keysOf(name).type === "project" && typeof disabledReason !== "string";
 
 /**
- * Without it app-server takes a folder nobody decided about for trusted, loads the config that stands in it, and writes
- * its decision into config.toml; `codex exec` does not load it.
+ * Marks a folder as untrusted. Otherwise app-server trusts a folder that the user has not decided about, loads its config, and
+ * writes that decision to config.toml; `codex exec` does not load that config.
  */
 export const untrusted = (cwd: string) => ({ projects: { [cwd]: { trust_level: "untrusted" } } });
 
-/** The model that codex takes if the config names none. */
+/** Returns the model that codex uses if the config names none. */
 export function readDefaultModel(result: unknown): string | undefined {
   const models = keysOf(result).data;
   if (!Array.isArray(models)) return undefined;
@@ -174,7 +174,7 @@ export interface WireError {
   readonly additionalDetails: string | undefined;
 }
 
-/** A notification about a thread, as a turn needs it. */
+/** A notification about a thread, in the form that a turn needs. */
 export type Notification =
   | { readonly kind: "turn-started"; readonly turnId: string | undefined }
   | {
@@ -198,13 +198,13 @@ export type Notification =
   | { readonly kind: "thread-status"; readonly status: string }
   | { readonly kind: "other"; readonly event: UnknownEvent };
 
-/** The thread that a notification is about; undefined for one about the process. */
+/** Returns the id of the thread that a notification is about; undefined if it is about the process. */
 export const threadOf = (params: unknown): string | undefined => {
   const { threadId, thread } = keysOf(params);
   return textOf(threadId) ?? textOf(keysOf(thread).id);
 };
 
-/** Reads a notification. One that is unknown, or lacks what it means nothing without, becomes `other`. */
+/** Reads a notification. An unknown notification, or one without its essential keys, becomes `other`. */
 export function readNotification(method: string, params: unknown): Notification {
   const all = keysOf(params);
   switch (method) {
@@ -248,22 +248,22 @@ export function readNotification(method: string, params: unknown): Notification 
   }
 }
 
-/** What can be said of a line that is too long to be read. */
+/** Describes a line that is too long to be read. */
 export function oversizedEvent(head: Uint8Array, length: number): OversizedLine {
   const excerpt = new TextDecoder().decode(head.subarray(0, 1024), { stream: true });
   const eventType = /"method"\s*:\s*"([^"\\]*)"/.exec(excerpt)?.[1];
   return { type: "oversized", ...(eventType === undefined ? {} : { eventType }), offset: 0, length, excerpt };
 }
 
-/** The item that such a line is about: codex writes its type and its id before anything that can be long. */
+/** Returns the id of the item that such a line is about: codex writes its type and its id before anything that can be long. */
 export const itemIdIn = ({ excerpt }: OversizedLine): string | undefined =>
   /"item"\s*:\s*\{\s*"type"\s*:\s*"[^"\\]*"\s*,\s*"id"\s*:\s*"([^"\\]*)"/.exec(excerpt)?.[1];
 
-/** Whether such a line is the end of a turn of this thread. Its status stands behind the items, out of sight. */
+/** Whether such a line is the end of a turn of this thread. Its status follows the items, beyond the excerpt. */
 export const endsTurnOf = (threadId: string, { eventType, excerpt }: OversizedLine): boolean =>
   eventType === "turn/completed" && excerpt.includes(JSON.stringify(threadId));
 
-/** Notifications that say nothing a turn's reader could want, and come in every turn. */
+/** Notifications that are sent in every turn and are of no use to its reader. */
 const SILENT = new Set([
   "thread/started",
   "thread/goal/cleared",
@@ -294,7 +294,7 @@ function readError(error: Record<string, unknown>): WireError {
   };
 }
 
-/** The HTTP status that the error names, if it is one of an HTTP answer. */
+/** Returns the HTTP status that the error names, if it comes from an HTTP response. */
 export function statusOfError({ codexErrorInfo }: WireError): number | undefined {
   const [value] = Object.values(keysOf(codexErrorInfo));
   const { httpStatusCode } = keysOf(value);
@@ -314,9 +314,9 @@ function readUsage(total: Record<string, unknown>): Usage | undefined {
   };
 }
 
-// --- Items: app-server's words for what `codex exec --json` writes in snake case ---
+// --- Items: app-server's names for what `codex exec --json` writes in snake case ---
 
-/** Undefined for an item that `codex exec` has no word for. Its other keys stay on it. */
+/** Reads an item, keeping its other keys. Returns undefined for an item that `codex exec` has no name for. */
 function readItem(value: Record<string, unknown>): CodexItem | undefined {
   const id = textOf(value.id) ?? "";
   switch (value.type) {
@@ -366,13 +366,13 @@ function readItem(value: Record<string, unknown>): CodexItem | undefined {
   }
 }
 
-/** Items in which nothing is started that could outlive the turn. */
+/** Items that start nothing that could outlive the turn. */
 const HARMLESS = new Set(["userMessage", "agentMessage", "reasoning", "plan", "contextCompaction"]);
 
 /** Whether the item may start processes. */
 export const mayStartProcesses = (itemType: string): boolean => !HARMLESS.has(itemType);
 
-/** Whether the item is work that goes on until it is completed, however long nothing is heard of it. */
+/** Whether the item is work that continues until it is completed, however long it is silent. */
 export const isWork = (itemType: string): boolean => mayStartProcesses(itemType);
 
 /** Whether the item starts threads of its own in this process. */
@@ -404,7 +404,7 @@ function resultOf(result: unknown) {
 
 // --- Requests of codex to its client ---
 
-/** What a client answers that has nobody to ask. Undefined: there is no such request. */
+/** Returns the answer of a client without a user to ask; undefined for an unknown request. */
 export function answerFor(method: string): object | undefined {
   switch (method) {
     case "item/commandExecution/requestApproval":

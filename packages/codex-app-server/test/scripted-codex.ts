@@ -19,7 +19,7 @@ export type Action =
   | { readonly closeStdout: true }
   | { readonly exit: number };
 
-/** What the program does at each request, by method, in place of what codex does. */
+/** What the program does at each request, by method, instead of what codex does. */
 export type Scenario = Record<string, readonly Action[]>;
 
 const PROGRAM = fileURLToPath(new URL("./scripted-app-server.ts", import.meta.url));
@@ -49,9 +49,9 @@ export interface ScriptedTurn {
 }
 
 /**
- * Turns on a scripted program.
+ * Sets up turns on a scripted program.
  *
- * @param version Which codex it says that it is: before 0.154 the process is ended after each turn, and the next one started.
+ * @param version The codex version that it reports: before 0.154 the process ends after each turn, and the next one is started.
  */
 export async function scriptedCodex(scenario: Scenario, version = "0.169.0") {
   await using stack = new AsyncDisposableStack();
@@ -68,7 +68,7 @@ export async function scriptedCodex(scenario: Scenario, version = "0.169.0") {
   const pids: number[] = [];
   const warnings: string[] = [];
 
-  /** The same for the same scenario: a process is kept for turns with the same environment. */
+  /** Returns the same path for the same scenario, since a process is kept only for turns with the same environment. */
   const fileOf = async (played: Scenario) => {
     const json = JSON.stringify(played);
     const path = join(folder.path, createHash("sha256").update(json).digest("hex"));
@@ -108,7 +108,7 @@ export async function scriptedCodex(scenario: Scenario, version = "0.169.0") {
         .join("\n");
       return { result: await turn.result, events, text };
     },
-    /** What the program was asked for, in order. */
+    /** Returns the requests that the program received, in order. */
     async requests(): Promise<{ id?: number; method: string; params: Record<string, unknown> }[]> {
       const lines = (await readFile(requests, "utf8")).trim().split("\n");
       return lines.map((line) => JSON.parse(line));

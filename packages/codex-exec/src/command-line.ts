@@ -10,29 +10,29 @@ export interface CommandLineOptions {
 }
 
 /**
- * The arguments of one turn. The prompt is not among them: on the argv one that begins with `-` is read as a flag, one
- * over 128 KiB can't be started on Linux, and every user of the machine sees it. `-` makes codex read it from stdin.
+ * Returns the arguments of one turn. The prompt is not among them: as an argument, a prompt that begins with `-` is read as a
+ * flag, one over 128 KiB can't be passed on Linux, and every user of the machine can see it. `-` makes codex read it from stdin.
  */
 export function commandLine(options: CommandLineOptions): string[] {
   const { threadId, model, effort, sandbox = "danger-full-access", images = [], extraArgs = [] } = options;
   return [
     "exec",
-    // In front of the flags: `--image` takes what follows as more images, up to the next flag.
+    // Before the flags: `--image` reads what follows as more images, up to the next flag.
     ...images.map((path) => `--image=${path}`),
     "--json",
     "--skip-git-repo-check",
     ...permissionArgs(sandbox, extraArgs),
     ...(model === undefined ? [] : ["--model", model]),
     ...extraArgs,
-    // Of two settings the later one counts, and the effort of this turn is the more particular one.
+    // The last of two settings wins, and the effort of this turn is more specific.
     ...(effort === undefined ? [] : ["-c", `model_reasoning_effort=${JSON.stringify(effort)}`]),
-    // Behind the flags: `resume` knows fewer of them than `exec` (no `-s`, `-C` or `--add-dir`; seen in 0.135.0 and 0.169.0).
+    // After the flags: `resume` accepts fewer of them than `exec` (no `-s`, `-C` or `--add-dir`; seen in 0.135.0 and 0.169.0).
     ...(threadId === undefined ? [] : ["resume", threadId]),
     "-",
   ];
 }
 
-/** What the extra arguments choose is left to them: codex takes neither flag twice. */
+/** Returns no flag that the extra arguments already set: codex accepts neither flag twice. */
 function permissionArgs(sandbox: SandboxMode, extraArgs: readonly string[]): string[] {
   const { chooseSandbox, chooseApprovals } = permissionsIn(extraArgs);
   if (chooseSandbox) return [];

@@ -29,7 +29,7 @@ const guardOf = (pid: number) =>
     .map(Number)
     .find((child) => read(`/proc/${child}/comm`) === "sh\n");
 
-test("what a turn leaves whose owner and guard were killed is found, and ended; a running turn's is not", async () => {
+test("leftovers of a turn whose owner and guard were killed are found and ended; a running turn is not", async () => {
   await using folder = await temporaryFolder();
   await using model = await ScriptedModel.start([{ kind: "hang" }]);
   await using home = await CodexHome.create({ baseUrl: model.baseUrl });

@@ -27,8 +27,8 @@ async function collect(turn: Turn): Promise<TurnEvent[]> {
 }
 
 /**
- * Long enough that codex's events fill the pipe; `bytes` is the length of each. Not many: 0.135.0 drops events of its own
- * when more than about 150 come at once.
+ * Returns messages that are long enough to fill the pipe; `bytes` is the length of each. Keep `count` low: 0.135.0 drops events
+ * of its own when there are more than about 150 at once.
  */
 const manyMessages = (count: number, bytes: number) =>
   Array.from({ length: count }, (_, index) => message(`${index} `.padEnd(bytes, "x")));
@@ -67,7 +67,7 @@ describe.each(testedCodexes())("a turn of codex $version", (codex) => {
     expect(model.lastRequest.prompt).toContain("hi");
   });
 
-  test("leaving the events early ends nothing: the turn goes on to its end", async () => {
+  test("leaving the events early ends nothing: the turn continues to its end", async () => {
     const { start } = await setUp([answer([...manyMessages(100, 10_000), shell("echo done")]), say("last words")]);
     const turn = await start();
     for await (const _ of turn.events) break;
@@ -89,9 +89,9 @@ describe.each(testedCodexes())("a turn of codex $version", (codex) => {
 
   test.each<[name: string, count: number, bytes: number, maxUnreadBytes: number | undefined]>([
     ["having run far ahead", 100, 10_000, undefined],
-    ["with the rest in the pipe, which nobody was to read yet", 40, 10, 1],
+    ["with the rest in the pipe, not read yet", 40, 10, 1],
   ])(
-    "a reader who comes after codex is gone still gets everything: %s",
+    "a reader that starts after codex is gone still gets everything: %s",
     async (_name, count, bytes, maxUnreadBytes) => {
       const { start } = await setUp([answer(manyMessages(count, bytes))]);
       const turn = await start(maxUnreadBytes === undefined ? {} : { maxUnreadBytes });
@@ -105,7 +105,7 @@ describe.each(testedCodexes())("a turn of codex $version", (codex) => {
   test("a codex that waits for its reader can be cancelled", async () => {
     const { start } = await setUp([answer([...manyMessages(50, 50_000), shell("echo done")]), say("last words")]);
     const turn = await start({ maxUnreadBytes: 1 });
-    // More than the pipe holds stands behind this one, and nobody takes it.
+    // More than the pipe holds follows this event, and nobody reads it.
     for await (const event of turn.events) {
       if (texts([event]).length === 0) continue;
       expect((await turn.cancel()).status).toBe("cancelled");
@@ -113,7 +113,7 @@ describe.each(testedCodexes())("a turn of codex $version", (codex) => {
     }
   });
 
-  test("cancelled twice, and once more when it is over", async () => {
+  test("cancelled twice, and once more after its end", async () => {
     const { start, seconds, running } = await setUpSleeping();
     const turn = await start();
     await running();
@@ -176,7 +176,7 @@ describe.each(testedCodexes())("a turn of codex $version", (codex) => {
     }
   });
 
-  test("a listener that throws as codex starts: the turn does not live on", async () => {
+  test("a listener that throws when codex starts: the turn ends", async () => {
     const { start } = await setUp([{ kind: "hang" }]);
     let pid = 0;
     const onSpawn = (spawned: { pid: number }) => {
@@ -204,7 +204,7 @@ describe.each(testedCodexes())("a turn of codex $version", (codex) => {
     expect(sleepers(seconds)).toEqual([]);
   });
 
-  test("one workspace by whatever link: what an earlier turn left there is ended", async () => {
+  test("one workspace through any link: leftovers of an earlier turn there are ended", async () => {
     const { start, folder, workspace, seconds, running, model } = await setUpSleeping();
     await mkdir(workspace);
     const link = join(folder, "link");

@@ -38,7 +38,7 @@ export interface StartTurnOptions {
   /** What the model's commands may do. Default `danger-full-access`. An argument for it in `extraArgs` wins. */
   readonly sandbox?: SandboxMode;
   readonly images?: readonly PromptImage[];
-  /** More arguments for `codex exec`; a function is given the version of the codex that was found. */
+  /** More arguments for `codex exec`; a function is called with codex's version. */
   readonly extraArgs?: readonly string[] | ((version: string) => readonly string[]);
   /** The environment codex runs in. Default: this process's. */
   readonly env?: NodeJS.ProcessEnv;
@@ -50,31 +50,31 @@ export interface StartTurnOptions {
   /** The longest line of codex's stdout that is read as an event, in bytes. Default 32 MiB. */
   readonly maxLineBytes?: number;
   /**
-   * How far codex may run ahead of the reader of the events, in bytes of its stdout, before it is made to wait. Default
-   * 64 MiB: a codex that waits loses events of its own (0.135.0 says so in an `error` item, "event stream lagged").
+   * How far codex may run ahead of the reader of the events, in bytes of its stdout, before it has to wait. Default
+   * 64 MiB: a codex that waits drops events of its own (0.135.0 says so in an `error` item, "event stream lagged").
    */
   readonly maxUnreadBytes?: number;
-  /** Gets what codex writes to stderr, line by line, without escape sequences. */
+  /** Called with each line that codex writes to stderr, without escape sequences. */
   readonly onStderr?: (line: string) => void;
-  /** Reports what was changed in the input. */
+  /** Called when the input was changed. */
   readonly onWarning?: (message: string) => void;
-  /** Called once codex runs. */
+  /** Called as soon as codex runs. */
   readonly onSpawn?: (spawned: SpawnedCodex) => void;
 }
 
 export interface SpawnedCodex {
   readonly pid: number;
   readonly version: string;
-  /** Without the prompt, which goes by stdin. */
+  /** Does not contain the prompt, which is passed over stdin. */
   readonly command: readonly string[];
 }
 
 /**
- * Runs one turn with `codex exec`. Before codex is started, whatever a killed owner left running in the same workspace is
- * ended; the workspace's lock is the caller's to hold.
+ * Runs one turn with `codex exec`. Before it starts codex, it ends whatever a killed owner left running in the same workspace.
+ * The caller must hold the workspace's lock.
  *
- * @throws CodexTurnError if the turn can't start: nothing has been sent then. The signal's reason if it is aborted by then.
- * From there on every failure is in the turn's `result`.
+ * @throws CodexTurnError if the turn can't start; nothing has been sent in that case. The signal's reason if it is aborted before the
+ * start. Every later failure is in the turn's `result`.
  */
 export async function startTurn(options: StartTurnOptions): Promise<Turn> {
   const { binary = "codex", env = process.env, timeoutMs = DEFAULT_TIMEOUT_MS, signal, extraArgs } = options;
@@ -142,22 +142,22 @@ function turnOf(run: CliRun<ParsedEvent>, resultOf: (end: CliEnd) => Promise<Tur
   };
 }
 
-/** What codex says about reading its prompt, which is not an error (0.135.0 to 0.169.0). */
+/** Lines about codex's start that are not errors (0.135.0 to 0.169.0). */
 const CHATTER =
   /^(Reading (additional input|prompt) from stdin\.\.\.|WARNING: proceeding, even though we could not (update PATH|create PATH aliases))/;
 
 /**
  * On SIGINT codex stops its commands and records that the turn was aborted; SIGTERM and SIGKILL leave the commands running
  * (seen in 0.169.0). But a SIGINT that arrives shortly before `turn.started` is lost, and later ones are ignored (0.135.0,
- * 0.169.0): codex would go on, and run what the model answers, until it gets SIGTERM. Before that event there is nothing
- * to record, so SIGTERM comes at once.
+ * 0.169.0): codex would continue, and run what the model answers, until it gets SIGTERM. Before that event there is
+ * nothing to record, so SIGTERM is sent at once.
  */
 function endSteps(record: TurnRecord, grace: EndGrace): readonly EndStep[] {
   const terminate: EndStep = { signal: "SIGTERM", graceMs: grace.terminateMs };
   return record.hasStarted ? [{ signal: "SIGINT", graceMs: grace.interruptMs }, terminate] : [terminate];
 }
 
-/** Notes what each event says, whether or not anyone reads it. */
+/** Parses codex's output, and records each event whether or not anyone reads it. */
 function eventsOf(record: TurnRecord, onCommand: () => void, maxLineBytes: number | undefined) {
   let events: ParsedEvent[] = [];
   const take = (event: ParsedEvent) => {

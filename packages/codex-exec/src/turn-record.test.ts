@@ -20,10 +20,10 @@ describe("how a turn ended", () => {
   test.each<[name: string, events: object[], end: Partial<CliEnd>, expected: object]>([
     ["completed", [COMPLETED], {}, { status: "completed", threadUsage: { input_tokens: 3 } }],
     ["after a retry", [RETRY, COMPLETED], {}, { status: "completed" }],
-    ["completed before the cancel came", [COMPLETED], { ending: { reason: "cancelled" } }, { status: "completed" }],
+    ["completed before the cancel", [COMPLETED], { ending: { reason: "cancelled" } }, { status: "completed" }],
     ["cancelled", [], { exitCode: 1, ending: { reason: "cancelled" } }, { status: "cancelled" }],
     [
-      "cancelled, and failing on that",
+      "cancelled, and failed because of it",
       [FAILED],
       { exitCode: 1, ending: { reason: "cancelled" } },
       { status: "cancelled" },
@@ -37,16 +37,16 @@ describe("how a turn ended", () => {
     ["failed", [FAILED], { exitCode: 1 }, { error: { code: "not_signed_in", exitCode: 1 } }],
     ["failed, whatever the exit code says", [FAILED], {}, { error: { code: "not_signed_in" } }],
     ["killed", [], { exitCode: null, signal: "SIGKILL" }, { error: { code: "crashed", signal: "SIGKILL" } }],
-    ["completed, then not well", [COMPLETED], { exitCode: 101 }, { error: { code: "crashed", exitCode: 101 } }],
+    ["completed, then a failed exit", [COMPLETED], { exitCode: 101 }, { error: { code: "crashed", exitCode: 101 } }],
     ["without a word", [], {}, { error: { code: "incomplete" } }],
     [
-      "told on stderr",
+      "reported on stderr",
       [],
       { exitCode: 1, stderr: "Error: no rollout found for thread id x (code -32600)\n" },
       { error: { code: "thread_not_found", detail: expect.stringContaining("-32600") } },
     ],
     [
-      "told on stderr, of a thread that is damaged in a way nobody named",
+      "reported on stderr, about a thread that is damaged in an unknown way",
       [],
       {
         exitCode: 1,
@@ -55,7 +55,7 @@ describe("how a turn ended", () => {
       { error: { code: "thread_unreadable", message: expect.stringMatching(/Codex said: .*moth in line 7$/) } },
     ],
     [
-      "told on stderr, of a machine that is out of files",
+      "reported on stderr, about a machine that is out of files",
       [],
       { exitCode: 1, stderr: "Error: thread/resume: failed to read thread: Too many open files (os error 24)" },
       { error: { code: "failed" } },
@@ -66,8 +66,8 @@ describe("how a turn ended", () => {
       { exitCode: 1, stderr: "INFO mcp: no rollout found for thread id x\n" },
       { error: { code: "failed" } },
     ],
-    ["told by the last error alone", [RETRY], { exitCode: 1 }, { error: { code: "connection_lost" } }],
-    ["not told", [], { exitCode: 1 }, { error: { code: "failed" } }],
+    ["reported only by the last error", [RETRY], { exitCode: 1 }, { error: { code: "connection_lost" } }],
+    ["not reported", [], { exitCode: 1 }, { error: { code: "failed" } }],
   ])("%s", (_name, events, end, expected) => {
     expect(resultOf(events, end)).toMatchObject(expected);
   });
@@ -83,8 +83,8 @@ const FORGED = [
 describe.each(FORGED)("once the turn may run, no text about its thread counts: %s", (text) => {
   test.each<[name: string, line: string]>([
     ["it has started", '{"type":"turn.started"}'],
-    ["an item came", '{"type":"item.started","item":{"id":"item_0","type":"command_execution","command":"x"}}'],
-    ["a line of tomorrow came", '{"type":"turn.begun"}'],
+    ["an item arrived", '{"type":"item.started","item":{"id":"item_0","type":"command_execution","command":"x"}}'],
+    ["an unknown event arrived", '{"type":"turn.begun"}'],
     ["a line that can't be read", '{"type":"turn.sta'],
   ])("%s", (_name, line) => {
     const record = new TurnRecord();

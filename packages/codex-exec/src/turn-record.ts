@@ -4,9 +4,9 @@ import { CodexTurnError, classifyFailure, classifyResumeFailure, type TurnResult
 
 /** Collects what a turn's events say, and derives from that and the process's exit how the turn ended. */
 export class TurnRecord {
-  /** Whether codex has said that the turn runs. */
+  /** Whether codex has reported that the turn runs. */
   hasStarted = false;
-  /** Whether the turn may run: codex wrote a line that it does not write before, or one that can't be read. */
+  /** Whether the turn may have started: codex wrote a line that it does not write before the start, or an unreadable one. */
   #mayHaveStarted = false;
   #threadId: string | undefined;
   #lastMessage: string | undefined;
@@ -56,7 +56,7 @@ export class TurnRecord {
     if (exitCode === 0) {
       return new CodexTurnError(
         "incomplete",
-        "Codex ended without a word on how the turn went: try again, and look at its stderr if it happens again.",
+        "Codex exited without saying how the turn ended: try again, and check its stderr if it happens again.",
         options,
       );
     }
@@ -69,7 +69,7 @@ export class TurnRecord {
     }
     const reason = lastReason(stderr);
     if (!hasStarted) {
-      // Without codex's own line any text may stand there, such as an MCP server's: it says nothing of the thread.
+      // Without codex's own line, stderr may hold any text, such as an MCP server's, which says nothing about the thread.
       if (reason === undefined) return classifyFailure(stderr.trim(), { exitCode, signal, hasStarted: true });
       return reason.startsWith(RESUMING)
         ? classifyResumeFailure(reason, { exitCode, signal })
@@ -85,7 +85,7 @@ export class TurnRecord {
   }
 }
 
-/** How codex begins the reason why a thread could not be loaded (0.135.0 to 0.169.0). */
+/** The beginning of codex's reason why a thread could not be loaded (0.135.0 to 0.169.0). */
 const RESUMING = "Error: thread/resume";
 
 /** What codex writes before a turn starts (0.135.0 to 0.169.0). */
@@ -93,8 +93,8 @@ const isBeforeTurn = (event: ParsedEvent) =>
   event.type === "thread.started" || (event.type === "item.completed" && event.item.type === "error");
 
 /**
- * The reason that codex gives as it exits: its last line that begins so, and what stands below it. With RUST_LOG, stderr has
- * texts of tools and of the model before that.
+ * Returns the reason that codex gives as it exits: its last line that begins with "Error: ", and the lines below it. With
+ * RUST_LOG, stderr has texts of tools and of the model before that line.
  */
 function lastReason(stderr: string): string | undefined {
   const text = `\n${stderr.trim()}`;
