@@ -83,7 +83,7 @@ test("a session of the oldest codex that the newest has continued, and one of ea
 const withHistoryInSeveralFiles = testedCodexes().filter(since("0.148.0"));
 
 test.each(withHistoryInSeveralFiles)(
-  "a fork by codex $version has its parent's messages up to the fork, and its own",
+  "a fork by codex $version counts its parent's messages up to the fork, and its own",
   async (codex) => {
     await using made = await CodexSessions.create();
     const parent = await made.exec(codex, "one");
@@ -113,7 +113,7 @@ test("a compressed one, which stays unchanged", async () => {
 });
 
 test.each(withHistoryInSeveralFiles)(
-  "a thread that codex $version reverted is one session: its head file, with what it goes on from",
+  "a thread that codex $version reverted is one session: its head file, with the history it continues from",
   async (codex) => {
     await using made = await CodexSessions.create();
     const id = await made.exec(codex, "one");

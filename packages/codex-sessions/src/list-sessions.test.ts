@@ -38,7 +38,7 @@ async function many(codexHome: string, count: number): Promise<void> {
 /** The bytes that this process has read, from any cache. */
 const bytesRead = () => Number(/^rchar: (\d+)$/m.exec(readFileSync("/proc/self/io", "latin1"))?.[1]);
 
-describe.runIf(process.platform === "linux")("what a search reads, as the system counts it", () => {
+describe.runIf(process.platform === "linux")("bytes read by a search, as the system counts them", () => {
   // The parts read at the beginning and the end meet, or nearly do. The last message may be farther away than one read reaches.
   test.each([5, 18, 30, 66, 90, 262, 400])("of sessions of %i KB each", async (kilobytes) => {
     await using folder = await temporaryFolder();
@@ -63,7 +63,7 @@ describe.runIf(process.platform === "linux")("what a search reads, as the system
   });
 });
 
-describe("which, and how many", () => {
+describe("which sessions, and how many", () => {
   test.each([
     [undefined, 10],
     [0, 1],
@@ -72,7 +72,7 @@ describe("which, and how many", () => {
     [1e9, 50],
     [Number.POSITIVE_INFINITY, 50],
     [Number.NaN, 10],
-  ])("limit %s gives %s", async (limit, expected) => {
+  ])("limit %s lists %s", async (limit, expected) => {
     await using folder = await temporaryFolder();
     await many(folder.path, 60);
     const list = await lister(folder.path)(limit === undefined ? {} : { limit });
@@ -353,21 +353,18 @@ describe("names", () => {
   });
 });
 
-test.each(["history.jsonl", "session_index.jsonl"])(
-  "a pipe or a folder in the place of %s is a warning",
-  async (name) => {
-    await using folder = await temporaryFolder();
-    await many(folder.path, 2);
-    for (const make of [(path: string) => execFileSync("mkfifo", [path]), mkdir]) {
-      const path = join(folder.path, name);
-      await make(path);
-      const { sessions, warnings } = await lister(folder.path)();
-      expect(sessions).toHaveLength(2);
-      expect(warnings).toEqual([expect.stringContaining(path)]);
-      await rm(path, { recursive: true });
-    }
-  },
-);
+test.each(["history.jsonl", "session_index.jsonl"])("a pipe or a folder in place of %s is a warning", async (name) => {
+  await using folder = await temporaryFolder();
+  await many(folder.path, 2);
+  for (const make of [(path: string) => execFileSync("mkfifo", [path]), mkdir]) {
+    const path = join(folder.path, name);
+    await make(path);
+    const { sessions, warnings } = await lister(folder.path)();
+    expect(sessions).toHaveLength(2);
+    expect(warnings).toEqual([expect.stringContaining(path)]);
+    await rm(path, { recursive: true });
+  }
+});
 
 describe("the index", () => {
   const indexOf = (codexHome: string, names: string[]) =>

@@ -13,8 +13,8 @@ testReadme(join(root, "README.md"), {
     const env = environment(block.folder);
     await mkdir(join(block.folder, "dist"));
     await writeFile(join(block.folder, "dist", "main.js"), "");
-    const told = (await block.run({ env })).stdout.trim().split("\n");
-    expect(told.map((line) => line.split(" ", 1)[0])).toEqual(Array(5).fill("created"));
+    const lines = (await block.run({ env })).stdout.trim().split("\n");
+    expect(lines.map((line) => line.split(" ", 1)[0])).toEqual(Array(5).fill("created"));
     const config = join(env.PLEXUM_PROFILE_ROOT, "plugins", "echo-provider", "config.json");
     expect(JSON.parse(await readFile(config, "utf8"))).toEqual({ greeting: "hello" });
     await writeFile(join(env.PLEXUM_PROFILE_ROOT, "plexum.json"), "{");

@@ -87,7 +87,7 @@ describe.each([
   });
 
   it.each(["ENOSPC", "EIO", "EROFS"])(
-    "is whole or not at all, and %s a typed error, whichever operation it strikes",
+    "is complete or absent, and %s is a typed error, whichever operation fails",
     async (code) => {
       const done = await fresh();
       await edit(done, edits);

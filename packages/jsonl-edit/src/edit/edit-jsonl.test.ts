@@ -36,7 +36,7 @@ describe("the bytes", () => {
     );
     const line = fc
       .tuple(fc.constantFrom("a", "b", 'q"', "é"), fc.json({ maxDepth: 2 }), oddity, oddity)
-      .map(([id, value, before, behind]) => `{${before},"id":${JSON.stringify(id)}, "v": ${value} ,${behind}}`);
+      .map(([id, value, before, after]) => `{${before},"id":${JSON.stringify(id)}, "v": ${value} ,${after}}`);
     const id = fc.constantFrom<string>("a", "b", 'q"', "é");
     const noise = fc.constantFrom("", 'not json "a"', "\0\0", '["a"]', '{"id":"other","v":"a"}');
     const content = fc.array(fc.oneof({ weight: 3, arbitrary: line }, noise), { maxLength: 15 });
@@ -117,7 +117,7 @@ describe("a result in several lines, since Gemini CLI writes its history again o
 });
 
 describe("an edit", () => {
-  it("of a value that two ids share is made for both or for none", async () => {
+  it("of a value that two ids share applies to both or to none", async () => {
     const text = '{"ids":["a","b"],"shared":"a longer text","own":"x"}\n';
     const path = await file(text);
     const edit = (line: EditableLine) => {
@@ -129,14 +129,14 @@ describe("an edit", () => {
   });
 
   it.each([
-    ["JSON text that is none", (line: EditableLine) => line.replaceText("a", line.value.all("v")[0] as JsonValue, "{")],
+    ["text that is not JSON", (line: EditableLine) => line.replaceText("a", line.value.all("v")[0] as JsonValue, "{")],
     ["a newline", (line: EditableLine) => line.replaceText("a", line.value.all("v")[0] as JsonValue, "1\n2")],
     [
       "a line break as white space",
       (line: EditableLine) => line.replaceText("a", line.value.all("v")[0] as JsonValue, "\n1"),
     ],
     ["nothing", (line: EditableLine) => line.replace("a", line.value.all("v")[0] as JsonValue, undefined)],
-    ["a span behind the line", (line: EditableLine) => line.replaceText("a", { start: 5, end: 5_000 }, "1")],
+    ["a span after the end of the line", (line: EditableLine) => line.replaceText("a", { start: 5, end: 5_000 }, "1")],
     [
       "spans that overlap",
       (line: EditableLine) => {

@@ -6,7 +6,7 @@ import { type LineChange, newLine } from "../json/replacement.ts";
 import { writeJournal, writePatches } from "./journal.ts";
 
 /**
- * Overwrites parts of a file in place. Writes the journal first, so that after a crash all changes are made or none.
+ * Overwrites parts of a file in place. Writes the journal first, so that a crash leaves all of the changes or none.
  *
  * @param planned The file that the changes were planned for.
  * @throws JsonlEditError `replaced` if another file is at the path now.

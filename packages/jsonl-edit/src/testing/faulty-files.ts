@@ -9,12 +9,12 @@ export class Fault extends Error {}
 export function faultyFiles(at: number, error?: NodeJS.ErrnoException): Files & { operations: number } {
   const state = { operations: 0, isDead: false };
   const pass = async <T>(run: () => Promise<T>, half: () => Promise<unknown> = async () => {}): Promise<T> => {
-    if (state.isDead) throw new Fault("the process is gone");
+    if (state.isDead) throw new Fault("the process has ended");
     if (++state.operations !== at) return run();
     await half();
     if (error !== undefined) throw error;
     state.isDead = true;
-    throw new Fault("the process is gone");
+    throw new Fault("the process has ended");
   };
   const wrap = (file: OpenFile): OpenFile => ({
     read: (buffer, offset, length, position) => pass(() => file.read(buffer, offset, length, position)),
