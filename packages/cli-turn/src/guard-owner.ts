@@ -5,6 +5,7 @@ import {
   type StdioPipe,
   spawn,
 } from "node:child_process";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { ownerMarker } from "./marker.ts";
 
@@ -35,6 +36,7 @@ function startGuard(): ChildProcess {
   const program = fileURLToPath(
     new URL(import.meta.url.endsWith(".ts") ? "./watchdog.ts" : "./watchdog.js", import.meta.url),
   );
+  if (!existsSync(program)) warnOfMissingWatchdog(program);
   const command = [process.execPath, program, ownerMarker];
   // Detached: a Ctrl-C at the terminal, or a kill of the process group, must not end the guard.
   const options: SpawnOptionsWithStdioTuple<StdioPipe, StdioNull, StdioNull> = {
@@ -54,6 +56,16 @@ function startGuard(): ChildProcess {
   child.once("error", clearGuard).once("exit", clearGuard);
   process.once("exit", endIdleGuard);
   return child;
+}
+
+let isWarned = false;
+
+/** A bundle easily leaves the watchdog out, and nothing else would show that. */
+function warnOfMissingWatchdog(program: string): void {
+  if (isWarned) return;
+  isWarned = true;
+  const message = `There is no ${program}: if this process is killed, nothing ends the processes of its turns. Bundle the watchdog as the README of @plexum/cli-turn shows.`;
+  process.emitWarning(message, { code: "CLI_TURN_NO_WATCHDOG" });
 }
 
 const WAIT_THEN_RUN =

@@ -1,4 +1,5 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdir, realpath } from "node:fs/promises";
 import { delimiter, resolve } from "node:path";
 import type { Readable, Writable } from "node:stream";
@@ -31,7 +32,7 @@ export interface SpawnMarkedOptions {
 /**
  * Starts a program in such a way that all its processes can be found and ended, even after this process is killed. Resolves
  * once the program is running.
- * @throws CliTurnError `spawn_failed`.
+ * @throws CliTurnError `binary_not_found` or `spawn_failed`.
  */
 export async function spawnMarked({ program, args, workspace, env }: SpawnMarkedOptions): Promise<MarkedProcess> {
   const turnMarker = newTurnMarker();
@@ -69,12 +70,17 @@ function spawnProgram(
   cwd: string,
   env: NodeJS.ProcessEnv,
 ): Promise<PipedProcess> {
-  const failed = (cause: Error) =>
-    new CliTurnError(
+  const failed = (cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT" && !existsSync(command))
+      return new CliTurnError("binary_not_found", `There is no file ${command}: correct the path of the executable.`, {
+        cause,
+      });
+    return new CliTurnError(
       "spawn_failed",
       `${path} could not be started (${cause.message}): check that it is built for this machine, and that its arguments are not too long and contain no NUL.`,
       { cause },
     );
+  };
   return new Promise((resolve, reject) => {
     let child: PipedProcess;
     try {

@@ -135,7 +135,8 @@ function identityOf(path: string): string | undefined {
  * holder. Nobody says which file SQLite has opened; but if the same one stood there before and afterwards, then that.
  */
 async function tryLock(path: string): Promise<HeldLock | "busy" | "moved"> {
-  const sqlite = await import("node:sqlite");
+  // Not an import: bundlers that strip "node:" would leave a package that does not exist.
+  const sqlite = process.getBuiltinModule("node:sqlite");
   let database: DatabaseSync | undefined;
   try {
     await prepareLockFile(path);

@@ -10,6 +10,6 @@ export function checkedThreadId(text: string): string {
   if (isThreadId(text)) return text.toLowerCase();
   throw new SessionStoreError(
     "invalid_thread_id",
-    `${JSON.stringify(text.slice(0, 80))} is not the id of a codex thread: that is a UUID, as "thread.started" gives it.`,
+    `${JSON.stringify(text.slice(0, 80))} is not a thread id: that is a UUID, as codex's "thread.started" gives it. For another CLI, set idPattern.`,
   );
 }

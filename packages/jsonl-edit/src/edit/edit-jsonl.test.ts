@@ -199,4 +199,17 @@ describe("an edit", () => {
     expect(turns).toBeGreaterThan(20);
     expect((await readFile(path)).includes("quoted")).toBe(false);
   });
+
+  it("that is async, or replaces a value for an id that was not asked for, is refused, and nothing is written", async () => {
+    const content = sampleSession(sampleResults(2));
+    const path = await file(content);
+    const replaceFor = (id: string) => (line: EditableLine) => {
+      const value = line.value.get("id");
+      if (value !== undefined) line.replace(id, value, "x");
+    };
+    await expect(editJsonl(path, ["id_1"], replaceFor("id_2"))).rejects.toThrow(TypeError);
+    const later = async (line: EditableLine) => replaceFor("id_1")(line);
+    await expect(editJsonl(path, ["id_1"], later)).rejects.toThrow("must not be async");
+    expect(await readFile(path, "utf8")).toBe(content);
+  });
 });

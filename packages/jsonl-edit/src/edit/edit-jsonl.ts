@@ -59,7 +59,7 @@ const DEFAULT_MAX_LINE_BYTES = 64 * 1024 * 1024;
  * of the edit or none of it. A missing file, or an id that no line contains, is not an error.
  *
  * @param edit Called for each line that contains one of the ids as a JSON string, last line first. It says what to replace. If it
- * throws, nothing is written and the error is thrown.
+ * throws, nothing is written and the error is thrown. It must not be async.
  * @throws JsonlEditError `busy` if another edit does not end in time, `not_permitted`, `no_space`, `replaced`, `not_a_file`, `io`;
  * TypeError if a line would not be JSON.
  */
@@ -100,6 +100,7 @@ async function planLines<Reason extends string>(
   edit: (line: EditableLine) => void,
   { maxLineBytes = DEFAULT_MAX_LINE_BYTES, signal }: Pick<EditJsonlOptions, "maxLineBytes" | "signal">,
 ): Promise<void> {
+  const wanted: ReadonlySet<string> = new Set(asked);
   const ids = new Set(asked);
   const tooLong = new Set<string>();
   for await (const { offset, length, bytes } of file.search(ids, { maxLineBytes, signal })) {
@@ -111,6 +112,7 @@ async function planLines<Reason extends string>(
     if (value === undefined) continue;
     const line: PlannedLine = { offset, bytes, replacements: [] };
     const replaceText = (id: string, { start, end }: Span, json: string) => {
+      if (!wanted.has(id)) throw new TypeError(`${JSON.stringify(id)} is not one of the ids that were asked for`);
       const isSame = ({ span }: Replacement) => span.start === start && span.end === end;
       // If two ids share a value, neither is edited without the other.
       const ids = [...line.replacements.filter(isSame).flatMap((other) => other.ids), id];
@@ -118,7 +120,7 @@ async function planLines<Reason extends string>(
       line.replacements.push({ span: { start, end }, value: json, ids });
       plan.edited.add(id);
     };
-    edit({
+    const returned: unknown = edit({
       value,
       offset,
       ids,
@@ -129,6 +131,10 @@ async function planLines<Reason extends string>(
         ids.delete(id);
       },
     });
+    if (returned instanceof Promise) {
+      returned.catch(() => {});
+      throw new TypeError("edit must not be async: what it replaces after it has returned would be lost");
+    }
     if (line.replacements.length > 0) plan.lines.set(offset, line);
   }
   plan.drop(tooLong, "line_too_long", `a line that contains the id is longer than ${maxLineBytes} bytes`);

@@ -1,11 +1,11 @@
 /** How a client marks a call, so that its own records can be matched with the host's. */
 export interface CallIdentity {
   /** The call's id in the client's records. */
-  readonly callId?: string;
+  readonly callId?: string | undefined;
   /** The id of the model's output item that the call came from; a script that makes several calls is one item. */
-  readonly itemId?: string;
-  readonly threadId?: string;
-  readonly turnId?: string;
+  readonly itemId?: string | undefined;
+  readonly threadId?: string | undefined;
+  readonly turnId?: string | undefined;
 }
 
 export interface ToolCall extends CallIdentity {
@@ -25,8 +25,8 @@ export interface ToolProgress {
   /** Increases with each report. */
   readonly progress: number;
   /** The value of `progress` at the end, if known. */
-  readonly total?: number;
-  readonly message?: string;
+  readonly total?: number | undefined;
+  readonly message?: string | undefined;
 }
 
 /** MCP's CallToolResult. Every field and every content kind of MCP's passes unchanged; other content becomes text. */

@@ -21,7 +21,7 @@ export async function writeToDatabase(
   { waitMs, signal }: WriteLimits,
 ): Promise<void> {
   if (!existsSync(path)) return;
-  const { DatabaseSync } = await import("node:sqlite");
+  const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
   const deadline = performance.now() + waitMs;
   for (;;) {
     try {

@@ -14,7 +14,7 @@ export async function headInStateDatabase(codexHome: string, threadId: string): 
   const path = join(sqliteHome(codexHome), NAME);
   if (!existsSync(path)) return undefined;
   try {
-    const { DatabaseSync } = await import("node:sqlite");
+    const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
     const ask = (location: string | URL): string | undefined => {
       const database = new DatabaseSync(location, { readOnly: true, timeout: 100 });
       try {
