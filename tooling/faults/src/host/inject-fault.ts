@@ -19,6 +19,7 @@ export interface InjectedFault {
   after?(running: RunningTurn): Promise<void>;
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: one case for each kind of fault, and no case depends on another
 export function startFault(bench: Bench, state: WorkspaceState, turn: PlannedTurn): InjectedFault {
   const killPlugin = async () => {
     (await bench.plugin()).kill();
