@@ -109,7 +109,7 @@ async function timed(run: () => Promise<unknown>): Promise<Timed> {
 /** The first call of a process: what it takes, and by how many MiB the peak of resident memory grows. */
 function inFreshProcess(): { ms: number; grown: number } {
   const program = `
-    import { listSessions } from ${JSON.stringify(import.meta.resolve("@plexum/session-store"))};
+    import { listSessions } from ${JSON.stringify(import.meta.resolve("@plexum/codex-sessions"))};
     const peak = () => process.resourceUsage().maxRSS / 1024;
     const [before, start] = [peak(), performance.now()];
     await listSessions(${JSON.stringify({ codexHome, cacheFolder })});
