@@ -2,13 +2,14 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { cp, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { temporaryFolder } from "@plexum/test-support";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type EditReport, JsonlEditError, recoverJsonl } from "../index.ts";
 import { type SidecarKind, Sidecars } from "../lock/sidecar.ts";
+import { dieFor } from "../testing/die-for.ts";
 import { Fault, faultyFiles } from "../testing/faulty-files.ts";
 import { anyRewrite, editResults, type SampleResult, sampleResults, sampleSession } from "../testing/sample-session.ts";
 
@@ -40,18 +41,6 @@ const seed = async () => {
   return path;
 };
 
-const { pid } = spawnSync("true");
-
-/** Makes the locks name a process that has ended, as after a crash. In these tests they name this process. */
-async function dieFor(path: string): Promise<void> {
-  for (const name of await readdir(dirname(path))) {
-    if (!name.startsWith(basename(sidecar(path, "lock")))) continue;
-    const lock = join(dirname(path), name);
-    const holder = await readFile(lock, "utf8");
-    if (holder.endsWith("}")) await writeFile(lock, JSON.stringify({ ...JSON.parse(holder), pid }));
-  }
-}
-
 describe.each([
   ["in place", inPlace, "in-place"],
   ["with a line that grows", growing, "rewritten"],
@@ -71,7 +60,7 @@ describe.each([
           return false;
         },
       );
-      await dieFor(path);
+      await dieFor(sidecar(path, "lock"));
       outcomes.add(await recoverJsonl(path));
       const content = await readFile(path);
       expect(content.equals(old) || content.equals(after), `operation ${at}`).toBe(true);
@@ -98,7 +87,7 @@ describe.each([
         const outcome = await edit(path, edits, faultyFiles(at, error)).catch((caught: unknown) => caught);
         if (outcome instanceof Error) expect(JsonlEditError.isInstance(outcome), `${at}: ${outcome.stack}`).toBe(true);
         else isOver = (outcome as EditReport<string>).mode === mode && at > 20;
-        await dieFor(path);
+        await dieFor(sidecar(path, "lock"));
         await recoverJsonl(path);
         const content = await readFile(path);
         expect(content.equals(old) || content.equals(after), `operation ${at}`).toBe(true);
@@ -114,7 +103,7 @@ describe("recovery", () => {
     for (let at = 1; at < 200; at++) {
       const path = await fresh();
       await edit(path, inPlace, faultyFiles(at)).catch(() => {});
-      await dieFor(path);
+      await dieFor(sidecar(path, "lock"));
       if (!(await readFile(path)).equals(old)) return path;
     }
     throw new Error("no crash left the file half written");
@@ -130,7 +119,7 @@ describe("recovery", () => {
         () => true,
         () => false,
       );
-      await dieFor(path);
+      await dieFor(sidecar(path, "lock"));
       await recoverJsonl(path);
       expect((await readFile(path)).equals(after), `operation ${at}`).toBe(true);
     }
@@ -167,7 +156,7 @@ describe("recovery", () => {
       const moved = join(folder.path, `moved-${at}`, "there", "session.jsonl");
       await cp(await seed(), path);
       await edit(path, inPlace, faultyFiles(at)).catch(() => {});
-      await dieFor(path);
+      await dieFor(sidecar(path, "lock"));
       isTorn = !(await readFile(path)).equals(old);
       await mkdir(dirname(moved));
       await rename(path, moved);

@@ -1,10 +1,10 @@
-import { spawnSync } from "node:child_process";
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
 import { nodeFiles } from "@plexum/jsonl-edit";
 import { temporaryFolder } from "@plexum/test-support";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { dieFor } from "../../../jsonl-edit/src/testing/die-for.ts";
 import { Fault, faultyFiles } from "../../../jsonl-edit/src/testing/faulty-files.ts";
 import { consumeHeavy, type MutationReport, mutateRollout, RolloutError, recoverRollout } from "../index.ts";
 import { sampleCalls, sampleRollout } from "../testing/sample-rollout.ts";
@@ -34,18 +34,6 @@ const seed = async () => {
   return path;
 };
 
-const { pid } = spawnSync("true");
-
-/** The locks of a process that crashed name one that is gone; here both are this one. */
-async function dieFor(path: string): Promise<void> {
-  for (const name of await readdir(dirname(path))) {
-    if (!name.startsWith(basename(sidecarPath(path, "lock")))) continue;
-    const lock = join(dirname(path), name);
-    const holder = await readFile(lock, "utf8");
-    if (holder.endsWith("}")) await writeFile(lock, JSON.stringify({ ...JSON.parse(holder), pid }));
-  }
-}
-
 describe.each([
   ["in place", inPlace, "in-place"],
   ["with a line that grows", growing, "rewritten"],
@@ -65,7 +53,7 @@ describe.each([
           return false;
         },
       );
-      await dieFor(path);
+      await dieFor(sidecarPath(path, "lock"));
       outcomes.add(await recoverRollout(path));
       expect((await readdir(dirname(path))).filter((name) => /\.(lock|redo|new)$/.test(name))).toEqual([]);
       const content = await readFile(path);
@@ -93,7 +81,7 @@ describe.each([
         const outcome = await mutateWith(faultyFiles(at, error), path, edits).catch((caught: unknown) => caught);
         if (outcome instanceof Error) expect(RolloutError.isInstance(outcome), `${at}: ${outcome.stack}`).toBe(true);
         else isOver = (outcome as MutationReport).mode === mode && at > 20;
-        await dieFor(path);
+        await dieFor(sidecarPath(path, "lock"));
         await recoverRollout(path);
         const content = await readFile(path);
         expect(content.equals(old) || content.equals(after), `operation ${at}`).toBe(true);
@@ -134,7 +122,7 @@ describe("a compressed rollout", () => {
         () => true,
         () => false,
       );
-      await dieFor(plain);
+      await dieFor(sidecarPath(plain, "lock"));
       expect(await mutateRollout(`${plain}.zst`, inPlace), `operation ${at}`).toMatchObject({
         skipped: [],
         missing: [],
