@@ -1,3 +1,4 @@
+import { messageOf } from "@plexum/coded-error";
 import { CodexTurnError, type CodexTurnErrorCode } from "@plexum/codex-turn";
 import { SessionStoreError } from "@plexum/session-store";
 import { CodexCommandsError, type CodexCommandsErrorCode } from "./errors.ts";
@@ -31,7 +32,7 @@ export function asResumeError(error: unknown, sessionId: string): CodexCommandsE
       : new CodexCommandsError("resume_failed", error.message, { cause });
   }
   if (!CodexTurnError.isInstance(error)) {
-    return new CodexCommandsError("resume_failed", error instanceof Error ? error.message : String(error), { cause });
+    return new CodexCommandsError("resume_failed", messageOf(error), { cause });
   }
   const said = SILENT.includes(error.code) ? withoutBacktrace(error.detail ?? "").slice(-MAX_QUOTED) : "";
   const message = said === "" ? error.message : `${error.message} The end of codex's stderr: ${said}`;

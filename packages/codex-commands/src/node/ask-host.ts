@@ -1,3 +1,4 @@
+import { messageOf } from "@plexum/coded-error";
 import { z } from "zod";
 import { CodexCommandsError } from "../errors.ts";
 import type { HostNode, HostRuntime } from "../host-runtime.ts";
@@ -85,7 +86,7 @@ async function ask<T>(
   } catch (cause) {
     signal?.throwIfAborted();
     if (CodexCommandsError.isInstance(cause)) throw cause;
-    const reason = plainText(cause instanceof Error ? cause.message : String(cause), 2000);
+    const reason = plainText(messageOf(cause), 2000);
     throw new CodexCommandsError("node_failed", `${failed}: ${reason}`, { cause });
   }
 }

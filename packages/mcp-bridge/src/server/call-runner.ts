@@ -1,3 +1,4 @@
+import { messageOf } from "@plexum/coded-error";
 import { z } from "zod";
 import { knownContent } from "../content/known-content.ts";
 import { limitDepth } from "../content/limit-depth.ts";
@@ -100,7 +101,7 @@ export class CallRunner {
       const onFault = (fault: string) => this.#onFault(call.name, fault);
       return knownContent(limitDepth(result, onFault), onFault);
     } catch (error) {
-      return errorResult(error instanceof Error ? error.message : String(error));
+      return errorResult(messageOf(error));
     } finally {
       clearTimeout(whole);
       clearTimeout(silence);
