@@ -1,7 +1,6 @@
 import { writeFileSync } from "node:fs";
 import {
   type RolloutEntry,
-  RolloutError,
   readRollout,
   readThreadCalls,
   readThreadUsage,
@@ -10,6 +9,7 @@ import {
   TurnTracker,
   userMessageOf,
 } from "@plexum/rollout";
+import { allowRolloutError } from "../allow-rollout-error.ts";
 import { type FuzzTarget, must } from "../fuzz-target.ts";
 import { scratchPath } from "../scratch.ts";
 
@@ -32,9 +32,9 @@ export const rolloutLines: FuzzTarget = {
       must(forward[index]?.offset === offset && forward[index]?.kind === kind, "the same lines backward as forward");
     pairCalls(forward);
     trackTurns(forward);
-    await allowed(readThreadUsage(path));
-    const calls = await allowed(all(readToolCalls(path)));
-    const thread = await allowed(readThreadCalls(path));
+    await allowRolloutError(readThreadUsage(path));
+    const calls = await allowRolloutError(all(readToolCalls(path)));
+    const thread = await allowRolloutError(readThreadCalls(path));
     must((calls === undefined) === (thread === undefined), "calls can be read both ways, or neither");
   },
 };
@@ -65,13 +65,4 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   const list: T[] = [];
   for await (const item of items) list.push(item);
   return list;
-}
-
-async function allowed<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (!RolloutError.isInstance(error)) throw error;
-    return undefined;
-  }
 }

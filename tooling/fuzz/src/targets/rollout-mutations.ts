@@ -1,6 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { consumeHeavy, consumeLight, mutateRollout, RolloutError, restoreRollout } from "@plexum/rollout";
+import { consumeHeavy, consumeLight, mutateRollout, restoreRollout } from "@plexum/rollout";
+import { allowRolloutError } from "../allow-rollout-error.ts";
 import { type FuzzTarget, must } from "../fuzz-target.ts";
 import { scratchPath } from "../scratch.ts";
 
@@ -21,7 +22,7 @@ export const rolloutMutations: FuzzTarget = {
     rmSync(undoFolder, { recursive: true, force: true });
     const ids = callIdsIn(bytes);
     const edits = ids.map((id, index) => (index % 2 === 0 ? consumeHeavy(id) : consumeLight(id)));
-    const report = await allowed(mutateRollout(path, edits, { undoFolder, estimate: true, onWarning() {} }));
+    const report = await allowRolloutError(mutateRollout(path, edits, { undoFolder, estimate: true, onWarning() {} }));
     const after = readFileSync(path);
     must(after.length === bytes.length, "the file keeps its length");
     if (report === undefined || report.mode === "unchanged") {
@@ -42,13 +43,4 @@ function callIdsIn(bytes: Buffer): string[] {
     if (ids.size === 40) break;
   }
   return [...ids];
-}
-
-async function allowed<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (!RolloutError.isInstance(error)) throw error;
-    return undefined;
-  }
 }
