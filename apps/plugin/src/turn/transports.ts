@@ -83,12 +83,9 @@ export class Transports implements AsyncDisposable {
   }
 
   #onAppServer(wish: TurnWish, offered: OfferedTools): Promise<Turn> {
-    const { choice, log, text, threadId } = wish;
-    const { extraArgs, sandbox, stallMs } = this.#config;
+    const { extraArgs, stallMs } = this.#config;
     return this.#appServer.startTurn({
       ...this.#common(wish),
-      effort: choice.effort,
-      sandbox,
       extraArgs,
       config: (version) => offered.config(version),
       context: wish.context,
@@ -96,43 +93,23 @@ export class Transports implements AsyncDisposable {
       env: { ...this.#env, ...codexNoProxy(this.#env) },
       ...(stallMs === undefined ? {} : { stallMs }),
       onProcess: ({ pid, version, isKept }) =>
-        log("info", isKept ? "turn on a kept codex" : "codex started", {
-          transport: "app-server",
-          pid,
-          version,
-          model: choice.model,
-          effort: choice.effort,
-          resume: threadId,
-          prompt_length: text.length,
-        }),
+        logStart(wish, isKept ? "turn on a kept codex" : "codex started", { transport: "app-server", pid, version }),
     });
   }
 
   async #byExec(wish: TurnWish, offered: OfferedTools): Promise<Turn> {
-    const { choice, log, text, threadId } = wish;
-    checkExecText(text);
-    const { extraArgs, sandbox } = this.#config;
+    checkExecText(wish.text);
+    const { extraArgs } = this.#config;
     return startTurn({
       ...this.#common(wish),
-      effort: choice.effort,
-      sandbox,
       extraArgs: (version) => [...offered.args(version), ...extraArgs],
       env: { ...this.#env, ...offered.env },
-      onSpawn: ({ pid, version }) =>
-        log("info", "codex started", {
-          transport: "exec",
-          pid,
-          version,
-          model: choice.model,
-          effort: choice.effort,
-          resume: threadId,
-          prompt_length: text.length,
-        }),
+      onSpawn: ({ pid, version }) => logStart(wish, "codex started", { transport: "exec", pid, version }),
     });
   }
 
   #common({ text, images, workspace, threadId, choice, signal, log }: TurnWish) {
-    const { binary, timeoutMs } = this.#config;
+    const { binary, sandbox, timeoutMs } = this.#config;
     return {
       prompt: text,
       images,
@@ -140,10 +117,18 @@ export class Transports implements AsyncDisposable {
       threadId,
       binary,
       model: choice.model,
+      effort: choice.effort,
+      sandbox,
       signal,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       onWarning: (message: string) => log("warning", message),
       onStderr: (line: string) => log("debug", line, { source: "codex stderr" }),
     };
   }
+}
+
+/** Logs the start of a turn: never the prompt, only its length. */
+function logStart({ log, choice, threadId, text }: TurnWish, message: string, process: Record<string, unknown>): void {
+  const { model, effort } = choice;
+  log("info", message, { ...process, model, effort, resume: threadId, prompt_length: text.length });
 }
