@@ -10,8 +10,10 @@ type Invariant =
   | "thread"
   /** Each request has the marker in place of what was consumed. */
   | "marker"
-  /** A turn that nothing disturbs completes, and each turn ends in time. */
+  /** A turn that nothing disturbs completes, and the plugin ends as it should. */
   | "ending"
+  /** Each turn ends. */
+  | "hang"
   /** No process, socket, lock, journal or temporary file is left. */
   | "leftover";
 
