@@ -18,6 +18,7 @@ import { HostTools } from "./host-tools/host-tools.ts";
 import { LimitedLog, type Log } from "./log.ts";
 import { mutateThread } from "./mutate-thread.ts";
 import { plain } from "./plain.ts";
+import { removeLeftovers } from "./remove-leftovers.ts";
 import { callSessionTool } from "./sessions/session-tools.ts";
 import { checkExecText } from "./turn/exec-text.ts";
 import { whyThreadIsLost } from "./turn/lost-thread.ts";
@@ -40,6 +41,7 @@ export class Provider implements AsyncDisposable {
   readonly #codexHome: string;
   readonly #tools: HostTools;
   readonly #transports: Transports;
+  readonly #leftoversRemoved: Promise<void>;
 
   constructor(host: Host, config: Config, env: NodeJS.ProcessEnv) {
     this.#host = host;
@@ -48,12 +50,16 @@ export class Provider implements AsyncDisposable {
     this.#codexHome = codexHomeOf(env);
     this.#tools = new HostTools(host, config, env);
     this.#transports = new Transports(config, env, this.#codexHome);
+    this.#leftoversRemoved = removeLeftovers((error) =>
+      host.log("debug", `The files of killed plugins can't be removed: ${error.message}`),
+    );
   }
 
   /** Ends the processes and servers that are kept between turns. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#transports[Symbol.asyncDispose]();
     await this.#tools[Symbol.asyncDispose]();
+    await this.#leftoversRemoved;
   }
 
   /** Runs one turn under the workspace's lock. An error thrown before `message_start` means that the turn could not start. */

@@ -493,6 +493,22 @@ describe("--fix", () => {
     expect(await readdir(join(harness.home.path, "plexum-thread-locks"))).toEqual([]);
   });
 
+  test("is not needed for the socket and the images of a killed plugin: the next plugin removes them", async () => {
+    const config = { transport: "exec" };
+    await using harness = await Harness.create({ codex: newestCodex, config, script: [{ kind: "hang" }] });
+    const plugin = await harness.plugin(host().handlers);
+    const ending = turn(plugin, withTools(harness, "go", true)).catch((error: unknown) => error);
+    await eventually("codex asks the model", () => harness.model.requests.length > 0);
+    const [codex, images, socket] = [pidOfCodex(harness), await imagesOf(plugin), bridgeSocketPath("alice")];
+    expect(existsSync(socket)).toBe(true);
+    process.kill(plugin.pid as number, "SIGKILL");
+    await ending;
+    await eventually("the watchdog ends codex", () => !isAlive(codex));
+    await anHourAgo(images);
+    await harness.plugin();
+    await eventually("both are gone", () => !existsSync(socket) && !existsSync(images));
+  });
+
   test("finishes a killed mutation", async () => {
     await using harness = await Harness.create({
       codex: newestCodex,

@@ -101,7 +101,7 @@ export const leftoverThreadLocks = leftovers({
 
 export const leftoverSockets = leftovers({
   id: "leftover-sockets",
-  meaning: "Killed plugins left them. Each is replaced in the next turn with tools of the same agent.",
+  meaning: "Killed plugins left them. The plugin removes them the next time it starts.",
   one: "socket that nobody listens on",
   several: "sockets that nobody listens on",
   repaired: "Removed",
@@ -112,7 +112,8 @@ export const leftoverSockets = leftovers({
 
 export const leftoverImages = leftovers({
   id: "leftover-images",
-  meaning: "Killed plugins left images of prompts in the temp folder. Only this user can read them.",
+  meaning:
+    "Killed plugins left images of prompts in the temp folder. Only this user can read them. The plugin removes them the next time it starts.",
   one: "folder of images",
   several: "folders of images",
   repaired: "Removed",
