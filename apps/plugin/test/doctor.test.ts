@@ -10,7 +10,7 @@ import { bridgeSocketPath } from "@plexum/mcp-bridge";
 import type { ConnectedPlugin, StreamRequest } from "@plexum/plugin-sdk";
 import { newestCodex } from "@plexum/real-codex";
 import { answer, functionCall, httpError, type Reply, type Script, say, shell } from "@plexum/scripted-model";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { CHECKS } from "../src/doctor/checks.ts";
 import type { Finding } from "../src/doctor/run-checks.ts";
 import { eventually, Harness, PLUGIN, TRANSPORTS, turn } from "./harness.ts";
@@ -444,6 +444,25 @@ describe("--fix", () => {
     await chmod(join(folder, "plexum-mcp"), 0o755);
     await repairs(harness, "socket-directory", "chmod 700");
     expect((await stat(join(folder, "plexum-mcp"))).mode & 0o777).toBe(0o700);
+  });
+
+  test("closes a CODEX_HOME that other users can read", async () => {
+    // Not in the test's own folder, which is closed.
+    const parent = await mkdtemp("/tmp/doctor-open-");
+    onTestFinished(() => rm(parent, { recursive: true, force: true }));
+    await using harness = await Harness.create({ codex: newestCodex, home: { parent } });
+    for (const path of [parent, harness.home.path]) await chmod(path, 0o755);
+    await repairs(harness, "codex-home-private", harness.home.path);
+    expect((await stat(harness.home.path)).mode & 0o777).toBe(0o750);
+  });
+
+  test("leaves a CODEX_HOME alone that is below a closed folder", async () => {
+    await using harness = await Harness.create({ codex: newestCodex });
+    const inner = join(harness.home.path, "inner");
+    await mkdir(inner);
+    await chmod(inner, 0o755);
+    const findings = await doctor(harness, [], { ...harness.env, CODEX_HOME: inner });
+    expect(findings.get("codex-home-private")).toMatchObject({ status: "ok" });
   });
 
   test("removes unwanted servers from codex's config", async () => {

@@ -13,7 +13,7 @@ import {
   type ProviderEvent,
   type StreamRequest,
 } from "@plexum/plugin-sdk";
-import { CodexHome, type CodexHomeOptions, type CodexInstall } from "@plexum/real-codex";
+import { CodexHome, type CodexInstall, type CreateHomeOptions } from "@plexum/real-codex";
 import { type Script, ScriptedModel } from "@plexum/scripted-model";
 import { afterAll } from "vitest";
 
@@ -39,7 +39,7 @@ export interface HarnessOptions {
   readonly script?: Script;
   /** More of the plugin's config. */
   readonly config?: Record<string, unknown>;
-  readonly home?: Partial<CodexHomeOptions>;
+  readonly home?: Partial<CreateHomeOptions>;
 }
 
 /** What the host received from a turn. */

@@ -6,15 +6,18 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { oldestCodex } from "@plexum/codex-versions";
 import { bridgeSocketPath } from "@plexum/mcp-bridge";
 import { newestCodex } from "@plexum/real-codex";
-import { answer, functionCall, say } from "@plexum/scripted-model";
+import { answer, functionCall, say, shell } from "@plexum/scripted-model";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { byEachTransport, Harness, turn, user } from "./harness.ts";
 
@@ -115,6 +118,64 @@ test.each(byEachTransport([newestCodex]))(
     expect([...open]).toEqual([]);
   },
 );
+
+test.each(byEachTransport([oldestCodex, newestCodex]))(
+  "what reaches the tools of codex $version by $transport is in no file that another user can use",
+  async (codex) => {
+    const namespace = "mcp__plexum_host_alice";
+    await using harness = await Harness.create({
+      codex,
+      // The command makes codex keep the shell's environment in a file.
+      script: [answer([shell("true")]), answer([functionCall("lookup", {}, { namespace })]), say("done")],
+    });
+    const found = new Map<string, boolean>();
+    const plugin = await harness.plugin({
+      async callTool() {
+        const [port] = listeningPorts(plugin.pid as number);
+        const files = contentsBelow(harness.home.path);
+        // codex 0.135 logs the port, but nothing else of the address.
+        const secret = new RegExp(`127\\.0\\.0\\.1:${port}/mcp|bearer [\\w-]{16}`, "i");
+        found.set(
+          "secret",
+          files.some((text) => secret.test(text)),
+        );
+        found.set(
+          "snapshot",
+          files.some((text) => text.includes("PLEXUM_PROFILE_ROOT")),
+        );
+        found.set("endpoint", port !== undefined);
+        return { content: [{ type: "text", text: "found" }] };
+      },
+    });
+    const tools = [{ name: "lookup", input_schema: { type: "object" } }];
+    const { text } = await turn(plugin, harness.request("go", { request: { messages: [user("go")], tools } }));
+    expect(text).toBe("done");
+    // By exec, codex gets a token in its environment. It opens only a socket in a folder of this user's own.
+    const hasEndpoint = codex.transport === "app-server";
+    expect(Object.fromEntries(found)).toEqual({ secret: false, snapshot: true, endpoint: hasEndpoint });
+  },
+);
+
+/** Returns the TCP ports on which a process listens. */
+function listeningPorts(pid: number): number[] {
+  const sockets = readdirSync(`/proc/${pid}/fd`).map((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`);
+    } catch {
+      return ""; // closed in the meantime
+    }
+  });
+  const rows = readFileSync(`/proc/${pid}/net/tcp`, "latin1").trim().split("\n").slice(1);
+  return rows
+    .map((row) => row.trim().split(/\s+/))
+    .filter(([, , , state, , , , , , inode]) => state === "0A" && sockets.includes(`socket:[${inode}]`))
+    .map(([, address = ""]) => Number.parseInt(address.split(":")[1] as string, 16));
+}
+
+const contentsBelow = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), "latin1"));
 
 test.each([
   [
