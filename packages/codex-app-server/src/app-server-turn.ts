@@ -356,14 +356,14 @@ export class AppServerTurn implements Turn {
     this.#canWait = false;
     const { server } = this.#lease;
     this.#pause(false);
-    // Look now: once codex is gone, nothing links a command that cleared its environment to the turn.
-    server.look();
     if (this.#isAsked) void this.#interrupt(server);
     else this.#start.abort(new Error("the turn was ended before it ran"));
   }
 
   /** Repeats the interrupt until codex accepts it: codex refuses to interrupt a turn before its start, and then runs the turn. */
   async #interrupt(server: AppServer): Promise<void> {
+    // Look first: once codex is gone, nothing links a command that cleared its environment to the turn.
+    await server.rememberProcesses();
     const giveUp = delay(this.#options.grace.interruptMs, "too late", { ref: false });
     let isTooLate = false;
     void giveUp.then(() => {

@@ -224,15 +224,15 @@ export class AppServer {
   }
 
   /** Remembers the process's current descendants, so that they can be ended even after it is gone. */
-  look(): void {
-    this.#spawned.family.look();
+  async rememberProcesses(): Promise<void> {
+    await this.#spawned.family.findMembers();
   }
 
   /** Reports that a command has probably started: its processes are looked up a little later, and remembered. */
   expectCommand(): void {
     this.#looking ??= setTimeout(() => {
       this.#looking = undefined;
-      this.look();
+      void this.rememberProcesses();
     }, LOOK_AFTER_MS).unref();
   }
 
@@ -256,7 +256,7 @@ export class AppServer {
       if (!this.#isGone) {
         this.keepRunning(true);
         this.pause(false);
-        family.look();
+        await family.findMembers();
         // When its stdin ends, codex interrupts its turns, records that, ends its commands and exits.
         child.stdin.end();
         if (!isHasty) await Promise.race([this.exited, delay(STDIN_GRACE_MS, undefined, { ref: false })]);

@@ -5,7 +5,9 @@ export type SessionStoreErrorCode =
   | "busy"
   /** A file can't be read, written or locked; `cause` says why. */
   | "io"
-  | "invalid_thread_id";
+  | "invalid_thread_id"
+  /** The name of a workspace's session file is a path. */
+  | "invalid_file_name";
 
 export class SessionStoreError extends CodedError<SessionStoreErrorCode> {
   constructor(code: SessionStoreErrorCode, message: string, options?: ErrorOptions) {

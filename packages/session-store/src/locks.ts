@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { checkedFileName } from "./file-name.ts";
 import { type HeldLock, type LockOptions, takeLock } from "./process-lock.ts";
 import { checkedThreadId } from "./thread-id.ts";
 import { CODEX_FILE_NAME } from "./workspace-thread.ts";
@@ -17,10 +18,10 @@ export interface WorkspaceLockOptions extends LockOptions {
 
 /**
  * Sees to it that one process at a time, and one turn inside it, works on a workspace.
- * @throws SessionStoreError `busy` or `io`.
+ * @throws SessionStoreError `busy`, `io` or `invalid_file_name`.
  */
-export function lockWorkspace(workspace: string, options: WorkspaceLockOptions = {}): Promise<HeldLock> {
-  const { fileName = CODEX_FILE_NAME } = options;
+export async function lockWorkspace(workspace: string, options: WorkspaceLockOptions = {}): Promise<HeldLock> {
+  const fileName = checkedFileName(options.fileName ?? CODEX_FILE_NAME);
   return takeLock(join(workspace, `${fileName}.lock`), `The workspace ${workspace}`, options);
 }
 

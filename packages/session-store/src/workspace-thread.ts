@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { link, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SessionStoreError } from "./errors.ts";
+import { checkedFileName } from "./file-name.ts";
 import { clearPath, setAsidePath } from "./regular-file.ts";
 import { checkedThreadId, isThreadId } from "./thread-id.ts";
 
@@ -33,8 +34,9 @@ export class WorkspaceThread {
   readonly path: string;
   readonly #idPattern: RegExp | undefined;
 
+  /** @throws SessionStoreError `invalid_file_name`. */
   constructor(workspace: string, options: WorkspaceThreadOptions = {}) {
-    this.path = join(workspace, options.fileName ?? CODEX_FILE_NAME);
+    this.path = join(workspace, checkedFileName(options.fileName ?? CODEX_FILE_NAME));
     const { idPattern } = options;
     // Without the flags that make a pattern remember where it stopped, and anchored: half an id is none.
     this.#idPattern = idPattern && new RegExp(`^(?:${idPattern.source})$`, idPattern.flags.replace(/[gmy]/g, ""));
