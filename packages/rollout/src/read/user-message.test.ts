@@ -25,14 +25,14 @@ const completed = (...texts: string[]) => ({
 });
 const wordsOf = (line: unknown) => userMessageOf(line)?.text.trim();
 
-describe("what a person wrote", () => {
+describe("the user's text", () => {
   const looksInjected = [
     "<environment_context>is that tag from you?</environment_context>",
     "# AGENTS.md instructions for /x\n\n<INSTRUCTIONS>\nquoted\n</INSTRUCTIONS>",
     "<goal_context>x</goal_context>",
     "<turn_aborted>",
   ];
-  it.each(looksInjected)("is codex's word where codex says it: %j", (text) => {
+  it.each(looksInjected)("is decided by codex's label, whatever the text looks like: %j", (text) => {
     expect(wordsOf(event(text))).toBe(text);
     expect(wordsOf(event(text, { kind: "plain" }))).toBe(text);
     expect(wordsOf(completed(text))).toBe(text);
@@ -49,7 +49,7 @@ describe("what a person wrote", () => {
     ["<goal_context>x</goal_context> and why?"],
     ["<a>x</a>\n<b_c>y</b_c>"],
     ["fix <turn_aborted>this</turn_aborted>"],
-  ])("is kept in an item without a label, if it only begins like codex's own: %j", (text) => {
+  ])("is kept in an item without a label if it only begins like codex's own text: %j", (text) => {
     expect(wordsOf(item([part(text)]))).toBe(text);
     expect(wordsOf(item([part(text)], ["unknown"]))).toBe(text);
   });
@@ -62,7 +62,7 @@ describe("what a person wrote", () => {
     ["<some_later_context version=2>x</some_later_context>"],
     ["<hook_context>x</hook_context>\n\n<goal_context>y</goal_context>"],
     ["\n<user_shell_command>\nls\n</user_shell_command>\n"],
-  ])("is not what has codex's form from end to end: %j", (text) => {
+  ])("does not include text that has codex's form from end to end: %j", (text) => {
     expect(userMessageOf(item([part(text)]))).toBeUndefined();
     expect(wordsOf(item([part(text), part("mine")]))).toBe("mine");
   });
@@ -74,11 +74,11 @@ describe("what a person wrote", () => {
     ["<response-annotations>[]</response-annotations>\n\n## My request for Codex:\nadd a retry"],
     ["## My request for Codex:\nadd a retry"],
     ['# Files:\n\n## My request for Codex:\nadd a retry\n<image name=[Image #1] path="C:\\a.png">\n</image>'],
-  ])("stands behind a client's frame: %j", (text) => {
+  ])("follows a client's frame: %j", (text) => {
     for (const line of [event(text), completed(text), item([part(text)])]) expect(wordsOf(line)).toBe("add a retry");
   });
 
-  it("is whole where the heading of a frame is quoted in it", () => {
+  it("is complete if it quotes the heading of a frame", () => {
     const text = "what does\n## My request for Codex:\nmean in my logs?";
     expect(wordsOf(event(text))).toBe(text);
     expect(wordsOf(event("# Notes\n## My request for more tests\nplease"))).toBe(
@@ -86,7 +86,7 @@ describe("what a person wrote", () => {
     );
   });
 
-  it("is not the tags around an image", () => {
+  it("does not include the tags around an image", () => {
     const content = [part('<image name=[Image #1] path="/tmp/a.png">'), image, part("</image>"), part("look")];
     expect(wordsOf(item(content))).toBe("look");
     expect(wordsOf(item(content, ["user.image_tag", "user.image", "user.image_tag", "user.text"]))).toBe("look");
@@ -104,11 +104,11 @@ describe("what a person wrote", () => {
     { type: "event_msg", payload: { type: "user_message" } },
     { type: "response_item", payload: { type: "message", role: "assistant", content: [part("x")] } },
     { type: "response_item", payload: { type: "message", role: "user" } },
-  ])("is not in %j", (line) => expect(userMessageOf(line)).toBeUndefined());
+  ])("is absent in %j", (line) => expect(userMessageOf(line)).toBeUndefined());
 });
 
-describe("what a compaction keeps", () => {
-  it("is the person's messages, without the summary and what codex adds", () => {
+describe("the messages that a compaction keeps", () => {
+  it("are the user's, without the summary and codex's own texts", () => {
     const history = [item([part("one")]), item([part("<environment_context>x</environment_context>")])].map(
       ({ payload }) => payload,
     );
