@@ -50,8 +50,8 @@ async function dieFor(path: string): Promise<void> {
   }
 }
 
-describe("what was consumed", () => {
-  it("is given back byte for byte and in place, behind it what codex has appended since", async () => {
+describe("consumed values", () => {
+  it("are restored in place and byte for byte, and the lines that codex has appended since stay", async () => {
     await using home = await homeWithRollout();
     const before = await stat(home.path);
     await mutateRollout(home.path, [consumeLight("call_0"), consumeHeavy("call_3")], home.options);
@@ -73,7 +73,7 @@ describe("what was consumed", () => {
     expect(await restoreRollout(home.path, home.options)).toMatchObject({ mode: "unchanged", restored: [] });
   });
 
-  it("is given back after any mutations, in whatever order, of any text", async () => {
+  it("are restored after any mutations, in any order, of any text", async () => {
     const text = fc.string({ unit: "grapheme", maxLength: 40 });
     const mutation = fc.array(
       fc.oneof(
@@ -97,7 +97,7 @@ describe("what was consumed", () => {
     );
   });
 
-  it("is given back where the rollout was archived or compressed since, and not to its copy in another home", async () => {
+  it("are restored if the rollout was archived or compressed since, but not in its copy in another home", async () => {
     await using home = await homeWithRollout();
     const copy = `${home.codexHome}-copy`;
     await cp(home.codexHome, copy, { recursive: true });
@@ -113,7 +113,7 @@ describe("what was consumed", () => {
     expect((await readFile(archived.slice(0, -4))).equals(original)).toBe(true);
   });
 
-  it("is left alone where something else has changed the line since, and kept", async () => {
+  it("are not restored if something else has changed the line since, and stay saved", async () => {
     await using home = await homeWithRollout();
     await mutateRollout(home.path, ids.map(consumeLight), home.options);
     await mutateRollout(home.path, [{ callId: "call_2", output: "by somebody else" }]);
@@ -128,7 +128,7 @@ describe("what was consumed", () => {
     expect(text.split("\n").filter((line) => line.includes("secret"))).toHaveLength(5);
   });
 
-  it("may not be longer than its line, since a new file could not be taken back", async () => {
+  it("are not replaced by a text longer than the line, since a new file could not be restored", async () => {
     await using home = await homeWithRollout(
       sampleRollout([{ callId: "call_0", output: "short" }, ...sampleCalls(2).slice(1)]),
     );
@@ -146,7 +146,7 @@ describe("what was consumed", () => {
 });
 
 describe("a process that is killed at any operation", () => {
-  it("of a mutation leaves what can be restored", async () => {
+  it("of a mutation leaves a file that can be restored", async () => {
     for (let at = 1, isOver = false; !isOver; at++) {
       await using home = await homeWithRollout();
       isOver = await mutateWith(faultyFiles(at), home.path, ids.map(consumeHeavy), home.options).then(
@@ -167,7 +167,7 @@ describe("a process that is killed at any operation", () => {
     }
   });
 
-  it("of a restore has restored all of it or nothing, and the next one restores the rest", async () => {
+  it("of a restore has restored all or nothing, and the next restore finishes it", async () => {
     const outcomes = new Set<string>();
     for (let at = 1, isOver = false; !isOver; at++) {
       await using home = await homeWithRollout();
@@ -194,10 +194,10 @@ describe("a process that is killed at any operation", () => {
   });
 });
 
-describe("what is kept", () => {
+describe("saved values", () => {
   const recordOf = (time: number) => `undo-0123456789abcdef-${String(time).padStart(13, "0")}-01234567.jsonl`;
 
-  it("is its user's alone", async () => {
+  it("are readable only by their user", async () => {
     await using home = await homeWithRollout();
     await mutateRollout(home.path, ids.map(consumeLight), home.options);
     const [name = ""] = await home.kept();
@@ -205,7 +205,7 @@ describe("what is kept", () => {
     expect((await stat(home.undoFolder)).mode & 0o777).toBe(0o700);
   });
 
-  it("goes after 30 days, and of more than 100 MB the oldest; what else is there stays", async () => {
+  it("are removed after 30 days, and the oldest if there are more than 100 MB; other files stay", async () => {
     await using home = await homeWithRollout();
     await mkdir(home.undoFolder);
     const day = 24 * 60 * 60 * 1000;
@@ -230,7 +230,7 @@ describe("what is kept", () => {
     expect(names).toEqual(expect.arrayContaining(["notes", recordOf(now - day), recordOf(now - 2 * day)]));
   });
 
-  it("is never more than that: a mutation with more is refused, and nothing is written", async () => {
+  it("never exceed 100 MB: a mutation with more is refused, and nothing is written", async () => {
     const big = [1, 2, 3].map((index) => ({ callId: `big_${index}`, output: "x".repeat(40e6) }));
     await using home = await homeWithRollout(sampleRollout(big));
     const { mtimeNs } = await stat(home.path, { bigint: true });
@@ -243,7 +243,7 @@ describe("what is kept", () => {
     expect(await home.kept()).toEqual([]);
   });
 
-  it("may be damaged, or a pipe: a warning, and the rest is restored", async () => {
+  it("may be damaged, or a pipe: there is a warning, and the rest is restored", async () => {
     await using home = await homeWithRollout();
     await mutateRollout(home.path, [consumeLight("call_0")], home.options);
     await mutateRollout(home.path, [consumeLight("call_1")], home.options);
@@ -267,7 +267,7 @@ describe("what is kept", () => {
     expect(warnings).toHaveLength(3);
   });
 
-  it("and says what never stood there writes nothing", async () => {
+  it("that were never in the file are not written", async () => {
     await using home = await homeWithRollout();
     await mutateRollout(home.path, [consumeLight("call_0")], home.options);
     const [name = ""] = await home.kept();
@@ -282,7 +282,7 @@ describe("what is kept", () => {
   });
 });
 
-it("what a fork shows by now stays as it is", async () => {
+it("does not restore lines that a fork now shows", async () => {
   await using home = await homeWithRollout();
   await mutateRollout(home.path, ids.map(consumeLight), home.options);
   const fork = "01a1fb16-63b2-7533-9ec8-b7aa484b56ae";
@@ -302,7 +302,7 @@ it("what a fork shows by now stays as it is", async () => {
 });
 
 it.each(testedCodexes())(
-  "the model of codex $version sees the markers, and the results again after a restore",
+  "the model of codex $version sees the markers, and after a restore the results again",
   async (codex) => {
     await using thread = await CodexThread.create({ codex });
     const some = ["call_1", "call_2"];
