@@ -16,10 +16,10 @@ export interface EditRolloutFileOptions {
 }
 
 /**
- * Locks a rollout's file and edits it. Undefined if there is no such file.
+ * Locks a rollout's file and edits it. Returns undefined if there is no such file.
  *
- * Codex brings a compressed rollout back as a plain file when it resumes its thread. So does this, if there is anything to change: as
- * a step of its own, after which the file is what it was.
+ * Codex unpacks a compressed rollout to a plain file when it resumes its thread. So does this, if there is anything to change.
+ * Unpacking is a separate step that leaves the content unchanged.
  *
  * @param after Called with the outcome while the file is still locked.
  */
@@ -37,7 +37,7 @@ export async function editRolloutFile<Editor extends JsonlEditor<SkipReason>>(
   const plain = plainName(place);
   const lockOptions = { ...sidecarsOf(plain, codexHome), files, waitMs, signal, onWarning };
   await using locked = await lockJsonl(plain, lockOptions);
-  // Whoever held the lock before may have brought a compressed one back.
+  // The previous holder of the lock may have unpacked a compressed file.
   const path = existing(place) ?? place;
   let editor = newEditor();
   let outcome: EditOutcome<SkipReason> | undefined;

@@ -176,7 +176,7 @@ export class TurnTracker {
     return turn;
   }
 
-  /** Rolls back the last turns. Like codex (0.135), counts only turns with a message from the user. Turns in between are rolled back too. */
+  /** Rolls back the last turns. Counts only turns with a message from the user, as codex does (0.135). Those in between go too. */
   #takeBack(count: number): void {
     this.#hasTakenBack = true;
     this.#end();

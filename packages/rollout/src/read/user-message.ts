@@ -67,7 +67,10 @@ const textOf = (content: readonly Loose[]): string =>
     .filter((text) => typeof text === "string")
     .join("\n");
 
-/** Returns whether a part is the user's. Codex 0.169, or a little earlier, labels parts: `user.text`, `environment_context`. `unknown` is no label. */
+/**
+ * Returns whether a part is the user's. Codex labels parts since 0.169, or a little earlier: `user.text`, `environment_context`. The
+ * label `unknown` means nothing.
+ */
 function isPersons(part: Loose, kind: unknown): boolean {
   if (typeof kind === "string" && kind !== "unknown") return kind.startsWith("user.");
   return typeof part?.text !== "string" || !isInjected(part.text);
