@@ -57,6 +57,7 @@ export interface JsonlEditor<Reason extends string = string> {
   beforeWrite?(changes: readonly LineChange[]): Promise<void>;
 }
 
+/** Options of one edit. */
 export interface EditOptions {
   /** Plan only: `mode` says what the edit would do. */
   readonly dryRun?: boolean | undefined;
@@ -64,10 +65,12 @@ export interface EditOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The result of one edit. */
 export interface EditOutcome<Reason extends string = string> {
   readonly plan: EditPlan<Reason>;
   /** What was done, or what would be done without `dryRun`. */
   readonly mode: "unchanged" | "in-place" | "rewritten";
+  /** The lines that were changed, or would be. */
   readonly changes: readonly LineChange[];
 }
 

@@ -11,7 +11,7 @@ import { Sidecars } from "../lock/sidecar.ts";
 /**
  * - `clean`: no edit was interrupted
  * - `replayed`: an edit was interrupted, and is finished now
- * - `dropped`: an edit was interrupted before it changed anything, or the file is not the one it was for; nothing was written
+ * - `dropped`: an edit was interrupted, and nothing was written: it had not changed anything yet, or the file is another one
  */
 export type Recovery = "clean" | "replayed" | "dropped";
 
