@@ -9,11 +9,17 @@ import type { EditPlan, SkippedId } from "./edit-plan.ts";
 import type { RewriteGuard, SearchableFile } from "./locked-jsonl.ts";
 
 export interface EditJsonlOptions<Reason extends string = never> extends LockJsonlOptions {
-  /** Only report. Default false. */
+  /**
+   * Only report.
+   * @default false
+   */
   readonly dryRun?: boolean | undefined;
   /** Allows a line to grow. A new file then replaces the old one. Default: no line may grow. */
   readonly guardRewrite?: (() => Promise<RewriteGuard<Reason>>) | undefined;
-  /** Lines longer than this are not edited. In bytes; default 64 MiB. */
+  /**
+   * Lines longer than this are not edited. In bytes.
+   * @default 64 * 1024 * 1024
+   */
   readonly maxLineBytes?: number | undefined;
 }
 

@@ -28,6 +28,7 @@ export class SearchableFile {
    * earlier line matters for it. The search ends when the set is empty.
    *
    * @param end The offset at which to start the search. Default: the end of the file.
+   * @throws JsonlEditError `replaced` if the file becomes shorter.
    */
   search(ids: Set<string>, limits: SearchLimits, end = this.size): AsyncGenerator<FoundLine, void, undefined> {
     return searchBackward(this.file, this.path, end, ids, limits);

@@ -6,7 +6,10 @@ import type { SidecarNames } from "./sidecar.ts";
 
 /** Options of everything that locks a file. */
 export interface LockJsonlOptions extends SidecarNames {
-  /** How long to wait for another editor of the file, in milliseconds. Default 5,000. */
+  /**
+   * How long to wait for another editor of the file, in milliseconds.
+   * @default 5_000
+   */
   readonly waitMs?: number | undefined;
   /** Aborts waiting for the lock, and the edit until writing begins. */
   readonly signal?: AbortSignal | undefined;

@@ -2,7 +2,10 @@ import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 
 export interface SidecarNames {
-  /** The prefix for names of files beside the edited one. All editors of a file must use the same. Default `.jsonl-edit-`. */
+  /**
+   * The prefix for names of files beside the edited one. All editors of a file must use the same.
+   * @default ".jsonl-edit-"
+   */
   readonly sidecarPrefix?: string | undefined;
   /** Other folders in which the file may have been when an edit of it was interrupted. Default: none. */
   readonly formerFolders?: readonly string[] | undefined;

@@ -44,6 +44,8 @@ export async function recoverJsonl(path: string, options: RecoverJsonlOptions = 
 /**
  * Does the same for a reader of the file, in a few `stat` calls. It does not wait for a running edit, since the reader sees each line
  * as before the edit or as after it.
+ *
+ * @throws JsonlEditError `not_permitted` and the like if an interrupted edit can't be finished.
  */
 export async function recoverBeforeReading(
   path: string,

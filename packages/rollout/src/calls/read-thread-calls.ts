@@ -68,7 +68,10 @@ export interface ThreadCalls {
 export interface ReadThreadCallsOptions extends Pick<ReadRolloutOptions, "codexHome" | "signal" | "maxLineBytes"> {
   /** The thread's id. It is needed to detect turns that codex copied from another thread. */
   readonly threadId?: string;
-  /** Omit calls that are not in the context. They are counted all the same. Default false. */
+  /**
+   * Omit calls that are not in the context. They are counted all the same.
+   * @default false
+   */
   readonly inContextOnly?: boolean;
 }
 
@@ -76,7 +79,8 @@ export interface ReadThreadCallsOptions extends Pick<ReadRolloutOptions, "codexH
  * Returns the tool calls of a thread and their sizes. Parses only the lines of the calls that it returns, and a few others. Holds no
  * texts in memory.
  *
- * @throws RolloutError
+ * @throws RolloutError `not_found`, `not_a_file` or `not_permitted` if a file of the history can't be opened; `replaced` if it becomes
+ * shorter; `damaged` or `no_space` if it can't be decompressed; `io`.
  */
 export async function readThreadCalls(path: string, options: ReadThreadCallsOptions = {}): Promise<ThreadCalls> {
   await recoverBeforeReading(path, options);

@@ -21,7 +21,7 @@ export interface ReadToolCallsOptions extends Omit<ReadRolloutOptions, "directio
  * memory.
  *
  * @param source A rollout's path, or entries as `readRollout` yields them forward.
- * @throws RolloutError
+ * @throws RolloutError, RangeError for the same reasons as `readRollout`, if the source is a path.
  */
 export async function* readToolCalls(
   source: string | AsyncIterable<RolloutEntry> | Iterable<RolloutEntry>,

@@ -35,7 +35,11 @@ export function homesOfRollout(codexHome: string | undefined, path: string): str
 /** Codex, or a mutation, creates these in a home that is used. A folder without them may be called `sessions` by chance. */
 const HOME_MARKS = ["state_5.sqlite", "thread-writer-locks", "plexum-thread-locks"];
 
-/** Resolves symbolic links in a rollout's path, so that the files beside it are found from anywhere. @throws RolloutError */
+/**
+ * Resolves symbolic links in a rollout's path, so that the files beside it are found from anywhere.
+ *
+ * @throws RolloutError `not_permitted` or `io` if the path can't be resolved.
+ */
 export function resolvedPath(path: string): string {
   try {
     return realpathSync.native(path);

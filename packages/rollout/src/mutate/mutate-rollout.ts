@@ -10,18 +10,28 @@ import type { MutationReport } from "./mutation-report.ts";
 export interface MutateRolloutOptions {
   /**
    * Also edit the copies that codex keeps for its own display. Its `thread/read` and its desktop app then show the new text, once they
-   * derive it again. The model never sees the copies. Default false.
+   * derive it again. The model never sees the copies.
+   * @default false
    */
   readonly scrubDisplayCopies?: boolean;
-  /** Only report. Default false. */
+  /**
+   * Only report.
+   * @default false
+   */
   readonly dryRun?: boolean;
-  /** Also edit lines that another thread contains or shows: the parent or a fork of this one. Default false. */
+  /**
+   * Also edit lines that another thread contains or shows: the parent or a fork of this one.
+   * @default false
+   */
   readonly allowOtherThreads?: boolean;
-  /** Edit every call of an id, for model providers that reuse ids in a thread. This reads the whole file. Default false. */
+  /**
+   * Edit every call of an id, for model providers that reuse ids in a thread. This reads the whole file.
+   * @default false
+   */
   readonly repeatedIds?: boolean;
   /**
    * Estimate what the mutation frees and costs: `cost` in the report. Searches the file once more, from the first edited line.
-   * Default false.
+   * @default false
    */
   readonly estimate?: boolean;
   /**
@@ -36,9 +46,15 @@ export interface MutateRolloutOptions {
   readonly nestedCalls?: ReadonlyMap<string, string>;
   /** Where to search for forks and parents. Default: the home that the file is in, by its path as given, else by its resolved path. */
   readonly codexHome?: string;
-  /** How long to wait for another mutation of the same file, and for codex to release its index, in milliseconds. Default 5,000. */
+  /**
+   * How long to wait for another mutation of the same file, and for codex to release its index, in milliseconds.
+   * @default 5_000
+   */
   readonly waitMs?: number;
-  /** Lines longer than this are not edited. In bytes; default 64 MiB. */
+  /**
+   * Lines longer than this are not edited. In bytes.
+   * @default 64 * 1024 * 1024
+   */
   readonly maxLineBytes?: number;
   /** Aborts the mutation, until writing begins. */
   readonly signal?: AbortSignal;

@@ -19,6 +19,7 @@ export type WriterGuard = AsyncDisposable & { readonly state: "held" | "checked"
 /**
  * Guards a rollout against writers until the result is disposed of.
  * @param codexHomes The homes in which codex may have the thread open.
+ * @throws Error of the file system if the rollout does not exist.
  */
 export async function guardAgainstWriters(
   codexHomes: readonly string[],

@@ -8,11 +8,17 @@ import { chunksOf, openToRead } from "./open-rollout.ts";
 import { type RolloutEntry, toRolloutEntry } from "./rollout-entry.ts";
 
 export interface FollowRolloutOptions extends LineLimit {
-  /** The offset at which to begin. It must be the beginning of a line. Default 0. */
+  /**
+   * The offset at which to begin. It must be the beginning of a line.
+   * @default 0
+   */
   readonly from?: number;
   /** Stops following, after yielding what is in the file by then. To stop at once, exit the loop. */
   readonly signal?: AbortSignal;
-  /** How often to check the file, for file systems that don't report changes. In milliseconds; default 1,000. */
+  /**
+   * How often to check the file, for file systems that don't report changes. In milliseconds.
+   * @default 1_000
+   */
   readonly pollIntervalMs?: number;
 }
 

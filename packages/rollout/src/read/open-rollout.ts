@@ -17,7 +17,11 @@ export interface OpenRollout extends AsyncDisposable {
   readonly size: number;
 }
 
-/** Opens a rollout, plain or compressed. @throws RolloutError */
+/**
+ * Opens a rollout, plain or compressed.
+ *
+ * @throws RolloutError `not_found`, `not_a_file`, `not_permitted`, `io`; `damaged` or `no_space` if it can't be decompressed.
+ */
 export async function openRollout(path: string, signal?: AbortSignal): Promise<OpenRollout> {
   const found = existing(path) ?? path;
   try {

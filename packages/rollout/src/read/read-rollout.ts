@@ -5,7 +5,10 @@ import { chunksOf, type OpenRollout, openRollout, readExactly } from "./open-rol
 import { type RolloutEntry, toRolloutEntry } from "./rollout-entry.ts";
 
 export interface ReadRolloutOptions extends LineLimit {
-  /** The order in which to yield the lines. Default `forward`. */
+  /**
+   * The order in which to yield the lines.
+   * @default "forward"
+   */
   readonly direction?: "forward" | "backward";
   /**
    * Forward: begins at this offset, which must be the beginning of a line. Backward: begins with the line before this offset.
@@ -23,7 +26,9 @@ export interface ReadRolloutOptions extends LineLimit {
  * Yields the lines of a thread, in order or from the last to the first. A line that can't be read is reported and skipped. Blank
  * lines are skipped. Reads compressed rollouts too. Ends where the file ended when reading began.
  *
- * @throws RolloutError
+ * @throws RolloutError `not_found`, `not_a_file` or `not_permitted` if a file of the history can't be opened; `replaced` if it becomes
+ * shorter; `damaged` or `no_space` if it can't be decompressed; `io`. RangeError if `maxLineBytes` or `from` is not an integer in its
+ * range, or if the file becomes shorter while it is read backward.
  */
 export async function* readRollout(
   path: string,

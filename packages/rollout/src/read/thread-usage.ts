@@ -22,7 +22,8 @@ const MAX_LINE_BYTES = 1024 * 1024;
  * Returns the tokens that a thread has used so far: the last counts in its rollout. A fork that has no count yet starts with its
  * parent's. Searches at most 128 MiB from the end, and parses only the counts.
  *
- * @throws RolloutError
+ * @throws RolloutError `not_found`, `not_a_file` or `not_permitted` if a file of the history can't be opened; `replaced` if it becomes
+ * shorter; `damaged` or `no_space` if it can't be decompressed; `io`.
  */
 export async function readThreadUsage(
   path: string,

@@ -7,7 +7,10 @@ import { plainName, sidecarsOf } from "./sidecars.ts";
 export type { Recovery };
 
 export interface RecoverOptions {
-  /** How long to wait for a running mutation, in milliseconds. Default 5,000. */
+  /**
+   * How long to wait for a running mutation, in milliseconds.
+   * @default 5_000
+   */
   readonly waitMs?: number | undefined;
   /** The codex home, within which codex may have moved the rollout. Default: the home that the file is in. */
   readonly codexHome?: string | undefined;

@@ -18,13 +18,22 @@ import { lineHash, type UndoLine, type UndoRecord, UndoStore } from "./undo-stor
 export interface RestoreRolloutOptions {
   /** The folder in which the mutations saved the old values: their `undoFolder`. */
   readonly undoFolder: string;
-  /** Only report. Default false. */
+  /**
+   * Only report.
+   * @default false
+   */
   readonly dryRun?: boolean;
-  /** Also restore lines that another thread shows. Default false. */
+  /**
+   * Also restore lines that another thread shows.
+   * @default false
+   */
   readonly allowOtherThreads?: boolean;
   /** The mutations' `codexHome`. Default: the home that the file is in. */
   readonly codexHome?: string;
-  /** How long to wait for a mutation of the same file, in milliseconds. Default 5,000. */
+  /**
+   * How long to wait for a mutation of the same file, in milliseconds.
+   * @default 5_000
+   */
   readonly waitMs?: number;
   /** Aborts the restore, until writing begins. */
   readonly signal?: AbortSignal;
