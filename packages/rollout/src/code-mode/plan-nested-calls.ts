@@ -5,7 +5,7 @@ import { type NestedRecord, readNestedRecord } from "./nested-record.ts";
 import type { ResultText } from "./replace-passed-on.ts";
 import { type LineAt, ScriptOutput } from "./script-output.ts";
 import type { Script, ScriptTurn } from "./script-turn.ts";
-import { endOf, keyOf, resultsOf, TurnRecords } from "./turn-records.ts";
+import { keyOf, outputOffsetOf, resultsOf, TurnRecords } from "./turn-records.ts";
 
 /** A call from inside a script that is to be edited, with the line in which codex recorded it. */
 export interface NestedCall {
@@ -99,12 +99,12 @@ class NestedCallPlanner {
     const concerned = sought.filter(isConcerned);
     if (concerned.length === 0) return;
     const outputs = await ScriptOutput.allOf(script, this.#context.lineAt);
-    const isGone = outputs.find(({ place }) => !place.isNotification)?.wasReplaced ?? false;
+    const wasReplaced = outputs.find(({ place }) => !place.isNotification)?.wasReplaced ?? false;
     const keptInScript = this.#records.textsKept(script);
     const replaced = new Set<string>();
     for (const one of concerned) {
       const isOwn = one.scripts.includes(script);
-      if (isOwn && isGone) {
+      if (isOwn && wasReplaced) {
         one.isFound = true;
         continue;
       }
@@ -128,9 +128,9 @@ class NestedCallPlanner {
   /** Edits calls whose results were not found: replaces the script's whole output, if that loses only results to be edited. */
   async #replaceWhole(script: Script | undefined, group: readonly Pending[]): Promise<void> {
     const { plan, lineAt } = this.#context;
-    if (script !== undefined && !script.isWait && endOf(script) < Number.POSITIVE_INFINITY) {
+    if (script !== undefined && !script.isWait && outputOffsetOf(script) < Number.POSITIVE_INFINITY) {
       const outputs = await ScriptOutput.allOf(script, lineAt);
-      if (this.#records.areAllEdited(script) && !outputs.some(({ runsOn }) => runsOn)) {
+      if (this.#records.areAllEdited(script) && !outputs.some(({ isStillRunning }) => isStillRunning)) {
         const ids = group.map(({ edit }) => edit.callId);
         for (const output of outputs)
           if (output.replaceWhole(group.at(-1)?.output, ids)) plan.lines.set(output.line.offset, output.line);

@@ -85,7 +85,7 @@ function replaceWhole(text: string, wanted: string, insert: string): string | un
   let copied = 0;
   for (let at = text.indexOf(wanted); at !== -1; ) {
     const end = at + wanted.length;
-    if (wanted.length >= MIN_LOOSE_LENGTH || (standsAlone(text, at - 1) && standsAlone(text, end))) {
+    if (wanted.length >= MIN_LOOSE_LENGTH || (isDelimited(text, at - 1) && isDelimited(text, end))) {
       result += text.slice(copied, at) + insert;
       copied = end;
     }
@@ -94,7 +94,7 @@ function replaceWhole(text: string, wanted: string, insert: string): string | un
   return copied === 0 ? undefined : result + text.slice(copied);
 }
 
-const standsAlone = (text: string, at: number) => at < 0 || at >= text.length || '"\n\\'.includes(text.charAt(at));
+const isDelimited = (text: string, at: number) => at < 0 || at >= text.length || '"\n\\'.includes(text.charAt(at));
 
 /**
  * Replaces a result of which only a beginning and an end are left, after a cut in the record or in the output.
@@ -105,13 +105,13 @@ function replaceCut(text: string, form: Form, insert: string, isCopy: boolean): 
   const cut = OUTPUT_CUT.exec(text);
   if (cut === null) return undefined;
   const before = text.slice(0, cut.index);
-  const behind = text.slice(cut.index + cut[0].length);
+  const after = text.slice(cut.index + cut[0].length);
   const head = overlap(before, form.head);
-  const tail = overlap(form.tail, behind);
+  const tail = overlap(form.tail, after);
   if (head === 0 && (tail === 0 || isCopy)) return undefined;
   // If the record itself is cut, the text after the output's cut may be a part of the result that is not in the record.
   if (tail === 0 && form.isCut) return undefined;
-  return (head === 0 ? before + cut[0] : before.slice(0, -head)) + insert + behind.slice(tail);
+  return (head === 0 ? before + cut[0] : before.slice(0, -head)) + insert + after.slice(tail);
 }
 
 /**

@@ -11,7 +11,7 @@ type Place = Script["outputs"][number];
 /** How codex begins the output of every script (0.144 to 0.169). Notifications do not begin like this. */
 const SCRIPT_OUTPUT = /^Script (completed|failed|running|terminated)/;
 /** How it begins if the script is still running. The rest of the output goes to a later `wait`, if there is one. */
-const RUNS_ON = "Script running with cell ID";
+const STILL_RUNNING = "Script running with cell ID";
 
 /** One output of a script: its own, or a notification. Changes are collected in `line`, and made when the plan is carried out. */
 export class ScriptOutput {
@@ -34,8 +34,8 @@ export class ScriptOutput {
   }
 
   /** True if the script was still running when it wrote this. */
-  get runsOn(): boolean {
-    return this.#texts.some(({ text }) => text.startsWith(RUNS_ON));
+  get isStillRunning(): boolean {
+    return this.#texts.some(({ text }) => text.startsWith(STILL_RUNNING));
   }
 
   /** True if nothing is left of the script's own output, since the outer call itself was edited, now or before. */

@@ -15,11 +15,11 @@ export function textsOfCutRecord(recorded: string): ResultText[] | undefined {
   if (cut === null || !recorded.startsWith('{"content":[') || !recorded.endsWith("}")) return undefined;
   const before = recorded.slice(0, cut.index);
   // A quotation mark that does not end a text is the second half of an escape that was cut.
-  const behind = recorded.slice(cut.index + cut[0].length).replace(/^"(?![,}])/, "");
+  const after = recorded.slice(cut.index + cut[0].length).replace(/^"(?![,}])/, "");
   const [, beginning] = /"text":"((?:[^"\\]|\\.)*)\\?$/s.exec(before) ?? [];
   if (beginning === undefined) return undefined;
-  const [, end = ""] = /^((?:[^"\\]|\\.)*)"/s.exec(behind) ?? [];
-  const texts = [...wholeTexts(before), ...wholeTexts(behind.slice(end.length + 1))];
+  const [, end = ""] = /^((?:[^"\\]|\\.)*)"/s.exec(after) ?? [];
+  const texts = [...wholeTexts(before), ...wholeTexts(after.slice(end.length + 1))];
   texts.push(`Truncated tool output:\n${unescapeBeginning(beginning)}${cut[0]}${unescapeEnd(end)}`);
   return texts.map((text) => ({ text, isJson: false }));
 }

@@ -25,7 +25,7 @@ export const resultsOf = (record: NestedRecord): readonly ResultText[] =>
   record.state === "intact" ? record.results : record.to === null ? [] : [{ text: record.to, isJson: false }];
 
 /** Returns the offset of a script's own output, or infinity if it has none. */
-export const endOf = (script: Script): number =>
+export const outputOffsetOf = (script: Script): number =>
   script.outputs.find((output) => !output.isNotification)?.offset ?? Number.POSITIVE_INFINITY;
 
 /** Determines which script of a turn may have made which call, and which results must stay in the scripts' outputs. */
@@ -68,7 +68,9 @@ export class TurnRecords {
   scriptsOf(callId: string, at: number): Script[] {
     const itemId = this.#links.get(callId);
     const linked = this.#turn.scripts.filter((script) => itemId !== undefined && script.itemId === itemId);
-    return linked.length > 0 ? linked : this.#turn.scripts.filter((script) => script.offset < at && at < endOf(script));
+    return linked.length > 0
+      ? linked
+      : this.#turn.scripts.filter((script) => script.offset < at && at < outputOffsetOf(script));
   }
 
   /** Returns the keys of results that must stay, of a script or of the whole turn. An equal text in an output may be one of them. */

@@ -34,14 +34,14 @@ export async function findRollout(
 ): Promise<FoundRollout | undefined> {
   const { codexHome = defaultCodexHome(), signal } = options;
   if (!isLowercaseUuid(threadId)) return undefined;
-  const isOf = (name: RolloutName) => name.threadId === threadId;
-  const isThreads = (path: string) => [undefined, threadId].includes(threadIdInFirstLine(path));
+  const isOwnName = (name: RolloutName) => name.threadId === threadId;
+  const isOwnFile = (path: string) => [undefined, threadId].includes(threadIdInFirstLine(path));
   const head = await headInStateDatabase(codexHome, threadId);
   const path = head === undefined ? undefined : pathInHome(codexHome, head);
   const name = path === undefined ? undefined : parseRolloutName(basename(path));
-  if (path !== undefined && name !== undefined && isOf(name) && isThreads(path))
+  if (path !== undefined && name !== undefined && isOwnName(name) && isOwnFile(path))
     return { ...name, path, archived: isArchived(codexHome, path) };
-  return findByName(codexHome, threadId, isOf, isThreads, signal);
+  return findByName(codexHome, threadId, isOwnName, isOwnFile, signal);
 }
 
 /**
@@ -55,7 +55,7 @@ export async function findRolloutFile(codexHome: string, rolloutId: string): Pro
 }
 
 /** Returns the path of a rollout that exists: plain, or the compressed form if codex has compressed it since. */
-export function existing(path: string): string | undefined {
+export function existingForm(path: string): string | undefined {
   const plain = path.replace(/\.zst$/, "");
   return [plain, `${plain}.zst`].find(existsSync);
 }

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { type Files, idsOf, JsonValue, type LineChange } from "@plexum/jsonl-edit";
-import { findDependants } from "./dependants.ts";
+import { findDependents } from "./dependents.ts";
 import type { MutationPlan } from "./mutation-report.ts";
 
 /** Drops edits of lines that another thread shows, and of growing lines before a point from which another file continues. */
@@ -26,13 +26,13 @@ export async function dropShared(
   const changes = await plan.changes();
   const grows = ({ grows }: LineChange) => grows;
   if (changes.length === 0 || (allowOtherThreads && !changes.some(grows))) return;
-  const dependants = await findDependants(files, codexHome, path, firstTime(changes));
-  if (dependants.length === 0) return;
-  for (const { threadId, end } of allowOtherThreads ? [] : dependants)
+  const dependents = await findDependents(files, codexHome, path, firstTime(changes));
+  if (dependents.length === 0) return;
+  for (const { threadId, end } of allowOtherThreads ? [] : dependents)
     if (threadId !== ownThreadId)
       plan.drop(idsBefore(changes, end), "other_thread", `thread ${threadId} shows the call too`);
   const grown = (await plan.changes()).filter(grows);
-  for (const { path, end } of dependants) {
+  for (const { path, end } of dependents) {
     const message = `${basename(path)} continues this file from a point after a line that has to grow`;
     plan.drop(idsBefore(grown, end), "shared_history", message);
   }

@@ -1,7 +1,7 @@
 import { type EditOutcome, type Files, type JsonlEditor, lockJsonl } from "@plexum/jsonl-edit";
 import { RolloutError } from "../errors.ts";
 import { resolvedPath } from "../find/codex-home.ts";
-import { existing } from "../find/find-rollout.ts";
+import { existingForm } from "../find/find-rollout.ts";
 import { unpack } from "../read/open-rollout.ts";
 import { plainName, sidecarsOf } from "../recover/sidecars.ts";
 import type { SkipReason } from "./mutation-report.ts";
@@ -30,7 +30,7 @@ export async function editRolloutFile<Editor extends JsonlEditor<SkipReason>>(
   after: (editor: Editor) => Promise<void> = async () => {},
 ): Promise<{ editor: Editor; outcome: EditOutcome<SkipReason> } | undefined> {
   const { files, codexHome, waitMs, signal, onWarning, dryRun = false } = options;
-  const place = resolvedPath(existing(given) ?? given);
+  const place = resolvedPath(existingForm(given) ?? given);
   const before = await files.stat(place);
   if (before === undefined) return undefined;
   if (!before.isFile()) throw new RolloutError("not_a_file", place, `${place} is not a file; name a rollout file`);
@@ -38,7 +38,7 @@ export async function editRolloutFile<Editor extends JsonlEditor<SkipReason>>(
   const lockOptions = { ...sidecarsOf(plain, codexHome), files, waitMs, signal, onWarning };
   await using locked = await lockJsonl(plain, lockOptions);
   // The previous holder of the lock may have unpacked a compressed file.
-  const path = existing(place) ?? place;
+  const path = existingForm(place) ?? place;
   let editor = newEditor();
   let outcome: EditOutcome<SkipReason> | undefined;
   if (path.endsWith(".zst")) {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream";
 import { createZstdDecompress } from "node:zlib";
 import { asRolloutError, isErrno, RolloutError } from "../errors.ts";
-import { existing } from "../find/find-rollout.ts";
+import { existingForm } from "../find/find-rollout.ts";
 
 /** A rollout opened for reading. For a compressed one, this is a decompressed copy, which disappears when it is closed. */
 export interface OpenRollout extends AsyncDisposable {
@@ -23,7 +23,7 @@ export interface OpenRollout extends AsyncDisposable {
  * @throws RolloutError `not_found`, `not_a_file`, `not_permitted`, `io`; `damaged` or `no_space` if it can't be decompressed.
  */
 export async function openRollout(path: string, signal?: AbortSignal): Promise<OpenRollout> {
-  const found = existing(path) ?? path;
+  const found = existingForm(path) ?? path;
   try {
     const file = found.endsWith(".zst") ? await decompressed(found, signal) : await openToRead(found);
     const { size } = await file.stat();

@@ -29,7 +29,7 @@ afterAll(() => folder[Symbol.asyncDispose]());
 
 const event = (message: string) =>
   `${JSON.stringify({ type: "event_msg", payload: { type: "agent_message", message } })}\n`;
-const told = (entry: RolloutEntry) => (entry.kind === "damaged" ? entry.reason : entry.line.type);
+const reasonOrType = (entry: RolloutEntry) => (entry.kind === "damaged" ? entry.reason : entry.line.type);
 
 describe("readRollout", () => {
   it("reports damage and skips it, forward and backward, plain and compressed", async () => {
@@ -63,7 +63,7 @@ describe("readRollout", () => {
       "oversized",
       "torn",
     ];
-    expect(entries.map(told)).toEqual(reasons);
+    expect(entries.map(reasonOrType)).toEqual(reasons);
     expect(entries[1]).toMatchObject({
       line: { ordinal: 7, timestamp: "2026-01-02T03:04:05Z", payload: { turn_id: "t" } },
     });
@@ -72,12 +72,12 @@ describe("readRollout", () => {
       expect(lines.some((line) => line.equals(content.subarray(offset, offset + length)))).toBe(true);
     expect(await collect(readRollout(path, { ...options, direction: "backward" }))).toEqual([...entries].reverse());
     const [, second] = entries;
-    expect((await collect(readRollout(path, { ...options, from: second?.offset }))).map(told)).toEqual(
+    expect((await collect(readRollout(path, { ...options, from: second?.offset }))).map(reasonOrType)).toEqual(
       reasons.slice(1),
     );
     await writeFile(`${path}.zst`, zstdCompressSync(content));
     await rm(path);
-    expect((await collect(readRollout(path, options))).map(told)).toEqual(reasons);
+    expect((await collect(readRollout(path, options))).map(reasonOrType)).toEqual(reasons);
   });
 
   it("reports why something is not a rollout", async () => {

@@ -44,7 +44,7 @@ export class TurnTracker {
   readonly #createdAt: number | undefined;
   readonly #compactions: Compaction[] = [];
   #current: TrackedTurn | undefined;
-  #isTold = false;
+  #isRecorded = false;
   #lines = 0;
   #hasTakenBack = false;
   #reachesBack = false;
@@ -157,22 +157,22 @@ export class TurnTracker {
     this.turns.push(turn);
     this.#left.push(turn);
     this.#current = turn;
-    this.#isTold = true;
+    this.#isRecorded = true;
     return turn;
   }
 
   #end(): void {
     this.#current = undefined;
-    this.#isTold = false;
+    this.#isRecorded = false;
   }
 
   /** If codex recorded no turn, each message begins one. The two forms of a message follow each other. */
   #turnOf({ source }: UserMessage): TrackedTurn {
     const current = this.#current;
-    if (current !== undefined && (this.#isTold || current.messages.every((one) => one.source !== source)))
+    if (current !== undefined && (this.#isRecorded || current.messages.every((one) => one.source !== source)))
       return current;
     const turn = this.#begin(undefined);
-    this.#isTold = false;
+    this.#isRecorded = false;
     return turn;
   }
 

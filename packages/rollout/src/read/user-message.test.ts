@@ -23,7 +23,7 @@ const completed = (...texts: string[]) => ({
     item: { type: "UserMessage", content: texts.map((text) => ({ type: "text", text })) },
   },
 });
-const wordsOf = (line: unknown) => userMessageOf(line)?.text.trim();
+const ownText = (line: unknown) => userMessageOf(line)?.text.trim();
 
 describe("the user's text", () => {
   const looksInjected = [
@@ -33,12 +33,12 @@ describe("the user's text", () => {
     "<turn_aborted>",
   ];
   it.each(looksInjected)("is decided by codex's label, whatever the text looks like: %j", (text) => {
-    expect(wordsOf(event(text))).toBe(text);
-    expect(wordsOf(event(text, { kind: "plain" }))).toBe(text);
-    expect(wordsOf(completed(text))).toBe(text);
-    expect(wordsOf(item([part(text)], ["user.text"]))).toBe(text);
-    expect(wordsOf(item([part("plain")], ["environment_context"]))).toBeUndefined();
-    expect(wordsOf(event("plain", { kind: "environment_context" }))).toBeUndefined();
+    expect(ownText(event(text))).toBe(text);
+    expect(ownText(event(text, { kind: "plain" }))).toBe(text);
+    expect(ownText(completed(text))).toBe(text);
+    expect(ownText(item([part(text)], ["user.text"]))).toBe(text);
+    expect(ownText(item([part("plain")], ["environment_context"]))).toBeUndefined();
+    expect(ownText(event("plain", { kind: "environment_context" }))).toBeUndefined();
   });
 
   it.each([
@@ -50,8 +50,8 @@ describe("the user's text", () => {
     ["<a>x</a>\n<b_c>y</b_c>"],
     ["fix <turn_aborted>this</turn_aborted>"],
   ])("is kept in an item without a label if it only begins like codex's own text: %j", (text) => {
-    expect(wordsOf(item([part(text)]))).toBe(text);
-    expect(wordsOf(item([part(text)], ["unknown"]))).toBe(text);
+    expect(ownText(item([part(text)]))).toBe(text);
+    expect(ownText(item([part(text)], ["unknown"]))).toBe(text);
   });
 
   it.each([
@@ -64,7 +64,7 @@ describe("the user's text", () => {
     ["\n<user_shell_command>\nls\n</user_shell_command>\n"],
   ])("does not include text that has codex's form from end to end: %j", (text) => {
     expect(userMessageOf(item([part(text)]))).toBeUndefined();
-    expect(wordsOf(item([part(text), part("mine")]))).toBe("mine");
+    expect(ownText(item([part(text), part("mine")]))).toBe("mine");
   });
 
   it.each([
@@ -75,23 +75,23 @@ describe("the user's text", () => {
     ["## My request for Codex:\nadd a retry"],
     ['# Files:\n\n## My request for Codex:\nadd a retry\n<image name=[Image #1] path="C:\\a.png">\n</image>'],
   ])("follows a client's frame: %j", (text) => {
-    for (const line of [event(text), completed(text), item([part(text)])]) expect(wordsOf(line)).toBe("add a retry");
+    for (const line of [event(text), completed(text), item([part(text)])]) expect(ownText(line)).toBe("add a retry");
   });
 
   it("is complete if it quotes the heading of a frame", () => {
     const text = "what does\n## My request for Codex:\nmean in my logs?";
-    expect(wordsOf(event(text))).toBe(text);
-    expect(wordsOf(event("# Notes\n## My request for more tests\nplease"))).toBe(
+    expect(ownText(event(text))).toBe(text);
+    expect(ownText(event("# Notes\n## My request for more tests\nplease"))).toBe(
       "# Notes\n## My request for more tests\nplease",
     );
   });
 
   it("does not include the tags around an image", () => {
     const content = [part('<image name=[Image #1] path="/tmp/a.png">'), image, part("</image>"), part("look")];
-    expect(wordsOf(item(content))).toBe("look");
-    expect(wordsOf(item(content, ["user.image_tag", "user.image", "user.image_tag", "user.text"]))).toBe("look");
-    expect(wordsOf(item([part("<image name=[Image #1]>"), image, part("</image>")]))).toBe("");
-    expect(wordsOf(event("why is <image></image> empty?"))).toBe("why is <image></image> empty?");
+    expect(ownText(item(content))).toBe("look");
+    expect(ownText(item(content, ["user.image_tag", "user.image", "user.image_tag", "user.text"]))).toBe("look");
+    expect(ownText(item([part("<image name=[Image #1]>"), image, part("</image>")]))).toBe("");
+    expect(ownText(event("why is <image></image> empty?"))).toBe("why is <image></image> empty?");
   });
 
   it.each([

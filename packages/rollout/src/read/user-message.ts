@@ -39,24 +39,24 @@ function eventMessage(payload: Loose): UserMessage | undefined {
     // Early versions wrote a kind for text that was not the user's.
     const isPlain = typeof payload.kind !== "string" || payload.kind === "plain";
     return isPlain && typeof payload.message === "string"
-      ? { source: "event", text: wordsOf(payload.message) }
+      ? { source: "event", text: withoutFrame(payload.message) }
       : undefined;
   }
   if (payload?.type !== "item_completed" || payload.item?.type !== "UserMessage") return undefined;
-  return { source: "event", text: wordsOf(textOf(parts(payload.item.content))) };
+  return { source: "event", text: withoutFrame(textOf(parts(payload.item.content))) };
 }
 
 function itemMessage(payload: Loose): UserMessage | undefined {
   if (payload?.type !== "message" || payload.role !== "user") return undefined;
   const content = parts(payload.content);
   const kinds = parts(payload.internal_chat_message_metadata_passthrough?.content_item_kinds);
-  const own = content.filter((part, index) => isPersons(part, kinds[index]));
+  const own = content.filter((part, index) => isFromUser(part, kinds[index]));
   if (own.length === 0) return undefined;
   const hasMedia = own.some((part) => typeof part?.text !== "string");
-  const words = hasMedia
+  const texts = hasMedia
     ? own.filter((part) => typeof part?.text === "string" && !MEDIA_TAG.test(part.text.trim()))
     : own;
-  return { source: "item", text: wordsOf(textOf(words)) };
+  return { source: "item", text: withoutFrame(textOf(texts)) };
 }
 
 const parts = (content: unknown): Loose[] => (Array.isArray(content) ? content : []);
@@ -71,7 +71,7 @@ const textOf = (content: readonly Loose[]): string =>
  * Returns whether a part is the user's. Codex labels parts since 0.169, or a little earlier: `user.text`, `environment_context`. The
  * label `unknown` means nothing.
  */
-function isPersons(part: Loose, kind: unknown): boolean {
+function isFromUser(part: Loose, kind: unknown): boolean {
   if (typeof kind === "string" && kind !== "unknown") return kind.startsWith("user.");
   return typeof part?.text !== "string" || !isInjected(part.text);
 }
@@ -84,10 +84,10 @@ const MEDIA_TAG = /^(?:<(?:image|audio)(?:\s[^<>]*)?>|<\/(?:image|audio)>)$/;
 /** No repetition matches a `<`. Otherwise a text with many opening tags would take quadratic time. */
 const NAMED_MEDIA = /<(image|audio)\s+name=\[[^\]<\n]*\][^<>\n]*>\s*(?:<\/\1>)?/g;
 
-function wordsOf(text: string): string {
+function withoutFrame(text: string): string {
   const request = FRAME_START.test(text) ? REQUEST.exec(text) : null;
-  const words = request === null ? text : text.slice(request.index + request[0].length);
-  return words.replace(NAMED_MEDIA, "");
+  const own = request === null ? text : text.slice(request.index + request[0].length);
+  return own.replace(NAMED_MEDIA, "");
 }
 
 const INSTRUCTIONS = /^# AGENTS\.md instructions[^\n]*\n\s*<INSTRUCTIONS>[\s\S]*<\/INSTRUCTIONS>$/;

@@ -1,7 +1,7 @@
 import { type Recovery, recoverJsonl, recoverBeforeReading as recoverJsonlBeforeReading } from "@plexum/jsonl-edit";
 import { asRolloutError } from "../errors.ts";
 import { codexHomeOf, resolvedPath } from "../find/codex-home.ts";
-import { existing } from "../find/find-rollout.ts";
+import { existingForm } from "../find/find-rollout.ts";
 import { plainName, sidecarsOf } from "./sidecars.ts";
 
 export type { Recovery };
@@ -51,6 +51,6 @@ export async function recoverBeforeReading(path: string, options: Omit<RecoverOp
 /** Returns where a rollout is, plain and compressed, and where leftovers from its former folders are. */
 function placeOf(path: string, options: RecoverOptions) {
   const codexHome = options.codexHome ?? codexHomeOf(path);
-  const plain = plainName(resolvedPath(existing(path) ?? path));
+  const plain = plainName(resolvedPath(existingForm(path) ?? path));
   return { plain, otherForm: `${plain}.zst`, ...sidecarsOf(plain, codexHome) };
 }

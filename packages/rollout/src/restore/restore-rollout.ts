@@ -118,7 +118,7 @@ class Restorer implements JsonlEditor<SkipReason> {
       this.#options.signal?.throwIfAborted();
       const ids = changes.flatMap((change) => change.ids);
       for (const id of ids) plan.edited.add(id);
-      const line = await takenBack(file, changes);
+      const line = await planUndo(file, changes);
       if (line === undefined) for (const id of ids) changed.add(id);
       else plan.lines.set(line.offset, line);
     }
@@ -141,7 +141,7 @@ class Restorer implements JsonlEditor<SkipReason> {
  *
  * @returns Undefined if the line matches no state before or after a change.
  */
-async function takenBack(file: SearchableFile, changes: readonly UndoLine[]): Promise<PlannedLine | undefined> {
+async function planUndo(file: SearchableFile, changes: readonly UndoLine[]): Promise<PlannedLine | undefined> {
   const [{ offset, length } = { offset: 0, length: 0 }] = changes;
   if (offset + length > file.size) return undefined;
   const bytes = await readExactly(file.file, file.path, offset, length);
@@ -161,7 +161,7 @@ async function takenBack(file: SearchableFile, changes: readonly UndoLine[]): Pr
     if (hash !== before) return undefined;
   }
   const ids = [...new Set(changes.flatMap((change) => change.ids))];
-  const replacements = joined(places).map(({ start, end }) => ({
+  const replacements = joinOverlapping(places).map(({ start, end }) => ({
     span: { start, end },
     value: old.toString("utf8", start, end),
     ids,
@@ -170,7 +170,7 @@ async function takenBack(file: SearchableFile, changes: readonly UndoLine[]): Pr
 }
 
 /** Joins places that overlap. */
-function joined(places: readonly { start: number; end: number }[]): { start: number; end: number }[] {
+function joinOverlapping(places: readonly { start: number; end: number }[]): { start: number; end: number }[] {
   const all: { start: number; end: number }[] = [];
   for (const { start, end } of places.toSorted((a, b) => a.start - b.start)) {
     const last = all.at(-1);

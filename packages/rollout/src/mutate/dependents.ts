@@ -1,14 +1,14 @@
 import { basename, dirname, join } from "node:path";
 import { type Files, sameFile } from "@plexum/jsonl-edit";
 import { asRolloutError, isErrno, RolloutError } from "../errors.ts";
-import { dayOf, daysBackward, existing, list } from "../find/find-rollout.ts";
+import { dayOf, daysBackward, existingForm, list } from "../find/find-rollout.ts";
 import { parseRolloutName, uuidTime } from "../find/rollout-name.ts";
 import { readSessionMeta, sessionMetaIn } from "../read/history-chain.ts";
 import { unpack } from "../read/open-rollout.ts";
 import type { SessionMeta } from "../read/rollout-line.ts";
 
 /** Another file whose history continues a part of this one. */
-export interface Dependant {
+export interface Dependent {
   readonly path: string;
   readonly threadId: string;
   /** It continues the bytes before this offset. */
@@ -36,16 +36,16 @@ const NEWLINE = 0x0a;
  * @param since When the first line in question was written, in milliseconds since 1970. Undefined if that is not known.
  * @throws RolloutError that names the file that could not be read.
  */
-export async function findDependants(
+export async function findDependents(
   files: Files,
   codexHome: string | undefined,
   path: string,
   since: number | undefined,
-): Promise<Dependant[]> {
+): Promise<Dependent[]> {
   const self = parseRolloutName(basename(path));
   if (codexHome === undefined || self === undefined) return [];
   const from = (since ?? 0) - SLACK_MS;
-  const dependants: Dependant[] = [];
+  const dependents: Dependent[] = [];
   const look = async (folder: string) => {
     for (const file of list(folder)) {
       const name = file.startsWith("rollout-") ? parseRolloutName(file) : undefined;
@@ -53,7 +53,7 @@ export async function findDependants(
       if ((uuidTime(name.rolloutId) ?? Number.POSITIVE_INFINITY) < from) continue;
       const candidate = join(folder, file);
       const base = await baseIn(files, candidate, self.rolloutId);
-      if (base) dependants.push({ path: candidate, threadId: name.threadId, end: base.end_byte_offset });
+      if (base) dependents.push({ path: candidate, threadId: name.threadId, end: base.end_byte_offset });
     }
   };
   // Codex names the directories by the local date, in any time zone.
@@ -67,13 +67,13 @@ export async function findDependants(
   const stat = await files.stat(archive);
   if (stat !== undefined && (Number(stat.mtimeMs) >= from || sameFile(stat, await files.stat(dirname(path)))))
     await look(archive);
-  return dependants;
+  return dependents;
 }
 
 /** Returns the point at which a file continues the wanted rollout, if it does. */
 async function baseIn(files: Files, listed: string, rolloutId: string): Promise<SessionMeta["history_base"]> {
   // Codex may have compressed it, or brought it back, since it was listed.
-  const path = existing(listed) ?? listed;
+  const path = existingForm(listed) ?? listed;
   try {
     if (!(await files.stat(path))?.isFile()) return undefined;
     const base = (await metaNaming(files, path, rolloutId))?.history_base;
