@@ -1,12 +1,13 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { appendFile, cp, mkdir, readdir, readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
 import { testedCodexes } from "@plexum/codex-versions";
 import { answer, say, shell } from "@plexum/scripted-model";
 import { temporaryFolder } from "@plexum/test-support";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { dieFor } from "../../../jsonl-edit/src/testing/die-for.ts";
 import { Fault, faultyFiles } from "../../../jsonl-edit/src/testing/faulty-files.ts";
 import { type CallEdit, consumeHeavy, consumeLight, mutateRollout, recoverRollout, restoreRollout } from "../index.ts";
 import { mutateWith } from "../mutate/mutate-rollout.ts";
@@ -36,18 +37,6 @@ async function homeWithRollout(content: Uint8Array | string = original) {
     options: { undoFolder },
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   };
-}
-
-const { pid: deadPid } = spawnSync("true");
-
-/** The locks of a process that crashed name one that is gone; here both are this one. */
-async function dieFor(path: string): Promise<void> {
-  for (const name of await readdir(dirname(path))) {
-    if (!name.startsWith(basename(sidecarPath(path, "lock")))) continue;
-    const lock = join(dirname(path), name);
-    const holder = await readFile(lock, "utf8");
-    if (holder.endsWith("}")) await writeFile(lock, JSON.stringify({ ...JSON.parse(holder), pid: deadPid }));
-  }
 }
 
 describe("consumed values", () => {
@@ -156,7 +145,7 @@ describe("a process that is killed at any operation", () => {
           return false;
         },
       );
-      await dieFor(home.path);
+      await dieFor(sidecarPath(home.path, "lock"));
       await recoverRollout(home.path);
       const isMutated = !(await readFile(home.path)).includes("secret");
       const report = await restoreRollout(home.path, home.options);
@@ -181,7 +170,7 @@ describe("a process that is killed at any operation", () => {
           return false;
         },
       );
-      await dieFor(home.path);
+      await dieFor(sidecarPath(home.path, "lock"));
       outcomes.add(await recoverRollout(home.path));
       const content = await readFile(home.path);
       expect(content.equals(mutated) || content.equals(original), `operation ${at}`).toBe(true);
