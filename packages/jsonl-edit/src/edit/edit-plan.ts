@@ -19,7 +19,7 @@ export class EditPlan<Reason extends string = string> {
   /** Ids that the file contains, but that are not edited. */
   readonly skipped = new Map<string, SkippedId<Reason>>();
 
-  /** Reports an id as not edited. What is planned for it stays; see `drop`. */
+  /** Reports an id as not edited. Keeps its planned replacements; see `drop`. */
   skip(id: string, reason: Reason, message: string): void {
     this.edited.delete(id);
     if (!this.skipped.has(id)) this.skipped.set(id, { id, reason, message });

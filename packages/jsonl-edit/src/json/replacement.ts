@@ -6,7 +6,7 @@ export interface Replacement {
   readonly span: Span;
   /** The new value as JSON text. */
   readonly value: string;
-  /** The ids that this edit is for: more than one where they share a value. */
+  /** The ids that this edit is for: more than one if they share a value. */
   readonly ids: readonly string[];
 }
 

@@ -18,7 +18,7 @@ export const DEFAULT_SIDECAR_PREFIX = ".jsonl-edit-";
 /** The files that an edit keeps beside the edited one while it runs. */
 export class Sidecars {
   readonly #name: string;
-  /** The folder that the file is in, then those where it may have been. */
+  /** The folder that the file is in, then those in which it may have been. */
   readonly folders: readonly string[];
 
   constructor(path: string, { sidecarPrefix = DEFAULT_SIDECAR_PREFIX, formerFolders = [] }: SidecarNames = {}) {
@@ -27,6 +27,7 @@ export class Sidecars {
     this.folders = [here, ...formerFolders.filter((folder) => folder !== here)];
   }
 
+  /** Returns the path of a sidecar. */
   path(kind: SidecarKind, folder = this.folders[0] ?? ""): string {
     return join(folder, `${this.#name}.${kind}`);
   }
