@@ -122,7 +122,7 @@ text(a.split("").reverse().join("")); text(b); notify("reversed: " + a.split("")
     expect(JSON.parse(shown)).toEqual(["...(consumed)", "...(consumed)"]);
   });
 
-  it("are consumed one by one, even with equal results", async () => {
+  it("are consumed one by one, but those with equal results only together", async () => {
     const script = `text(${recall("a")}.content[0].text); text(${recall("b")}.content[0].text); text(${recall("b")}.content[0].text)`;
     const { made, path, ids } = await ran(codex, script);
     await using _ = made;

@@ -72,7 +72,7 @@ export async function findDependents(
 
 /** Returns the point at which a file continues the wanted rollout, if it does. */
 async function baseIn(files: Files, listed: string, rolloutId: string): Promise<SessionMeta["history_base"]> {
-  // Codex may have compressed it, or brought it back, since it was listed.
+  // Codex may have compressed or unpacked it since it was listed.
   const path = existingForm(listed) ?? listed;
   try {
     if (!(await files.stat(path))?.isFile()) return undefined;

@@ -136,7 +136,7 @@ describe("an estimate", () => {
     return cost;
   }
 
-  it("costs nothing where the provider caches nothing", async () => {
+  it("has no cost if the provider caches nothing", async () => {
     const content = meta + started("1") + call("a") + output("a") + count(100, 0) + count(1000, 0);
     expect(await costOf(content, ["a"])).toEqual({ tokensFreed: expect.closeTo(900, -2), tokensUncached: 0 });
   });
