@@ -80,6 +80,12 @@ export function mutateRollout(
   return mutateWith(nodeFiles, path, edits, options);
 }
 
+/**
+ * Does the same with the given file operations.
+ *
+ * In this folder, "mutate" is about a thread: its history may be in several files. "Edit" is about one file and its lines, as in
+ * jsonl-edit. A mutation edits file by file, beginning with the thread's own.
+ */
 export async function mutateWith(
   files: Files,
   path: string,

@@ -58,6 +58,7 @@ export function restoreRollout(path: string, options: RestoreRolloutOptions): Pr
   return restoreWith(nodeFiles, path, options);
 }
 
+/** Does the same with the given file operations. */
 export async function restoreWith(files: Files, path: string, options: RestoreRolloutOptions): Promise<RestoreReport> {
   const { dryRun = false } = options;
   const codexHome = options.codexHome ?? codexHomeOf(path);
