@@ -16,9 +16,10 @@ export class EditPlan<Reason extends string = string> {
   readonly lines = new Map<number, PlannedLine>();
   /** Ids that the file contains, and that have the new values once the plan is carried out. */
   readonly edited = new Set<string>();
+  /** Ids that the file contains, but that are not edited. */
   readonly skipped = new Map<string, SkippedId<Reason>>();
 
-  /** Reports an id as not edited. What is planned for it stays; see `drop`. */
+  /** Reports an id as not edited. Keeps its planned replacements; see `drop`. */
   skip(id: string, reason: Reason, message: string): void {
     this.edited.delete(id);
     if (!this.skipped.has(id)) this.skipped.set(id, { id, reason, message });
@@ -56,4 +57,5 @@ export class EditPlan<Reason extends string = string> {
   }
 }
 
+/** Returns the ids for which some lines change. */
 export const idsOf = (changes: readonly LineChange[]): string[] => changes.flatMap(({ ids }) => ids);

@@ -1,4 +1,4 @@
-/** Where a line stands: in which of a history's files, and where in it. */
+/** The place of a line: which of a history's files it is in, and where. */
 export interface LinePlace {
   readonly segment: number;
   readonly offset: number;
@@ -6,16 +6,16 @@ export interface LinePlace {
 }
 
 export interface TableCall {
-  /** Its place among the lines, as the tracker of turns counts. */
+  /** The position of its line, as `TurnTracker` counts. */
   readonly at: number;
-  /** Its turn's place among the turns; -1 for none. */
+  /** The index of its turn; -1 for none. */
   readonly turn: number;
   /** See `hashOf`. */
   readonly idHash: number;
   readonly isNested: boolean;
 }
 
-/** The calls of a thread and the places of their lines, without what they say: some 80 bytes a call, as there may be hundreds of thousands. */
+/** The calls of a thread and the places of their lines, without text. Takes some 80 bytes per call: there may be hundreds of thousands. */
 export class CallTable {
   readonly #calls = new Rows(7);
   readonly #outputs = new Rows(4);
@@ -48,9 +48,9 @@ export class CallTable {
 
   at = (call: number): number => this.#calls.get(call, 3);
   turn = (call: number): number => this.#calls.get(call, 4);
-  /** As the lengths of its lines tell. */
+  /** Estimated from the lengths of its lines. */
   tokens = (call: number): number => this.#calls.get(call, 5);
-  /** A hash: of two calls with different ids it may be the same. */
+  /** The hash of its id. Calls with different ids may have the same hash. */
   idHash = (call: number): number => this.#calls.get(call, 6);
   isNested = (call: number): boolean => this.#calls.get(call, 0) % 2 === 1;
 
@@ -59,7 +59,7 @@ export class CallTable {
     return { segment, offset: this.#calls.get(call, 1), length: this.#calls.get(call, 2) };
   }
 
-  /** The places of the outputs of some calls, in order. */
+  /** Yields the places of the outputs of some calls, in order. */
   *outputsOf(calls: ReadonlySet<number>): Generator<{ call: number; place: LinePlace }> {
     for (let row = 0; row < this.#outputs.count; row++) {
       const call = this.#outputs.get(row, 0);
@@ -82,7 +82,7 @@ class Rows {
     this.#width = width;
   }
 
-  /** Adds a row of zeros. Returns where its numbers are to be put. */
+  /** Adds a row of zeros. Returns where its numbers are stored. */
   add(): { row: number; block: Float64Array; start: number } {
     const row = this.count++;
     if (row % ROWS_PER_BLOCK === 0) this.#blocks.push(new Float64Array(ROWS_PER_BLOCK * this.#width));
@@ -102,7 +102,7 @@ class Rows {
   }
 }
 
-/** FNV-1a, cut to 30 bits: a small integer to V8. */
+/** Returns the FNV-1a hash of a text, truncated to 30 bits: a small integer for V8. */
 export function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);

@@ -10,20 +10,20 @@ import { displayedCall } from "./nested-item.ts";
 import { hashAt, outputIdAt, payloadTypeAt, quickRole } from "./quick-role.ts";
 import { callOf, outputOf } from "./tool-call.ts";
 
-/** How large the context was at the last request, by the provider's own count. */
+/** The size of the context at the last request, as the provider counted it. */
 export interface ThreadContext {
-  /** Of the last request and what was answered. */
+  /** The tokens of the last request and its answer. */
   readonly tokens: number;
-  /** How many of them the provider had in its cache. */
+  /** How many of them the provider read from its cache. */
   readonly cachedTokens: number;
-  /** How many the model takes; undefined if codex does not know. */
+  /** The size of the model's context window. Undefined if codex does not know it. */
   readonly window: number | undefined;
 }
 
 const DEFAULT_MAX_LINE_BYTES = 32 * 1024 * 1024;
-/** So much of a call's end is looked at, where its id stands behind the arguments. */
+/** How much of a call's end is searched for its id, which follows the arguments. */
 const TAIL_BYTES = 512;
-/** Of a call's or an output's line what is not text: timestamp, ordinal, types, ids. */
+/** The part of a call's or an output's line that is not text: timestamp, ordinal, types, ids. */
 const FRAME_BYTES = 200;
 const CALL_ID = '"call_id":"';
 const CALL_ID_BYTES = Buffer.from(CALL_ID);
@@ -31,7 +31,7 @@ const INFO = 'token_count","info":'.length;
 const [COLON, BRACE, BRACKET] = [0x3a, 0x7b, 0x5b];
 const NESTED_ID = /"(exec-[^"\\]+)"/;
 
-/** Passes over the files of a thread's history, oldest first, and keeps where its calls stand and which turns it has. */
+/** Scans the files of a thread's history, oldest first. Records its turns and where its calls are. */
 export class ThreadScan {
   readonly turns: TurnTracker;
   readonly calls = new CallTable();
@@ -39,7 +39,7 @@ export class ThreadScan {
   readonly compactions: { readonly at: number; readonly place: LinePlace }[] = [];
   readonly #maxLineBytes: number;
   readonly #signal: AbortSignal | undefined;
-  /** Calls whose turn is not over, by their ids' hashes. */
+  /** The calls of the current turn, by the hashes of their ids. */
   readonly #open = new Map<number, number>();
   #turnId: string | undefined;
   #lastCount: LinePlace | undefined;
@@ -55,8 +55,8 @@ export class ThreadScan {
   }
 
   /**
-   * Passes over the next file, which has to stay open for as long as its lines are asked for.
-   * @param start Where to begin: a line's first byte.
+   * Scans the next file. It has to stay open as long as its lines are requested.
+   * @param start The offset at which to begin: a line's first byte.
    */
   async read(rollout: OpenRollout, end: number, start = 0): Promise<void> {
     const segment = this.files.push(rollout) - 1;
@@ -75,14 +75,14 @@ export class ThreadScan {
     }
   }
 
-  /** Reads a line again. Undefined if there is none by now that can be read. */
+  /** Reads a line again. Returns undefined if it can't be read anymore. */
   async lineAt(place: LinePlace): Promise<RolloutLine | undefined> {
     const { file, path } = this.files[place.segment] as OpenRollout;
     const entry = await this.#entry(place, await readExactly(file, path, place.offset, place.length));
     return entry?.kind === "line" ? entry.line : undefined;
   }
 
-  /** The calls that the last compaction has kept, by their ids. */
+  /** Returns the ids of the calls that the last compaction kept. */
   async keptIds(): Promise<Set<string>> {
     const last = this.compactions.findLast(({ at }) => at === this.turns.compactedAt);
     const line = last && (await this.lineAt(last.place));
@@ -91,7 +91,7 @@ export class ThreadScan {
     return new Set(ids.filter((id) => typeof id === "string"));
   }
 
-  /** The provider's last count. */
+  /** Returns the provider's last count. */
   async context(): Promise<ThreadContext | undefined> {
     const line = this.#lastCount && (await this.lineAt(this.#lastCount));
     if (line?.type !== "event_msg") return undefined;
@@ -106,7 +106,7 @@ export class ThreadScan {
     };
   }
 
-  /** Takes a line of the commonest kinds. Returns false if it has to be looked at more closely. */
+  /** Takes a line of the most common kinds. Returns false if the line has to be examined more closely. */
   #takeQuickly(scanner: LineScanner, segment: number): boolean {
     const { chunk, from, offset, length } = scanner;
     const typeAt = from === -1 ? 0 : payloadTypeAt(chunk, from, from + length);
@@ -114,7 +114,7 @@ export class ThreadScan {
     if (role === "other") return true;
     if (role === undefined || length > this.#maxLineBytes) return false;
     if (role === "count") {
-      // `token_count","info":null` says nothing but limits.
+      // `token_count","info":null` has only limits.
       if (chunk[typeAt + INFO] !== BRACE) return false;
       this.#lastCount = { segment, offset, length };
       return true;
@@ -130,10 +130,10 @@ export class ThreadScan {
     return true;
   }
 
-  /** Takes a line whose beginning and end tell enough. Returns false if it has to be parsed. */
+  /** Takes a line whose beginning and end are enough. Returns false if it has to be parsed. */
   #takeUnparsed(role: LineRole, scanner: LineScanner, place: LinePlace): boolean {
     if (role === "count") {
-      // The last one may say nothing but limits; see #take.
+      // The last one may have only limits; see #take.
       if (!scanner.head(HEAD_BYTES).includes('"info":null')) this.#lastCount = place;
       return true;
     }
@@ -203,7 +203,7 @@ export class ThreadScan {
     if (call !== undefined) this.calls.addOutput(call, place, tokens);
   }
 
-  /** In direct mode codex's record is a copy of a call that has its own lines. */
+  /** Takes codex's record of a call. In direct mode it is a copy of a call that also has response items. */
   #nest(idHash: number, place: LinePlace): void {
     if (!this.#open.has(idHash)) this.#begin(idHash, place, 0, true);
   }
@@ -212,7 +212,7 @@ export class ThreadScan {
     this.compactions.push({ at: this.turns.write({ type: "compacted", payload: undefined }), place });
   }
 
-  /** A line that is being mutated at this moment may be read half old and half new, and is whole at once: it is read again. */
+  /** Parses a line. One that is being mutated may be read half old and half new, so a damaged line is read again. */
   async #entry({ segment, offset, length }: LinePlace, bytes: Buffer): Promise<RolloutEntry | undefined> {
     const { file, path } = this.files[segment] as OpenRollout;
     let entry: RolloutEntry | undefined;
@@ -225,13 +225,13 @@ export class ThreadScan {
   }
 }
 
-/** Where the id of a call stands, behind its arguments. 0 if it is not found near the end. */
+/** Returns where the id of a call begins, after its arguments. Returns 0 if it is not found near the end. */
 function lastCallIdAt(chunk: Buffer, from: number, end: number): number {
   const at = chunk.lastIndexOf(CALL_ID_BYTES, end);
   return at < from || at < end - TAIL_BYTES ? 0 : at + CALL_ID_BYTES.length;
 }
 
-/** The id that stands behind the key `call_id`. Inside of a string the quotes would be escaped. */
+/** Returns the id after the key `call_id`. Inside a string, the quotation marks of the key would be escaped. */
 function idIn(text: string): string | undefined {
   const start = text.indexOf(CALL_ID) + CALL_ID.length;
   const end = start < CALL_ID.length ? -1 : text.indexOf('"', start);

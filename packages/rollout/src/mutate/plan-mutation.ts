@@ -15,10 +15,10 @@ export interface PlanOptions extends SearchLimits {
 }
 
 /**
- * Finds the calls in a file and plans their edits. Searches from the end: a call's outputs stand behind it, and so do codex's
- * copies for its display, so that nothing before the call's own line is read.
+ * Finds the calls in a file and plans their edits. Searches from the end. A call's outputs, and codex's copies for its display, are
+ * after the call's own line. So nothing before that line is read.
  *
- * @param end Where the file is taken to end.
+ * @param end The offset at which to start the search, as if the file ended there.
  */
 export async function planMutation(
   file: SearchableFile,
@@ -55,7 +55,7 @@ export async function planMutation(
   for (const callId of plan.edited) {
     const edit = direct.get(callId);
     if (edit?.output === undefined || answered.has(callId) || tooLong.has(callId)) continue;
-    // What there is of it looks as asked for: a codex that was killed never writes the output.
+    // Its arguments are edited, and it may never get an output: a killed codex does not write it.
     if (edit.arguments !== undefined && begun.has(callId)) continue;
     plan.skip(callId, "no_output", "the call has no output: it was aborted, or is still running");
   }
@@ -64,7 +64,7 @@ export async function planMutation(
     plan.drop(tooLong, "line_too_long", `a line that names the call is longer than ${options.maxLineBytes} bytes`);
 }
 
-/** Calls from inside a script, which have no response item of their own. */
+/** Returns true for a call from inside a script, which has no response item. */
 const isNested = (callId: string) => callId.startsWith("exec-");
 
 function nestedEdit(path: string, found: FoundLine, edits: ReadonlyMap<string, CallEdit>): CallEdit | undefined {
@@ -85,7 +85,7 @@ async function planNested(
 ): Promise<void> {
   const turns = new Map<ScriptTurn, NestedCall[]>();
   const turnOf = new Map<string, ScriptTurn>();
-  // They were found from the file's end: in its order.
+  // They were found from the end of the file. Handle them in its order.
   for (const call of calls.toReversed()) {
     const known = turnOf.get(call.edit.callId);
     const turn = known ?? (await readScriptTurn(file, end, call.recordLine.offset, options));

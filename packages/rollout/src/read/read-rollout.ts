@@ -5,25 +5,30 @@ import { chunksOf, type OpenRollout, openRollout, readExactly } from "./open-rol
 import { type RolloutEntry, toRolloutEntry } from "./rollout-entry.ts";
 
 export interface ReadRolloutOptions extends LineLimit {
-  /** Default `forward`. */
+  /**
+   * The order in which to yield the lines.
+   * @default "forward"
+   */
   readonly direction?: "forward" | "backward";
   /**
-   * Forward: begin at this offset, which must be a line's. Backward: begin with the line before this offset.
-   * With it only this file is read, never the files its history goes on from.
+   * Forward: begins at this offset, which must be the beginning of a line. Backward: begins with the line before this offset.
+   * With this option, only the given file is read, and not the files that it continues.
    */
   readonly from?: number;
-  /** Read the files of a forked or reverted thread as one history. Default true, unless `from` is given. */
+  /** Reads the files of a forked or reverted thread as one history. Default true, unless `from` is given. */
   readonly history?: boolean;
-  /** Where a forked thread's parent is looked for. Default: the home that `path` stands in. */
+  /** Where to search for the parent of a forked thread. Default: the home that `path` is in. */
   readonly codexHome?: string;
   readonly signal?: AbortSignal;
 }
 
 /**
- * The lines of a thread, in order or from the last to the first. A line that can't be read is reported as such and
- * stepped over; a blank one is passed over. Reads compressed rollouts. Ends where the file ended when reading began.
+ * Yields the lines of a thread, in order or from the last to the first. A line that can't be read is reported and skipped. Blank
+ * lines are skipped. Reads compressed rollouts too. Ends where the file ended when reading began.
  *
- * @throws RolloutError
+ * @throws RolloutError `not_found`, `not_a_file` or `not_permitted` if a file of the history can't be opened; `replaced` if it becomes
+ * shorter; `damaged` or `no_space` if it can't be decompressed; `io`. RangeError if `maxLineBytes` or `from` is not an integer in its
+ * range, or if the file becomes shorter while it is read backward.
  */
 export async function* readRollout(
   path: string,
@@ -49,8 +54,8 @@ export async function* readRollout(
 }
 
 /**
- * A line that is being mutated at this moment may be read half old and half new, since the kernel moves a page at a time.
- * It is whole again at once: a damaged line is read once more, and is damaged only if it has stayed the same.
+ * Returns a line once it is stable. A line that is being mutated may be read half old and half new, since the kernel writes page by
+ * page. So a damaged line is read again. It is reported as damaged only if it is still the same.
  */
 async function settled(rollout: OpenRollout, split: SplitLine): Promise<RolloutEntry | undefined> {
   for (let current = split, tries = 0; ; tries++) {
