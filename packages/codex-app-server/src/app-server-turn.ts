@@ -57,7 +57,7 @@ const INTERRUPT_AGAIN_MS = 5;
 /** Errors about a thread that may come from the state of a kept process. */
 const RECONSIDERED: ReadonlySet<string> = new Set(["thread_unreadable", "thread_busy"]);
 
-interface ThreadWish {
+interface ThreadOptions {
   /** Undefined for a new thread. */
   readonly id: string | undefined;
   readonly cwd: string;
@@ -70,11 +70,11 @@ interface ThreadWish {
   readonly config: Readonly<Record<string, unknown>>;
 }
 
-export interface AppServerTurnInternals {
+export interface PreparedTurn {
   readonly lease: Lease;
   /** Gets another process, if the first one turned out to be gone before it was asked for anything. */
   readonly renew: () => Promise<Lease>;
-  readonly thread: ThreadWish;
+  readonly thread: ThreadOptions;
   readonly turn: TurnParams;
   readonly timeoutMs: number;
   readonly stallMs: number;
@@ -97,7 +97,7 @@ type Outcome =
 export class AppServerTurn implements Turn {
   readonly events: AsyncIterable<TurnEvent>;
   readonly result: Promise<TurnResult>;
-  readonly #options: AppServerTurnInternals;
+  readonly #options: PreparedTurn;
   readonly #log: TurnLog;
   readonly #queue: EventQueue<TurnEvent>;
   /** Aborts the requests to codex before the turn runs. */
@@ -122,7 +122,7 @@ export class AppServerTurn implements Turn {
   #isDoubtful = false;
   #watch: SilenceWatch | undefined;
 
-  constructor(options: AppServerTurnInternals) {
+  constructor(options: PreparedTurn) {
     this.#options = options;
     this.#lease = options.lease;
     const { signal, timeoutMs } = options;

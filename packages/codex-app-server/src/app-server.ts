@@ -163,7 +163,7 @@ export class AppServer {
       // `codex exec` would fail the same way, except for a flag that only app-server does not know.
       if (config.code === "config_invalid" && !/^error: /m.test(server.stderrTail)) throw config;
       const said = server.stderrTail.trim().slice(-1000);
-      const why = exit === undefined ? (error as Error).message : wordsOf(exit);
+      const why = exit === undefined ? (error as Error).message : howItEnded(exit);
       throw new CodexTurnError(
         "app_server_unavailable",
         `codex app-server did not start: ${why}.${said === "" ? "" : ` It said: ${said}`}`,
@@ -290,5 +290,5 @@ export class AppServer {
   }
 }
 
-const wordsOf = ({ exitCode, signal }: ServerExit): string =>
+const howItEnded = ({ exitCode, signal }: ServerExit): string =>
   signal === null ? `it ended with exit code ${exitCode}` : `it was ended by ${signal}`;

@@ -93,7 +93,7 @@ export class TurnLog {
         this.#lastError = notification.error;
         this.#hasFailed = !notification.willRetry;
         if (notification.willRetry) this.#lastRetryStatus = statusOfError(notification.error) ?? this.#lastRetryStatus;
-        this.#emit({ type: "error", message: wordsOf(notification.error) });
+        this.#emit({ type: "error", message: messageOf(notification.error) });
         break;
       case "warning":
         this.#emit({ type: "item.completed", item: { id: "", type: "error", message: notification.message } });
@@ -178,5 +178,5 @@ export class TurnLog {
   }
 }
 
-const wordsOf = (error: WireError | undefined): string =>
+const messageOf = (error: WireError | undefined): string =>
   [error?.message, error?.additionalDetails].filter(Boolean).join(" ");
