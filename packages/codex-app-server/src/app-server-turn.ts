@@ -41,7 +41,7 @@ const RECONSIDERED: ReadonlySet<string> = new Set(["thread_unreadable", "thread_
 /** What a turn needs before codex is asked for anything: a process, its input and its limits. */
 export interface PreparedTurn {
   readonly lease: Lease;
-  /** Gets another process, if the first one turned out to be gone before it was asked for anything. */
+  /** Gets a new process if the first one is gone before it was asked to run anything. */
   readonly renew: () => Promise<Lease>;
   readonly thread: ThreadOptions;
   readonly turn: TurnParams;
@@ -130,7 +130,7 @@ export class AppServerTurn implements Turn {
       outcome = await this.#over.promise;
     } catch (error) {
       const isGone = JsonRpcError.isInstance(error) && error.code === "closed";
-      // The exit says more than a missing answer does.
+      // The exit says more than the missing answer.
       const exit = isGone
         ? await Promise.race([this.#over.promise, delay(EXIT_MS, undefined, { ref: false })])
         : undefined;
@@ -138,7 +138,7 @@ export class AppServerTurn implements Turn {
     }
     this.#isOver = true;
     this.#watch?.stop();
-    // Little output is left, and the answers to the next requests are needed.
+    // Don't pause from here on: little output is left, and the next requests need their answers.
     this.#canWait = false;
     this.#pause(false);
     const isClean = await this.#unload(outcome);
@@ -152,16 +152,16 @@ export class AppServerTurn implements Turn {
     return result;
   }
 
-  // --- To the running turn ---
+  // --- Starting ---
 
   async #begin(): Promise<void> {
     try {
       this.#thread = await this.#load();
     } catch (error) {
-      // A kept process may have exited, or hung, without anybody noticing. So far it was only asked to load the thread.
+      // A kept process may have exited or hung unnoticed. So far it was only asked to load the thread.
       const isGone = JsonRpcError.isInstance(error) && (error.code === "closed" || !this.#hasAnswered);
-      // A process that could not write the thread's last lines, on a full disk, refuses to load the thread again (0.169.0). Try a
-      // new process before giving up on the thread.
+      // A process that could not write the thread's last lines, on a full disk, refuses to load the thread again (0.169.0). Try
+      // a new process before giving up on the thread.
       const isRefused = CodexTurnError.isInstance(error) && RECONSIDERED.has(error.code);
       if (!(isGone || isRefused) || !this.#lease.isKept || this.#ending !== undefined) throw error;
       // The end of the old process is not the end of this turn.
@@ -176,7 +176,7 @@ export class AppServerTurn implements Turn {
     this.#isAsked = true;
     const server = this.#lease.server;
     const asked = server.request(METHODS.startTurn, startTurnParams(id, this.#options.turn));
-    // codex leaves some requests unanswered and still executes them.
+    // codex executes some requests without answering them.
     this.#turnId = await Promise.race([
       asked.then(readStartedTurn),
       this.#started.promise,
@@ -202,7 +202,7 @@ export class AppServerTurn implements Turn {
     });
   }
 
-  // --- While it runs ---
+  // --- Running ---
 
   #watchSilence({ id, path }: LoadedThread, turnId: string): SilenceWatch {
     return new SilenceWatch({
@@ -288,7 +288,7 @@ export class AppServerTurn implements Turn {
     );
   }
 
-  // --- The end ---
+  // --- Ending ---
 
   #end(ending: Ending): void {
     if (this.#ending !== undefined || this.#isOver) return;
@@ -299,7 +299,7 @@ export class AppServerTurn implements Turn {
     // Look now: once codex is gone, nothing links a command that cleared its environment to the turn.
     server.look();
     if (!this.#isAsked) {
-      this.#start.abort(new Error("the turn was ended before it ran"));
+      this.#start.abort(new Error("the turn was ended before it started"));
       return;
     }
     void interruptTurn(server, {

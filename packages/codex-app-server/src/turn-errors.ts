@@ -5,7 +5,7 @@ import type { ServerExit } from "./app-server.ts";
 export const timedOut = (afterMs: number) =>
   new CodexTurnError(
     "timed_out",
-    `The turn was ended after ${afterMs} ms, its time limit: give it more time, or a smaller task.`,
+    `The turn reached its time limit of ${afterMs} ms and was ended: allow more time, or give it a smaller task.`,
   );
 
 export const stalled = (stallMs: number, detail: string) =>
@@ -26,13 +26,13 @@ export const unanswered = (error: JsonRpcError) =>
   );
 
 export const interruptedElsewhere = () =>
-  new CodexTurnError("crashed", "Somebody else interrupted the turn. The thread can be resumed.");
+  new CodexTurnError("crashed", "The turn was interrupted from outside. The thread can be resumed.");
 
 export const crashed = ({ exitCode, signal }: ServerExit, stderr: string) =>
   new CodexTurnError(
     "crashed",
     signal === null
-      ? `codex app-server ended with exit code ${exitCode} during the turn. The thread can be resumed.`
-      : `codex app-server was ended by ${signal}: it crashed or was killed from outside. The thread can be resumed.`,
+      ? `codex app-server exited with code ${exitCode} during the turn. The thread can be resumed.`
+      : `codex app-server was killed by ${signal} during the turn: it crashed, or something else killed it. The thread can be resumed.`,
     { exitCode, signal, detail: stderr },
   );

@@ -11,7 +11,7 @@ import {
   type WireError,
 } from "./wire.ts";
 
-/** Emits a turn's notifications as events, and remembers what the turn's end depends on. */
+/** Emits a turn's notifications as events, and keeps what its result depends on. */
 export class TurnLog {
   readonly #pass: (event: TurnEvent) => void;
   /** Events that arrived before codex reported the thread's id. */
@@ -114,7 +114,7 @@ export class TurnLog {
     this.#emit(line);
   }
 
-  /** Emits a message that codex recorded and did not report. */
+  /** Emits a message that codex recorded but did not report. */
   missedMessage(text: string | undefined): void {
     if (text === undefined || text === "" || text === this.#lastMessage) return;
     const [id = ""] = [...this.#open].find(([, { type }]) => type === "agentMessage") ?? [];
