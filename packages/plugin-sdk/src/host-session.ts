@@ -1,9 +1,9 @@
 import { messageOf } from "@plexum/coded-error";
 import type { CallContext, Peer } from "@plexum/json-rpc";
 import { type JsonRpcError, RPC_CODES, RpcError } from "@plexum/json-rpc";
+import { BoundedQueue } from "./bounded-queue.ts";
 import { check, checkedAnswer, checkedParams } from "./check.ts";
 import { PluginSdkError } from "./errors.ts";
-import { EventQueue } from "./event-queue.ts";
 import { failedToolResult } from "./tool-result.ts";
 import {
   type CallToolResult,
@@ -152,13 +152,13 @@ function textOf(message: unknown): string {
 
 /** An incoming stream: checks that nothing is missing, and holds the events that are not read yet. */
 class IncomingStream {
-  readonly #queue: EventQueue<ProviderEvent>;
+  readonly #queue: BoundedQueue<ProviderEvent>;
   readonly #leaving = new AbortController();
   #nextSeq = 0;
   #lastType: string | undefined;
 
   constructor(maxBufferedBytes: number) {
-    this.#queue = new EventQueue(maxBufferedBytes);
+    this.#queue = new BoundedQueue(maxBufferedBytes);
   }
 
   /** Aborts when nobody reads the rest, so that the plugin stops. */

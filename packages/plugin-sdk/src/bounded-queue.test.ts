@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { EventQueue } from "./event-queue.ts";
+import { BoundedQueue } from "./bounded-queue.ts";
 
-async function allOf<T>(queue: EventQueue<T>): Promise<T[]> {
+async function allOf<T>(queue: BoundedQueue<T>): Promise<T[]> {
   const values: T[] = [];
   for await (const value of queue.read()) values.push(value);
   return values;
@@ -11,7 +11,7 @@ async function allOf<T>(queue: EventQueue<T>): Promise<T[]> {
 test("values are read in order, however pushing and reading alternate", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.nat({ max: 40 }), { maxLength: 20 }), async (bursts) => {
-      const queue = new EventQueue<number>(1e9);
+      const queue = new BoundedQueue<number>(1e9);
       const read = queue.read();
       const seen: unknown[] = [];
       let pushed = 0;
@@ -28,14 +28,14 @@ test("values are read in order, however pushing and reading alternate", async ()
 });
 
 test("a million values that nobody has read yet are read as fast as they came", async () => {
-  const queue = new EventQueue<number>(1e9);
+  const queue = new BoundedQueue<number>(1e9);
   for (let n = 0; n < 1_000_000; n++) queue.push(n, 1);
   queue.end();
   expect(await allOf(queue)).toHaveLength(1_000_000);
 });
 
 test("what is unread is bounded, but for a single value, and what was read makes room", async () => {
-  const queue = new EventQueue<string>(10);
+  const queue = new BoundedQueue<string>(10);
   queue.push("alone", 100);
   expect(() => queue.push("more", 1)).toThrow("1 events of 100 bytes are unread");
   const read = queue.read();

@@ -1,7 +1,7 @@
 import { PluginSdkError } from "./errors.ts";
 
 /** A bounded queue between a producer that can't wait and a consumer that reads at its own pace. */
-export class EventQueue<T> {
+export class BoundedQueue<T> {
   readonly #maxBytes: number;
   #items: { readonly value: T; readonly bytes: number }[] = [];
   /** The index of the next value to read. Removing the first element of a long array would move all others. */
