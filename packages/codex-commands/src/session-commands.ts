@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { codexHomeOf } from "@plexum/session-store";
 import { CAPABILITY, LIST_COMMAND, RESUME_COMMAND } from "./commands.ts";
-import { listLocally } from "./list-sessions.ts";
+import { listLocally } from "./list-locally.ts";
 import type { LocalOptions } from "./local-options.ts";
 import { checkListParams, checkResumeParams, parseParams } from "./params.ts";
 import { resumeSession } from "./resume-session.ts";
