@@ -8,7 +8,7 @@ async function allOf<T>(queue: BoundedQueue<T>): Promise<T[]> {
   return values;
 }
 
-test("values are read in order, however pushing and reading alternate", async () => {
+test("values are read in the order in which they were pushed, however pushing and reading alternate", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.nat({ max: 40 }), { maxLength: 20 }), async (bursts) => {
       const queue = new BoundedQueue<number>(1e9);
@@ -17,7 +17,7 @@ test("values are read in order, however pushing and reading alternate", async ()
       let pushed = 0;
       for (const [index, burst] of bursts.entries()) {
         for (let n = 0; n < burst; n++) queue.push(pushed++, 1);
-        // Some of what is held, and never more.
+        // Read some of the values in the queue, never more than there are.
         for (let n = pushed - seen.length; n > index % 3; n--) seen.push((await read.next()).value);
       }
       queue.end();
@@ -27,14 +27,14 @@ test("values are read in order, however pushing and reading alternate", async ()
   );
 });
 
-test("a million values that nobody has read yet are read as fast as they came", async () => {
+test("a million unread values are read in linear time", async () => {
   const queue = new BoundedQueue<number>(1e9);
   for (let n = 0; n < 1_000_000; n++) queue.push(n, 1);
   queue.end();
   expect(await allOf(queue)).toHaveLength(1_000_000);
 });
 
-test("what is unread is bounded, but for a single value, and what was read makes room", async () => {
+test("unread values are limited in bytes, except a single one; reading makes room", async () => {
   const queue = new BoundedQueue<string>(10);
   queue.push("alone", 100);
   expect(() => queue.push("more", 1)).toThrow("1 events of 100 bytes are unread");
