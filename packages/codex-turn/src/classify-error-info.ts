@@ -1,6 +1,6 @@
 import { failureOf } from "./classify-failure.ts";
 import type { CodexTurnError } from "./errors.ts";
-import { type Candidates, candidatesByStatus } from "./failures.ts";
+import { type Candidates, candidatesByStatus } from "./failure-table.ts";
 
 /** What `codex app-server` reports about a failed turn. */
 export interface ErrorInfo {

@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { classifyFailure } from "./classify-failure.ts";
 import type { CodexTurnErrorCode } from "./errors.ts";
-import { FAILURES } from "./failures.ts";
+import { FAILURES } from "./failure-table.ts";
 
 const ID = "0199a213-81c0-7800-8aa1-bbab2a035a53";
 
