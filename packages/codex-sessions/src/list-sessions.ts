@@ -19,18 +19,19 @@ import {
 import { groupByThread, headOf, misnamedFiles, newestFileOf, type Thread, type ThreadFile } from "./threads.ts";
 
 export interface ListSessionsOptions {
-  /** Default: `CODEX_HOME`, else `~/.codex`. */
+  /** Where codex keeps its files. Default: `CODEX_HOME`, otherwise `~/.codex`. */
   readonly codexHome?: string;
   /** Where the index is kept. Default: `plexum-codex` in the user's cache folder. */
   readonly cacheFolder?: string;
   /** Lists only sessions with this text in their id, title, folder or listed last message, ignoring case. */
   readonly filter?: string;
-  /** The maximum number of sessions, from 1 to 50. Other numbers are clamped. Default 10. */
+  /** The maximum number of sessions, from 1 to 50. Other numbers are clamped. @default 10 */
   readonly limit?: number;
-  /** Whether archived sessions are listed too. Default true. */
+  /** Whether archived sessions are listed too. @default true */
   readonly archived?: boolean;
-  /** Whether the threads that codex starts itself are listed too: sub-agents, reviews, guardians. Default false. */
+  /** Whether the threads that codex starts itself are listed too: sub-agents, reviews, guardians. @default false */
   readonly subagents?: boolean;
+  /** Aborts the call; its reason is thrown. */
   readonly signal?: AbortSignal;
 }
 
@@ -50,7 +51,7 @@ export interface Session {
   readonly messageCount: number;
   readonly archived: boolean;
   readonly compressed: boolean;
-  /** For a thread that codex started itself: the thread that it works for, if codex says which. */
+  /** For a thread that codex started itself: the thread that it works for, if codex records it. */
   readonly parentId: string | undefined;
   /** For a thread that codex started itself: its role, such as `subagent` or `review`. */
   readonly role: string | undefined;
@@ -87,7 +88,7 @@ const BATCH = 8;
 /** How much earlier than its last line's time a file's modification time may be. Some file systems store it in steps of 2 s. */
 const CLOCK_STEP_MS = 2_000;
 
-/** The longest time that other work has to wait, in milliseconds. */
+/** How long the list may run before other work gets a turn, in milliseconds. */
 const BREATH_MS = 8;
 
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
@@ -98,7 +99,7 @@ const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
  * Gets the size and the modification time of all rollouts. Then reads from the latest on, until no other one can be newer than those
  * found. Keeps the results in an index.
  *
- * @throws only the reason of an aborted `signal`. A file that can't be read is a warning.
+ * @throws only the reason of an aborted `signal`. A file that can't be read causes a warning.
  */
 export async function listSessions(options: ListSessionsOptions = {}): Promise<SessionList> {
   options.signal?.throwIfAborted();
@@ -142,7 +143,7 @@ class Lister {
     for (let next = 0, size = 0; next < candidates.length; next += size) {
       const last = newest[limit - 1];
       if (last !== undefined && last.time >= (candidates[next]?.bound ?? 0)) break;
-      // Without a filter nearly all sessions that are read are listed, so read no more than are missing.
+      // Without a filter, nearly every session that is read is listed, so read no more than are missing.
       const missing = limit - newest.length;
       size = this.#filter === "" && missing > 0 ? Math.min(missing, BATCH) : BATCH;
       const batch = candidates.slice(next, next + size).map((candidate) => this.#find(candidate));
@@ -170,7 +171,7 @@ class Lister {
       }
       const threadId = (await this.#record(file))?.head?.id ?? UUID.exec(file.name)?.[0];
       if (threadId !== undefined) identified.push({ ...file, threadId });
-      else this.#warn(file.path, "neither its name nor its first line tells which thread it is of");
+      else this.#warn(file.path, "neither its name nor its first line says which thread it belongs to");
     }
     return identified;
   }
@@ -213,7 +214,7 @@ class Lister {
     return candidates.sort((a, b) => b.bound - a.bound);
   }
 
-  /** Returns none if the session is not to be listed, and more than one if a file named after the thread contains another. */
+  /** Returns none if the session should not be listed, and more than one if a file named after the thread contains another. */
   async #find({ id, thread, prompted }: Candidate): Promise<Found[]> {
     const found: Found[] = [];
     let own = thread;
@@ -231,7 +232,7 @@ class Lister {
     // Codex can't resume a thread from an empty file.
     if (file.size === 0) this.#warn(file.path, "it is empty");
     else if (record !== undefined && record.head === undefined)
-      this.#warn(file.path, "it does not begin as a rollout does");
+      this.#warn(file.path, "it does not begin like a rollout");
     if (record === undefined || (record.head === undefined && record.timestamp === undefined))
       return this.#foundIn(id, prompted, undefined);
     if (record.isTakenBack || record.lastMessage === undefined) record = await this.#replayed(file, record);
