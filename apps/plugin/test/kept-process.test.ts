@@ -384,9 +384,9 @@ test.concurrent.each([
   [
     "does not exist",
     `echo "error: unrecognized subcommand 'app-server'" >&2; exit 2`,
-    /did not start: it ended with exit code 2.*unrecognized subcommand/,
+    /did not start: it exited with code 2.*unrecognized subcommand/,
   ],
-  ["is killed", "kill -KILL $$", /did not start: it was ended by SIGKILL/],
+  ["is killed", "kill -KILL $$", /did not start: it was killed by SIGKILL/],
   ["ends its stdout, and stays", "exec >&-; exec sleep 300", /did not start/],
 ])("an app-server that %s: the turns run by exec, and one warning says why", async (_name, script, why) => {
   await using broken = await withBrokenAppServer(script, "auto");

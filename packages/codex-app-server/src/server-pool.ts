@@ -11,7 +11,7 @@ export interface ServerPoolOptions {
   readonly keepAliveMs: number;
   /** How many idle processes are kept. If there are more, those idle longest are ended. */
   readonly maxKept: number;
-  /** Where codex has its `auth.json`. */
+  /** The folder that contains codex's `auth.json`. */
   readonly codexHome: string;
 }
 
@@ -121,9 +121,9 @@ export class ServerPool implements AsyncDisposable {
   }
 
   /** Starts a process in advance. Ignores failures: the next turn fails the same way and reports it. */
-  async #startAhead(start: AppServerOptions, isThereRoom: Promise<void>): Promise<void> {
+  async #startAhead(start: AppServerOptions, room: Promise<void>): Promise<void> {
     try {
-      await isThereRoom;
+      await room;
       const fingerprint = await this.#fingerprint(start);
       const { signal: _, ...options } = start;
       if (this.#isClosed) return;
@@ -208,9 +208,9 @@ async function startAfterOthers(options: AppServerOptions): Promise<AppServer> {
     try {
       return await AppServer.start(options);
     } catch (error) {
-      const isSetUp =
+      const isBeingSetUp =
         CodexTurnError.isInstance(error) && /failed to initialize .*state runtime/.test(error.detail ?? "");
-      if (!isSetUp || tries === START_TRIES) throw error;
+      if (!isBeingSetUp || tries === START_TRIES) throw error;
       await delay(START_AGAIN_MS * tries, undefined, { signal: options.signal });
     }
   }

@@ -93,11 +93,11 @@ export interface LoadedThread {
 /** Reads the thread from the answer. @throws TypeError if codex answered with something else. */
 export function readLoadedThread(result: unknown): LoadedThread {
   const thread = keysOf(keysOf(result).thread);
-  if (typeof thread.id !== "string") throw new TypeError("codex app-server loaded a thread and did not say its id");
+  if (typeof thread.id !== "string") throw new TypeError("codex app-server loaded a thread without reporting its id");
   return { id: thread.id, path: textOf(thread.path) };
 }
 
-/** What `thread/read` says of the thread: `active` while a turn runs. */
+/** Returns the thread's status from the answer to `thread/read`: `active` while a turn runs. */
 export const readThreadStatus = (result: unknown): string | undefined =>
   textOf(keysOf(keysOf(keysOf(result).thread).status).type);
 
@@ -404,7 +404,7 @@ function resultOf(result: unknown) {
 
 // --- Requests of codex to its client ---
 
-/** Returns the answer of a client without a user to ask; undefined for an unknown request. */
+/** Returns the answer of a client that has no user to ask; undefined for an unknown request. */
 export function answerFor(method: string): object | undefined {
   switch (method) {
     case "item/commandExecution/requestApproval":
@@ -420,7 +420,7 @@ export function answerFor(method: string): object | undefined {
     case "item/tool/requestUserInput":
       return { answers: {} };
     case "item/tool/call":
-      return { contentItems: [{ type: "inputText", text: "This tool is not available any more." }], success: false };
+      return { contentItems: [{ type: "inputText", text: "This tool is no longer available." }], success: false };
     default:
       return undefined;
   }

@@ -29,7 +29,7 @@ const guardOf = (pid: number) =>
     .map(Number)
     .find((child) => read(`/proc/${child}/comm`) === "sh\n");
 
-test("leftovers of a turn whose owner and guard were killed are found and ended; a running turn is not", async () => {
+test("leftovers of a turn are found and ended after its owner and guard were killed; a running turn is left alone", async () => {
   await using folder = await temporaryFolder();
   await using model = await ScriptedModel.start([{ kind: "hang" }]);
   await using home = await CodexHome.create({ baseUrl: model.baseUrl });
@@ -62,7 +62,7 @@ test("leftovers of a turn whose owner and guard were killed are found and ended;
   expect(orphaned?.processes).toContainEqual({ pid: codex, command: expect.stringContaining("codex exec --image") });
   expect(orphanedTurns({ where: ({ CODEX_HOME }) => CODEX_HOME === home.path })).toMatchObject([{ owner: owner.pid }]);
   expect(orphanedTurns({ where: ({ CODEX_HOME }) => CODEX_HOME === folder.path })).toEqual([]);
-  // codex still has it.
+  // codex still uses it.
   expect(await imageLeftovers()).toEqual([]);
 
   await orphaned?.end();

@@ -10,7 +10,7 @@ export interface ImageLeftover {
   remove(): Promise<void>;
 }
 
-/** Younger folders are left alone. A turn takes far less time between staging the images and starting codex. */
+/** Younger folders are left alone, in milliseconds. A turn takes far less time between staging the images and starting codex. */
 const STARTING_MS = 60_000;
 
 /**

@@ -173,7 +173,7 @@ export const FAILURES = table({
     code: "config_invalid",
     pattern: /unexpected status (404|405)/,
     advice:
-      "The model server does not know this address: check base_url and wire_api of the model provider in codex's config.toml.",
+      "The model server does not have this address: check base_url and wire_api of the model provider in codex's config.toml.",
   },
   requestTooLarge: {
     code: "context_too_long",
@@ -204,7 +204,7 @@ export const FAILURES = table({
 
 export type FailureName = keyof typeof FAILURES;
 
-/** Failures of which one applies: the one that the words name, otherwise the first. */
+/** Possible failures: the words decide which one it is. If they name none, it is the first. */
 export type Candidates = readonly [otherwise: FailureName, ...byWords: FailureName[]];
 
 /** Returns the possible failures for an HTTP status. Returns undefined for a status that gives no information, such as 400. */
