@@ -1,4 +1,10 @@
-import { CodexTurnError, MAX_PROMPT_CHARACTERS, type TurnResult } from "@plexum/codex-turn";
+import {
+  CodexTurnError,
+  keepsProvider,
+  MAX_PROMPT_CHARACTERS,
+  type TurnResult,
+  threadProviderIn,
+} from "@plexum/codex-turn";
 import {
   type CallToolResult,
   type Host,
@@ -77,7 +83,7 @@ export class Provider implements AsyncDisposable {
     const { threadId, warning } = await store.load();
     if (warning !== undefined) log("warning", warning);
 
-    const run = (options: Pick<RunTurnOptions, "threadId" | "text" | "onStarted">) =>
+    const run = (options: Pick<RunTurnOptions, "threadId" | "text" | "modelProvider" | "onStarted">) =>
       runTurn({
         ...options,
         request,
@@ -99,6 +105,11 @@ export class Provider implements AsyncDisposable {
       text: isThreadLost ? withHistory() : prompt.text,
       onStarted: () => emit({ type: "message_start" }),
     }).catch(throwPlainly);
+    const modelProvider = end.mayHaveRun ? undefined : providerOfThread(end.result);
+    if (modelProvider !== undefined) {
+      log("warning", keepsProvider(modelProvider));
+      end = await run({ threadId, text: prompt.text, modelProvider });
+    }
     if (threadId !== undefined && !end.mayHaveRun) {
       const lost = await whyThreadIsLost(threadId, end.result, this.#codexHome);
       if (lost !== undefined) {
@@ -124,6 +135,12 @@ export class Provider implements AsyncDisposable {
     return new LimitedLog((level, message, fields) => this.#host.log(level, message, { workspace, ...fields }));
   }
 }
+
+/** Returns the model provider of a thread that codex refuses to resume with the one that its config names by now. */
+const providerOfThread = (result: TurnResult): string | undefined =>
+  result.status === "failed" && result.error.code === "provider_changed"
+    ? threadProviderIn(result.error.detail ?? "")
+    : undefined;
 
 /** Before `message_start` a failure is the answer to the request: the host shows its message unchanged. */
 function throwPlainly(error: unknown): never {

@@ -6,13 +6,25 @@ import { promisify } from "node:util";
 import { since, testedCodexes } from "@plexum/codex-versions";
 import type { HostToolCall, StreamRequest } from "@plexum/plugin-sdk";
 import { newestCodex } from "@plexum/real-codex";
-import { answer, functionCall, httpError, type ModelRequest, type Reply, say, shell } from "@plexum/scripted-model";
+import {
+  answer,
+  functionCall,
+  httpError,
+  type ModelRequest,
+  type Reply,
+  ScriptedModel,
+  say,
+  shell,
+} from "@plexum/scripted-model";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { byEachTransport, Harness, turn, user } from "./harness.ts";
 
 /** Returns all developer messages to the model. */
 const instructionsOf = ({ input }: ModelRequest): string =>
   JSON.stringify(input.filter(({ role }) => role === "developer"));
+
+/** Whether codex refuses to change a thread's model provider. */
+const keepsProvider = since("0.168.0");
 
 const countOf = (text: string, part: string) => text.split(part).length - 1;
 
@@ -45,6 +57,30 @@ describe.each(byEachTransport(testedCodexes()))("a turn on codex $version by $tr
     await harness.home.configure({ baseUrl: harness.model.baseUrl, model: "gpt-5.5" });
     expect(await asked("codex")).toEqual(["gpt-5.5", "medium"]);
     expect(await asked("deep")).toEqual(["gpt-5.5", "high"]);
+  });
+
+  test("continues its thread when the user chooses another model provider", async () => {
+    await using harness = await Harness.create({ codex, script: () => say("first") });
+    await using other = await ScriptedModel.start(() => say("second"));
+    const plugin = await harness.plugin();
+    expect((await turn(plugin, harness.request("hi"))).text).toBe("first");
+    const path = join(harness.home.path, "config.toml");
+    const toml = await readFile(path, "utf8");
+    const table = /\[model_providers\.scripted\][^[]*/.exec(toml)?.[0] ?? "";
+    const moved = table.replace("scripted", "other").replace(harness.model.baseUrl, other.baseUrl);
+    await writeFile(path, `${toml.replace('model_provider = "scripted"', 'model_provider = "other"')}\n${moved}`);
+    const { text, end } = await turn(plugin, harness.request("and now"));
+    expect(end.stop_reason).toBe("end_turn");
+    const warnings = harness.warnings().filter((warning) => warning.includes("model provider"));
+    if (keepsProvider(codex)) {
+      expect(text).toBe("first");
+      expect(warnings).toEqual([expect.stringContaining('its own model provider "scripted"')]);
+    } else {
+      expect(text).toBe("second");
+      expect(warnings).toEqual([]);
+    }
+    const [model] = text === "first" ? [harness.model] : [other];
+    expect(model.lastRequest.userTexts).toEqual(expect.arrayContaining(["hi", "and now"]));
   });
 
   const WORKSPACE_ONLY = ["exclude_slash_tmp", "exclude_tmpdir_env_var"].flatMap((key) => [

@@ -1,7 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type EndGrace, EventQueue } from "@plexum/cli-turn";
 import type { OversizedLine } from "@plexum/codex-jsonl";
-import { CodexTurnError, classifyFailure, type Turn, type TurnEvent, type TurnResult } from "@plexum/codex-turn";
+import {
+  CodexTurnError,
+  classifyFailure,
+  keepsProvider,
+  type Turn,
+  type TurnEvent,
+  type TurnResult,
+} from "@plexum/codex-turn";
 import { JsonRpcError, RpcError } from "@plexum/json-rpc";
 import type { ServerExit, ThreadListener } from "./app-server.ts";
 import { interruptTurn } from "./interrupt-turn.ts";
@@ -199,6 +206,7 @@ export class AppServerTurn implements Turn {
       onFirstAnswer: () => {
         this.#hasAnswered = true;
       },
+      onOtherProvider: (provider) => this.#options.onWarning(keepsProvider(provider)),
     });
   }
 

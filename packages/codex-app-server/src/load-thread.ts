@@ -45,6 +45,8 @@ export interface LoadLimits {
   readonly firstAnswerMs: number;
   /** Called when codex has answered the first request. */
   readonly onFirstAnswer: () => void;
+  /** Called if the thread has another model provider than the config names. */
+  readonly onOtherProvider: (modelProvider: string) => void;
 }
 
 type Ask = (method: string, params: object, timeoutMs?: number) => Promise<unknown>;
@@ -76,11 +78,14 @@ export async function loadThread(server: AppServer, thread: ThreadOptions, limit
     thread.id === undefined
       ? await ask(METHODS.startThread, startThreadParams(params, server.version))
       : await resume(ask, resumeThreadParams(thread.id, params));
-  const { id, path } = readLoadedThread(loaded);
+  const answer = readLoadedThread(loaded);
+  const { id, path, modelProvider } = answer;
   // 0.135.0 loads a file under the id in its content, whatever its name says.
   if (thread.id !== undefined && id !== thread.id.toLowerCase())
     throw classifyResumeFailure(`the session file ${path ?? ""} belongs to thread ${id}, not ${thread.id}`);
-  return { id, path };
+  // 0.135.0 changes the provider of a thread to that of the config. 0.169.0 keeps the thread's own.
+  if (modelProvider !== undefined && modelProvider !== config.modelProvider) limits.onOtherProvider(modelProvider);
+  return answer;
 }
 
 async function resume(ask: Ask, params: object): Promise<unknown> {

@@ -88,13 +88,15 @@ export interface LoadedThread {
   readonly id: string;
   /** Where codex records the thread. For a new thread the file does not exist yet. */
   readonly path: string | undefined;
+  readonly modelProvider: string | undefined;
 }
 
 /** Reads the thread from the answer. @throws TypeError if codex answered with something else. */
 export function readLoadedThread(result: unknown): LoadedThread {
-  const thread = keysOf(keysOf(result).thread);
+  const { thread: loaded, modelProvider } = keysOf(result);
+  const thread = keysOf(loaded);
   if (typeof thread.id !== "string") throw new TypeError("codex app-server loaded a thread without reporting its id");
-  return { id: thread.id, path: textOf(thread.path) };
+  return { id: thread.id, path: textOf(thread.path), modelProvider: textOf(modelProvider) };
 }
 
 /** Returns the thread's status from the answer to `thread/read`: `active` while a turn runs. */
@@ -103,10 +105,14 @@ export const readThreadStatus = (result: unknown): string | undefined =>
 
 // --- The config ---
 
+/** The provider that codex uses if the config names none (0.135, 0.169). */
+const DEFAULT_PROVIDER = "openai";
+
 export const readConfigParams = (cwd: string) => ({ cwd, includeLayers: true });
 
 export interface CodexConfig {
   readonly model: string | undefined;
+  readonly modelProvider: string;
   /** The folders for which the user has decided whether to trust their content. */
   readonly decidedFolders: readonly string[];
   /** Whether codex loads the `.codex` of this folder or of its repository: the user trusts it. */
@@ -115,9 +121,10 @@ export interface CodexConfig {
 
 export function readConfig(result: unknown): CodexConfig {
   const { config, layers } = keysOf(result);
-  const { model, projects } = keysOf(config);
+  const { model, model_provider: provider, projects } = keysOf(config);
   return {
     model: textOf(model),
+    modelProvider: textOf(provider) ?? DEFAULT_PROVIDER,
     decidedFolders: Object.keys(keysOf(projects)),
     loadsProject: Array.isArray(layers) && layers.map(keysOf).some(isTrustedProject),
   };

@@ -38,6 +38,13 @@ export const FAILURES = table({
       "Codex has no record of this thread (deleted, or created on another machine or with another CODEX_HOME): start a new thread.",
     isBeforeTurn: true,
   },
+  providerChanged: {
+    code: "provider_changed",
+    pattern: /Cannot change this thread's model provider/, // 0.169.0, by exec only
+    advice:
+      "Codex does not continue this thread with another model provider: choose the thread's own for the turn, or start a new thread.",
+    isBeforeTurn: true,
+  },
   promptTooLong: {
     code: "prompt_too_long",
     pattern: /Input exceeds the maximum length|input_too_large/,

@@ -17,5 +17,6 @@ export {
   probeCodex,
 } from "./probe.ts";
 export { TextDeltas } from "./text-deltas.ts";
+export { keepsProvider, threadProviderIn } from "./thread-provider.ts";
 export type { CancelledTurn, CompletedTurn, FailedTurn, Turn, TurnResult } from "./turn.ts";
 export type { DeltaEvent, TurnEvent } from "./turn-event.ts";

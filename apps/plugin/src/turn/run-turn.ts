@@ -24,6 +24,8 @@ export interface RunTurnOptions extends StreamContext {
   /** The thread to continue; undefined for a new one. */
   readonly threadId: string | undefined;
   readonly text: string;
+  /** The thread's own model provider, if codex's config names another. */
+  readonly modelProvider?: string;
   readonly images: readonly PromptImage[];
   /** Called when codex has started, before any event. */
   readonly onStarted?: () => Promise<void>;
@@ -49,6 +51,7 @@ export async function runTurn(options: RunTurnOptions): Promise<TurnEnd> {
     images: options.images,
     workspace,
     threadId,
+    modelProvider: options.modelProvider,
     choice: modelChoice(request.model_id, config),
     context: system.context,
     signal,

@@ -17,6 +17,8 @@ export interface TurnInput {
   readonly images: readonly PromptImage[];
   readonly workspace: string;
   readonly threadId: string | undefined;
+  /** The thread's own model provider, if codex's config names another. An app-server keeps to it by itself. */
+  readonly modelProvider: string | undefined;
   readonly choice: ModelChoice;
   /** Context for the model, shown before the prompt. Only app-server accepts it. */
   readonly context: { readonly key: string; readonly value: string } | undefined;
@@ -100,9 +102,11 @@ export class Transports implements AsyncDisposable {
   async #byExec(input: TurnInput, offered: OfferedTools): Promise<Turn> {
     checkExecText(input.text);
     const { extraArgs } = this.#config;
+    const { modelProvider } = input;
+    const provider = modelProvider === undefined ? [] : ["-c", `model_provider=${JSON.stringify(modelProvider)}`];
     return startTurn({
       ...this.#common(input),
-      extraArgs: (version) => [...offered.args(version), ...extraArgs],
+      extraArgs: (version) => [...offered.args(version), ...extraArgs, ...provider],
       env: { ...this.#env, ...offered.env },
       onSpawn: ({ pid, version }) => logStart(input, "codex started", { transport: "exec", pid, version }),
     });

@@ -133,9 +133,11 @@ export function startFault(bench: Bench, state: WorkspaceState, turn: PlannedTur
           plugin.readOn();
         },
       };
-    case "remove-home":
+    case "remove-home": {
+      let threadId: string | undefined;
       return {
         async during(running) {
+          threadId = state.threadId;
           bench.forgetThreads();
           await rm(bench.home.path, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
           // Without its config, codex asks OpenAI's servers, and 0.169 waits for a network as long as there is none.
@@ -144,8 +146,11 @@ export function startFault(bench: Bench, state: WorkspaceState, turn: PlannedTur
         },
         async after() {
           await bench.restoreHome();
+          // A thread that began without the config belongs to OpenAI's servers, and 0.169 does not change that.
+          if ((await state.savedThreadId()) !== threadId) await rm(state.sessionFile, { force: true });
         },
       };
+    }
     case "read-only-rollout":
       return bench.canMount ? readOnlyRollout(bench, state, turn) : {};
     case "full-disk":

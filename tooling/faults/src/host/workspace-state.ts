@@ -51,9 +51,12 @@ export class WorkspaceState {
     this.mayBeTorn = false;
   }
 
+  get sessionFile(): string {
+    return join(this.path, ".plexum-codex-session");
+  }
+
   async savedThreadId(): Promise<string | undefined> {
-    const file = join(this.path, ".plexum-codex-session");
-    return existsSync(file) ? (await readFile(file, "utf8")).trim() : undefined;
+    return existsSync(this.sessionFile) ? (await readFile(this.sessionFile, "utf8")).trim() : undefined;
   }
 }
 
