@@ -111,12 +111,16 @@ describe("a leftover lock", () => {
   });
 
   it("of a zombie process is taken over", async () => {
-    const parent = spawn("sh", ["-c", "sleep 0.01 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+    // The child ends once its parent is `sleep`: the shell could reap it, but `sleep` does not.
+    const child = `until [ "$(cat /proc/$PPID/comm || echo sleep)" = sleep ]; do :; done`;
+    const parent = spawn("sh", ["-c", `sh -c '${child}' & echo $!; exec sleep 60`], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     onTestFinished(() => void parent.kill());
     const pid = Number(String((await once(parent.stdout, "data"))[0]));
     const stat = await readFile(`/proc/${pid}/stat`, "latin1");
     const path = await leave("zombie.lock", { pid, started: stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] });
-    await expect.poll(() => readFile(`/proc/${pid}/stat`, "latin1")).toContain(") Z ");
+    await expect.poll(() => readFile(`/proc/${pid}/stat`, "latin1"), { timeout: 20_000 }).toContain(") Z ");
     await using _lock = await acquireLock(nodeFiles, path, wait);
   });
 
