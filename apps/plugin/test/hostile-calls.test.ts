@@ -47,7 +47,7 @@ describe.each(byEachTransport([newestCodex]))(
       expect(JSON.stringify(harness.model.lastRequest.body)).not.toContain("secret");
     });
 
-    // PLEXUM_MANY_CALLS is the number of calls: 10,000 take two minutes of CPU time, three quarters of it in codex.
+    // PLEXUM_MANY_CALLS is the number of calls: 10,000 take two minutes, most of it in codex.
     const many = Number(process.env.PLEXUM_MANY_CALLS ?? 300);
     test(
       `${many} calls of a host's tool in one turn: each runs once and is reported once`,
