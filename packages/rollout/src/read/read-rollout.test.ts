@@ -1,5 +1,17 @@
 import { execFileSync } from "node:child_process";
-import { appendFile, cp, mkdir, readdir, readFile, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  cp,
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setFlagsFromString } from "node:v8";
@@ -95,6 +107,19 @@ describe("readRollout", () => {
     expect(await codeOf(packed)).toBe("damaged");
     await writeFile(packed, zstdCompressSync(Buffer.alloc(100_000, "a b")).subarray(0, 20));
     expect(await codeOf(packed)).toBe("damaged");
+  });
+});
+
+describe.each(["forward", "backward"] as const)("reading %s", (direction) => {
+  it("throws if the file becomes shorter in the meantime", async () => {
+    const path = join(folder.path, `shortened-${direction}.jsonl`);
+    await writeFile(path, event("x".repeat(1000)).repeat(2000));
+    const entries = readRollout(path, { direction, history: false });
+    expect((await entries.next()).done).toBe(false);
+    await truncate(path, 100);
+    const rest = collect(entries);
+    await expect(rest).rejects.toBeInstanceOf(RolloutError);
+    await expect(rest).rejects.toMatchObject({ code: "replaced", path });
   });
 });
 

@@ -1,4 +1,5 @@
 import { type LineLimit, LineSplitter, readLinesBackward, type SplitLine, splitLines } from "@plexum/jsonl";
+import { RolloutError } from "../errors.ts";
 import { recoverBeforeReading } from "../recover/recover-rollout.ts";
 import { historyChain } from "./history-chain.ts";
 import { chunksOf, type OpenRollout, openRollout, readExactly } from "./open-rollout.ts";
@@ -28,7 +29,7 @@ export interface ReadRolloutOptions extends LineLimit {
  *
  * @throws RolloutError `not_found`, `not_a_file` or `not_permitted` if a file of the history can't be opened; `replaced` if it becomes
  * shorter; `damaged` or `no_space` if it can't be decompressed; `io`. RangeError if `maxLineBytes` or `from` is not an integer in its
- * range, or if the file becomes shorter while it is read backward.
+ * range.
  */
 export async function* readRollout(
   path: string,
@@ -44,12 +45,25 @@ export async function* readRollout(
     const lines =
       direction === "forward"
         ? splitLines(chunksOf(rollout.file, rollout.path, from ?? 0, end), { ...options, startOffset: from ?? 0 })
-        : readLinesBackward(rollout.file, { ...options, end: Math.min(from ?? end, end) });
+        : backward(rollout, { ...options, end: Math.min(from ?? end, end) });
     for await (const split of lines) {
       signal?.throwIfAborted();
       const entry = await settled(rollout, split);
       if (entry !== undefined) yield entry;
     }
+  }
+}
+
+async function* backward(
+  rollout: OpenRollout,
+  options: LineLimit & { readonly end: number },
+): AsyncGenerator<SplitLine> {
+  const { file, path } = rollout;
+  try {
+    yield* readLinesBackward(file, options);
+  } catch (error) {
+    if ((await file.stat()).size >= options.end) throw error;
+    throw new RolloutError("replaced", path, `${path} was shortened while it was being read`, { cause: error });
   }
 }
 
