@@ -10,6 +10,7 @@ import { bridgeSocketPath } from "@plexum/mcp-bridge";
 import type { ConnectedPlugin, StreamRequest } from "@plexum/plugin-sdk";
 import { newestCodex } from "@plexum/real-codex";
 import { answer, functionCall, httpError, type Reply, type Script, say, shell } from "@plexum/scripted-model";
+import { isAlive } from "@plexum/test-support";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { CHECKS } from "../src/doctor/checks.ts";
 import type { Finding } from "../src/doctor/run-checks.ts";
@@ -610,15 +611,6 @@ const withTools = (harness: Harness, prompt: string, image = false): StreamReque
 
 const pidOfCodex = (harness: Harness) =>
   harness.logs.find(({ message }) => message === "codex started")?.fields.pid as number;
-
-/** A process that has ended counts as gone, even if nobody has read its exit code. */
-function isAlive(pid: number): boolean {
-  try {
-    return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
-  } catch {
-    return false;
-  }
-}
 
 /** The folder with the images that the plugin has staged. */
 async function imagesOf({ pid }: ConnectedPlugin): Promise<string> {

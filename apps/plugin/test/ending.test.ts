@@ -1,6 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { testedCodexes } from "@plexum/codex-versions";
@@ -9,6 +8,7 @@ import { newestCodex } from "@plexum/real-codex";
 import { findRollout } from "@plexum/rollout";
 import { answer, say, shell } from "@plexum/scripted-model";
 import { lockThread } from "@plexum/session-store";
+import { isAlive } from "@plexum/test-support";
 import { describe, expect, test } from "vitest";
 import { byEachTransport, eventually, Harness, turn } from "./harness.ts";
 
@@ -249,12 +249,4 @@ function descendantsOf(pid: number): number[] {
     .split("\n")
     .map((line) => line.trim().split(/\s+/).map(Number))
     .flatMap(([child, parent]) => (parent === pid && child !== undefined ? [child] : []));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
-  } catch {
-    return false;
-  }
 }

@@ -7,9 +7,10 @@ import { since, testedCodexes } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
 import { findRollout } from "@plexum/rollout";
 import { answer, functionCall, httpError, say, shell } from "@plexum/scripted-model";
+import { isAlive } from "@plexum/test-support";
 import { describe, expect, test } from "vitest";
 import { assistant, eventually, Harness, turn, user } from "./harness.ts";
-import { appServersOf, isAlive, processesOf, processesUnder } from "./processes.ts";
+import { appServersOf, processesOf, processesUnder } from "./processes.ts";
 import { randomFrom } from "./random.ts";
 
 const threadOf = (harness: Harness) => readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
