@@ -30,7 +30,7 @@ await using plugin = await connectPlugin({
 });
 
 let turns = 0;
-/** Runs each turn in a new workspace: with a new thread, as the bare run has. */
+/** Runs each turn in a new workspace, and so on a new thread, like the bare run. */
 async function throughPlugin(): Promise<number> {
   const agent = { agent_id: "benchmark", workspace: join(folder, `workspace-${turns++}`) };
   const messages = [{ role: "user" as const, content: [{ type: "text" as const, text: PROMPT }] }];
@@ -50,7 +50,7 @@ async function bare(): Promise<number> {
   codex.stdout.resume();
   codex.stdin.end(PROMPT);
   const [exitCode] = await once(codex, "exit");
-  if (exitCode !== 0) throw new Error(`codex ended with ${exitCode}`);
+  if (exitCode !== 0) throw new Error(`codex exited with code ${exitCode}`);
   return performance.now() - start;
 }
 
@@ -58,7 +58,7 @@ await throughPlugin();
 await bare();
 const pairs: { plugin: number; bare: number }[] = [];
 for (let pair = 0; pair < PAIRS; pair++) {
-  // The order alternates, so that neither always profits from caches that the other has filled.
+  // The order alternates, so that neither always benefits from caches that the other has filled.
   if (pair % 2 === 0) pairs.push({ plugin: await throughPlugin(), bare: await bare() });
   else {
     const alone = await bare();
