@@ -1,6 +1,7 @@
 /**
- * Measures a turn through a warm plugin minus a bare `codex exec` with the same prompt on the same model server: the plugin's
- * cost per turn. Aim: at most 10 ms, median of 20 pairs. `codex exec` alone is both rival and limit.
+ * Measures a turn by `codex exec` through a warm plugin minus a bare `codex exec` with the same prompt on the same model server: the
+ * plugin's cost per turn. Aim: at most 10 ms, median of 20 pairs. `codex exec` alone is both rival and limit. For turns on an app-server,
+ * see app-server-turn.ts.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -21,7 +22,7 @@ await using model = await ScriptedModel.start(() => say("hello"));
 await using home = await CodexHome.create({ baseUrl: model.baseUrl, model: "gpt-5.5" });
 const pluginFolder = join(folder, "plugins", "plexum-openai-provider");
 await mkdir(pluginFolder, { recursive: true });
-await writeFile(join(pluginFolder, "config.json"), JSON.stringify({ binary: newestCodex.path }));
+await writeFile(join(pluginFolder, "config.json"), JSON.stringify({ binary: newestCodex.path, transport: "exec" }));
 const packageFolder = dirname(createRequire(import.meta.url).resolve("plexum-openai-provider/package.json"));
 await using plugin = await connectPlugin({
   command: process.execPath,
