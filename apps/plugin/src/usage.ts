@@ -7,7 +7,7 @@ usage: plexum-openai-provider COMMAND
   doctor          diagnose this machine; --fix repairs what it can
   sessions        list the codex sessions of this machine
   mcp-unregister  remove an agent's tools from codex's own config
-  --version
+  --version       print the version
 
-Each has --help. A Plexum host starts the plugin without a command; codex starts it as "mcp-host".
+Each command has --help. A Plexum host starts the plugin without a command; codex starts it as "mcp-host".
 `;
