@@ -31,7 +31,7 @@ import { whyThreadIsLost } from "./turn/lost-thread.ts";
 import { type RunTurnOptions, runTurn, type TurnEnd } from "./turn/run-turn.ts";
 import { Transports } from "./turn/transports.ts";
 
-/** How long a turn waits for the workspace, in milliseconds: a mutation holds it briefly, to find its thread. */
+/** How long a turn waits for the workspace's lock, in milliseconds. A mutation holds it briefly to find its thread. */
 const WORKSPACE_WAIT_MS = 1000;
 
 const CONVERSATION = {
@@ -39,7 +39,7 @@ const CONVERSATION = {
   reason: "Codex's own record of this conversation is lost.",
 };
 
-/** Serves the host's requests with codex. */
+/** Answers the host's requests with codex. */
 export class Provider implements AsyncDisposable {
   readonly #host: Host;
   readonly #config: Config;

@@ -29,7 +29,7 @@ export const TRANSPORTS = ["app-server", "exec"] as const;
 export const byEachTransport = (codexes: readonly CodexInstall[]): Required<CodexToRun>[] =>
   codexes.flatMap((codex) => TRANSPORTS.map((transport) => ({ ...codex, transport })));
 
-// Agents have the same names in every test file, and files run concurrently: each file has its sockets in a folder of its own.
+// Agents have the same names in every test file, and files run concurrently, so each file has its own folder for sockets.
 const RUNTIME = mkdtempSync(join(tmpdir(), "plexum-run-"));
 process.env.XDG_RUNTIME_DIR = RUNTIME;
 afterAll(() => rm(RUNTIME, { recursive: true, force: true, maxRetries: 5 }));
@@ -37,7 +37,7 @@ afterAll(() => rm(RUNTIME, { recursive: true, force: true, maxRetries: 5 }));
 export interface HarnessOptions {
   readonly codex: CodexToRun;
   readonly script?: Script;
-  /** More of the plugin's config. */
+  /** More keys of the plugin's config. */
   readonly config?: Record<string, unknown>;
   readonly home?: Partial<CreateHomeOptions>;
 }
@@ -149,7 +149,7 @@ export async function turn(
   return { events, text, end, error: error?.error };
 }
 
-/** Waits for a condition to become true soon; fails if it does not. */
+/** Waits until `look` returns a value, and returns that. Throws if it does not in time. */
 export async function eventually<T>(
   what: string,
   look: () => T | undefined | false | Promise<T | undefined | false>,

@@ -24,12 +24,12 @@ import { byEachTransport, Harness, turn, user } from "./harness.ts";
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;
 
-/** A temp folder that everybody may use, like /tmp, for all processes of this test. */
+/** A temporary folder that every user may use, like /tmp, for all processes of this test. */
 function sharedTempFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "shared-"));
   chmodSync(folder, 0o1777);
   vi.stubEnv("TMPDIR", folder);
-  // The sockets are in the temp folder then.
+  // Without it, the sockets are in the temporary folder.
   vi.stubEnv("XDG_RUNTIME_DIR", undefined);
   onTestFinished(() => {
     vi.unstubAllEnvs();
@@ -57,7 +57,7 @@ function openToOthers(paths: readonly string[]): string[] {
       if (open(path, "r") || open(path, "r+")) console.log(path);
       connect(path).on("connect", function () { console.log(path); this.destroy(); }).on("error", () => {});
     }`;
-  // In a folder that the other user may enter, whatever the modes of the path to this one.
+  // In a folder that the other user may enter, whatever the modes of the path to this file.
   const { stdout, status, stderr } = spawnSync(process.execPath, ["-e", program], {
     uid: NOBODY,
     gid: NOBODY,
@@ -70,7 +70,7 @@ function openToOthers(paths: readonly string[]): string[] {
 }
 
 test.each(byEachTransport([newestCodex]))(
-  "nothing that a turn by $transport or a mutation makes is open to another user of the machine",
+  "another user of the machine can't open anything that a turn by $transport or a mutation creates",
   async (codex) => {
     const temp = sharedTempFolder();
     const namespace = "mcp__plexum_host_alice";
@@ -79,7 +79,7 @@ test.each(byEachTransport([newestCodex]))(
       script: [answer([functionCall("lookup", {}, { namespace, callId: "call_1" })]), say("done")],
     });
     chmodSync(harness.folder, 0o755);
-    // Prove that an open file would be found.
+    // Prove that an accessible file would be found.
     const canary = join(harness.folder, "canary");
     writeFileSync(canary, "", { mode: 0o644 });
     expect(openToOthers([canary])).toEqual([canary]);
@@ -108,7 +108,7 @@ test.each(byEachTransport([newestCodex]))(
     const mutations = [{ block_id: "call_1", op: "consume-light" }];
     await plugin.mutate({ agent_id: "alice", workspace: harness.workspace, mutations });
     look();
-    // It checked what matters: the thread, its lock, the image, and with exec the bridge's socket.
+    // The important files were checked: the thread, its lock, the image, and with exec the bridge's socket.
     for (const name of [".plexum-codex-session", "lock", ".png"])
       expect(
         [...seen].some((path) => path.includes(name)),
@@ -194,7 +194,7 @@ test.each([
     },
   ],
 ])(
-  "%s that another user has put in the place of the sockets is not used: the turn goes without tools",
+  "%s that another user has put in the place of the sockets is not used, and the turn runs without tools",
   async (_name, put) => {
     const temp = sharedTempFolder();
     const folder = dirname(bridgeSocketPath("alice"));

@@ -23,7 +23,7 @@ async function sessions(thread: CodexThread, ...args: string[]) {
 const IDS = ["call_one", "call_two", "call_three"];
 const print = (callId: string) => answer([shell(`seq 1000 1400 # ${callId}`, { callId })]);
 
-/** Creates a thread of three turns: each but the last has a call. */
+/** Creates a thread of three turns. Each except the last has a call. */
 async function threadWithCalls(codex = newestCodex): Promise<CodexThread> {
   const thread = await CodexThread.create({ codex });
   await thread.turn([print("call_one"), say("1")], "first");
@@ -43,7 +43,7 @@ async function codexView(thread: CodexThread): Promise<string> {
 }
 
 describe.each(testedCodexes())("a session of codex $version", (codex) => {
-  test("is slimmed down and restored: the model and codex's own views agree", async () => {
+  test("is slimmed down and restored, and the model sees what codex's own views show", async () => {
     await using thread = await threadWithCalls(codex);
     const id = thread.threadId;
     const path = await thread.rollout();

@@ -8,14 +8,16 @@ import {
   type Turn,
   type TurnEvent,
   type TurnResult,
+  timedOutError,
 } from "@plexum/codex-turn";
 import { JsonRpcError, RpcError } from "@plexum/json-rpc";
 import type { ServerExit, ThreadListener } from "./app-server.ts";
 import { interruptTurn } from "./interrupt-turn.ts";
 import { loadThread, type ThreadOptions } from "./load-thread.ts";
+import { MAX_TIMER_MS } from "./max-timer.ts";
 import type { Lease } from "./server-pool.ts";
 import { SilenceWatch } from "./silence-watch.ts";
-import { crashed, interruptedElsewhere, stalled, timedOut, unanswered } from "./turn-errors.ts";
+import { crashed, interruptedElsewhere, stalled, unanswered } from "./turn-errors.ts";
 import { TurnLog } from "./turn-log.ts";
 import { unloadThread } from "./unload-thread.ts";
 import {
@@ -32,9 +34,6 @@ import {
   threadOf,
   unloadsThreads,
 } from "./wire.ts";
-
-/** The longest delay that setTimeout accepts (about 24.8 days). */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** How long a kept process may take to answer before it is replaced, in milliseconds: it takes 1 to 5. */
 const KEPT_ANSWER_MS = 3000;
@@ -339,7 +338,7 @@ export class AppServerTurn implements Turn {
     if (outcome.kind === "completed") return { ...base, status: "completed", threadUsage: this.#log.threadUsage };
     const ending = this.#ending;
     if (ending?.reason === "cancelled") return { ...base, status: "cancelled" };
-    if (ending?.reason === "timed_out") return { ...base, status: "failed", error: timedOut(ending.afterMs) };
+    if (ending?.reason === "timed_out") return { ...base, status: "failed", error: timedOutError(ending.afterMs) };
     return { ...base, status: "failed", error: outcome.kind === "failed" ? outcome.error : interruptedElsewhere() };
   }
 

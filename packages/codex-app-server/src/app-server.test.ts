@@ -1,15 +1,7 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { eventually } from "@plexum/test-support";
+import { readdirSync, readlinkSync } from "node:fs";
+import { eventually, isAlive } from "@plexum/test-support";
 import { describe, expect, test } from "vitest";
 import { completed, item, type Scenario, says, scriptedCodex, started, thread } from "../test/scripted-codex.ts";
-
-const isAlive = (pid: number) => {
-  try {
-    return !readFileSync(`/proc/${pid}/stat`, "latin1").includes(") Z ");
-  } catch {
-    return false;
-  }
-};
 
 test.concurrent.each<[name: string, said: string | RegExp, initialize: Scenario["initialize"]]>([
   ["never answers", "initialize got no answer within 1500 ms", []],

@@ -7,18 +7,10 @@ import { locateCodex } from "@plexum/codex-turn";
 import { codex150, testedCodexes } from "@plexum/codex-versions";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { ScriptedModel, say } from "@plexum/scripted-model";
-import { eventually, temporaryFolder } from "@plexum/test-support";
+import { eventually, isAlive, temporaryFolder } from "@plexum/test-support";
 import { describe, expect, test } from "vitest";
 import { AppServer } from "./app-server.ts";
 import { type AppServerTurnOptions, AppServerTurns } from "./index.ts";
-
-const isAlive = (pid: number) => {
-  try {
-    return !readFileSync(`/proc/${pid}/stat`, "latin1").includes(") Z ");
-  } catch {
-    return false;
-  }
-};
 
 async function setUp(binary: string, keep: { keepAliveMs?: number; maxKept?: number } = {}) {
   await using stack = new AsyncDisposableStack();

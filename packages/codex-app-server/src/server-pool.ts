@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { CodexTurnError } from "@plexum/codex-turn";
 import { AppServer, type AppServerOptions } from "./app-server.ts";
+import { MAX_TIMER_MS } from "./max-timer.ts";
 import { unloadsThreads } from "./wire.ts";
 
 export interface ServerPoolOptions {
@@ -221,9 +222,6 @@ const START_TRIES = 5;
 
 /** The delay between the first two attempts, in milliseconds; later delays are longer. */
 const START_AGAIN_MS = 100;
-
-/** The longest delay that setTimeout accepts (about 24.8 days). */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Waits for a promise, or until the signal aborts. Throws the signal's reason if it aborts first. */
 async function orAborted(promise: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {

@@ -2,12 +2,6 @@ import { CodexTurnError } from "@plexum/codex-turn";
 import type { JsonRpcError } from "@plexum/json-rpc";
 import type { ServerExit } from "./app-server.ts";
 
-export const timedOut = (afterMs: number) =>
-  new CodexTurnError(
-    "timed_out",
-    `The turn reached its time limit of ${afterMs} ms and was ended: allow more time, or give it a smaller task.`,
-  );
-
 export const stalled = (stallMs: number, detail: string) =>
   new CodexTurnError(
     "stalled",

@@ -67,7 +67,7 @@ describe.each(testedCodexes())("a session of codex $version", (codex) => {
   test("continued by the other version", async () => {
     const { run, resumes } = await setUp();
     const id = await run();
-    await run({ threadId: id, binary: resumer.path, prompt: "meanwhile" });
+    await run({ threadId: id, binary: resumer.path, prompt: "in between" });
     await resumes(id);
   });
 

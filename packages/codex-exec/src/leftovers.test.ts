@@ -8,7 +8,7 @@ import { orphanedTurns } from "@plexum/cli-turn";
 import { imageLeftovers } from "@plexum/codex-turn";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { ScriptedModel } from "@plexum/scripted-model";
-import { eventually, temporaryFolder } from "@plexum/test-support";
+import { eventually, isAlive, temporaryFolder } from "@plexum/test-support";
 import { expect, onTestFinished, test, vi } from "vitest";
 
 const OWNER = fileURLToPath(new URL("../test/turn-owner.ts", import.meta.url));
@@ -20,7 +20,6 @@ const read = (path: string) => {
     return "";
   }
 };
-const isAlive = (pid: number) => ![undefined, "Z"].includes(read(`/proc/${pid}/stat`).split(") ")[1]?.[0]);
 
 /** The shell that would become the watchdog. */
 const guardOf = (pid: number) =>

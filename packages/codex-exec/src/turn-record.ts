@@ -1,6 +1,12 @@
 import type { CliEnd } from "@plexum/cli-turn";
 import type { ParsedEvent, Usage } from "@plexum/codex-jsonl";
-import { CodexTurnError, classifyFailure, classifyResumeFailure, type TurnResult } from "@plexum/codex-turn";
+import {
+  CodexTurnError,
+  classifyFailure,
+  classifyResumeFailure,
+  type TurnResult,
+  timedOutError,
+} from "@plexum/codex-turn";
 
 /** Records a turn's events, and derives the turn's result from them and from the exit of the process. */
 export class TurnRecord {
@@ -37,13 +43,7 @@ export class TurnRecord {
 
   #error({ exitCode, signal, ending, stderr }: CliEnd): CodexTurnError {
     const options = { exitCode, signal, detail: stderr };
-    if (ending?.reason === "timed_out") {
-      return new CodexTurnError(
-        "timed_out",
-        `The turn reached its time limit of ${ending.afterMs} ms and was ended: allow more time, or give it a smaller task.`,
-        options,
-      );
-    }
+    if (ending?.reason === "timed_out") return timedOutError(ending.afterMs, options);
     const hasStarted = this.#mayHaveStarted;
     if (this.#failure !== undefined) return classifyFailure(this.#failure, { exitCode, signal, hasStarted });
     if (signal !== null) {

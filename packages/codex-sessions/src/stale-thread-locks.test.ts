@@ -49,7 +49,7 @@ describe("the lock of a thread without a rollout", () => {
   test("is found beside a file that is not a lock", async () => {
     await using folder = await temporaryFolder();
     await using _held = await home(folder.path);
-    await writeFile(join(folderOf(folder.path), `${threadId(4)}.lock`), "somebody's text");
+    await writeFile(join(folderOf(folder.path), `${threadId(4)}.lock`), "another program's text");
     const stale = await staleThreadLocks(folder.path, { minAgeMs: 0 });
     expect(stale.map((one) => one.threadId)).toEqual([gone]);
   });

@@ -253,7 +253,7 @@ describe("streams", () => {
   });
 
   test("a reader that is too far behind loses the stream, and memory stays bounded", async () => {
-    const told = Promise.withResolvers<void>();
+    const isAborted = Promise.withResolvers<void>();
     const { connected } = await connectHere(
       pluginWith({
         async stream(_request, { emit, signal }) {
@@ -262,7 +262,7 @@ describe("streams", () => {
             await emit({ type: "text_delta", text: "x".repeat(100) });
             await new Promise(setImmediate);
           }
-          told.resolve();
+          isAborted.resolve();
         },
       }),
       { maxBufferedBytes: 2000 },
@@ -271,7 +271,7 @@ describe("streams", () => {
     const read = async () => {
       for await (const event of connected.stream(streamRequest)) {
         seen.push(event);
-        if (seen.length === 1) await told.promise;
+        if (seen.length === 1) await isAborted.promise;
       }
     };
     await expect(read()).rejects.toMatchObject({ code: "event_overflow" });

@@ -10,15 +10,16 @@ const FOLDERS = ["", "sessions", "plexum-thread-locks"];
 
 export const codexHome: Check = {
   id: "codex-home",
-  meaning: "codex can't record its threads there, or the plugin can't lock them: turns fail.",
-  remedy: "Make the folder writable for the user that the host runs as, free some space, or set CODEX_HOME to another.",
+  meaning: "Turns fail: codex can't record its threads there, or the plugin can't lock them.",
+  remedy:
+    "Make the folder writable for the user that the host runs as, free some space, or set CODEX_HOME to another folder.",
   async run({ codexHome: home, env }) {
     const found = await lookAt(home);
     if (found === undefined) {
       if (env.CODEX_HOME)
         return {
           status: "error",
-          title: `CODEX_HOME is ${home}, and there is no such folder`,
+          title: `CODEX_HOME is ${home}, which does not exist`,
           remedy: "Create the folder, or correct CODEX_HOME.",
         };
       await access(dirname(home), constants.W_OK);
@@ -32,8 +33,8 @@ export const codexHome: Check = {
     if (found.uid !== process.getuid?.() && process.getuid !== undefined)
       return {
         status: "warning",
-        title: `${home} belongs to user ${found.uid}, and this is user ${process.getuid()}`,
-        meaning: "If the host runs as that user, the other findings do not show what it may read and write.",
+        title: `${home} belongs to user ${found.uid}, but the doctor runs as user ${process.getuid()}`,
+        meaning: "If the host runs as that user, the other findings don't show what the host may read and write.",
         remedy: "Run the doctor as the user that the host runs as.",
       };
     return ok(`${home} can be written to`);

@@ -50,6 +50,7 @@ export class Transports implements AsyncDisposable {
 
   /**
    * Starts a turn. `auto` uses an app-server or, if none is available, `codex exec`.
+   *
    * @throws CodexTurnError if the turn can't start; the signal's reason.
    */
   async start(input: TurnInput): Promise<RunningTurn> {
@@ -131,7 +132,7 @@ export class Transports implements AsyncDisposable {
   }
 }
 
-/** Logs the start of a turn: never the prompt, only its length. */
+/** Logs the start of a turn, with the prompt's length but never its text. */
 function logStart({ log, choice, threadId, text }: TurnInput, message: string, process: Record<string, unknown>): void {
   const { model, effort } = choice;
   log("info", message, { ...process, model, effort, resume: threadId, prompt_length: text.length });

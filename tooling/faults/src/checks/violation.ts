@@ -4,7 +4,7 @@ type Invariant =
   | "stream"
   /** The host's record and the rollout name the same calls. */
   | "calls"
-  /** Each line of a rollout is whole, and stays as it was unless a mutation was asked to change it. */
+  /** Each line of a rollout is whole, and stays unchanged unless a mutation was to change it. */
   | "rollout"
   /** The thread continues: each request has every completed turn. */
   | "thread"
