@@ -10,8 +10,11 @@ import { eventually, PLUGIN } from "./harness.ts";
 const envOf = (thread: CodexThread) => ({ ...thread.home.env, XDG_CACHE_HOME: join(thread.home.path, "cache") });
 
 /** Runs the subcommand as the user does, without a terminal. */
-export async function sessions(thread: CodexThread, ...args: string[]) {
-  const env = { ...envOf(thread), COLUMNS: "80" };
+export const sessions = (thread: CodexThread, ...args: string[]) => sessionsIn(thread.home.path, thread, ...args);
+
+/** The same for another codex home. */
+export async function sessionsIn(codexHome: string, thread: CodexThread, ...args: string[]) {
+  const env = { ...envOf(thread), CODEX_HOME: codexHome, COLUMNS: "80" };
   return promisify(execFile)(process.execPath, [PLUGIN, "sessions", ...args], { env }).then(
     ({ stdout, stderr }) => ({ stdout, stderr, exitCode: 0 }),
     ({ stdout, stderr, code }) => ({ stdout, stderr, exitCode: code as number }),
