@@ -18,6 +18,13 @@ export class EditPlan<Reason extends string = string> {
   readonly edited = new Set<string>();
   readonly skipped = new Map<string, SkippedId<Reason>>();
 
+  /** Removes everything from the plan, to plan once more. */
+  clear(): void {
+    this.lines.clear();
+    this.edited.clear();
+    this.skipped.clear();
+  }
+
   /** Reports an id as not edited. What is planned for it stays; see `drop`. */
   skip(id: string, reason: Reason, message: string): void {
     this.edited.delete(id);
