@@ -44,7 +44,7 @@ export async function showCommand(argv: readonly string[], env: NodeJS.ProcessEn
 function asJson(
   { id, file, parentId, role }: KnownSession,
   title: string | undefined,
-  { calls, ...thread }: ThreadCalls,
+  { calls, places: _places, ...thread }: ThreadCalls,
   children: readonly FoundSession[],
 ) {
   return {

@@ -23,6 +23,7 @@ export function editLine(line: Buffer, edits: ReadonlyMap<string, CallEdit>, opt
   const plan: LineEdit = { replacements: [], begins: [], outputs: [] };
   const entry = JsonValue.of(line);
   const payload = entry?.get("payload");
+  heads.set(line, headIn(entry));
   if (payload === undefined) return plan;
   switch (entry?.get("type")?.string) {
     case "response_item":
@@ -38,8 +39,31 @@ export function editLine(line: Buffer, edits: ReadonlyMap<string, CallEdit>, opt
   return plan;
 }
 
+/** What a line says of itself beside its content. */
+interface LineHead {
+  readonly type: string | undefined;
+  readonly payloadType: string | undefined;
+  readonly timestamp: string | undefined;
+}
+
+/** Of planned lines, whose bytes don't change: a line is looked at in many places. */
+const heads = new WeakMap<Buffer, LineHead>();
+
+const headIn = (entry: JsonValue | undefined): LineHead => ({
+  type: entry?.get("type")?.string,
+  payloadType: entry?.get("payload")?.get("type")?.string,
+  timestamp: entry?.get("timestamp")?.string,
+});
+
+/** Reads the head of a planned line; all of it is undefined for one that is not JSON. The line must not be changed afterwards. */
+export function headOf(line: Buffer): LineHead {
+  const known = heads.get(line) ?? headIn(JsonValue.of(line));
+  heads.set(line, known);
+  return known;
+}
+
 /** What kind of line it is; undefined for one that is not JSON. */
-export const typeOf = (line: Buffer): string | undefined => JsonValue.of(line)?.get("type")?.string;
+export const typeOf = (line: Buffer): string | undefined => headOf(line).type;
 
 /** The edit that a value has the call id of. A call without an id is nobody's. */
 function editFor(id: JsonValue | undefined, edits: ReadonlyMap<string, CallEdit>): CallEdit | undefined {

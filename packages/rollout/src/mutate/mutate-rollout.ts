@@ -1,4 +1,5 @@
 import { type Files, nodeFiles } from "@plexum/jsonl-edit";
+import type { CallPlaces } from "../calls/call-places.ts";
 import { asRolloutError } from "../errors.ts";
 import { codexHomeOf } from "../find/codex-home.ts";
 import { MAX_SEGMENTS, tooManySegments } from "../read/history-chain.ts";
@@ -28,6 +29,11 @@ export interface MutateRolloutOptions {
   readonly undoFolder?: string;
   /** By `exec-<uuid>`: the id of the outer response item (`ctc_…`), as `_meta.itemId` tells an MCP server. Where it is missing, the order of the lines tells. */
   readonly nestedCalls?: ReadonlyMap<string, string>;
+  /**
+   * Where the calls' lines stand, from `readThreadCalls`: they are not searched for then, but for what was appended since. A file that
+   * is not the one that was read is searched as without it.
+   */
+  readonly places?: CallPlaces;
   /** Where forks and parents are looked for. Default: the home that the file stands in, by its path as given, else by where links lead. */
   readonly codexHome?: string;
   /** How long to wait for another mutation of the same file, and for codex to release its index, in milliseconds. Default 5,000. */
