@@ -157,6 +157,7 @@ async function readDetails(
   const lines: WantedLine[] = Array.from(calls, (call) => ({ call, place: scan.calls.place(call) }));
   for (const line of scan.calls.outputsOf(calls)) lines.push(line);
   lines.sort((a, b) => a.place.segment - b.place.segment || a.place.offset - b.place.offset);
+  let buffer = Buffer.alloc(0);
   for (const span of spansOf(lines)) {
     signal?.throwIfAborted();
     const [{ place }] = span;
@@ -167,7 +168,9 @@ async function readDetails(
       continue;
     }
     const end = span.at(-1)?.place ?? place;
-    const bytes = await readExactly(rollout.file, rollout.path, place.offset, end.offset + end.length - place.offset);
+    const length = end.offset + end.length - place.offset;
+    if (buffer.length < length) buffer = Buffer.allocUnsafe(length);
+    const bytes = await readExactly(rollout.file, rollout.path, place.offset, length, buffer.subarray(0, length));
     for (const { call, place: own } of span) {
       const start = own.offset - place.offset;
       const line = {

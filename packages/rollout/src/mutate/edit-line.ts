@@ -78,7 +78,8 @@ function editItem(item: JsonValue, edits: ReadonlyMap<string, CallEdit>, plan: L
   const type = item.get("type")?.string;
   if (edit === undefined || type === undefined) return;
   const replace = (spans: readonly Span[], value: string) => {
-    for (const span of spans) plan.replacements.push({ span, value, ids: [edit.callId] });
+    // A value would hold all the others of its line in memory.
+    for (const { start, end } of spans) plan.replacements.push({ span: { start, end }, value, ids: [edit.callId] });
   };
   if (type.endsWith("_call")) {
     if (isOwnLine) plan.begins.push(edit.callId);

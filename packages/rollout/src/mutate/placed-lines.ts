@@ -42,6 +42,7 @@ export async function* placedLines(
   const sorted = [...lines.values()].filter(({ offset }) => offset < until).sort((a, b) => b.offset - a.offset);
   const [newest] = sorted;
   if (newest !== undefined && newest.offset + newest.length >= until) return false;
+  let buffer = Buffer.alloc(0);
   for (const span of spansOf(sorted, limits.maxLineBytes)) {
     limits.signal?.throwIfAborted();
     const [last] = span;
@@ -53,7 +54,8 @@ export async function* placedLines(
     // With the newlines before and behind.
     const start = Math.max(0, first.offset - 1);
     const end = last.offset + last.length + 1;
-    const bytes = await readExactly(file.file, file.path, start, end - start);
+    if (buffer.length < end - start) buffer = Buffer.allocUnsafe(end - start);
+    const bytes = await readExactly(file.file, file.path, start, end - start, buffer.subarray(0, end - start));
     // One copy for all of them, without what stands between them.
     const copy = Buffer.allocUnsafe(span.reduce((sum, { length }) => sum + length, 0));
     let copied = 0;
