@@ -123,6 +123,7 @@ test("the output fits 80 columns, has no color without a terminal, and shows how
 test.each([
   [["show", "0000"], "there is no session 0000"],
   [["show"], "the id of a session is missing"],
+  [["show", ""], "the id of a session is missing"],
   [["show", "ID", "more"], "unknown arguments: more"],
   [["show", "ID", "--sort", "age"], "--sort"],
   [["show", "ID", "--heavy"], "'--heavy'"],
