@@ -24,6 +24,9 @@ export interface FilePlaces {
   readonly lastCount: PlaceInFile | undefined;
 }
 
+/** Only this package looks into a `CallPlaces`. */
+let filesOf: (places: CallPlaces) => readonly FilePlaces[];
+
 /** Where the lines of some calls stand in the files of their thread. Pass it to `mutateRollout`, which then need not search for them. */
 export class CallPlaces {
   readonly #files: readonly FilePlaces[];
@@ -57,13 +60,13 @@ export class CallPlaces {
     });
   }
 
-  /**
-   * Returns what is known of a file; undefined for a file that was not read, or has become shorter since.
-   * @internal
-   */
-  of(stat: BigIntStats | undefined): FilePlaces | undefined {
-    return this.#files.find((file) => sameFile(file.stat, stat) && stat !== undefined && stat.size >= file.end);
+  static {
+    filesOf = (places) => places.#files;
   }
 }
+
+/** Returns what is known of a file; undefined for a file that was not read, or has become shorter since. */
+export const placesOfFile = (places: CallPlaces | undefined, stat: BigIntStats | undefined): FilePlaces | undefined =>
+  places && filesOf(places).find((file) => sameFile(file.stat, stat) && stat !== undefined && stat.size >= file.end);
 
 const inFile = ({ offset, length }: LinePlace): PlaceInFile => ({ offset, length });

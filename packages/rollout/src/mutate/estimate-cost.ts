@@ -1,6 +1,6 @@
 import { LineSplitter, type SplitLine } from "@plexum/jsonl";
 import type { LineChange, SearchableFile } from "@plexum/jsonl-edit";
-import type { CallPlaces, FilePlaces } from "../calls/call-places.ts";
+import { type CallPlaces, type FilePlaces, placesOfFile } from "../calls/call-places.ts";
 import { BYTES_PER_TOKEN, sizeOf, tokensOf } from "../calls/call-size.ts";
 import { readThreadCalls } from "../calls/read-thread-calls.ts";
 import { readExactly } from "../read/open-rollout.ts";
@@ -77,7 +77,7 @@ export async function estimateCost(
     readonly signal?: AbortSignal | undefined;
   } = {},
 ): Promise<MutationCost> {
-  const places = options.places?.of(file.stat);
+  const places = placesOfFile(options.places, file.stat);
   let seen = changes.filter(({ bytes }) => typeOf(bytes) !== "event_msg").sort((a, b) => a.offset - b.offset);
   for (;;) {
     const [first] = seen;

@@ -1,5 +1,5 @@
 import type { FoundLine, SearchableFile } from "@plexum/jsonl-edit";
-import type { CallPlaces, FilePlaces, PlaceInFile } from "../calls/call-places.ts";
+import { type CallPlaces, type FilePlaces, type PlaceInFile, placesOfFile } from "../calls/call-places.ts";
 import { readExactly } from "../read/open-rollout.ts";
 
 /** Lines are read together that stand no farther apart. */
@@ -17,7 +17,7 @@ export function placesIn(
   places: CallPlaces | undefined,
   callIds: Iterable<string>,
 ): FilePlaces | undefined {
-  const known = places?.of(file.stat);
+  const known = placesOfFile(places, file.stat);
   for (const callId of callIds)
     if (known?.linesOf(callId) === undefined || callId.startsWith("exec-")) return undefined;
   return known;

@@ -68,12 +68,11 @@ class Planner {
     if (end > places.end)
       await this.planFrom(this.#file.search(this.wanted, { ...this.#options, maxBytes: end - places.end }, end));
     const lines = placedLines(this.#file, places, end, this.wanted, this.#options);
-    for (let next = await lines.next(); ; next = await lines.next()) {
-      if (next.done) {
-        if (!next.value) return false;
-        break;
-      }
-      if (this.wanted.size > 0) await this.#take(next.value);
+    while (this.wanted.size > 0) {
+      const next = await lines.next();
+      if (next.done && !next.value) return false;
+      if (next.done) break;
+      await this.#take(next.value);
     }
     // A call that begins before the part that was read may have more lines there.
     return [...this.wanted].every((callId) => places.start === 0 && places.linesOf(callId)?.length === 0);
