@@ -16,7 +16,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { median, milliseconds, timeProcess } from "./figures.ts";
+import { median, milliseconds } from "./figures.ts";
 
 const PLUGIN = fileURLToPath(new URL("../apps/plugin/dist/main.js", import.meta.url));
 const ID = "019b7c9d-dd0d-7000-8000-000000000000";
@@ -43,8 +43,8 @@ try {
       const [verb = "", ...flags] = args;
       const runs = Array.from({ length: ROUNDS }, () => {
         const read = readOnce(path);
-        const wc = timeProcess("wc", ["-l", path]);
-        const grep = timeProcess("grep", ["-c", "call_id", path]);
+        const wc = timeReader("wc", ["-l", path]);
+        const grep = timeReader("grep", ["-c", "call_id", path]);
         const idle = sessions(verb, SMALL_ID, flags);
         const own = sessions(verb, ID, flags);
         if (flags.includes("--yes")) for (const id of [ID, SMALL_ID]) sessions("restore", id, ["--yes"]);
@@ -85,6 +85,14 @@ function sessions(verb: string, id: string, flags: readonly string[]): { ms: num
   if (child.status !== 0) throw new Error(`sessions ${verb} ended with ${child.status}: ${child.stderr}`);
   const [peak, cpu] = JSON.parse(child.stderr.trim().split("\n").at(-1) ?? "") as [number, number];
   return { ms, peak, cpu };
+}
+
+/** With a pipe for its output: `grep` stops at the first line if nobody reads it. */
+function timeReader(command: string, args: readonly string[]): number {
+  const start = performance.now();
+  const { status } = spawnSync(command, args);
+  if (status !== 0) throw new Error(`${command} ended with ${status}`);
+  return performance.now() - start;
 }
 
 function readOnce(path: string): number {
