@@ -40,6 +40,8 @@ export interface ScannedFile extends Pick<OpenRollout, "path" | "file"> {
 }
 
 const DEFAULT_MAX_LINE_BYTES = 32 * 1024 * 1024;
+/** So many calls of earlier turns are held until they are forgotten. */
+const MAX_CLOSED_CALLS = 1_000;
 /** So much of a call's end is looked at, where its id stands behind the arguments. */
 const TAIL_BYTES = 512;
 /** Of a call's or an output's line what is not text: timestamp, ordinal, types, ids. */
@@ -61,8 +63,9 @@ export class ThreadScan {
   readonly unread: LinePlace[] = [];
   readonly #maxLineBytes: number;
   readonly #signal: AbortSignal | undefined;
-  /** Calls whose turn is not over, by their ids' hashes. */
+  /** Calls by their ids' hashes, and the first of those whose turn is not over. */
   readonly #open = new Map<number, number>();
+  #firstOpen = 0;
   #turnId: string | undefined;
   #lastCount: LinePlace | undefined;
 
@@ -181,7 +184,7 @@ export class ThreadScan {
     if (idEnd <= 0) return false;
     const turn_id = chunk.toString("latin1", idAt, idEnd);
     if (type === "task_started") this.#enterTurn(turn_id);
-    else this.#open.clear();
+    else this.#closeCalls();
     this.turns.write({ type: "event_msg", payload: { type, turn_id } });
     return true;
   }
@@ -245,13 +248,24 @@ export class ThreadScan {
     if (type === "thread_rolled_back") this.rollbacks.push(place);
     if (type === "token_count" && info != null) this.#lastCount = place;
     if (type === "task_started") this.#enterTurn(turn_id);
-    if (type === "task_complete" || type === "turn_aborted") this.#open.clear();
+    if (type === "task_complete" || type === "turn_aborted") this.#closeCalls();
   }
 
   #enterTurn(turnId: string | null | undefined): void {
     if (!turnId || turnId === this.#turnId) return;
     this.#turnId = turnId;
-    this.#open.clear();
+    this.#closeCalls();
+  }
+
+  /** Clearing a map for each turn, and filling it again, would leave more garbage than all else. */
+  #closeCalls(): void {
+    this.#firstOpen = this.calls.count;
+    if (this.#open.size > MAX_CLOSED_CALLS) this.#open.clear();
+  }
+
+  #openCall(idHash: number): number | undefined {
+    const call = this.#open.get(idHash);
+    return call !== undefined && call >= this.#firstOpen ? call : undefined;
   }
 
   #beginAt(idHash: number, { segment, offset, length }: LinePlace): void {
@@ -267,14 +281,14 @@ export class ThreadScan {
   }
 
   #answer(idHash: number, segment: number, offset: number, length: number, tokens: number): void {
-    const call = this.#open.get(idHash);
+    const call = this.#openCall(idHash);
     if (call !== undefined) this.calls.addOutput(call, segment, offset, length, tokens);
     else this.calls.addStray(idHash, segment, offset, length);
   }
 
   /** In direct mode codex's record is a copy of a call that has its own lines. */
   #nest(idHash: number, { segment, offset, length }: LinePlace): void {
-    if (!this.#open.has(idHash)) this.#begin(idHash, segment, offset, length, 0, true);
+    if (this.#openCall(idHash) === undefined) this.#begin(idHash, segment, offset, length, 0, true);
   }
 
   #compact(place: LinePlace): void {
