@@ -48,10 +48,7 @@ export class CallPlaces {
         stat,
         start,
         end,
-        linesOf: (callId) => {
-          const hash = hashes.get(callId);
-          return hash === undefined ? undefined : (lines[segment]?.get(hash) ?? []);
-        },
+        linesOf: linesBy(hashes, lines[segment] ?? new Map()),
         ofAnyCall: here([...compactions, ...scan.unread]),
         lastCompaction: here(compactions).at(-1)?.offset,
         lastRollback: here(scan.rollbacks).at(-1)?.offset,
@@ -68,5 +65,13 @@ export class CallPlaces {
 /** Returns what is known of a file; undefined for a file that was not read, or has become shorter since. */
 export const placesOfFile = (places: CallPlaces | undefined, stat: BigIntStats | undefined): FilePlaces | undefined =>
   places && filesOf(places).find((file) => sameFile(file.stat, stat) && stat !== undefined && stat.size >= file.end);
+
+/** Apart from the constructor: a function that is made there would hold the whole scan in memory. */
+const linesBy =
+  (hashes: ReadonlyMap<string, number>, lines: ReadonlyMap<number, PlaceInFile[]>) =>
+  (callId: string): readonly PlaceInFile[] | undefined => {
+    const hash = hashes.get(callId);
+    return hash === undefined ? undefined : (lines.get(hash) ?? []);
+  };
 
 const inFile = ({ offset, length }: LinePlace): PlaceInFile => ({ offset, length });
