@@ -14,7 +14,7 @@ const shared: Options = {
   removeNodeProtocol: false,
 };
 
-/** A published library: one output a public entry, with declarations. Its maps lead to the `src` that is published along. */
+/** Builds a published library: one output for each public entry, with declarations. Its source maps refer to `src`, which is published with it. */
 export function library(entry: string[]) {
   return defineConfig({
     ...shared,
@@ -26,7 +26,7 @@ export function library(entry: string[]) {
   });
 }
 
-/** A program: the workspace's own packages and their dependencies are bundled in, so that it starts fast and installs as one package. */
+/** Builds a program. It bundles the workspace's packages and their dependencies, so that it starts fast and installs as one package. */
 export function program(entry: Record<string, string>) {
   return defineConfig({
     ...shared,
@@ -43,9 +43,9 @@ export function program(entry: Record<string, string>) {
 }
 
 /**
- * Parts of dependencies that bundlers keep and that our programs never use, by what replaces them.
- * - zod: its messages in all languages. Its default, English, is imported by itself.
- * - The MCP SDK: the validator for what a server asks of a user, with ajv behind it. Our servers ask nothing.
+ * Parts of dependencies that bundlers keep but our programs never use, and their replacements.
+ * - zod: its messages in all languages. Its default, English, is imported separately.
+ * - The MCP SDK: the validator of the user's answers to a server, which uses ajv. Our servers ask the user nothing.
  */
 const UNUSED = [
   { path: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/, contents: "" },
@@ -65,10 +65,10 @@ const withoutUnused: Plugin = {
 };
 
 /**
- * A program's maps carry its sources inside: this repository's alone, since whoever reads a stack trace wants those. The
- * dependencies' sources and positions would be two thirds of the maps. Their code stays marked as code without a source,
- * so that it is not mistaken for what precedes it on its line. Of each source line the beginning is kept: a stack
- * trace needs no columns, and they would be two thirds of what is left.
+ * Removes from a program's source maps what a stack trace of our code does not need. The maps contain only the sources of this repository:
+ * the dependencies' sources and positions would be two thirds of the maps. The dependencies' code stays marked as code without a source, so
+ * that it is not taken for the code before it on the line. Only the beginning of each source line is mapped: a stack trace needs no
+ * columns, which would be two thirds of the rest.
  */
 async function keepOwnSources(): Promise<void> {
   for await (const file of glob("dist/*.js.map")) {
@@ -85,11 +85,11 @@ async function keepOwnSources(): Promise<void> {
   }
 }
 
-/** True where a segment of a map leads to the same line of a source as the one before, or both lead to none. */
+/** Returns whether a segment of a map refers to the same source line as the one before, or both refer to none. */
 const isSameLine = ([, source, line]: SourceMapSegment, before: SourceMapSegment | undefined): boolean =>
   before !== undefined && before[1] === source && before[2] === line;
 
-/** The licenses of what is bundled go along with it, as most of them ask for. The maps tell what that is. */
+/** Writes the licenses of the bundled packages, as most of them require. The source maps show which packages are bundled. */
 async function writeLicenses(): Promise<void> {
   const folders = new Set<string>();
   for await (const file of glob("dist/*.js.map")) {

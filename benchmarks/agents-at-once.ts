@@ -29,7 +29,7 @@ interface Figures {
   readonly codexMemory: number;
 }
 
-console.log(`codex ${newestCodex.version}, ${TURNS} turns an agent, a call of a host's tool in each`);
+console.log(`codex ${newestCodex.version}, ${TURNS} turns per agent, each with a call of a host tool`);
 const astray: string[] = [];
 for (const transport of TRANSPORTS) {
   const one = await run(transport, 1);
@@ -70,7 +70,7 @@ process.exitCode = astray.length === 0 ? 0 : 1;
 
 async function run(transport: (typeof TRANSPORTS)[number], agents: number): Promise<Figures> {
   await using bench = await startProbedPlugin({ config: { transport, max_kept: agents + 1 } });
-  // Loading for the first turn costs time once, and is measured elsewhere.
+  // Loading code for the first turn takes time once, and is measured elsewhere.
   await bench.turn("warm", "up");
   const before = await bench.look();
   const idle = startIdle();
@@ -121,7 +121,7 @@ async function run(transport: (typeof TRANSPORTS)[number], agents: number): Prom
   };
 }
 
-/** A process that does nothing: the delay of its timers is the machine's. */
+/** Measures the delay of the timers in an idle process, which is due to the machine. */
 function startIdle() {
   const program = `
     const { monitorEventLoopDelay } = require("node:perf_hooks");

@@ -120,7 +120,7 @@ textLags.length = 0;
 const rounds: Record<Name, number>[] = [];
 for (let round = 0; round < ROUNDS; round++) {
   const figures: Partial<Record<Name, number>> = {};
-  // The order changes, so that none always profits from caches that another has filled.
+  // The order changes, so that no contender always benefits from caches that another has filled.
   for (let step = 0; step < names.length; step++) {
     const name = names[(step + round) % names.length] as Name;
     figures[name] = await runs[name]();

@@ -1,4 +1,4 @@
-/** A bare kept `codex app-server`: the rival of a turn through the plugin. */
+/** Keeps a bare `codex app-server`, the rival of a turn through the plugin. */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";

@@ -1,6 +1,6 @@
 /**
- * Measures the time from the start of the built plugin until it answers `initialize`, beside a bare Node (the limit: a plugin that
- * runs on Node can't be faster). Aim: at most 2 ×.
+ * Measures the time from the start of the built plugin until it answers `initialize`, and compares it with a bare Node (the limit: a
+ * plugin that runs on Node can't be faster). Aim: at most 2 ×.
  */
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";

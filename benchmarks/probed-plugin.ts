@@ -1,4 +1,4 @@
-/** The built plugin with a host's tool, the real codex and a scripted model, and what its process holds. */
+/** Runs the built plugin with a host tool, the real codex and a scripted model, and measures what the plugin's process holds. */
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -14,23 +14,23 @@ export const TRANSPORTS = ["app-server", "exec"] as const;
 export interface Holdings {
   /** After a garbage collection, in MB. */
   readonly heap: number;
-  /** What is resident and not shared, in MB. */
+  /** Private resident memory, in MB. */
   readonly memory: number;
   readonly descriptors: number;
   readonly children: number;
   /** Timers, pipes, processes and the like that keep the event loop going. */
   readonly resources: Readonly<Record<string, number>>;
-  /** How late the event loop was since the last look, in milliseconds. */
+  /** How late the event loop was since the last measurement, in milliseconds. */
   readonly delayP99: number;
   readonly delayMax: number;
 }
 
-export interface TurnTold {
+export interface SeenTurn {
   readonly text: string;
   readonly stop: string;
-  /** The ids of the calls that the stream named. */
+  /** The ids of the calls in the stream. */
   readonly calls: readonly string[];
-  /** All results that the stream told, as JSON. */
+  /** All results in the stream, as JSON. */
   readonly results: string;
 }
 
@@ -40,8 +40,8 @@ export interface ProbedPlugin extends AsyncDisposable {
   readonly folder: string;
   readonly warnings: string[];
   look(): Promise<Holdings>;
-  /** A turn with a tool `lookup`, whose answer names agent and turn. */
-  turn(agent: string, prompt: string, signal?: AbortSignal): Promise<TurnTold>;
+  /** Runs a turn with a tool `lookup`, whose answer names the agent and the turn. */
+  turn(agent: string, prompt: string, signal?: AbortSignal): Promise<SeenTurn>;
 }
 
 export interface ProbedPluginOptions {
@@ -54,7 +54,7 @@ export async function startProbedPlugin({ config, script = callsTool }: ProbedPl
   await using stack = new AsyncDisposableStack();
   const model: ScriptedModel = stack.use(
     await ScriptedModel.start((request) => {
-      // Nobody reads them, and they are as long as the threads.
+      // They are not read, and are as long as the threads.
       model.requests.length = 0;
       return script(request);
     }),
@@ -126,7 +126,7 @@ export async function startProbedPlugin({ config, script = callsTool }: ProbedPl
   };
 }
 
-/** In MB. Private memory is what a process costs; the program's pages are shared among all of them. */
+/** Returns private memory in MB, which is what a process costs: all processes share the program's pages. */
 export const privateMemory = (pid: number) =>
   ["Private_Dirty", "Private_Clean"]
     .map((key) => Number(new RegExp(`${key}:\\s+(\\d+)`).exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0))
@@ -137,7 +137,7 @@ export const descriptorsOf = (pid: number) => readdirSync(`/proc/${pid}/fd`).len
 export const childrenOf = (pid: number) =>
   read(`/proc/${pid}/task/${pid}/children`).trim().split(" ").filter(Boolean).map(Number);
 
-/** The codexes that a plugin has as children: kept ones, and those of running turns. */
+/** Returns the codex processes that are children of a plugin: kept ones, and those of running turns. */
 export const codexesOf = (pid: number) =>
   childrenOf(pid).filter((child) => read(`/proc/${child}/cmdline`).startsWith(newestCodex.path));
 

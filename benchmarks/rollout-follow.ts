@@ -1,4 +1,7 @@
-/** Measures the time from another process's append to the event here, beside polling every 100 ms and 10 ms; and the cost of waiting. */
+/**
+ * Measures the time from another process's append to the event here, and compares it with polling every 100 ms and every 10 ms. Also
+ * measures the cost of waiting.
+ */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, open, rm, writeFile } from "node:fs/promises";

@@ -1,7 +1,7 @@
 /**
- * Mutates the oldest and the newest call of rollouts of 10 MB, 200 MB and 2 GB, beside a grep for the same id, reading the file once,
- * and decoding every line and rewriting the file. Then mutates many calls at once. Needs 4.5 GB in the temp folder; `--quick` skips
- * 2 GB.
+ * Mutates the oldest and the newest call of rollouts of 10 MB, 200 MB and 2 GB. Compares that with a grep for the same id, with reading
+ * the file once, and with decoding every line and rewriting the file. Then mutates many calls at once. Needs 4.5 GB in the temporary
+ * folder; `--quick` skips 2 GB.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -132,7 +132,7 @@ async function mutation(path: string, callId: string, run: number): Promise<{ to
       const file = await nodeFiles.open(...args);
       return { ...file, sync: () => timedFlush(file.sync) };
     },
-    // Freeing the blocks of a flushed file waits for the disk too.
+    // Freeing the blocks of a flushed file also waits for the disk.
     unlink: (path) => timedFlush(() => nodeFiles.unlink(path)),
     syncDirectory: (folder) => timedFlush(() => nodeFiles.syncDirectory(folder)),
   };

@@ -146,7 +146,7 @@ function rollout(id: string, size: number, compactEvery: number): string {
   return path;
 }
 
-/** As long as a real one. */
+/** Returns an id as long as a real one. */
 function idOf(call: number): string {
   return `call_${createHash("sha256").update(String(call)).digest("base64url").slice(0, 24)}`;
 }

@@ -1,8 +1,9 @@
 /**
- * The newest 10 of many sessions, without and with the index, beside reading everything; a filter beside a search of the files; and
- * both in a restored home, where every file has today's time of change.
- * `node benchmarks/sessions-list.ts [sessions] [megabytes]`: 5,000 sessions in 300 MB unless told, for which the limits are. Each
- * time is the least of some runs: what another process takes in between is none of it.
+ * Lists the newest 10 of many sessions, with and without the index, and compares that with reading everything. Also compares a filter
+ * with a search of the files. Does both again in a restored home, where every file was changed today.
+ *
+ * `node benchmarks/sessions-list.ts [sessions] [megabytes]`: by default 5,000 sessions in 300 MB, for which the limits apply. Each time
+ * is the shortest of several runs, so that other processes do not affect it.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
@@ -15,7 +16,7 @@ import { milliseconds } from "./figures.ts";
 const [count = 5_000, megabytes = 300] = process.argv.slice(2).map(Number);
 const START = Date.UTC(2026, 0, 1);
 const STEP_MS = 3_600_000;
-/** What is read of a file to tell the last message and the folder: of its end, and of its beginning. */
+/** How much of a file's end and beginning is read to find its last message and its folder. */
 const ENDS_BYTES = (16 + 4 + 4) * 1024;
 const folder = await mkdtemp(join(tmpdir(), "sessions-benchmark-"));
 const codexHome = join(folder, "codex");
@@ -24,10 +25,10 @@ const list = (options: ListSessionsOptions = {}) => listSessions({ codexHome, ca
 const dropIndex = () => rm(cacheFolder, { recursive: true, force: true });
 try {
   writeSessions();
-  const { ms, grown } = inFreshProcess();
+  const { ms, grown } = inNewProcess();
   const newest = await repeated(10, dropIndex, () => list());
   const newestWarm = await repeated(20, undefined, () => list());
-  const looked = await repeated(10, undefined, async () => lookAtEach());
+  const looked = await repeated(10, undefined, async () => statEach());
   const wanted = `message 0 of ${Math.floor(count / 3)}`;
   const found = async (filter: string) => {
     const { sessions } = await list({ filter });
@@ -71,7 +72,7 @@ try {
     row("newest 10, index", newestWarm, stats, { ms: 15 }),
     row("rival: stat of every file, and nothing else", looked),
     row("rival: everything read and parsed", everything),
-    // No byte of a file is read twice, but by the index's own reading and writing.
+    // No byte of a file is read twice, except for reading and writing the index itself.
     row("filter, no index", filter, [tool, search], { ratio: 2, bytes: size }),
     row("filter, index", filterWarm, [tool, search]),
     row(`rival: ${tool}`, search, undefined),
@@ -92,7 +93,7 @@ interface Timed {
 
 interface Limits {
   readonly ms?: number;
-  /** Of the rival's time. */
+  /** The limit as a multiple of the rival's time. */
   readonly ratio?: number;
   readonly bytes?: number;
 }
@@ -106,8 +107,8 @@ async function timed(run: () => Promise<unknown>): Promise<Timed> {
   return { ms, bytes: bytes === undefined || bytesBefore === undefined ? undefined : bytes - bytesBefore };
 }
 
-/** The first call of a process: what it takes, and by how many MiB the peak of resident memory grows. */
-function inFreshProcess(): { ms: number; grown: number } {
+/** Measures the first call in a new process: its time, and by how many MiB the peak of resident memory grows. */
+function inNewProcess(): { ms: number; grown: number } {
   const program = `
     import { listSessions } from ${JSON.stringify(import.meta.resolve("@plexum/codex-sessions"))};
     const peak = () => process.resourceUsage().maxRSS / 1024;
@@ -117,7 +118,7 @@ function inFreshProcess(): { ms: number; grown: number } {
   return JSON.parse(spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8" }).stdout);
 }
 
-/** The least time of some runs, and what the first of them reads. */
+/** Returns the shortest time of several runs, and the bytes that the first one reads. */
 async function repeated(times: number, prepare: (() => Promise<void>) | undefined, run: () => Promise<unknown>) {
   const results: Timed[] = [];
   for (let turn = 0; turn < times; turn++) {
@@ -127,7 +128,7 @@ async function repeated(times: number, prepare: (() => Promise<void>) | undefine
   return { ms: Math.min(...results.map(({ ms }) => ms)), bytes: results[0]?.bytes };
 }
 
-/** By this process so far, from whatever cache; Linux tells. */
+/** Returns the bytes that this process has read so far, from any cache. Only Linux reports them. */
 function bytesRead(): number | undefined {
   if (process.platform !== "linux") return undefined;
   return Number(/^rchar: (\d+)$/m.exec(readFileSync("/proc/self/io", "utf8"))?.[1]);
@@ -142,22 +143,22 @@ function paths(): string[] {
   return names.filter((name) => name.endsWith(".jsonl")).map((name) => join(codexHome, name));
 }
 
-/** What is done to every session where nothing says which are the newest. */
+/** Reads and parses every session, which is necessary if nothing says which are the newest. */
 function readEverything(): void {
   for (const path of paths())
     for (const line of readFileSync(path, "utf8").split("\n")) if (line !== "") JSON.parse(line);
 }
 
-/** What it takes to know when each session was changed: less than this no list can take that trusts nothing else. */
-function lookAtEach(folder = join(codexHome, "sessions")): void {
+/** Gets the time of change of each session: the minimum for any list that relies on nothing else. */
+function statEach(folder = join(codexHome, "sessions")): void {
   for (const name of readdirSync(folder)) {
     const path = `${folder}/${name}`;
     if (name.endsWith(".jsonl")) statSync(path);
-    else lookAtEach(path);
+    else statEach(path);
   }
 }
 
-/** As a backup that keeps no times, or a sync, leaves them. */
+/** Sets the time of change of all sessions to now, like a sync or a backup that does not keep times. */
 function touchSessions(): void {
   const now = new Date();
   for (const path of paths()) utimesSync(path, now, now);

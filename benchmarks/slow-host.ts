@@ -85,7 +85,7 @@ for (const transport of ["app-server", "exec"]) {
 console.table(rows);
 process.exit();
 
-/** In MB. */
+/** Returns private memory in MB, which is what a process costs: all processes share the program's pages. */
 function memory(pid: number, key: "VmRSS" | "VmHWM"): number {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   return Number(new RegExp(`${key}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1024;

@@ -66,10 +66,10 @@ async function soak(transport: (typeof TRANSPORTS)[number]): Promise<boolean> {
     const cancels = turns % CANCEL_EVERY === 0;
     const signal = cancels ? AbortSignal.timeout((turns * 37) % 400) : undefined;
     try {
-      const told = await bench.turn("soaked", prompt, signal);
-      if (told.stop === "cancelled" && cancels) cancelled++;
-      else if (told.stop !== "end_turn" || told.text !== `to ${prompt}`) faults.push(`${prompt}: ${told.stop}`);
-      else if (!told.results.includes(`soaked found ${prompt}`)) faults.push(`${prompt}: no result of its tool`);
+      const seen = await bench.turn("soaked", prompt, signal);
+      if (seen.stop === "cancelled" && cancels) cancelled++;
+      else if (seen.stop !== "end_turn" || seen.text !== `to ${prompt}`) faults.push(`${prompt}: ${seen.stop}`);
+      else if (!seen.results.includes(`soaked found ${prompt}`)) faults.push(`${prompt}: no result of its tool`);
     } catch (error) {
       // Cancelled before it started.
       if (signal?.aborted) cancelled++;

@@ -1,6 +1,7 @@
 /**
- * Measures a turn through a warm plugin minus a bare `codex exec` with the same prompt on the same model server: the plugin's
- * cost per turn. Aim: at most 10 ms, median of 20 pairs. `codex exec` alone is both rival and limit.
+ * Measures a turn by `codex exec` through a warm plugin minus a bare `codex exec` with the same prompt on the same model server: the
+ * plugin's cost per turn. Aim: at most 10 ms, median of 20 pairs. `codex exec` alone is both rival and limit. For turns on an app-server,
+ * see app-server-turn.ts.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -21,7 +22,7 @@ await using model = await ScriptedModel.start(() => say("hello"));
 await using home = await CodexHome.create({ baseUrl: model.baseUrl, model: "gpt-5.5" });
 const pluginFolder = join(folder, "plugins", "plexum-openai-provider");
 await mkdir(pluginFolder, { recursive: true });
-await writeFile(join(pluginFolder, "config.json"), JSON.stringify({ binary: newestCodex.path }));
+await writeFile(join(pluginFolder, "config.json"), JSON.stringify({ binary: newestCodex.path, transport: "exec" }));
 const packageFolder = dirname(createRequire(import.meta.url).resolve("plexum-openai-provider/package.json"));
 await using plugin = await connectPlugin({
   command: process.execPath,
@@ -30,7 +31,7 @@ await using plugin = await connectPlugin({
 });
 
 let turns = 0;
-/** Runs each turn in a new workspace: with a new thread, as the bare run has. */
+/** Runs each turn in a new workspace, and so on a new thread, like the bare run. */
 async function throughPlugin(): Promise<number> {
   const agent = { agent_id: "benchmark", workspace: join(folder, `workspace-${turns++}`) };
   const messages = [{ role: "user" as const, content: [{ type: "text" as const, text: PROMPT }] }];
@@ -50,7 +51,7 @@ async function bare(): Promise<number> {
   codex.stdout.resume();
   codex.stdin.end(PROMPT);
   const [exitCode] = await once(codex, "exit");
-  if (exitCode !== 0) throw new Error(`codex ended with ${exitCode}`);
+  if (exitCode !== 0) throw new Error(`codex exited with code ${exitCode}`);
   return performance.now() - start;
 }
 
@@ -58,7 +59,7 @@ await throughPlugin();
 await bare();
 const pairs: { plugin: number; bare: number }[] = [];
 for (let pair = 0; pair < PAIRS; pair++) {
-  // The order alternates, so that neither always profits from caches that the other has filled.
+  // The order alternates, so that neither always benefits from caches that the other has filled.
   if (pair % 2 === 0) pairs.push({ plugin: await throughPlugin(), bare: await bare() });
   else {
     const alone = await bare();

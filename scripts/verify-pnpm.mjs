@@ -1,6 +1,6 @@
-// Ends with 1 unless the pnpm that npm has fetched is the one whose hashes stand in pnpm-hashes.json. Run by `npm exec`, which puts the
-// folder of the fetched packages in front of the PATH. npm checks what it unpacks against the hash that the registry names, and
-// writes that hash down; here it is compared with ours. On a platform for which there is no hash, only pnpm itself is compared.
+// Exits with code 1 unless the pnpm that npm has fetched has the hashes in pnpm-hashes.json. Run by `npm exec`, which puts the folder of
+// the fetched packages first on the PATH. npm checks what it unpacks against the registry's hash and records that hash. This program
+// compares it with ours. On a platform without a hash, it checks only pnpm itself.
 import { readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
@@ -15,7 +15,7 @@ for (const name of names) {
   else refuse(`${name} has the hash ${fetched[name]}, and not ${expected[name] ?? "one that is known"}`);
 }
 
-/** The hashes of the packages by name and version. */
+/** Returns the hashes of the packages by name and version. */
 function fetchedPackages() {
   for (const folder of (process.env.PATH ?? "").split(delimiter)) {
     let lock;

@@ -36,11 +36,11 @@ const EXPECTED: Record<string, string> = {
   keep_alive_ms: "a whole number of milliseconds; 0 keeps no process",
   max_kept: "a whole number of processes",
   sandbox: '"danger-full-access", "workspace-write" or "read-only"',
-  timeout_ms: "a whole number of milliseconds from 1",
-  stall_ms: "a whole number of milliseconds from 1",
+  timeout_ms: "a whole number of milliseconds, at least 1",
+  stall_ms: "a whole number of milliseconds, at least 1",
   mcp_registration: '"run" (for each run alone) or "global" (in codex\'s own config)',
   code_mode_tools: '"direct" (called by the model itself) or "nested" (called from inside its scripts)',
-  session_tools: "true or false: whether agents are offered tools for the codex sessions of this machine",
+  session_tools: "true or false: whether agents get tools for the codex sessions of this machine",
   session_resume: "true or false: whether one of these tools resumes sessions",
 };
 
@@ -102,8 +102,9 @@ const configPath = (env: NodeJS.ProcessEnv): string =>
   join(pluginFolder(env.PLEXUM_PROFILE_ROOT || join(homedir(), ".plexum")), "config.json");
 
 /**
- * Reads the config. A missing file counts as empty; an unknown key is a warning.
- * @throws ConfigError naming the file, the key and what was expected.
+ * Reads the config. A missing file counts as empty. An unknown key causes a warning.
+ *
+ * @throws ConfigError with the file, the key and what was expected.
  */
 export async function loadConfig(env: NodeJS.ProcessEnv): Promise<LoadedConfig> {
   const path = configPath(env);
@@ -118,7 +119,8 @@ export async function loadConfig(env: NodeJS.ProcessEnv): Promise<LoadedConfig> 
 }
 
 /**
- * Looks for arguments of `codex exec` that app-server has no counterpart for. If there are any, `auto` means `exec`, with a warning.
+ * Looks for arguments of `codex exec` that have no equivalent on app-server. If there are any, `auto` means `exec`, with a warning.
+ *
  * @throws ConfigError if the file requires app-server anyway.
  */
 async function withUsableTransport(
@@ -150,7 +152,7 @@ function readConfig(content: string, path: string): Omit<LoadedConfig, "path"> {
     const [key] = parsed.error.issues[0]?.path ?? [];
     throw new ConfigError(
       key === undefined
-        ? `${path} must hold a JSON object, as {"binary": "codex"}.`
+        ? `${path} must contain a JSON object, such as {"binary": "codex"}.`
         : `${path}: "${String(key)}" must be ${EXPECTED[String(key)]}.`,
     );
   }
@@ -191,7 +193,7 @@ function parseJson(content: string, path: string): unknown {
     return JSON.parse(content.replace(/^\uFEFF/, ""));
   } catch (cause) {
     throw new ConfigError(
-      `${path} is not JSON (${(cause as Error).message}): correct it, or remove it and install again, which writes a new one.`,
+      `${path} is not JSON (${(cause as Error).message}): correct it, or remove it and install again to create a new one.`,
       { cause },
     );
   }

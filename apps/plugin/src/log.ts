@@ -6,9 +6,9 @@ export type Log = (level: LogLevel, message: string, fields?: Record<string, unk
 
 /** Limits for one turn's debug and warning lines in the host's log. */
 export interface LogLimits {
-  /** The longest text in a line, and the longest field, in characters. The rest is cut off. */
+  /** The longest text in a line, and the longest field, in characters. The rest is truncated. */
   readonly maxText: number;
-  /** How many lines are allowed at once, and then per second. */
+  /** How many lines are accepted at once, and after that per second. */
   readonly burst: number;
   readonly perSecond: number;
   /** The limit for the whole turn, in characters, because lines that the host does not read stay in memory. */
@@ -39,7 +39,7 @@ export class LimitedLog implements Disposable {
   /** Lines of the levels `info` and `error` are few and the plugin's own, so they are never dropped. */
   readonly log: Log = (level, message, fields) => {
     const line = [this.#text(message), fields === undefined ? undefined : this.#fields(fields)] as const;
-    if ((level === "debug" || level === "warning") && !this.#takes(line)) {
+    if ((level === "debug" || level === "warning") && !this.#hasRoomFor(line)) {
       this.#dropped++;
       return;
     }
@@ -51,7 +51,7 @@ export class LimitedLog implements Disposable {
     this.#reportDropped();
   }
 
-  #takes(line: readonly [string, object | undefined]): boolean {
+  #hasRoomFor(line: readonly [string, object | undefined]): boolean {
     const { burst, perSecond, maxTotal } = this.#limits;
     const now = this.#now();
     this.#room = Math.min(burst, this.#room + ((now - this.#since) / 1000) * perSecond);
@@ -76,7 +76,7 @@ export class LimitedLog implements Disposable {
 
   #text(text: string): string {
     const { maxText } = this.#limits;
-    // Cut first, to avoid processing the rest.
+    // Truncate first, to avoid processing the rest.
     return text.length <= maxText ? plain(text) : `${plain(text.slice(0, maxText))}…`;
   }
 

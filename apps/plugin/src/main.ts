@@ -7,10 +7,10 @@ if (process.env.CODEX_HOME) process.env.CODEX_HOME = resolve(process.env.CODEX_H
 
 const [subcommand, ...args] = process.argv.slice(2);
 
-// Check before anything of the plugin loads: an older Node would fail with a less helpful error. The doctor has its own check.
+// Check this before loading anything else: an older Node would fail with a less helpful error. The doctor has its own check.
 if (subcommand !== "doctor" && isOlder(process.versions.node, 22, 18)) {
   process.stderr.write(
-    `plexum-openai-provider needs Node 22.18 or later, and this is ${process.versions.node} (${process.execPath}).\n`,
+    `plexum-openai-provider needs Node 22.18 or later, but this is ${process.versions.node} (${process.execPath}).\n`,
   );
   process.exit(1);
 }
@@ -27,7 +27,7 @@ switch (subcommand) {
     break;
   }
   case "mcp-host": {
-    // codex starts this for each turn that has tools. It loads nothing else of the plugin.
+    // codex starts this for each turn that has tools, so it loads nothing else of the plugin.
     keepCompiled();
     const { runRelayCommand } = await import("@plexum/mcp-bridge/relay");
     process.exit(await runRelayCommand(args));

@@ -31,7 +31,7 @@ export async function mutateThread(request: MutateRequest, options: MutateOption
   const unknown: MutateReport["skipped"] = [];
   for (const { block_id, op } of mutations) {
     if (isConsumeOp(op)) edits.set(block_id, EDITS[op](block_id));
-    else unknown.push({ block_id, reason: `the operation "${op}" is not known to this version of the plugin` });
+    else unknown.push({ block_id, reason: `this version of the plugin does not know the operation "${op}"` });
   }
   const report = (
     touched: number,

@@ -1,4 +1,10 @@
-import { CodexTurnError, MAX_PROMPT_CHARACTERS, type TurnResult } from "@plexum/codex-turn";
+import {
+  CodexTurnError,
+  keepsProvider,
+  MAX_PROMPT_CHARACTERS,
+  type TurnResult,
+  threadProviderIn,
+} from "@plexum/codex-turn";
 import {
   type CallToolResult,
   type Host,
@@ -18,13 +24,14 @@ import { HostTools } from "./host-tools/host-tools.ts";
 import { LimitedLog, type Log } from "./log.ts";
 import { mutateThread } from "./mutate-thread.ts";
 import { plain } from "./plain.ts";
+import { removeLeftovers } from "./remove-leftovers.ts";
 import { callSessionTool } from "./sessions/session-tools.ts";
 import { checkExecText } from "./turn/exec-text.ts";
 import { whyThreadIsLost } from "./turn/lost-thread.ts";
 import { type RunTurnOptions, runTurn, type TurnEnd } from "./turn/run-turn.ts";
 import { Transports } from "./turn/transports.ts";
 
-/** How long a turn waits for the workspace, in milliseconds: a mutation holds it briefly, to find its thread. */
+/** How long a turn waits for the workspace's lock, in milliseconds. A mutation holds it briefly to find its thread. */
 const WORKSPACE_WAIT_MS = 1000;
 
 const CONVERSATION = {
@@ -32,7 +39,7 @@ const CONVERSATION = {
   reason: "Codex's own record of this conversation is lost.",
 };
 
-/** Serves the host's requests with codex. */
+/** Answers the host's requests with codex. */
 export class Provider implements AsyncDisposable {
   readonly #host: Host;
   readonly #config: Config;
@@ -40,6 +47,7 @@ export class Provider implements AsyncDisposable {
   readonly #codexHome: string;
   readonly #tools: HostTools;
   readonly #transports: Transports;
+  readonly #leftoversRemoved: Promise<void>;
 
   constructor(host: Host, config: Config, env: NodeJS.ProcessEnv) {
     this.#host = host;
@@ -48,12 +56,16 @@ export class Provider implements AsyncDisposable {
     this.#codexHome = codexHomeOf(env);
     this.#tools = new HostTools(host, config, env);
     this.#transports = new Transports(config, env, this.#codexHome);
+    this.#leftoversRemoved = removeLeftovers((error) =>
+      host.log("debug", `The files of killed plugins can't be removed: ${error.message}`),
+    );
   }
 
   /** Ends the processes and servers that are kept between turns. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#transports[Symbol.asyncDispose]();
     await this.#tools[Symbol.asyncDispose]();
+    await this.#leftoversRemoved;
   }
 
   /** Runs one turn under the workspace's lock. An error thrown before `message_start` means that the turn could not start. */
@@ -71,7 +83,7 @@ export class Provider implements AsyncDisposable {
     const { threadId, warning } = await store.load();
     if (warning !== undefined) log("warning", warning);
 
-    const run = (options: Pick<RunTurnOptions, "threadId" | "text" | "onStarted">) =>
+    const run = (options: Pick<RunTurnOptions, "threadId" | "text" | "modelProvider" | "onStarted">) =>
       runTurn({
         ...options,
         request,
@@ -93,6 +105,11 @@ export class Provider implements AsyncDisposable {
       text: isThreadLost ? withHistory() : prompt.text,
       onStarted: () => emit({ type: "message_start" }),
     }).catch(throwPlainly);
+    const modelProvider = end.mayHaveRun ? undefined : providerOfThread(end.result);
+    if (modelProvider !== undefined) {
+      log("warning", keepsProvider(modelProvider));
+      end = await run({ threadId, text: prompt.text, modelProvider });
+    }
     if (threadId !== undefined && !end.mayHaveRun) {
       const lost = await whyThreadIsLost(threadId, end.result, this.#codexHome);
       if (lost !== undefined) {
@@ -118,6 +135,12 @@ export class Provider implements AsyncDisposable {
     return new LimitedLog((level, message, fields) => this.#host.log(level, message, { workspace, ...fields }));
   }
 }
+
+/** Returns the model provider of a thread that codex refuses to resume with the one that its config names by now. */
+const providerOfThread = (result: TurnResult): string | undefined =>
+  result.status === "failed" && result.error.code === "provider_changed"
+    ? threadProviderIn(result.error.detail ?? "")
+    : undefined;
 
 /** Before `message_start` a failure is the answer to the request: the host shows its message unchanged. */
 function throwPlainly(error: unknown): never {

@@ -5,9 +5,9 @@ usage: plexum-openai-provider COMMAND
   install         install the plugin into a Plexum profile, or update it
   uninstall       remove it from the profile
   doctor          diagnose this machine; --fix repairs what it can
-  sessions        list the codex sessions of this machine
+  sessions        list the codex sessions of this machine, and remove results from them
   mcp-unregister  remove an agent's tools from codex's own config
-  --version
+  --version       print the version
 
-Each has --help. A Plexum host starts the plugin without a command; codex starts it as "mcp-host".
+Each command has --help. A Plexum host starts the plugin without a command; codex starts it as "mcp-host".
 `;

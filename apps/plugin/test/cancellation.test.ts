@@ -51,7 +51,7 @@ describe.each(byEachTransport(testedCodexes()))("cancellations on codex $version
 
   type SetUp = Awaited<ReturnType<typeof setUp>>;
 
-  /** Runs a turn, and cancels it at the moment that `until` waits for. */
+  /** Runs a turn, and cancels it when `until` resolves. */
   async function cancelled(
     { harness, plugin, log, seconds }: SetUp,
     prompt: string,
@@ -65,7 +65,7 @@ describe.each(byEachTransport(testedCodexes()))("cancellations on codex $version
       onEvent: (event) => events.push(event),
     }).then(
       ({ end, error }) => ({ stop: end.stop_reason, error }),
-      // A turn that has not begun has no end: the request is refused with the signal's reason.
+      // A turn that has not started has no end: the request fails with the signal's reason.
       (error: { rpcCode?: number; message: string }) => ({ stop: error.message, error: undefined }),
     );
     await until();
@@ -74,13 +74,13 @@ describe.each(byEachTransport(testedCodexes()))("cancellations on codex $version
     await eventually("nothing of the turn is alive", () => sleepers(seconds).length === 0, 2000);
     expect(await ending).toEqual({ stop: "cancelled", error: undefined });
     expect(sleepers(seconds)).toEqual([]);
-    // The time in which more commands would run if the interrupt were lost.
+    // If the interrupt were lost, more commands would run in this time.
     await delay(Math.max(0, at + 500 - Date.now()));
     const lines = (await readFile(log, "utf8")).split("\n").filter((line) => line !== "");
     return { events, commands: lines.map((line) => Number(line) / 1e6 - at) };
   }
 
-  /** Checks that the next turn works and that the model sees the outcome of the calls. */
+  /** Checks that the next turn completes and that the model sees the outcome of the calls. */
   async function goesOn(harness: Harness, plugin: ConnectedPlugin, events: readonly ProviderEvent[]): Promise<void> {
     harness.logs.length = 0;
     expect(await turn(plugin, harness.request(NEXT))).toMatchObject({
@@ -93,11 +93,11 @@ describe.each(byEachTransport(testedCodexes()))("cancellations on codex $version
     for (const id of calls) expect(lastRequest.outputsOf(id)).toHaveLength(1);
     if (calls.length === 0) return;
     expect(JSON.stringify(lastRequest.input)).toContain("turn_aborted");
-    // The process was known to be good, and kept. Before 0.154 it is the one that was started ahead.
+    // The process was in a known state, so it was kept. Before 0.154 it is the one that was started in advance.
     if (codex.transport === "app-server") expect(harness.logs.map(({ message }) => message)).toContain(KEPT);
   }
 
-  test("at random moments: no process is left, the next turn works, and the model sees what happened", async () => {
+  test("at random moments leave no process, the next turn completes, and the model sees what happened", async () => {
     await using all = await setUp();
     const random = randomFrom(20_260_211);
     const commandRuns = () => eventually("a command runs", () => sleepers(all.seconds).length > 0);
@@ -112,7 +112,7 @@ describe.each(byEachTransport(testedCodexes()))("cancellations on codex $version
     }
   });
 
-  test("shortly before the turn starts: no command starts afterwards", async () => {
+  test("shortly before the turn starts prevent all of its commands", async () => {
     await using all = await setUp();
     const { harness, plugin } = all;
     const waits = await timeToTheModel(harness, plugin);
@@ -123,7 +123,7 @@ describe.each(byEachTransport(testedCodexes()))("cancellations on codex $version
     }
   });
 
-  /** How long after the request for a turn the model gets its own request, in milliseconds. The turn starts shortly before. */
+  /** How long after the request for a turn the model gets its request, in milliseconds. The turn starts shortly before that. */
   async function timeToTheModel(harness: Harness, plugin: ConnectedPlugin): Promise<number> {
     const times: number[] = [];
     for (let i = 0; i < 3; i++) {

@@ -7,7 +7,7 @@ import { cacheFolder } from "@plexum/session-store/cache-folder";
 import { expect, onTestFinished, test } from "vitest";
 import { PLUGIN } from "./harness.ts";
 
-/** Starts a plugin with its own home and temp folder. It ends at once because its host sends nothing. */
+/** Starts a plugin with its own home and temporary folder. It ends at once, because its host sends nothing. */
 async function setUp() {
   const folder = await mkdtemp(join(tmpdir(), "compile-cache-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
@@ -22,7 +22,7 @@ async function setUp() {
   return { start, temp, compiled: join(cacheFolder(env), "compiled") };
 }
 
-test("compiled code is kept where nobody else can write, and not in the temp folder", async () => {
+test("compiled code is kept where no other user can write, and not in the temporary folder", async () => {
   const { start, temp, compiled } = await setUp();
   await start();
   expect((await readdir(compiled, { recursive: true })).length).toBeGreaterThan(2);

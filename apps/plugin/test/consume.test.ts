@@ -23,7 +23,7 @@ const light = (block_id: string): Mutation => ({ block_id, op: "consume-light" }
 const heavy = (block_id: string): Mutation => ({ block_id, op: "consume-heavy" });
 
 describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex $version by $transport", (codex) => {
-  test("the model no longer sees what the host consumed; all later turns work", async () => {
+  test("the model no longer sees what the host consumed, and all later turns complete", async () => {
     await using harness = await Harness.create({
       codex,
       script: [
@@ -65,13 +65,13 @@ describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex
       expect(lastRequest.outputsOf("call_heavy")).toEqual(["...(tool called)"]);
       const call = lastRequest.input.find((item) => item.call_id === "call_heavy" && item.type === "function_call");
       expect(call?.arguments).toBe("{}");
-      // A call that is consumed lightly keeps its arguments, which have the word.
+      // A lightly consumed call keeps its arguments, which contain the word.
       const said = JSON.stringify(lastRequest.input.filter((item) => item.call_id !== "call_light"));
       expect(said).not.toContain(SECRET);
     }
   });
 
-  test("consuming again changes nothing; without a thread or rollout there is nothing to do", async () => {
+  test("consuming again changes nothing, and without a thread or a rollout there is nothing to consume", async () => {
     await using harness = await Harness.create({
       codex,
       script: [answer([shell("echo a", { callId: "call_a" })]), say("ok")],
@@ -115,7 +115,7 @@ describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex
     expect(report).toMatchObject({ touched: 1 });
   });
 
-  test("a turn waits for the mutation that is under way", async () => {
+  test("a turn waits for a running mutation", async () => {
     await using harness = await Harness.create({
       codex,
       script: [answer([shell(`echo ${SECRET}`, { callId: "call_a" })]), say("ok"), say("next")],
@@ -134,7 +134,7 @@ describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex
       return false;
     });
     const running = turn(plugin, harness.request("go on")).finally(() => order.push("turn"));
-    // Long enough for a wrong refusal to happen.
+    // Long enough for the turn to be refused by mistake.
     await Promise.race([running, mutating, new Promise((resolve) => setTimeout(resolve, 1500))]);
     expect(order).toEqual([]);
     await letGo();
@@ -143,7 +143,7 @@ describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex
     expect(harness.model.lastRequest.outputsOf("call_a")).toEqual(["...(tool called)"]);
   });
 
-  test("a call whose codex was killed loses its arguments, which are all it has", async () => {
+  test("a call whose codex was killed has no result, and loses its arguments", async () => {
     await using harness = await Harness.create({
       codex,
       script: [
@@ -183,7 +183,7 @@ describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex
     expect(await locks()).toEqual([]);
   });
 
-  test("in a missing workspace every call is missing, and the workspace is not created", async () => {
+  test("in a missing workspace, every call is missing, and the workspace is not created", async () => {
     await using harness = await Harness.create({ codex });
     const plugin = await harness.plugin();
     expect(await plugin.mutate(consume(harness, [light("call_a")]))).toMatchObject({ touched: 0, missing: ["call_a"] });
@@ -210,7 +210,7 @@ process.kill(process.pid, "SIGKILL");`;
   expect(signal).toBe("SIGKILL");
 }
 
-/** Locks a rollout as a mutation on another machine would, so that a mutation here waits. Returns the function that releases the lock. */
+/** Locks a rollout like a mutation on another machine, so that a mutation here waits. Returns the function that releases the lock. */
 async function mutateElsewhere(rollout: string): Promise<() => Promise<void>> {
   const key = createHash("sha256").update(basename(rollout)).digest("hex").slice(0, 16);
   const lock = join(dirname(rollout), `.plexum-${key}.lock`);
@@ -222,7 +222,7 @@ async function mutateElsewhere(rollout: string): Promise<() => Promise<void>> {
 const withCodeMode = testedCodexes().filter(since("0.144.0"));
 
 test.each(withCodeMode)(
-  "in code mode of codex $version a nested call is consumed by the id that the host saw",
+  "in code mode of codex $version, a nested call is consumed by the id that the host saw",
   async (codex) => {
     const call = (key: string) => `(await tools.mcp__plexum_host_alice__lookup({key: "${key}"})).content[0].text`;
     await using harness = await Harness.create({
@@ -245,8 +245,8 @@ test.each(withCodeMode)(
     const tools = [{ name: "lookup", input_schema: { type: "object" } }];
     const request = () => harness.request("go", { request: { messages: [user("go")], tools } });
     const { events } = await turn(plugin, request());
-    const told = events.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call.id] : []));
-    const nested = told.filter((id) => id !== "call_outer");
+    const emitted = events.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call.id] : []));
+    const nested = emitted.filter((id) => id !== "call_outer");
     expect(nested).toHaveLength(2);
     // Before 0.148 codex does not record which call it makes.
     expect(calledWith).toEqual(since("0.148.0")(codex) ? nested : [undefined, undefined]);
@@ -263,7 +263,7 @@ test.each(withCodeMode)(
 );
 
 test.each(byEachTransport(withCodeMode))(
-  "in code mode of codex $version by $transport the script goes, of a call whose codex was killed",
+  "in code mode of codex $version by $transport, a call whose codex was killed loses its script",
   async (codex) => {
     const script = `const ${SECRET.replace("-", "_")} = 1; await new Promise(() => {});`;
     await using harness = await Harness.create({

@@ -56,7 +56,7 @@ describe.each(byEachTransport(testedCodexes()))("a conversation on codex $versio
     ["line separators and a next-line character", "a\u2028b\u2029c\u0085d"],
     ["emoji", "👩🏽‍🚀 und Grüße"],
     ["1 048 576 characters of four bytes each", "😀".repeat(1_048_576)],
-  ])("a prompt arrives as written: %s", async (_name, prompt) => {
+  ])("a prompt arrives verbatim: %s", async (_name, prompt) => {
     await using harness = await Harness.create({ codex, script: [say("ok")] });
     const { text } = await turn(await harness.plugin(), harness.request(prompt));
     expect(text).toBe("ok");
@@ -96,7 +96,7 @@ describe.each(byEachTransport(testedCodexes()))("a conversation on codex $versio
       { type: "image" as const, path: withCommas },
       { type: "image" as const, url: "https://example.org/c.png" },
     ];
-    // The second turn resumes: codex takes its flags differently there.
+    // The second turn resumes a thread, for which codex parses its flags differently.
     for (const expected of ["one", "two"]) {
       const { text } = await turn(plugin, harness.request([{ role: "user", content }]));
       expect(text).toBe(expected);
@@ -105,10 +105,10 @@ describe.each(byEachTransport(testedCodexes()))("a conversation on codex $versio
       expect(parts.filter(({ type }) => type === "input_image")).toHaveLength(2);
       expect(harness.model.lastRequest.prompt).toContain("look\nat these");
     }
-    expect(harness.warnings().filter((warning) => warning.includes("an image was left out"))).toHaveLength(2);
+    expect(harness.warnings().filter((warning) => warning.includes("an image was omitted"))).toHaveLength(2);
   });
 
-  test("a lost rollout: a fresh thread gets the conversation so far", async () => {
+  test("if the rollout is lost, a new thread gets the conversation so far", async () => {
     await using harness = await Harness.create({ codex, script: [say("noted"), say("it was 71")] });
     const plugin = await harness.plugin();
     await turn(plugin, harness.request("the number is 71"));
@@ -123,7 +123,7 @@ describe.each(byEachTransport(testedCodexes()))("a conversation on codex $versio
     expect(again.events.filter(({ type }) => type === "message_start")).toHaveLength(1);
     expect(harness.model.lastRequest.prompt).toContain("User: the number is 71\n\nAssistant: noted");
     expect(harness.model.lastRequest.prompt).toMatch(/which number\?$/);
-    expect(harness.warnings().join()).toContain("continuing in a fresh thread");
+    expect(harness.warnings().join()).toContain("continuing in a new thread");
     expect(await readFile(join(harness.workspace, THREAD_FILE), "utf8")).not.toBe(before);
   });
 
@@ -137,7 +137,7 @@ describe.each(byEachTransport(testedCodexes()))("a conversation on codex $versio
     expect(harness.warnings().join()).toContain("is set aside");
   });
 
-  test("a damaged thread file is not forgotten by a mutation, nor by a turn that fails too early", async () => {
+  test("a damaged thread file is reported again after a mutation, and after a turn that fails too early", async () => {
     await using harness = await Harness.create({ codex, script: [say("noted"), say("it was 71")] });
     await turn(await harness.plugin(), harness.request("the number is 71"));
     const path = join(harness.workspace, THREAD_FILE);
@@ -160,14 +160,14 @@ describe.each(byEachTransport(testedCodexes()))("a conversation on codex $versio
     expect((await readdir(harness.workspace)).filter((name) => name.includes(".damaged-"))).toHaveLength(1);
   });
 
-  test("a thread that never got a record does not replace a good one", async () => {
+  test("a thread without a record does not replace one that has a record", async () => {
     await using harness = await Harness.create({ codex, config: { extra_args: ["-c", 'model_provider="nowhere"'] } });
     const plugin = await harness.plugin();
     expect(await failureCode(turn(plugin, harness.request("hi")))).toBe("config_invalid");
     expect(await readdir(harness.workspace)).not.toContain(THREAD_FILE);
   });
 
-  test("a model that fails, and what the next turn sees of the failure", async () => {
+  test("a turn fails with its model, and the next turn completes", async () => {
     await using harness = await Harness.create({
       codex,
       script: [httpError(400, { error: { message: "no" } }), say("fine")],
@@ -181,12 +181,12 @@ describe.each(byEachTransport(testedCodexes()))("a conversation on codex $versio
   });
 });
 
-/** Removes codex's databases. codex also finds threads by them: then a removed file does not yet mean a lost thread. */
+/** Removes codex's databases. codex also finds threads in them, so without their removal, a removed file is not a lost thread. */
 async function removeDatabases(home: string): Promise<void> {
   for (const name of await readdir(home)) if (/\.sqlite(-wal|-shm)?$/.test(name)) await rm(join(home, name));
 }
 
-/** The error of a turn that failed or was refused: an app-server does not start with a wrong config. */
+/** Returns the error of a turn that failed or was refused: an app-server does not start with an invalid config. */
 const failureCode = (running: ReturnType<typeof turn>): Promise<unknown> =>
   running.then(
     ({ error }) => error?.code,

@@ -47,7 +47,7 @@ const consume = (harness: Harness) => ({
 });
 
 describe.each(testedCodexes())("two homes of codex $version", (codex) => {
-  test("one copied from the other: consuming in the copy changes only the copy, even while the original is locked", async () => {
+  test("if one is a copy of the other, consuming in the copy changes only the copy, even while the original is locked", async () => {
     const { harness, threadId, rollout } = await withOneCall(codex);
     await using _harness = harness;
     const [first, copy] = [harness.home.path, join(harness.folder, "copy")];
@@ -75,7 +75,7 @@ describe.each(testedCodexes())("two homes of codex $version", (codex) => {
     expect(await readFile(rollout)).toEqual(before);
   });
 
-  test("one whose sessions are a link into the other: a mutation waits for a turn in either", async () => {
+  test("if the sessions of one are a link into the other, a mutation waits for a turn in either", async () => {
     const { harness, threadId, rollout } = await withOneCall(codex);
     await using _harness = harness;
     const [first, linked] = [harness.home.path, join(harness.folder, "linked")];
@@ -88,7 +88,7 @@ describe.each(testedCodexes())("two homes of codex $version", (codex) => {
     const mutated = plugin.mutate(consume(harness)).finally(() => {
       isDone = true;
     });
-    // It now holds its own home's lock, and waits for the other's.
+    // It now holds its own home's lock and waits for that of the other home.
     await expect
       .poll(
         () =>

@@ -17,15 +17,15 @@ const half = (lines: Lines, index: number) => lines.with(index, (lines[index] as
 /** Ways to damage a session file, given its lines. */
 const DAMAGES: readonly [name: string, damage: (lines: Lines) => Lines | Buffer | "folder"][] = [
   ["a byte order mark", (lines) => lines.with(0, `\ufeff${lines[0]}`)],
-  ["nothing in it", () => []],
-  ["half of its first line", (lines) => half(lines, 0)],
-  ["a line of another program before the first", (lines) => ["#!/usr/bin/env jq", ...lines]],
-  ["half of a line in the middle", (lines) => half(lines, middle(lines))],
-  ["half of the last line", (lines) => half(lines, last(lines))],
+  ["no content", () => []],
+  ["half a first line", (lines) => half(lines, 0)],
+  ["another program's line before the first", (lines) => ["#!/usr/bin/env jq", ...lines]],
+  ["half a line in the middle", (lines) => half(lines, middle(lines))],
+  ["half a last line", (lines) => half(lines, last(lines))],
   ["a last line without its ordinal", (lines) => unordered(lines, last(lines))],
   ["bytes that are not UTF-8", (lines) => Buffer.concat([Buffer.from(`${lines.join("\n")}\n`), Buffer.of(0xe9, 0x0a)])],
   ["another thread's id", (lines) => lines.with(0, (lines[0] as string).replaceAll(/[0-9a-f]{12}"/g, '00000000beef"'))],
-  ["a folder of its name", () => "folder"],
+  ["a folder in its place", () => "folder"],
 ];
 
 async function damageFile(path: string, damage: (lines: Lines) => Lines | Buffer | "folder"): Promise<void> {
@@ -40,7 +40,7 @@ async function damageFile(path: string, damage: (lines: Lines) => Lines | Buffer
 }
 
 describe.each(byEachTransport(testedCodexes()))("a damaged thread on codex $version by $transport", (codex) => {
-  test("does not block its workspace: codex loads it, or the turn continues in a fresh thread", async () => {
+  test("does not block its workspace: codex loads it, or the turn continues in a new thread", async () => {
     await using harness = await Harness.create({ codex, script: () => say("noted") });
     const plugin = await harness.plugin();
     const agentOf = (name: string) => ({ agent_id: "alice", workspace: join(harness.folder, name) });
@@ -67,11 +67,11 @@ describe.each(byEachTransport(testedCodexes()))("a damaged thread on codex $vers
         texts: expect.stringMatching(/moth.*what is the word/s),
       });
       const isFresh = (await readFile(session, "utf8")) !== before;
-      const warnings = harness.warnings().filter((warning) => warning.includes("fresh thread"));
+      const warnings = harness.warnings().filter((warning) => warning.includes("new thread"));
       expect({ name, warnings }).toEqual({ name, warnings: isFresh ? [expect.stringContaining(damaged)] : [] });
       harness.logs.length = 0;
     }
-    // From then on, turns work as usual.
+    // From now on, turns work as usual.
     const { end } = await turn(plugin, harness.request("and now?", { agent: agentOf(DAMAGES[0]?.[0] as string) }));
     // codex has no metadata for the scripted model, and may warn about it.
     const warnings = harness.warnings().filter((warning) => !warning.includes("Model metadata"));

@@ -10,7 +10,8 @@ import { bridgeSocketPath } from "@plexum/mcp-bridge";
 import type { ConnectedPlugin, StreamRequest } from "@plexum/plugin-sdk";
 import { newestCodex } from "@plexum/real-codex";
 import { answer, functionCall, httpError, type Reply, type Script, say, shell } from "@plexum/scripted-model";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { isAlive } from "@plexum/test-support";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { CHECKS } from "../src/doctor/checks.ts";
 import type { Finding } from "../src/doctor/run-checks.ts";
 import { eventually, Harness, PLUGIN, TRANSPORTS, turn } from "./harness.ts";
@@ -61,7 +62,7 @@ test("docs/doctor.md has the ids of the code, in their order", async () => {
 });
 
 describe.each([oldestCodex, newestCodex])("with codex $version", (codex) => {
-  test("a machine in order", async () => {
+  test("all checks are ok on an intact machine", async () => {
     await using harness = await Harness.create({ codex, script: [say("hi")] });
     await install(harness);
     await turn(await harness.plugin(), harness.request("hi"));
@@ -70,17 +71,17 @@ describe.each([oldestCodex, newestCodex])("with codex $version", (codex) => {
     expect(findings.get("codex-found")?.title).toBe(codex.path);
     expect(findings.get("codex-version")?.title).toBe(codex.version);
     expect(findings.get("rollouts")?.title).toMatch(/^1 rollout, \d+ kB$/);
-    // The scripted model needs no login; a real account does.
+    // The scripted model needs no login, but a real account does.
     expect(findings.get("codex-login")).toMatchObject({
       status: "warning",
       detail: expect.stringMatching(/not logged in/i),
     });
-    // Other users of this machine's temp folder may leave sockets in it.
+    // Other users of the machine's temporary folder may leave sockets there.
     const others = [...findings.values()].filter(({ id }) => id !== "codex-login" && id !== "leftover-sockets");
     expect(others.filter(({ status }) => status !== "ok")).toEqual([]);
   });
 
-  test("one real turn, through the bridge and back, that leaves no files", async () => {
+  test("runs one real turn, through the bridge and back, that leaves no files", async () => {
     await using harness = await Harness.create({ codex, script: callsTheTool });
     const before = await filesOf(harness.home.path);
     const config = await readFile(join(harness.home.path, "config.toml"), "utf8");
@@ -91,13 +92,13 @@ describe.each([oldestCodex, newestCodex])("with codex $version", (codex) => {
     });
     expect(await readFile(join(harness.home.path, "config.toml"), "utf8")).toBe(config);
     const made = (await filesOf(harness.home.path)).filter((name) => !before.includes(name));
-    // codex creates its databases, caches and skills at its first start, whatever the command.
+    // codex creates its databases, caches and skills on its first start, whatever the command.
     expect(made.filter((name) => /rollout|plexum-thread-locks\/|config/.test(name))).toEqual([]);
     expect((await readdir(folder)).filter((name) => name.startsWith("plexum-doctor"))).toEqual([]);
     expect(existsSync(join(folder, "plexum-mcp")) ? await readdir(join(folder, "plexum-mcp")) : []).toEqual([]);
   });
 
-  test("a turn that fails, in codex's own words", async () => {
+  test("reports a failed turn in codex's own words", async () => {
     await using harness = await Harness.create({
       codex,
       script: [httpError(401, { error: { message: "this key is of no use" } })],
@@ -107,7 +108,7 @@ describe.each([oldestCodex, newestCodex])("with codex $version", (codex) => {
     expect(finding?.title).toContain("this key is of no use");
   });
 
-  test("a config of codex that codex can't read, in codex's words", async () => {
+  test("reports in codex's words that codex can't read its config", async () => {
     await using harness = await Harness.create({ codex, home: { config: "not toml" } });
     expect((await doctor(harness)).get("leftover-registrations")).toMatchObject({
       status: "error",
@@ -130,13 +131,13 @@ const callsTheTool: Script = (request): Reply => {
   return say(/\b[0-9a-f]{8}\b/.exec(JSON.stringify(output))?.[0] ?? "no word");
 };
 
-test("with CODEX_API_KEY codex is signed in", async () => {
+test("codex is signed in with CODEX_API_KEY", async () => {
   await using harness = await Harness.create({ codex: newestCodex });
   const findings = await doctor(harness, [], { ...harness.env, CODEX_API_KEY: "sk-test" });
   expect(findings.get("codex-login")).toMatchObject({ status: "ok" });
 });
 
-test("a turn that is ended by Ctrl-C leaves no files either", async () => {
+test("a turn that Ctrl-C ends leaves no files", async () => {
   await using harness = await Harness.create({ codex: newestCodex, script: callsTheTool });
   const child = spawn(process.execPath, [PLUGIN, "doctor", "--turn"], { env: harness.env, stdio: "ignore" });
   const ended = once(child, "exit");
@@ -148,7 +149,7 @@ test("a turn that is ended by Ctrl-C leaves no files either", async () => {
   expect((await filesOf(harness.home.path)).filter((name) => name.includes("plexum-thread-locks/"))).toEqual([]);
 });
 
-test("a turn in which the model does not call the tool proves half of it", async () => {
+test("a turn in which the model does not call the tool is a warning", async () => {
   await using harness = await Harness.create({ codex: newestCodex, script: [say("no, thank you")] });
   expect((await doctor(harness, ["--turn"])).get("turn")).toMatchObject({
     status: "warning",
@@ -156,7 +157,7 @@ test("a turn in which the model does not call the tool proves half of it", async
   });
 });
 
-describe("a fault is found, and does not prevent the other checks:", () => {
+describe("a fault is found and does not prevent the other checks:", () => {
   const pluginConfig = (harness: Harness) => join(harness.folder, "plugins", "plexum-openai-provider", "config.json");
   const sample = (harness: Harness, name: string) => join(harness.home.path, "sessions", "2026", "01", "02", name);
   const NAME = "rollout-2026-01-02T03-04-05-019b7c9d-dd0d-7000-8000-000000000000.jsonl";
@@ -192,9 +193,9 @@ describe("a fault is found, and does not prevent the other checks:", () => {
     ],
     ["no codex", "codex-found", "error", "/nowhere/codex", (h) => h.configure({ binary: "/nowhere/codex" })],
     ["an old codex", "codex-version", "error", "0.100.0", (h) => h.configure({ binary: unsupportedCodex.path })],
-    ["no CODEX_HOME", "codex-home", "error", "no such folder", (h) => ({ ...h.env, CODEX_HOME: join(folder, "none") })],
+    ["no CODEX_HOME", "codex-home", "error", "does not exist", (h) => ({ ...h.env, CODEX_HOME: join(folder, "none") })],
     [
-      "a file for CODEX_HOME",
+      "a file in place of CODEX_HOME",
       "codex-home",
       "error",
       "not a folder",
@@ -214,12 +215,12 @@ describe("a fault is found, and does not prevent the other checks:", () => {
       "1 file or folder",
       async (h) => {
         await mkdir(dirname(sample(h, NAME)), { recursive: true });
-        // A link that leads to itself can't be read by anybody, not even the superuser.
+        // Not even the superuser can read a link to itself.
         await symlink(NAME, sample(h, NAME));
       },
     ],
     [
-      "a rollout that does not begin as one",
+      "a rollout that does not begin like one",
       "rollouts",
       "warning",
       "1 of the newest 1",
@@ -229,7 +230,7 @@ describe("a fault is found, and does not prevent the other checks:", () => {
       },
     ],
     [
-      "a rollout that does not begin as one, in a day that is a link to another disk",
+      "a rollout that does not begin like one, in a day that is a link to another disk",
       "rollouts",
       "warning",
       "1 of the newest 1",
@@ -242,14 +243,14 @@ describe("a fault is found, and does not prevent the other checks:", () => {
       },
     ],
     [
-      "a config of codex's that it can't read",
+      "a codex config that codex can't read",
       "codex-config",
       "error",
       "can't read its config",
       (h) => writeFile(join(h.home.path, "config.toml"), "model = ["),
     ],
     [
-      "a config of codex's that it can't read, and no answer to another question",
+      "a codex config that codex can't read, so that the login is unknown",
       "codex-login",
       "warning",
       "not checked: codex can't read its config",
@@ -263,7 +264,7 @@ describe("a fault is found, and does not prevent the other checks:", () => {
       (h) => writeFile(join(h.home.path, "auth.json"), "{moth"),
     ],
     [
-      "a codex that is found by the PATH alone",
+      "a codex that is found only by the PATH",
       "codex-found",
       "warning",
       "on this PATH",
@@ -274,7 +275,7 @@ describe("a fault is found, and does not prevent the other checks:", () => {
       },
     ],
     [
-      "a file for the socket directory",
+      "a file in place of the socket directory",
       "socket-directory",
       "error",
       "is not a directory",
@@ -297,7 +298,7 @@ describe("a fault is found, and does not prevent the other checks:", () => {
     expect((await doctor(harness)).get("rollouts")).toMatchObject({ status: "ok", title: "0 rollouts, 0 kB" });
   });
 
-  test("all faults at once, and an empty environment", async () => {
+  test("reports many faults at once, and runs with an empty environment", async () => {
     await using harness = await Harness.create({ codex: newestCodex });
     await harness.configure("[");
     await writeFile(join(folder, "home"), "");
@@ -310,7 +311,7 @@ describe("a fault is found, and does not prevent the other checks:", () => {
       expect(findings.get(id)?.status, id).toBe("error");
   });
 
-  test("a codex that does not answer", { timeout: 60_000 }, async () => {
+  test("reports a codex that does not answer", { timeout: 60_000 }, async () => {
     await using harness = await Harness.create({ codex: newestCodex });
     const silent = join(folder, "codex");
     await writeFile(silent, "#!/bin/sh\nexec sleep 1000\n", { mode: 0o755 });
@@ -322,7 +323,7 @@ describe("a fault is found, and does not prevent the other checks:", () => {
 });
 
 describe("the installation", () => {
-  test("that is missing: the checks that depend on it are skipped", async () => {
+  test("is reported if it is missing, and the checks that depend on it are skipped", async () => {
     await using harness = await Harness.create({ codex: newestCodex });
     const findings = await doctor(harness);
     for (const id of ["installed", "allowed"])
@@ -352,7 +353,7 @@ describe("the installation", () => {
   test.each([
     ["plexum.json", (root: string) => writeFile(join(root, "plexum.json"), "[] // mine")],
     ["install.json", (root: string) => writeFile(join(pluginIn(root), "install.json"), "{")],
-  ])("that can't be read because of its %s is reported once", async (name, breakIt) => {
+  ])("is reported once if it can't be read because of its %s", async (name, breakIt) => {
     await using harness = await Harness.create({ codex: newestCodex });
     await install(harness);
     await breakIt(harness.folder);
@@ -362,7 +363,7 @@ describe("the installation", () => {
       expect(findings.get(id)).toMatchObject({ status: "warning", title: expect.stringMatching(/^not checked/) });
   });
 
-  test("that is older than its config", async () => {
+  test("is reported if it is older than its config", async () => {
     await using harness = await Harness.create({ codex: newestCodex });
     await install(harness);
     await harness.configure({ binary: newestCodex.path, supported_models: ["gpt-5.5"] });
@@ -374,7 +375,7 @@ describe("the installation", () => {
 
 const pluginIn = (profile: string) => join(profile, "plugins", "plexum-openai-provider");
 
-test("works under an empty PATH, where the config names codex", async () => {
+test("works with an empty PATH if the config names codex", async () => {
   await using harness = await Harness.create({ codex: newestCodex, script: callsTheTool });
   const { HOME, CODEX_HOME, PLEXUM_PROFILE_ROOT, XDG_RUNTIME_DIR, TMPDIR } = harness.env;
   const findings = await doctor(harness, ["--turn"], {
@@ -388,8 +389,8 @@ test("works under an empty PATH, where the config names codex", async () => {
     expect(findings.get(id), id).toMatchObject({ status: "ok" });
 });
 
-describe("for the user", () => {
-  test("one line for each check, the meaning and the remedy for each fault, and a summary", async () => {
+describe("the output", () => {
+  test("has a line for each check, the meaning and the remedy of each fault, and a summary", async () => {
     await using harness = await Harness.create({ codex: newestCodex });
     await harness.configure({ binary: "/nowhere/codex" });
     const { stdout, exitCode } = await run(harness, []);
@@ -398,7 +399,7 @@ describe("for the user", () => {
     expect(lines.filter((line) => /^(ok|warning|error) /.test(line)).map((line) => line.split(/ +/)[1])).toEqual(
       idsWanted,
     );
-    // The titles form a column.
+    // The titles are aligned in a column.
     const columns = lines
       .filter((line) => /^(ok|warning|error) /.test(line))
       .map((line) => /^\S+ +\S+ +/.exec(line)?.[0].length);
@@ -409,7 +410,7 @@ describe("for the user", () => {
     expect(lines.at(-2)).toMatch(/^\d+ checked: \d+ ok, \d+ warnings?, \d+ errors?/);
   });
 
-  test("no text from a file moves the cursor, here or in JSON", async () => {
+  test("has no text from a file that moves the cursor, as text or as JSON", async () => {
     await using harness = await Harness.create({ codex: newestCodex });
     await harness.configure({ binary: newestCodex.path, "\u001b[2J\u009b31m\u202ered": 1 });
     for (const args of [[], ["--json"]]) {
@@ -446,6 +447,25 @@ describe("--fix", () => {
     expect((await stat(join(folder, "plexum-mcp"))).mode & 0o777).toBe(0o700);
   });
 
+  test("closes a CODEX_HOME that other users can read", async () => {
+    // Not in the test's own folder, which is closed.
+    const parent = await mkdtemp("/tmp/doctor-open-");
+    onTestFinished(() => rm(parent, { recursive: true, force: true }));
+    await using harness = await Harness.create({ codex: newestCodex, home: { parent } });
+    for (const path of [parent, harness.home.path]) await chmod(path, 0o755);
+    await repairs(harness, "codex-home-private", harness.home.path);
+    expect((await stat(harness.home.path)).mode & 0o777).toBe(0o750);
+  });
+
+  test("leaves a CODEX_HOME alone that is below a closed folder", async () => {
+    await using harness = await Harness.create({ codex: newestCodex });
+    const inner = join(harness.home.path, "inner");
+    await mkdir(inner);
+    await chmod(inner, 0o755);
+    const findings = await doctor(harness, [], { ...harness.env, CODEX_HOME: inner });
+    expect(findings.get("codex-home-private")).toMatchObject({ status: "ok" });
+  });
+
   test("removes unwanted servers from codex's config", async () => {
     const toolCall = functionCall("lookup", {}, { namespace: "mcp__plexum_host_alice" });
     await using harness = await Harness.create({
@@ -454,7 +474,7 @@ describe("--fix", () => {
       script: [answer([toolCall]), say("done")],
     });
     await turn(await harness.plugin(host().handlers), withTools(harness, "go"));
-    // Wanted, as the config says.
+    // Now the config wants the servers.
     expect((await doctor(harness)).get("leftover-registrations")).toMatchObject({ status: "ok" });
     await harness.configure({ binary: newestCodex.path });
     await repairs(harness, "leftover-registrations", "plexum-host-alice");
@@ -493,6 +513,22 @@ describe("--fix", () => {
     expect(await readdir(join(harness.home.path, "plexum-thread-locks"))).toEqual([]);
   });
 
+  test("is not needed for the socket and the images of a killed plugin: the next plugin removes them", async () => {
+    const config = { transport: "exec" };
+    await using harness = await Harness.create({ codex: newestCodex, config, script: [{ kind: "hang" }] });
+    const plugin = await harness.plugin(host().handlers);
+    const ending = turn(plugin, withTools(harness, "go", true)).catch((error: unknown) => error);
+    await eventually("codex asks the model", () => harness.model.requests.length > 0);
+    const [codex, images, socket] = [pidOfCodex(harness), await imagesOf(plugin), bridgeSocketPath("alice")];
+    expect(existsSync(socket)).toBe(true);
+    process.kill(plugin.pid as number, "SIGKILL");
+    await ending;
+    await eventually("the watchdog ends codex", () => !isAlive(codex));
+    await anHourAgo(images);
+    await harness.plugin();
+    await eventually("both are gone", () => !existsSync(socket) && !existsSync(images));
+  });
+
   test("finishes a killed mutation", async () => {
     await using harness = await Harness.create({
       codex: newestCodex,
@@ -508,7 +544,7 @@ describe("--fix", () => {
     expect(readdirSync(dirname(rollout)).filter((name) => name.endsWith(".redo"))).toEqual([]);
   });
 
-  test.each(TRANSPORTS)("beside a running turn by %s leaves all that it uses alone", async (transport) => {
+  test.each(TRANSPORTS)("does not touch anything that a running turn by %s uses", async (transport) => {
     const callId = "call_wait";
     await using harness = await Harness.create({
       codex: newestCodex,
@@ -540,7 +576,7 @@ describe("--fix", () => {
   });
 
   test.each(TRANSPORTS)(
-    "beside turns by %s that begin and end disturbs none",
+    "does not disturb turns by %s that start and end concurrently",
     { timeout: 120_000 },
     async (transport) => {
       await using harness = await Harness.create({
@@ -610,15 +646,6 @@ const withTools = (harness: Harness, prompt: string, image = false): StreamReque
 
 const pidOfCodex = (harness: Harness) =>
   harness.logs.find(({ message }) => message === "codex started")?.fields.pid as number;
-
-/** A process that has ended counts as gone, even if nobody has read its exit code. */
-function isAlive(pid: number): boolean {
-  try {
-    return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
-  } catch {
-    return false;
-  }
-}
 
 /** The folder with the images that the plugin has staged. */
 async function imagesOf({ pid }: ConnectedPlugin): Promise<string> {

@@ -1,6 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { testedCodexes } from "@plexum/codex-versions";
@@ -9,12 +8,13 @@ import { newestCodex } from "@plexum/real-codex";
 import { findRollout } from "@plexum/rollout";
 import { answer, say, shell } from "@plexum/scripted-model";
 import { lockThread } from "@plexum/session-store";
+import { isAlive } from "@plexum/test-support";
 import { describe, expect, test } from "vitest";
 import { byEachTransport, eventually, Harness, turn } from "./harness.ts";
 
 /**
- * Returns a command that does not end by itself: a process in the foreground, one in the background in its own session,
- * and one without the environment. `seconds` distinguishes this test's processes from all others.
+ * Returns a command that does not end by itself: a process in the foreground, one in the background in its own session, and one with an
+ * empty environment. `seconds` distinguishes this test's processes from all others.
  */
 const stubborn = (seconds: number) =>
   `setsid sleep ${seconds} & env -i sleep ${seconds} & trap '' TERM; sleep ${seconds}`;
@@ -23,7 +23,7 @@ let nextSeconds = 100_000 + (process.pid % 1000) * 100;
 
 function sleepers(seconds: number): number[] {
   try {
-    // Not with a shell: its own command line would be found too.
+    // Not with a shell, whose own command line would be found too.
     return execFileSync("pgrep", ["-f", `sleep ${seconds}`], { encoding: "utf8" })
       .trim()
       .split("\n")
@@ -55,7 +55,7 @@ describe.each(byEachTransport(testedCodexes()))("the end of a turn on codex $ver
     expect(harness.model.lastRequest.userTexts).toContain("start");
   }
 
-  test("the host cancels", async () => {
+  test("by the host's cancellation leaves no process", async () => {
     const { harness, seconds } = await running();
     await using _ = harness;
     const plugin = await harness.plugin();
@@ -70,7 +70,7 @@ describe.each(byEachTransport(testedCodexes()))("the end of a turn on codex $ver
     await nextTurnWorks(harness, Promise.resolve(plugin));
   });
 
-  test("the time limit", async () => {
+  test("by its time limit leaves no process", async () => {
     const { harness, seconds } = await running({ timeout_ms: 2500 });
     await using _ = harness;
     const plugin = await harness.plugin();
@@ -81,13 +81,13 @@ describe.each(byEachTransport(testedCodexes()))("the end of a turn on codex $ver
     await nextTurnWorks(harness, Promise.resolve(plugin));
   });
 
-  test("codex is killed from outside", async () => {
+  test("because codex was killed leaves no process", async () => {
     const { harness, seconds } = await running();
     await using _ = harness;
     const plugin = await harness.plugin();
     const ending = turn(plugin, harness.request("start"));
     await commandsRun(seconds);
-    // A process that has cleared its environment is linked to the turn only by codex: the plugin must have seen it while codex runs.
+    // Only codex links a process that cleared its environment to the turn, so the plugin must see the process while codex runs.
     await new Promise((resolve) => setTimeout(resolve, 500));
     process.kill(harness.logs.find(({ message }) => message === "codex started")?.fields.pid as number, "SIGKILL");
     const { end, error } = await ending;
@@ -97,7 +97,7 @@ describe.each(byEachTransport(testedCodexes()))("the end of a turn on codex $ver
     await nextTurnWorks(harness, Promise.resolve(plugin));
   });
 
-  test("SIGTERM to the plugin", async () => {
+  test("by SIGTERM to the plugin leaves no process", async () => {
     const { harness, seconds } = await running();
     await using _ = harness;
     const plugin = await harness.plugin();
@@ -110,7 +110,7 @@ describe.each(byEachTransport(testedCodexes()))("the end of a turn on codex $ver
     await nextTurnWorks(harness);
   });
 
-  test("the plugin is killed outright: its watchdog ends the leftovers, and the next plugin takes over", async () => {
+  test("if the plugin is killed, its watchdog ends the leftovers, and the next plugin takes over", async () => {
     const { harness, seconds } = await running();
     await using _ = harness;
     const plugin = await harness.plugin();
@@ -122,7 +122,7 @@ describe.each(byEachTransport(testedCodexes()))("the end of a turn on codex $ver
     await nextTurnWorks(harness);
   });
 
-  test("the plugin is killed outright, and the next one does not wait for the watchdog", async () => {
+  test("if the plugin is killed, the next one does not wait for the watchdog", async () => {
     const { harness, seconds } = await running();
     await using _ = harness;
     const plugin = await harness.plugin();
@@ -134,7 +134,7 @@ describe.each(byEachTransport(testedCodexes()))("the end of a turn on codex $ver
     await ending;
   });
 
-  test("a second turn on the workspace is refused, from this plugin and from another; the first is untouched", async () => {
+  test("a second turn on the workspace is refused, by this plugin and by another one, and the first is not affected", async () => {
     await using harness = await Harness.create({ codex, script: [answer([shell("sleep 5")]), say("done")] });
     const [plugin, other] = [await harness.plugin(), await harness.plugin()];
     const first = turn(plugin, harness.request("start"));
@@ -165,7 +165,7 @@ describe.each(byEachTransport(testedCodexes()))("the end of a turn on codex $ver
     expect((await turn(plugin, harness.request("and now?"))).text).toBe("here");
   });
 
-  test("the rollout is moved away while the turn runs: the turn continues to its end", async () => {
+  test("if the rollout is moved away, the turn continues to its end", async () => {
     await using harness = await Harness.create({
       codex,
       script: [answer([shell("echo a", { callId: "call_a" })]), say("done")],
@@ -178,7 +178,7 @@ describe.each(byEachTransport(testedCodexes()))("the end of a turn on codex $ver
     expect(await plugin.closed).toEqual({ exitCode: 0, signal: null });
   });
 
-  test("the rollout is moved away, and the host cancels: the turn is canceled, and does not fail", async () => {
+  test("if the rollout is moved away and the host cancels, the turn is canceled and does not fail", async () => {
     await using harness = await Harness.create({
       codex,
       script: [answer([shell("echo a", { callId: "call_a" })]), { kind: "hang" }],
@@ -202,7 +202,7 @@ async function withoutRollout(harness: Harness, plugin: ConnectedPlugin, then: (
   return await turn(plugin, harness.request("look"), { onEvent, ...(signal === undefined ? {} : { signal }) });
 }
 
-test.each(byEachTransport([newestCodex]))("a plugin that ends leaves no process: $transport", async (codex) => {
+test.each(byEachTransport([newestCodex]))("a plugin that ends leaves no process, by $transport", async (codex) => {
   await using harness = await Harness.create({ codex, script: [say("hi")] });
   const plugin = await harness.plugin();
   await turn(plugin, harness.request("hi"));
@@ -213,7 +213,7 @@ test.each(byEachTransport([newestCodex]))("a plugin that ends leaves no process:
   await eventually("they are gone", () => !left.some(isAlive), 2000);
 });
 
-test("stdout carries protocol lines only, whatever codex prints", async () => {
+test("stdout has only lines of the protocol, whatever codex prints", async () => {
   await using harness = await Harness.create({
     codex: newestCodex,
     script: [answer([shell("echo noise; echo noise >&2")]), say("hi")],
@@ -249,12 +249,4 @@ function descendantsOf(pid: number): number[] {
     .split("\n")
     .map((line) => line.trim().split(/\s+/).map(Number))
     .flatMap(([child, parent]) => (parent === pid && child !== undefined ? [child] : []));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
-  } catch {
-    return false;
-  }
 }

@@ -48,7 +48,7 @@ describe.each(byEachTransport(testedCodexes()))("a turn that fails on codex $ver
       httpError(429, { error: { type: "usage_not_included", message: "x" } }),
     ],
     [
-      "a network that Cloudflare refuses",
+      "a network that Cloudflare blocks",
       "access_blocked",
       "use another network",
       httpError(403, "<html>Cloudflare: Sorry, you have been blocked</html>"),
@@ -82,14 +82,14 @@ describe.each(byEachTransport(testedCodexes()))("a turn that fails on codex $ver
   });
 });
 
-describe("codex itself can't be run", () => {
+describe("codex can't be run", () => {
   async function refusal(binary: (folder: string) => Promise<string>) {
     await using harness = await Harness.create({ codex: newestCodex });
     await harness.configure({ binary: await binary(harness.folder) });
     return await turn(await harness.plugin(), harness.request("hi")).catch((error: unknown) => error);
   }
 
-  test("missing", async () => {
+  test("because it is missing", async () => {
     expect(await refusal(async (folder) => join(folder, "codex"))).toMatchObject({
       data: { code: "binary_not_found" },
       message: expect.stringContaining("npm install -g @openai/codex"),
@@ -97,7 +97,7 @@ describe("codex itself can't be run", () => {
     expect(await refusal(async () => "no-such-codex")).toMatchObject({ data: { code: "binary_not_found" } });
   });
 
-  test("not executable", async () => {
+  test("because it is not executable", async () => {
     const notExecutable = async (folder: string) => {
       const path = join(folder, "codex");
       await copyFile(newestCodex.shim, path);
@@ -115,7 +115,7 @@ describe("codex itself can't be run", () => {
     expect(await refusal(aFolder)).toMatchObject({ data: { code: "binary_not_executable" } });
   });
 
-  test("not codex", async () => {
+  test("because it is not codex", async () => {
     const notCodex = async (folder: string) => {
       const path = join(folder, "codex");
       await writeFile(path, "#!/bin/sh\necho something else\n", { mode: 0o755 });
@@ -124,14 +124,14 @@ describe("codex itself can't be run", () => {
     expect(await refusal(notCodex)).toMatchObject({ data: { code: "spawn_failed" } });
   });
 
-  test("too old", async () => {
+  test("because it is too old", async () => {
     expect(await refusal(async () => unsupportedCodex.path)).toMatchObject({
       data: { code: "version_unsupported" },
       message: expect.stringContaining("0.100.0"),
     });
   });
 
-  test("a workspace that can't exist", async () => {
+  test("because the workspace can't exist", async () => {
     await using harness = await Harness.create({ codex: newestCodex });
     const file = join(harness.folder, "file");
     await writeFile(file, "");
@@ -164,7 +164,7 @@ describe("the config", () => {
     expect(JSON.stringify(harness.logs)).not.toContain('"hi"');
   });
 
-  test("may begin with a byte order mark, as some editors write it", async () => {
+  test("may begin with a byte order mark, which some editors write", async () => {
     await using harness = await Harness.create({ codex: newestCodex });
     await harness.configure('\ufeff{"supported_models": ["fast"]}');
     expect((await harness.plugin()).manifest.contracts.provider?.models).toEqual(["fast"]);
@@ -172,7 +172,7 @@ describe("the config", () => {
 
   test.each([
     ["{", "is not JSON"],
-    ["[]", "must hold a JSON object"],
+    ["[]", "must contain a JSON object"],
     ['{"binary": 1}', '"binary" must be a string'],
     ['{"extra_args": "-v"}', '"extra_args" must be a list of strings'],
     ['{"supported_models": []}', '"supported_models" must be a list of at least one'],

@@ -13,7 +13,7 @@ import {
   type ProviderEvent,
   type StreamRequest,
 } from "@plexum/plugin-sdk";
-import { CodexHome, type CodexHomeOptions, type CodexInstall } from "@plexum/real-codex";
+import { CodexHome, type CodexInstall, type CreateHomeOptions } from "@plexum/real-codex";
 import { type Script, ScriptedModel } from "@plexum/scripted-model";
 import { afterAll } from "vitest";
 
@@ -29,7 +29,7 @@ export const TRANSPORTS = ["app-server", "exec"] as const;
 export const byEachTransport = (codexes: readonly CodexInstall[]): Required<CodexToRun>[] =>
   codexes.flatMap((codex) => TRANSPORTS.map((transport) => ({ ...codex, transport })));
 
-// Agents have the same names in every test file, and files run concurrently: each file has its sockets in a folder of its own.
+// Agents have the same names in every test file, and files run concurrently, so each file has its own folder for sockets.
 const RUNTIME = mkdtempSync(join(tmpdir(), "plexum-run-"));
 process.env.XDG_RUNTIME_DIR = RUNTIME;
 afterAll(() => rm(RUNTIME, { recursive: true, force: true, maxRetries: 5 }));
@@ -37,9 +37,9 @@ afterAll(() => rm(RUNTIME, { recursive: true, force: true, maxRetries: 5 }));
 export interface HarnessOptions {
   readonly codex: CodexToRun;
   readonly script?: Script;
-  /** More of the plugin's config. */
+  /** More keys of the plugin's config. */
   readonly config?: Record<string, unknown>;
-  readonly home?: Partial<CodexHomeOptions>;
+  readonly home?: Partial<CreateHomeOptions>;
 }
 
 /** What the host received from a turn. */
@@ -149,7 +149,7 @@ export async function turn(
   return { events, text, end, error: error?.error };
 }
 
-/** Waits for a condition to become true soon; fails if it does not. */
+/** Waits until `look` returns a value, and returns that. Throws if it does not in time. */
 export async function eventually<T>(
   what: string,
   look: () => T | undefined | false | Promise<T | undefined | false>,

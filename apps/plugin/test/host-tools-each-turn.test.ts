@@ -68,7 +68,7 @@ describe.each(byEachTransport(testedCodexes(codex150)))("the host's tools on cod
       for (const { name, input_schema } of tools) expect(offered.get(name)?.parameters).toEqual(input_schema);
     }
     expect(harness.model.requests).toHaveLength(TURNS.length);
-    // It is one thread throughout, and the user can continue it.
+    // All turns are on one thread, and the user can continue it.
     expect(harness.model.lastRequest.userTexts.filter((text) => text === "go")).toHaveLength(TURNS.length);
     const threadId = await readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
     const args = ["exec", "--skip-git-repo-check", `--model=${models[0]}`, "resume", threadId, "and now by hand"];
@@ -80,11 +80,11 @@ describe.each(byEachTransport(testedCodexes(codex150)))("the host's tools on cod
     expect([...offeredIn(harness.model.lastRequest).keys()]).toEqual([]);
   }
 
-  test("each turn's first request has the tools of that turn, even when they change", () =>
+  test("are those of the turn in its first request, even when they change", () =>
     eachTurn(["gpt-5.5", "gpt-5.4", "gpt-5"]));
 
   test.each(since("0.144.0")(codex) ? ["gpt-5.6-sol"] : [])(
-    "are for %s in code mode too the ones of that turn, in its first request, though they change",
+    "are those of the turn in its first request for %s in code mode, too, even when they change",
     (model) => eachTurn([model]),
   );
 });
@@ -94,7 +94,7 @@ const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwA
 describe.each(byEachTransport(testedCodexes()))(
   "calls of the host's tools on codex $version by $transport",
   (codex) => {
-    test("give the model what the host answers: 20 MB, an image, structured content, half a character", async () => {
+    test("pass the host's answer to the model: 20 MB, an image, structured content, a lone surrogate", async () => {
       const results: Record<string, CallToolResult> = {
         long: { content: [{ type: "text", text: `head ${"0123456789abcde\n".repeat(20 * 1024 * 64)}` }] },
         paint: {
@@ -126,13 +126,13 @@ describe.each(byEachTransport(testedCodexes()))(
       expect(seen("paint")).toContain("painted");
       expect(seen("measure")).toContain("depth");
       expect(seen("halve")).toContain("half \ufffd of it");
-      const told = events.flatMap((event) => (event.type === "tool_result" ? [event.tool_result] : []));
-      expect(told.map(({ tool_call_id, is_error }) => [tool_call_id, is_error]).sort()).toEqual(
+      const emitted = events.flatMap((event) => (event.type === "tool_result" ? [event.tool_result] : []));
+      expect(emitted.map(({ tool_call_id, is_error }) => [tool_call_id, is_error]).sort()).toEqual(
         names.map((name) => [`call_${name}`, false]).sort(),
       );
     });
 
-    test("reach it among a thousand, and under names that codex does not allow", async () => {
+    test("reach the host among a thousand tools, and under names that codex does not allow", async () => {
       // "exec_command" is a tool of codex's own.
       const names = ["look.up", "Größe messen", "a/b", `long_${"x".repeat(200)}`, "exec_command", "__proto__", "1"];
       const many = Array.from({ length: 1000 - names.length }, (_, n) => `tool_${n}`);
@@ -163,7 +163,7 @@ describe.each(byEachTransport(testedCodexes()))(
       expect(calls.sort()).toEqual([...names, "tool_0", "tool_992"].sort());
     });
 
-    test("a tool that can't be offered does not affect the others, and is named in a warning", async () => {
+    test("are not affected by a tool that can't be offered, which causes a warning", async () => {
       await using harness = await Harness.create({ codex, script: () => say("ok") });
       const schema = (input_schema: unknown) => input_schema as Tool["input_schema"];
       const tools: Tool[] = [
@@ -182,7 +182,7 @@ describe.each(byEachTransport(testedCodexes()))(
       expect(warnings).toEqual([expect.stringContaining('"look"'), expect.stringContaining('"list"')]);
     });
 
-    test("that the host never answers end with the turn's time limit; the next turn works", async () => {
+    test("end at the turn's time limit if the host never answers, and the next turn completes", async () => {
       const script = ({ prompt, continuesTurn }: ModelRequest): Reply =>
         prompt === "go" && !continuesTurn ? answer([call("wait", "call_wait")]) : say("still here");
       await using harness = await Harness.create({ codex, script, config: { timeout_ms: 4000 } });

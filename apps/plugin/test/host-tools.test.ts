@@ -25,7 +25,7 @@ const withTools = (harness: Harness, prompt: string, agent_id = "alice"): Stream
     request: { messages: [user(prompt)], tools: TOOLS },
   });
 
-/** A host with three tools: one answers, one fails, one never answers. */
+/** Creates a host with three tools: one answers, one fails, and one never answers. */
 function host() {
   const calls: HostToolCall[] = [];
   const aborted: string[] = [];
@@ -50,7 +50,7 @@ describe.each(byEachTransport(testedCodexes()))("the host's tools in codex $vers
   const call = (name: string, key: string, callId: string) =>
     functionCall(name, { key }, { namespace: NAMESPACE, callId });
 
-  test("are in the first request, run at the host, and keep one call id throughout", async () => {
+  test("are in the first request, are run by the host, and keep one call id throughout", async () => {
     await using harness = await Harness.create({
       codex,
       script: [answer([call("lookup", "a", "call_a"), call("fail", "b", "call_b")]), say("done")],
@@ -67,8 +67,8 @@ describe.each(byEachTransport(testedCodexes()))("the host's tools in codex $vers
       ["fail", { key: "b" }, sendsCallIds(codex) ? "call_b" : undefined],
       ["lookup", { key: "a" }, sendsCallIds(codex) ? "call_a" : undefined],
     ]);
-    const told = events.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call] : []));
-    expect(told).toMatchObject([
+    const emitted = events.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call] : []));
+    expect(emitted).toMatchObject([
       { id: "call_a", name: "lookup", namespace: NAMESPACE },
       { id: "call_b", name: "fail", namespace: NAMESPACE },
     ]);
@@ -110,14 +110,14 @@ describe.each(byEachTransport(testedCodexes()))("the host's tools in codex $vers
     });
     const { events } = await turn(await harness.plugin(tools), request);
     expect(tools.calls.map(({ name }) => name).sort()).toEqual(names);
-    const told = events.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call] : []));
-    expect(told).toEqual([
+    const emitted = events.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call] : []));
+    expect(emitted).toEqual([
       { id: "call_a", name: "read file!", namespace: NAMESPACE },
       { id: "call_b", name: "read.file", namespace: NAMESPACE },
     ]);
   });
 
-  test("five calls in parallel", async () => {
+  test("answer five calls in parallel", async () => {
     const ids = [1, 2, 3, 4, 5].map((n) => `call_${n}`);
     await using harness = await Harness.create({
       codex,
@@ -132,7 +132,7 @@ describe.each(byEachTransport(testedCodexes()))("the host's tools in codex $vers
     for (const id of ids) expect(JSON.stringify(harness.model.lastRequest.outputsOf(id))).toContain(`value of ${id}`);
   });
 
-  test("a result or a schema that MCP can't carry affects nothing else", async () => {
+  test("a result or a schema that MCP can't represent affects nothing else", async () => {
     await using harness = await Harness.create({
       codex,
       script: [answer([call("lookup", "image", "call_image"), call("lookup", "nothing", "call_nothing")]), say("done")],
@@ -161,7 +161,7 @@ describe.each(byEachTransport(testedCodexes()))("the host's tools in codex $vers
     expect(warnings).toContain('The tool "deep" is offered with a schema that was cut');
   });
 
-  test("canceling the turn cancels the call at the host, and the call is reported as having no output", async () => {
+  test("canceling the turn cancels the call at the host, and the call is reported without output", async () => {
     await using harness = await Harness.create({ codex, script: [answer([call("wait", "x", "call_x")])] });
     const tools = host();
     const cancel = new AbortController();
@@ -176,13 +176,13 @@ describe.each(byEachTransport(testedCodexes()))("the host's tools in codex $vers
     ]);
   });
 
-  test("without tools in the request codex is started without an MCP server", async () => {
+  test("if the request has no tools, codex is started without an MCP server", async () => {
     await using harness = await Harness.create({ codex, script: [say("hi")] });
     await turn(await harness.plugin(), harness.request("hi"));
     expect(harness.model.lastRequest.toolNames.some((name) => name.startsWith("mcp__plexum"))).toBe(false);
   });
 
-  test("registered globally, if the config says so", async () => {
+  test("are registered globally if the config says so", async () => {
     await using harness = await Harness.create({
       codex,
       config: { mcp_registration: "global" },
@@ -202,7 +202,7 @@ describe.each(byEachTransport(testedCodexes()))("the host's tools in codex $vers
   });
 });
 
-test("registered globally through npm's script, with no node on the PATH", async () => {
+test("tools are registered globally through npm's script, without a node on the PATH", async () => {
   await using harness = await Harness.create({
     codex: newestCodex,
     config: { binary: newestCodex.shim, mcp_registration: "global" },
@@ -221,7 +221,7 @@ test("registered globally through npm's script, with no node on the PATH", async
   expect((await promisify(execFile)(process.execPath, unregister, { env })).stdout).toBe("removed\n");
 });
 
-/** Starts the real codex, except that the first `codex mcp` runs `first` instead. */
+/** Runs the real codex, except that the first `codex mcp` runs `first` instead. */
 async function codexThatOnce(first: string, harness: Harness): Promise<string> {
   const [path, isAsked] = [join(harness.folder, "codex"), join(harness.folder, "asked")];
   const script = `if [ "$1" = mcp ] && [ ! -e "${isAsked}" ]; then touch "${isAsked}"; ${first}; fi`;
@@ -269,7 +269,7 @@ describe.each(byEachTransport(testedCodexes().filter(since("0.144.0"))))(
   (codex) => {
     const home = { model: "gpt-5.6-sol" };
 
-    test("the model gets the tools themselves in its first request", async () => {
+    test("the model gets the tools directly in its first request", async () => {
       const callId = "call_direct";
       await using harness = await Harness.create({
         codex,
@@ -290,7 +290,7 @@ describe.each(byEachTransport(testedCodexes().filter(since("0.144.0"))))(
       expect(JSON.stringify(harness.model.lastRequest.outputsOf(callId))).toContain("value of plain");
     });
 
-    test("nested in scripts, if the config says so: a call keeps the id that the host saw", async () => {
+    test("scripts call the tools if the config says so, and a call keeps the id that the host saw", async () => {
       const script = `const r = await tools.${NAMESPACE}__lookup({key: "deep"}); text(r.content[0].text);`;
       await using harness = await Harness.create({
         codex,
@@ -300,10 +300,10 @@ describe.each(byEachTransport(testedCodexes().filter(since("0.144.0"))))(
       });
       const tools = host();
       const { events } = await turn(await harness.plugin(tools), withTools(harness, "go"));
-      const told = events.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call.id] : []));
-      const nested = told.find((id) => id !== "call_outer");
+      const emitted = events.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call.id] : []));
+      const nested = emitted.find((id) => id !== "call_outer");
       expect(nested).toMatch(/^exec-/);
-      expect(told.sort()).toEqual(["call_outer", nested].sort());
+      expect(emitted.sort()).toEqual(["call_outer", nested].sort());
       expect(tools.calls.map(({ call_id }) => call_id)).toEqual([sendsCallIds(codex) ? nested : undefined]);
       expect(JSON.stringify(harness.model.lastRequest.outputsOf("call_outer"))).toContain("value of deep");
     });

@@ -5,7 +5,7 @@ import { sleepers, uniqueSeconds } from "@plexum/test-support";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { eventually, Harness, TRANSPORTS, turn } from "./harness.ts";
 
-/** A replacement for codex: a shell script that prints codex's version, and behaves arbitrarily otherwise. */
+/** Creates a replacement for codex: a shell script that prints codex's version, and otherwise behaves as given. */
 async function hostile(harness: Harness, script: string): Promise<string> {
   const path = join(harness.folder, "codex");
   await writeFile(
@@ -31,11 +31,11 @@ describe.each(TRANSPORTS)("a program in codex's place, by %s,", (transport) => {
     return { harness, seconds };
   };
 
-  test("that prints garbage forever and ignores signals ends at its time limit, with a bounded log", async () => {
+  test("that prints without end and ignores signals is ended at the time limit, with a bounded log", async () => {
     const { harness, seconds } = await create((s) => `sleep ${s} & ${GARBAGE}`, { timeout_ms: 2000 });
     await using _harness = harness;
     const plugin = await harness.plugin();
-    // An app-server without a useful answer does not start: then there is no turn and no event.
+    // An app-server without a valid answer does not start, so there is no turn and no event.
     const outcome = await turn(plugin, harness.request("go")).catch((error: Error) => error);
     if (outcome instanceof Error) expect(outcome.message).toMatch(/did not start/);
     else expect(outcome.end.stop_reason).toBe("error");
@@ -44,7 +44,7 @@ describe.each(TRANSPORTS)("a program in codex's place, by %s,", (transport) => {
     await plugin.listTools();
   }, 60_000);
 
-  test("is gone when the host cancels", async () => {
+  test("is ended when the host cancels", async () => {
     const { harness, seconds } = await create((s) => `sleep ${s} & ${GARBAGE}`, {});
     await using _harness = harness;
     const plugin = await harness.plugin();
@@ -70,12 +70,12 @@ describe.each(TRANSPORTS)("a program in codex's place, by %s,", (transport) => {
 
 describe("an app-server that answers", () => {
   test.concurrent.each([
-    ["with ids that nobody asked with", "id + 1000"],
+    ["with unknown ids", "id + 1000"],
     ["with ids as text", "String(id)"],
-    ["with no id", "null"],
-    ["with `__proto__` for an id", '"__proto__"'],
+    ["without an id", "null"],
+    ["with the id `__proto__`", '"__proto__"'],
   ])(
-    "%s does not start, and the plugin goes on",
+    "%s does not start, and the plugin keeps running",
     async (_name, id) => {
       await using harness = await Harness.create({ codex: newestCodex });
       const program = `

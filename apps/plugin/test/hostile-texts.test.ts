@@ -8,11 +8,11 @@ import { byEachTransport, eventually, Harness, turn } from "./harness.ts";
 
 const UNPLAIN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
-describe.each(byEachTransport(testedCodexes()))("what a model server says on codex $version by $transport", (codex) => {
+describe.each(byEachTransport(testedCodexes()))("a model server's text on codex $version by $transport", (codex) => {
   test.each([
     ["a JSON error", (text: string) => httpError(400, { error: { message: text } })],
-    ["a page", (text: string) => httpError(418, text)],
-  ])("in %s reaches the log and the error as one plain line", async (_name, reply) => {
+    ["plain text", (text: string) => httpError(418, text)],
+  ])("in %s appears in the log and the error as one plain line", async (_name, reply) => {
     const text = "no\u001b[2J\u001b[31m such\r\n2026-11-26 ERROR host: all is lost\u2028\u202e model";
     await using harness = await Harness.create({ codex, script: [reply(text)] });
     const { error } = await turn(await harness.plugin(), harness.request("hi"));

@@ -45,7 +45,7 @@ async function setUp() {
 
 const namesIn = (folder: string) => readdir(folder, { recursive: true }).then((names) => names.sort());
 
-test("an installed plugin runs a turn with a host's tool under an empty PATH", async () => {
+test("an installed plugin runs a turn with a host tool and an empty PATH", async () => {
   await using at = await setUp();
   await using harness = await Harness.create({
     codex: newestCodex,
@@ -55,7 +55,7 @@ test("an installed plugin runs a turn with a host's tool under an empty PATH", a
     ],
   });
   await symlink(newestCodex.path, join(at.bin, "codex"));
-  // Without its home, codex reports that instead of whether it is signed in.
+  // Without its home, codex reports that instead of its login.
   await mkdir(at.env.CODEX_HOME);
   const { stdout, stderr, exitCode } = await at.run(["install"]);
   expect([exitCode, stderr]).toEqual([0, ""]);
@@ -87,7 +87,7 @@ test("an installed plugin runs a turn with a host's tool under an empty PATH", a
   }
 });
 
-test("a second install changes nothing, and uninstall leaves nothing", async () => {
+test("a second install changes nothing, and uninstall leaves nothing behind", async () => {
   await using at = await setUp();
   const before = await namesIn(at.folder);
   expect((await at.run(["install", "--codex", newestCodex.path])).exitCode).toBe(0);
@@ -95,7 +95,7 @@ test("a second install changes nothing, and uninstall leaves nothing", async () 
   expect(second).toMatchObject({
     exitCode: 0,
     stderr: "",
-    stdout: expect.stringContaining("Nothing needed to change"),
+    stdout: expect.stringContaining("Everything is up to date"),
   });
   expect(second.stdout).not.toMatch(/ (created|changed) /);
   const { exitCode, stdout } = await at.run(["uninstall"]);
@@ -103,7 +103,7 @@ test("a second install changes nothing, and uninstall leaves nothing", async () 
   expect(await namesIn(at.folder)).toEqual(before);
 });
 
-test("the installed launcher installs too: into another profile, and itself again", async () => {
+test("the installed launcher can install, too: into another profile, and into its own", async () => {
   await using at = await setUp();
   await at.run(["install", "--codex", newestCodex.path]);
   const again = (args: string[]) =>
@@ -112,7 +112,7 @@ test("the installed launcher installs too: into another profile, and itself agai
         error ? reject(error) : resolve(stdout),
       );
     });
-  expect(await again(["install"])).toContain("Nothing needed to change");
+  expect(await again(["install"])).toContain("Everything is up to date");
   const other = join(at.folder, "other");
   await again(["install", "--profile", other, "--codex", newestCodex.path]);
   expect(await namesIn(join(other, "plugins", NAME, "program"))).toEqual(await namesIn(join(at.plugin, "program")));
@@ -128,7 +128,7 @@ test("a project's codex, which npx puts on the PATH, is skipped", async () => {
   expect(await at.config()).toEqual({ binary: join(at.bin, "codex") });
 });
 
-test("codex is found without a PATH in the usual places", async () => {
+test("codex is found in the usual places without a PATH", async () => {
   await using at = await setUp();
   await mkdir(join(at.home, ".local", "bin"), { recursive: true });
   await symlink(newestCodex.path, join(at.home, ".local", "bin", "codex"));
@@ -136,7 +136,7 @@ test("codex is found without a PATH in the usual places", async () => {
   expect(await at.config()).toEqual({ binary: join(at.home, ".local", "bin", "codex") });
 });
 
-test("a configured codex is kept while it exists, and replaced when it is gone", async () => {
+test("a configured codex is kept while it exists, and replaced when it no longer exists", async () => {
   await using at = await setUp();
   const configured = join(at.folder, "my-codex");
   await symlink(newestCodex.path, configured);
@@ -148,7 +148,7 @@ test("a configured codex is kept while it exists, and replaced when it is gone",
   expect(await readFile(join(at.plugin, "config.json"), "utf8")).toBe(config);
   await rm(configured);
   const { stdout } = await at.run(["install"]);
-  expect(stdout).toContain(`The config named ${configured}, which is gone`);
+  expect(stdout).toContain(`The codex in the config, ${configured}, no longer exists`);
   expect(await at.config()).toEqual({ timeout_ms: 1000, binary: join(at.bin, "codex") });
 });
 
@@ -164,7 +164,7 @@ test("the manifest matches the config", async () => {
 
 test.each([
   ["no codex", [], {}, '"codex" is not in any folder'],
-  ["a codex that is not there", ["--codex", "/nonexistent/codex"], {}, "There is no file /nonexistent/codex"],
+  ["a codex that does not exist", ["--codex", "/nonexistent/codex"], {}, "There is no file /nonexistent/codex"],
   ["a codex that is too old", ["--codex", unsupportedCodex.path], {}, "the oldest supported version is"],
   ["a program that is not codex", ["--codex", process.execPath], {}, "does not answer --version as codex does"],
   ["a config that is not JSON", ["--codex", newestCodex.path], { config: "binary" }, "config.json is not JSON"],
@@ -177,7 +177,7 @@ test.each([
   ["a plexum.json that is not JSON", ["--codex", newestCodex.path], { settings: "{" }, "plexum.json can't be used"],
   ["an unknown flag", ["--codx", "x"], {}, "usage: plexum-openai-provider install"],
 ])(
-  "with %s nothing is installed, and it says why",
+  "with %s, nothing is installed and the message says why",
   async (_name, args, files: { config?: string; settings?: string }, said) => {
     await using at = await setUp();
     if (files.config !== undefined) await mkdir(at.plugin, { recursive: true });
@@ -228,17 +228,17 @@ test("uninstall reports that it could not check for servers", async () => {
   expect([exitCode, stdout]).toEqual([0, expect.stringContaining("codex's own config could not be checked")]);
 });
 
-test("an empty --profile, as from a script's unset variable, is refused by all subcommands that take one", async () => {
+test("all subcommands with --profile refuse an empty one, such as from an unset variable in a script", async () => {
   await using at = await setUp();
   const before = await namesIn(at.folder);
   for (const subcommand of ["install", "uninstall", "doctor"]) {
     const { exitCode, stderr } = await at.run([subcommand, "--profile", ""]);
-    expect([exitCode > 0, stderr]).toEqual([true, expect.stringContaining("--profile names no folder")]);
+    expect([exitCode > 0, stderr]).toEqual([true, expect.stringContaining("--profile is empty")]);
   }
   expect(await namesIn(at.folder)).toEqual(before);
 });
 
-test("uninstall where nothing was installed says so", async () => {
+test("uninstall says if nothing was installed", async () => {
   await using at = await setUp();
   const { exitCode, stderr } = await at.run(["uninstall", "--profile", at.profile]);
   expect([exitCode, stderr]).toEqual([1, expect.stringContaining("was not installed there")]);
@@ -260,7 +260,7 @@ test("help and the version are printed, and help lists each subcommand", async (
   expect((await at.run(["--version"])).stdout).toBe(`${version}\n`);
 });
 
-test("an older Node gets a message that names the required version", async () => {
+test("an older Node gets a message with the required version", async () => {
   await using at = await setUp();
   const older = join(at.folder, "older.mjs");
   await writeFile(
@@ -268,10 +268,10 @@ test("an older Node gets a message that names the required version", async () =>
     'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.20.2" } });\n',
   );
   const { exitCode, stderr } = await at.run(["install"], { NODE_OPTIONS: `--import "${older}"` });
-  expect([exitCode, stderr]).toEqual([1, expect.stringContaining("needs Node 22.18 or later, and this is 20.20.2")]);
+  expect([exitCode, stderr]).toEqual([1, expect.stringContaining("needs Node 22.18 or later, but this is 20.20.2")]);
 });
 
-test("the program runs from its own folder, as npm links it", async () => {
+test("the program runs through a link, as npm creates it", async () => {
   await using at = await setUp();
   const dist = join(at.folder, "copy");
   await mkdir(dist);

@@ -7,9 +7,10 @@ import { since, testedCodexes } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
 import { findRollout } from "@plexum/rollout";
 import { answer, functionCall, httpError, say, shell } from "@plexum/scripted-model";
+import { isAlive } from "@plexum/test-support";
 import { describe, expect, test } from "vitest";
 import { assistant, eventually, Harness, turn, user } from "./harness.ts";
-import { appServersOf, isAlive, processesOf, processesUnder } from "./processes.ts";
+import { appServersOf, processesOf, processesUnder } from "./processes.ts";
 import { randomFrom } from "./random.ts";
 
 const threadOf = (harness: Harness) => readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
@@ -47,7 +48,7 @@ const MCP_SERVER = `
 
 describe.each(testedCodexes())("the kept process of codex $version", (install) => {
   const codex = { ...install, transport: "app-server" } as const;
-  /** Before 0.154 codex unloads a thread only with its process: the next one is started ahead. */
+  /** Before 0.154, codex unloads a thread only when its process exits. The next process is started in advance. */
   const isReused = since("0.154.0")(codex);
 
   const echo = (config: Record<string, unknown> = {}) =>
@@ -61,7 +62,7 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     });
   }
 
-  test("serves one turn after another, and its MCP servers do not pile up", async () => {
+  test("serves one turn after another, and its MCP servers do not accumulate", async () => {
     const mark = `mcp-of-${process.pid}-${codex.version}`;
     const args = JSON.stringify(["-e", MCP_SERVER, mark]);
     await using harness = await Harness.create({
@@ -82,7 +83,7 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     expect(appServersOf(plugin.pid as number)).toHaveLength(1);
   });
 
-  test("changes to the thread between turns are seen: a mutation, the user's own turn", async () => {
+  test("sees changes to the thread between turns: a mutation, the user's own turn", async () => {
     await using harness = await Harness.create({
       codex,
       script: [answer([shell("echo swordfish", { callId: "call_a" })]), say("noted"), say("to a person"), say("back")],
@@ -98,11 +99,11 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     expect((await turn(plugin, harness.request("go on"))).text).toBe("back");
     expect(harness.model.lastRequest.outputsOf("call_a")).toEqual(["...(consumed)"]);
     expect(harness.model.lastRequest.userTexts).toEqual(expect.arrayContaining(["look", "a person was here", "go on"]));
-    // The process was kept throughout.
+    // The same process was kept throughout.
     expect(pidsOf(harness).at(-1)).toBe(kept);
   });
 
-  test("while the user has the thread open, the turn works or is busy; it works after they leave", async () => {
+  test("while the user has the thread open, the turn completes or is busy; afterwards it completes", async () => {
     await using harness = await Harness.create({ codex, script: [say("first")] });
     const plugin = await harness.plugin();
     await turn(plugin, harness.request("look"));
@@ -120,7 +121,7 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     expect(await turn(plugin, harness.request("and now?"))).toMatchObject({ text: "here", error: undefined });
   });
 
-  test("killed while it is idle, at once or a while ago: the next turn works", async () => {
+  test("if it was killed while idle, just now or earlier, the next turn completes", async () => {
     await using harness = await echo();
     const plugin = await harness.plugin();
     await says(harness, plugin, "first");
@@ -132,7 +133,7 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     expect(harness.model.lastRequest.userTexts.filter((text) => /^(first|after)/.test(text))).toHaveLength(6);
   });
 
-  test("killed in its second turn: that turn reports a crash, the next works", async () => {
+  test("if it is killed in its second turn, that turn reports a crash and the next one completes", async () => {
     await using harness = await echo();
     const plugin = await harness.plugin();
     await says(harness, plugin, "first");
@@ -147,7 +148,7 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     expect(harness.model.lastRequest.userTexts).toEqual(expect.arrayContaining(["first", "third"]));
   });
 
-  test("ended when it has been idle for keep_alive_ms; turns that start at that moment work", async () => {
+  test("ends when it has been idle for keep_alive_ms; turns that start at that moment complete", async () => {
     await using harness = await echo({ keep_alive_ms: 200 });
     const plugin = await harness.plugin();
     const kept = () => appServersOf(plugin.pid as number);
@@ -164,7 +165,7 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     await says(harness, plugin, "last");
   });
 
-  test("not kept with keep_alive_ms 0", async () => {
+  test("is not kept if keep_alive_ms is 0", async () => {
     await using harness = await echo({ keep_alive_ms: 0 });
     const plugin = await harness.plugin();
     for (const prompt of ["one", "two"]) {
@@ -198,14 +199,14 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
         running++;
         const { text, events } = await turn(plugin, harness.request(prompt, { agent }));
         expect(text).toBe(`to: ${prompt}`);
-        const told = events.flatMap((event) =>
+        const emitted = events.flatMap((event) =>
           event.type === "tool_call_start"
             ? [event.tool_call.id]
             : event.type === "tool_result"
               ? [event.tool_result.tool_call_id]
               : [],
         );
-        expect(told).toEqual([`call-${prompt}`, `call-${prompt}`]);
+        expect(emitted).toEqual([`call-${prompt}`, `call-${prompt}`]);
         look();
         running--;
       }
@@ -216,7 +217,7 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     await eventually("as many are kept", () => appServersOf(plugin.pid as number).length === maxKept);
   });
 
-  test("a new process after a login, a logout, and a turn that was refused", async () => {
+  test("is replaced after a login, a logout, and a refused turn", async () => {
     await using harness = await echo();
     const plugin = await harness.plugin();
     await says(harness, plugin, "first");
@@ -235,7 +236,7 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     expect(pids.slice(0, -1).filter(isAlive)).toEqual([]);
   });
 
-  test("a new process when codex was replaced, and the old one is gone", async () => {
+  test("is replaced, and ended, when codex was replaced", async () => {
     await using harness = await echo();
     const binary = join(harness.folder, "codex");
     const install = async () => {
@@ -255,7 +256,7 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     expect(harness.model.lastRequest.userTexts).toContain("first");
   });
 
-  test("the rollout is deleted between turns: a fresh thread gets the conversation, on the kept process", async () => {
+  test("if the rollout is deleted between turns, a new thread on the kept process gets the conversation", async () => {
     await using harness = await echo();
     const plugin = await harness.plugin();
     await says(harness, plugin, "first");
@@ -264,13 +265,13 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     await rm(rollout?.path as string);
     const messages = [user("first"), assistant("to: first"), user("second")];
     expect(await turn(plugin, harness.request(messages))).toMatchObject({ end: { stop_reason: "end_turn" } });
-    expect(warningsOf(harness)).toEqual([expect.stringContaining(`no record of thread ${threadId}`)]);
+    expect(warningsOf(harness)).toEqual([expect.stringContaining(`no longer has a record of thread ${threadId}`)]);
     expect(harness.model.lastRequest.prompt).toContain("to: first");
     await says(harness, plugin, "third");
     expect(await threadOf(harness)).not.toBe(threadId);
   });
 
-  test("a turn whose end could not be written, on a full disk: the next turn continues the thread", async () => {
+  test("if the end of a turn could not be written on a full disk, the next turn continues the thread", async () => {
     await using harness = await echo();
     const binary = join(harness.folder, "codex");
     await writeFile(binary, `#!/bin/sh\ntrap '' XFSZ\nexec '${codex.path}' "$@"\n`, { mode: 0o755 });
@@ -299,7 +300,7 @@ describe.each(testedCodexes())("the kept process of codex $version", (install) =
     expect(await threadOf(harness)).toBe(threadId);
   });
 
-  test("the plugin is killed at some moment, idle or busy: within 3 s none of its processes is left", async () => {
+  test("if the plugin is killed, idle or busy, none of its processes is left within 3 s", async () => {
     const random = randomFrom(20_260_107);
     for (const [kind, beforeMs] of [
       ["idle", 0],
@@ -340,7 +341,7 @@ async function withBrokenAppServer(script: string, transport: "auto" | "app-serv
 const ANSWER = '{"id":0,"result":{"userAgent":"plexum/0.169.0"}}';
 
 test.concurrent.each(testedCodexes())(
-  "silence for stall_ms ends a turn on codex $version, and the next one works; a command or a host's tool may take longer",
+  "silence for stall_ms ends a turn on codex $version, and the next one completes; a command or a host tool may take longer",
   async (install) => {
     await using harness = await Harness.create({
       codex: { ...install, transport: "app-server" },
@@ -379,16 +380,20 @@ test.concurrent.each(testedCodexes())(
 test.concurrent.each([
   ["never answers", "exec sleep 300", /did not start: .*no answer/],
   ["answers late", `sleep 16; echo '${ANSWER}'; exec sleep 300`, /did not start: .*no answer/],
-  ["answers garbage", `printf '\\377{"id":0\\n[]\\n"x"\\n'; exec sleep 300`, /did not start: .*no answer/],
+  [
+    "answers with lines that are not messages",
+    `printf '\\377{"id":0\\n[]\\n"x"\\n'; exec sleep 300`,
+    /did not start: .*no answer/,
+  ],
   ["answers with an error", `echo '{"id":0,"error":{"code":-1,"message":"not today"}}'; exec sleep 300`, /not today/],
   [
     "does not exist",
     `echo "error: unrecognized subcommand 'app-server'" >&2; exit 2`,
-    /did not start: it ended with exit code 2.*unrecognized subcommand/,
+    /did not start: it exited with code 2.*unrecognized subcommand/,
   ],
-  ["is killed", "kill -KILL $$", /did not start: it was ended by SIGKILL/],
-  ["ends its stdout, and stays", "exec >&-; exec sleep 300", /did not start/],
-])("an app-server that %s: the turns run by exec, and one warning says why", async (_name, script, why) => {
+  ["is killed", "kill -KILL $$", /did not start: it was killed by SIGKILL/],
+  ["closes its stdout but keeps running", "exec >&-; exec sleep 300", /did not start/],
+])("if an app-server %s, the turns run by exec, and one warning says why", async (_name, script, why) => {
   await using broken = await withBrokenAppServer(script, "auto");
   const { harness, plugin } = broken;
   for (const prompt of ["one", "two"]) {

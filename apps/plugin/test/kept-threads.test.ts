@@ -12,7 +12,7 @@ import { byEachTransport, Harness, turn } from "./harness.ts";
 const threadOf = (harness: Harness) => readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
 
 test.each(byEachTransport(testedCodexes().filter(since("0.137.0"))))(
-  "a thread whose rollout codex $version has compressed continues by $transport: only this turn's calls and tokens are reported",
+  "a turn by $transport on a thread that codex $version has compressed reports only its own calls and tokens",
   async (codex) => {
     await using harness = await Harness.create({
       codex,
@@ -39,7 +39,7 @@ test.each(byEachTransport(testedCodexes().filter(since("0.137.0"))))(
 );
 
 test.each(byEachTransport(testedCodexes().filter(since("0.136.0"))))(
-  "a thread that codex $version archived, by $transport, is an error that says how to bring it back",
+  "a turn by $transport on a thread that codex $version has archived fails with how to restore it",
   async (codex) => {
     await using harness = await Harness.create({ codex, script: [say("first"), say("back")] });
     const plugin = await harness.plugin();

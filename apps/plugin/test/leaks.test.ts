@@ -54,7 +54,7 @@ test.each(byEachTransport([newestCodex]))(
   300_000,
 );
 
-/** Returns what a process holds open. */
+/** Returns the descriptors and children of a process. */
 async function holdings(pid: number) {
   const descriptors = await readdir(`/proc/${pid}/fd`);
   const children = (await readFile(`/proc/${pid}/task/${pid}/children`, "utf8")).trim().split(" ");

@@ -11,7 +11,7 @@ const peakMemory = (pid: number) =>
   Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
 
 test.each(byEachTransport(testedCodexes()))(
-  "a line of 64 MiB on the stdout of codex $version by $transport ends neither the turn nor the memory",
+  "a line of 64 MiB on the stdout of codex $version by $transport neither ends the turn nor exhausts the memory",
   async (codex) => {
     const bytes = 64 * 1024 * 1024;
     const part = { type: "output_text", text: "x".repeat(256 * 1024) };
@@ -30,7 +30,7 @@ test.each(byEachTransport(testedCodexes()))(
     const before = peakMemory(plugin.pid as number);
     const { end } = await turn(plugin, harness.request("say much"));
     expect(end.stop_reason).toBe("end_turn");
-    // The line really was that long: the plugin reports what it could not read.
+    // Proves that the line was that long: the plugin reports what it could not read.
     expect(harness.logs.find(({ message }) => message.includes("too large to read"))?.fields).toMatchObject({
       event: codex.transport === "exec" ? "item.completed" : "item/started",
     });
@@ -42,7 +42,7 @@ test.each(byEachTransport(testedCodexes()))(
   120_000,
 );
 
-test("bad input from the host is answered with an error each, and the plugin keeps serving", async () => {
+test("each invalid message of the host is answered with an error, and the plugin keeps running", async () => {
   await using harness = await Harness.create({ codex: newestCodex, script: [say("still serving")] });
   const plugin = await harness.plugin();
   const wrong = { ...harness.request("hi"), agent: { agent_id: "alice" } } as never;

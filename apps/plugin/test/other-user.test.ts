@@ -6,27 +6,30 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { oldestCodex } from "@plexum/codex-versions";
 import { bridgeSocketPath } from "@plexum/mcp-bridge";
 import { newestCodex } from "@plexum/real-codex";
-import { answer, functionCall, say } from "@plexum/scripted-model";
+import { answer, functionCall, say, shell } from "@plexum/scripted-model";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { byEachTransport, Harness, turn, user } from "./harness.ts";
 
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;
 
-/** A temp folder that everybody may use, like /tmp, for all processes of this test. */
+/** A temporary folder that every user may use, like /tmp, for all processes of this test. */
 function sharedTempFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "shared-"));
   chmodSync(folder, 0o1777);
   vi.stubEnv("TMPDIR", folder);
-  // The sockets are in the temp folder then.
+  // Without it, the sockets are in the temporary folder.
   vi.stubEnv("XDG_RUNTIME_DIR", undefined);
   onTestFinished(() => {
     vi.unstubAllEnvs();
@@ -54,7 +57,7 @@ function openToOthers(paths: readonly string[]): string[] {
       if (open(path, "r") || open(path, "r+")) console.log(path);
       connect(path).on("connect", function () { console.log(path); this.destroy(); }).on("error", () => {});
     }`;
-  // In a folder that the other user may enter, whatever the modes of the path to this one.
+  // In a folder that the other user may enter, whatever the modes of the path to this file.
   const { stdout, status, stderr } = spawnSync(process.execPath, ["-e", program], {
     uid: NOBODY,
     gid: NOBODY,
@@ -67,7 +70,7 @@ function openToOthers(paths: readonly string[]): string[] {
 }
 
 test.each(byEachTransport([newestCodex]))(
-  "nothing that a turn by $transport or a mutation makes is open to another user of the machine",
+  "another user of the machine can't open anything that a turn by $transport or a mutation creates",
   async (codex) => {
     const temp = sharedTempFolder();
     const namespace = "mcp__plexum_host_alice";
@@ -76,7 +79,7 @@ test.each(byEachTransport([newestCodex]))(
       script: [answer([functionCall("lookup", {}, { namespace, callId: "call_1" })]), say("done")],
     });
     chmodSync(harness.folder, 0o755);
-    // Prove that an open file would be found.
+    // Prove that an accessible file would be found.
     const canary = join(harness.folder, "canary");
     writeFileSync(canary, "", { mode: 0o644 });
     expect(openToOthers([canary])).toEqual([canary]);
@@ -105,7 +108,7 @@ test.each(byEachTransport([newestCodex]))(
     const mutations = [{ block_id: "call_1", op: "consume-light" }];
     await plugin.mutate({ agent_id: "alice", workspace: harness.workspace, mutations });
     look();
-    // It checked what matters: the thread, its lock, the image, and with exec the bridge's socket.
+    // The important files were checked: the thread, its lock, the image, and with exec the bridge's socket.
     for (const name of [".plexum-codex-session", "lock", ".png"])
       expect(
         [...seen].some((path) => path.includes(name)),
@@ -115,6 +118,64 @@ test.each(byEachTransport([newestCodex]))(
     expect([...open]).toEqual([]);
   },
 );
+
+test.each(byEachTransport([oldestCodex, newestCodex]))(
+  "what reaches the tools of codex $version by $transport is in no file that another user can use",
+  async (codex) => {
+    const namespace = "mcp__plexum_host_alice";
+    await using harness = await Harness.create({
+      codex,
+      // The command makes codex keep the shell's environment in a file.
+      script: [answer([shell("true")]), answer([functionCall("lookup", {}, { namespace })]), say("done")],
+    });
+    const found = new Map<string, boolean>();
+    const plugin = await harness.plugin({
+      async callTool() {
+        const [port] = listeningPorts(plugin.pid as number);
+        const files = contentsBelow(harness.home.path);
+        // codex 0.135 logs the port, but nothing else of the address.
+        const secret = new RegExp(`127\\.0\\.0\\.1:${port}/mcp|bearer [\\w-]{16}`, "i");
+        found.set(
+          "secret",
+          files.some((text) => secret.test(text)),
+        );
+        found.set(
+          "snapshot",
+          files.some((text) => text.includes("PLEXUM_PROFILE_ROOT")),
+        );
+        found.set("endpoint", port !== undefined);
+        return { content: [{ type: "text", text: "found" }] };
+      },
+    });
+    const tools = [{ name: "lookup", input_schema: { type: "object" } }];
+    const { text } = await turn(plugin, harness.request("go", { request: { messages: [user("go")], tools } }));
+    expect(text).toBe("done");
+    // By exec, codex gets a token in its environment. It opens only a socket in a folder of this user's own.
+    const hasEndpoint = codex.transport === "app-server";
+    expect(Object.fromEntries(found)).toEqual({ secret: false, snapshot: true, endpoint: hasEndpoint });
+  },
+);
+
+/** Returns the TCP ports on which a process listens. */
+function listeningPorts(pid: number): number[] {
+  const sockets = readdirSync(`/proc/${pid}/fd`).map((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`);
+    } catch {
+      return ""; // closed in the meantime
+    }
+  });
+  const rows = readFileSync(`/proc/${pid}/net/tcp`, "latin1").trim().split("\n").slice(1);
+  return rows
+    .map((row) => row.trim().split(/\s+/))
+    .filter(([, , , state, , , , , , inode]) => state === "0A" && sockets.includes(`socket:[${inode}]`))
+    .map(([, address = ""]) => Number.parseInt(address.split(":")[1] as string, 16));
+}
+
+const contentsBelow = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), "latin1"));
 
 test.each([
   [
@@ -133,7 +194,7 @@ test.each([
     },
   ],
 ])(
-  "%s that another user has put in the place of the sockets is not used: the turn goes without tools",
+  "%s that another user has put in the place of the sockets is not used, and the turn runs without tools",
   async (_name, put) => {
     const temp = sharedTempFolder();
     const folder = dirname(bridgeSocketPath("alice"));

@@ -16,13 +16,6 @@ export const processesOf = (text: string): number[] =>
 export const processesUnder = (folder: string): number[] =>
   allProcesses().filter((pid) => read(`/proc/${pid}/environ`).includes(`PLEXUM_PROFILE_ROOT=${folder}\0`));
 
-export const isAlive = (pid: number): boolean => !["", "Z", "X"].includes(stateOf(pid));
-
-const stateOf = (pid: number): string => {
-  const stat = read(`/proc/${pid}/stat`);
-  return stat.charAt(stat.lastIndexOf(")") + 2);
-};
-
 const allProcesses = (): number[] =>
   readdirSync("/proc")
     .map(Number)

@@ -1,4 +1,4 @@
-/** Numbers from 0 to 1: the same ones for the same seed. */
+/** Returns a source of numbers from 0 to 1, always the same ones for the same seed. */
 export function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {

@@ -15,7 +15,7 @@ const DEVHOST = join(ROOT, "apps/devhost/src/main.ts");
 const RECORDER = join(ROOT, "tooling/fixture-recorder/src/record-session-picture.ts");
 const EXAMPLE = join(ROOT, "examples/small-provider/src");
 
-/** The README shows the program's file, which has its own tests. */
+/** The README shows the file of the program, which has its own tests. */
 const isTheFile = (path: string) => async (block: Block) => expect(block.text).toBe(await readFile(path, "utf8"));
 
 const devhost = async (...args: string[]) => (await promisify(execFile)(process.execPath, [DEVHOST, ...args])).stdout;
@@ -92,7 +92,7 @@ testReadme(join(ROOT, "README.md"), {
     expect(lines(stdout)).toEqual(lines(block.text));
     for (const line of block.text.split("\n")) expect(line.startsWith("$") || line.length <= 80, line).toBe(true);
   },
-  "turn.mmd": notRun("a picture; docs/architecture.md tells the same by file"),
+  "turn.mmd": notRun("a diagram; docs/architecture.md describes the same by file"),
   "packages.sh": notRun("it names the packages that the provider is compiled with"),
   "provider.ts": isTheFile(join(EXAMPLE, "provider.ts")),
   "relay.ts": isTheFile(join(EXAMPLE, "relay.ts")),
@@ -110,7 +110,7 @@ testReadme(join(ROOT, "README.md"), {
     await writeFile(at("home/auth.json"), '{"OPENAI_API_KEY":"none"}');
     await symlink(newestCodex.path, at("bin/codex"));
     const { stdout } = await promisify(execFile)(process.execPath, [PLUGIN, "install"], { env });
-    const told = stdout
+    const printed = stdout
       .replaceAll(at("profile"), "/home/ada/.plexum")
       .replaceAll(at("bin/codex"), "/usr/local/bin/codex")
       .replaceAll(process.execPath, "/usr/bin/node");
@@ -120,7 +120,7 @@ testReadme(join(ROOT, "README.md"), {
         .replaceAll(/ +/g, " ")
         .trim()
         .split("\n");
-    expect(lines(told)).toEqual(lines(block.text));
+    expect(lines(printed)).toEqual(lines(block.text));
   },
   "from-a-clone.sh": async ({ commands: [install, build, ...rest] }) => {
     namesWhatIsThere({ commands: [install ?? "", build ?? ""] });

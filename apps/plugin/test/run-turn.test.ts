@@ -23,7 +23,7 @@ test.each(TRANSPORTS)(
     onTestFinished(() => {
       vi.restoreAllMocks();
     });
-    const told: string[] = [];
+    const emitted: string[] = [];
     const turn = runTurn({
       request: harness.request("look"),
       config,
@@ -37,12 +37,12 @@ test.each(TRANSPORTS)(
       signal: new AbortController().signal,
       log() {},
       async emit({ type }) {
-        told.push(type);
+        emitted.push(type);
         if (type === "text_delta") throw new Error("it can't be emitted");
       },
     });
     await expect(turn).rejects.toThrow("it can't be emitted");
-    expect(told).toContain("tool_result");
+    expect(emitted).toContain("tool_result");
     expect(begun).toHaveBeenCalled();
     expect(ended.mock.calls.map(([timer]) => timer)).toEqual(
       expect.arrayContaining(begun.mock.results.map(({ value }) => value)),

@@ -20,7 +20,7 @@ async function codexView(thread: CodexThread): Promise<string> {
 }
 
 describe.each(testedCodexes())("a session of codex $version", (codex) => {
-  test("is slimmed down and restored: the model and codex's own views agree", async () => {
+  test("is slimmed down and restored, and the model sees what codex's own views show", async () => {
     await using thread = await threadWithCalls(codex);
     const id = thread.threadId;
     const path = await thread.rollout();

@@ -91,7 +91,7 @@ test("a relative CODEX_HOME is one folder for the plugin and for codex", async (
   expect((await readdir(join(home, "sessions"))).length).toBeGreaterThan(0);
 });
 
-test("processes that list at the same time share one index, and list the same", async () => {
+test("processes that list concurrently share one index, and list the same sessions", async () => {
   await using harness = await Harness.create({ codex: newestCodex, script: () => say("ok") });
   const plugin = await harness.plugin();
   for (const name of ["one", "two", "three"]) {
@@ -110,7 +110,7 @@ test("processes that list at the same time share one index, and list the same", 
   }
 });
 
-test("resuming is off unless switched on, and both tools can be switched off", async () => {
+test("resuming is off by default, and both tools can be switched off", async () => {
   await using harness = await Harness.create({ codex: newestCodex });
   const plugin = await harness.plugin();
   expect((await plugin.listTools()).map(({ name }) => name)).toEqual(["codex_sessions_list"]);
@@ -162,7 +162,7 @@ const SPAWNED = {
 };
 
 describe("a session that is shown", () => {
-  test("by the beginning of its id, in a renamed file too; an ambiguous one names the candidates, an unknown one takes one line", async () => {
+  test("is found by the beginning of its id, even in a renamed file; an ambiguous id lists the candidates, an unknown one is one line", async () => {
     await using harness = await Harness.create({ codex: newestCodex });
     const file = await rollout(harness, PARENT, {}, said("mine"), "rollout-of march (conflicted copy).jsonl");
     await rollout(harness, CHILD, {}, said("another"));
@@ -179,7 +179,7 @@ describe("a session that is shown", () => {
     }
   });
 
-  test("names the threads that codex began for it, which the list hides unless asked", async () => {
+  test("names the threads that codex started for it, which the list hides by default", async () => {
     await using harness = await Harness.create({ codex: newestCodex });
     await rollout(harness, PARENT, {}, said("mine"));
     await rollout(harness, CHILD, SPAWNED, said("look around"));

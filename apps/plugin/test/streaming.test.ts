@@ -67,7 +67,7 @@ describe.each(testedCodexes())("text that codex $version streams on an app-serve
     expect(messagesOf(events)).toHaveLength(1);
   });
 
-  test("keeps the messages of a turn apart, and passes each one's phase on", async () => {
+  test("keeps the messages of a turn separate, with the phase of each", async () => {
     const [events = []] = await turnsWith([
       streamedMessage(["I will ", "look."], { phase: "commentary" }),
       message("Looked.", "commentary"),
@@ -79,7 +79,7 @@ describe.each(testedCodexes())("text that codex $version streams on an app-serve
     expect([...phases.values()]).toEqual(["commentary", "commentary", "final_answer", undefined]);
   });
 
-  test("is complete where characters are combined, or look like the end of a line", async () => {
+  test("is complete with combined characters and line separators", async () => {
     // A family of joined characters, split inside; line separators; a carriage return; combining marks; a flag of tags.
     const pieces = ["👩‍", "👩‍👧", "‍👦 a\u2028", "b\u2029c\u0085", "d\r", "\ne", "\u0301 🏴\u{E0067}", "\u{E007F}\n"];
     const [events = []] = await turnsWith([streamedMessage(pieces), message("e\u2028\u2029")]);
@@ -103,12 +103,12 @@ describe.each(testedCodexes())("text that codex $version streams on an app-serve
     "not announced": [streamedMessage(["one ", "two"], { isAnnounced: false }), "one two"],
     "not announced, and without deltas": [streamedMessage([], { isAnnounced: false, completed: "one two" }), "one two"],
     "no deltas": [streamedMessage([], { completed: "one two" }), "one two"],
-    "the completed text goes on": [streamedMessage(["one "], { completed: "one two" }), "one two"],
+    "the completed text is longer": [streamedMessage(["one "], { completed: "one two" }), "one two"],
     "other white space": [streamedMessage(["one\n", "two "], { completed: "one two" }), "one\ntwo "],
     "an empty completed text": [streamedMessage(["one ", "two"], { completed: "" }), "one two"],
     "empty deltas": [streamedMessage(["", "one ", "", "two", ""]), "one two"],
     // codex skips a delta that is not Unicode.
-    "half characters": [streamedMessage(["one ", "\ud83d", "\ude00 two"], { completed: "one 😀 two" }), "one 😀 two"],
+    "lone surrogates": [streamedMessage(["one ", "\ud83d", "\ude00 two"], { completed: "one 😀 two" }), "one 😀 two"],
   };
 
   test("reaches the host exactly once, however deltas and completed text disagree", async () => {
@@ -143,7 +143,7 @@ describe.each(testedCodexes())("text that codex $version streams on an app-serve
 });
 
 describe.each(byEachTransport(testedCodexes()))("a turn on codex $version by $transport", (codex) => {
-  test("treats half a surrogate pair as no character", async () => {
+  test("replaces a lone surrogate", async () => {
     await using harness = await Harness.create({ codex, script: [say("ok"), say("still here")] });
     const plugin = await harness.plugin();
     const request = harness.request("half \ud83d of it\udc00");
@@ -158,7 +158,7 @@ describe.each(byEachTransport(testedCodexes()))("a turn on codex $version by $tr
   test("counts its own tokens, including those of a compaction within it", async () => {
     let used = { input: 0, cached: 0, output: 0, reasoning: 0 };
     let compactions = 0;
-    /** Each request has a different cost, so that no two can be confused. */
+    /** Each request has a different cost, so that each can be recognized. */
     const bill = (index: number, isLong: boolean) => {
       const cost = {
         input: (isLong ? 9000 : 100) + index,
@@ -205,7 +205,7 @@ describe.each(byEachTransport(testedCodexes()))("a turn on codex $version by $tr
   });
 });
 
-/** A host whose tools answer, fail, or send what is not text. */
+/** Creates a host whose tools answer, fail, or return content other than text. */
 const host = {
   async callTool({ name, arguments: args }: HostToolCall) {
     if (name === "fail") throw new Error("the shelf is empty");
@@ -228,7 +228,7 @@ const TOOLS: Tool[] = ["lookup", "fail", "paint", "measure"].map((name) => ({
 const hostCall = (name: string, callId: string) =>
   functionCall(name, { key: callId }, { namespace: NAMESPACE, callId });
 
-/** Returns a turn's tool-call events and texts, without what differs in each run: times, folders, ids that codex generates. */
+/** Returns a turn's tool-call events and texts, without what differs in each run: times, folders, and ids that codex generates. */
 function comparable(events: readonly ProviderEvent[]) {
   const ids = new Map<string, string>();
   const known = (id: string) => {
@@ -278,7 +278,7 @@ describe.each(testedCodexes(codex150))("tool calls on codex $version", (codex) =
 
   const outlineOf = (calls: Awaited<ReturnType<typeof byBoth>>) => calls.map(([type, id]) => [type, id]).sort();
 
-  test("of every direct kind are the same by both transports, none twice", async () => {
+  test("of every direct kind are the same by both transports, and none is repeated", async () => {
     const patch = "*** Begin Patch\n*** Add File: a.txt\n+text\n*** End Patch";
     const calls = await byBoth({
       script: () => [
@@ -302,7 +302,7 @@ describe.each(testedCodexes(codex150))("tool calls on codex $version", (codex) =
   });
 
   test.each(since("0.144.0")(codex) ? ["direct", "nested"] : [])(
-    "%s in code mode are the same by both transports, none twice",
+    "%s in code mode are the same by both transports, and none is repeated",
     async (code_mode_tools) => {
       const nested =
         `const r = await tools.${NAMESPACE}__lookup({key: "deep"}); text(r.content[0].text);` +

@@ -6,7 +6,16 @@ import { promisify } from "node:util";
 import { since, testedCodexes } from "@plexum/codex-versions";
 import type { HostToolCall, StreamRequest } from "@plexum/plugin-sdk";
 import { newestCodex } from "@plexum/real-codex";
-import { answer, functionCall, httpError, type ModelRequest, type Reply, say, shell } from "@plexum/scripted-model";
+import {
+  answer,
+  functionCall,
+  httpError,
+  type ModelRequest,
+  type Reply,
+  ScriptedModel,
+  say,
+  shell,
+} from "@plexum/scripted-model";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { byEachTransport, Harness, turn, user } from "./harness.ts";
 
@@ -14,10 +23,13 @@ import { byEachTransport, Harness, turn, user } from "./harness.ts";
 const instructionsOf = ({ input }: ModelRequest): string =>
   JSON.stringify(input.filter(({ role }) => role === "developer"));
 
+/** Whether codex refuses to change a thread's model provider. */
+const keepsProvider = since("0.168.0");
+
 const countOf = (text: string, part: string) => text.split(part).length - 1;
 
 describe.each(byEachTransport(testedCodexes()))("a turn on codex $version by $transport", (codex) => {
-  test("has its own model and effort, and codex's if the host names none", async () => {
+  test("has its own model and effort, or codex's if the host names none", async () => {
     await using harness = await Harness.create({
       codex,
       script: () => say("ok"),
@@ -47,6 +59,30 @@ describe.each(byEachTransport(testedCodexes()))("a turn on codex $version by $tr
     expect(await asked("deep")).toEqual(["gpt-5.5", "high"]);
   });
 
+  test("continues its thread when the user chooses another model provider", async () => {
+    await using harness = await Harness.create({ codex, script: () => say("first") });
+    await using other = await ScriptedModel.start(() => say("second"));
+    const plugin = await harness.plugin();
+    expect((await turn(plugin, harness.request("hi"))).text).toBe("first");
+    const path = join(harness.home.path, "config.toml");
+    const toml = await readFile(path, "utf8");
+    const table = /\[model_providers\.scripted\][^[]*/.exec(toml)?.[0] ?? "";
+    const moved = table.replace("scripted", "other").replace(harness.model.baseUrl, other.baseUrl);
+    await writeFile(path, `${toml.replace('model_provider = "scripted"', 'model_provider = "other"')}\n${moved}`);
+    const { text, end } = await turn(plugin, harness.request("and now"));
+    expect(end.stop_reason).toBe("end_turn");
+    const warnings = harness.warnings().filter((warning) => warning.includes("model provider"));
+    if (keepsProvider(codex)) {
+      expect(text).toBe("first");
+      expect(warnings).toEqual([expect.stringContaining('its own model provider "scripted"')]);
+    } else {
+      expect(text).toBe("second");
+      expect(warnings).toEqual([]);
+    }
+    const [model] = text === "first" ? [harness.model] : [other];
+    expect(model.lastRequest.userTexts).toEqual(expect.arrayContaining(["hi", "and now"]));
+  });
+
   const WORKSPACE_ONLY = ["exclude_slash_tmp", "exclude_tmpdir_env_var"].flatMap((key) => [
     "-c",
     `sandbox_workspace_write.${key}=true`,
@@ -66,7 +102,7 @@ describe.each(byEachTransport(testedCodexes()))("a turn on codex $version by $tr
       { sandbox: "read-only", extra_args: ["--dangerously-bypass-approvals-and-sandbox"] },
       ["workspace", "beside", "shared"],
     ],
-  ])("writes where the sandbox lets it, chosen by %s; the host's tools work", async (_name, config, writable) => {
+  ])("writes where the sandbox allows, chosen by %s, and the host's tools work", async (_name, config, writable) => {
     const calls: HostToolCall[] = [];
     const callTool = async (call: HostToolCall) => {
       calls.push(call);
@@ -122,11 +158,11 @@ const TRUST: [
   isRepository: boolean,
   loads: boolean,
 ][] = [
-  ["nobody trusts", undefined, undefined, false, false],
-  ["somebody trusts", "workspace", undefined, false, true],
-  ["is in a folder that somebody trusts", ".", undefined, false, false],
-  ["is in a repository that somebody trusts", ".", undefined, true, true],
-  ["somebody does not trust, in a repository that they do", ".", "workspace", true, false],
+  ["no one has decided about", undefined, undefined, false, false],
+  ["the user trusts", "workspace", undefined, false, true],
+  ["is in a folder that the user trusts", ".", undefined, false, false],
+  ["is in a repository that the user trusts", ".", undefined, true, true],
+  ["the user does not trust, in a repository that the user trusts", ".", "workspace", true, false],
 ];
 
 // Up to 0.150 codex exec itself trusts any folder that it runs in, and records that.
@@ -135,7 +171,7 @@ const thatAsk = byEachTransport(testedCodexes()).filter(
 );
 
 test.each(thatAsk)(
-  "the config in a workspace counts if codex $version by $transport would take it for a person; theirs stays as it is",
+  "codex $version by $transport loads a workspace's config as it does for the user, whose own config stays unchanged",
   async (codex) => {
     const seen: Record<string, unknown> = {};
     for (const [name, trusted, untrusted, isRepository] of TRUST) {
@@ -178,7 +214,7 @@ describe.each(testedCodexes())("the host's system prompt on codex $version", (co
   const seenBy = (request: ModelRequest) =>
     [...instructionsOf(request).matchAll(/<plexum_system>(.*?)<\/plexum_system>/g)].map(([, value]) => value);
 
-  test("is passed once, and again when it changes, also after a restart and a failed turn", async () => {
+  test("is passed once, and again when it changes, even after a restart or a failed turn", async () => {
     const script = ({ prompt }: ModelRequest) =>
       prompt === "fail" ? httpError(400, { error: { message: "no" } }) : say("ok");
     await using harness = await Harness.create({ codex: onAppServer, script });
@@ -196,7 +232,7 @@ describe.each(testedCodexes())("the host's system prompt on codex $version", (co
     expect(await seen("Be brief.")).toEqual(["Be brief."]);
     expect(await seen("Be long.")).toEqual(["Be brief.", "Be long."]);
     expect(await seen("Be brief.")).toEqual(["Be brief.", "Be long.", "Be brief."]);
-    // An empty prompt tells the model that the last one no longer applies.
+    // An empty prompt shows the model that the last one no longer applies.
     expect(await seen(undefined)).toEqual(["Be brief.", "Be long.", "Be brief.", ""]);
     expect(await seen("")).toEqual(["Be brief.", "Be long.", "Be brief.", ""]);
     await rm(join(harness.home.path, "sessions"), { recursive: true });
@@ -205,7 +241,7 @@ describe.each(testedCodexes())("the host's system prompt on codex $version", (co
     expect(await seen("Be brief.")).toEqual(["Be brief."]);
   });
 
-  test("is passed again after a compaction removes it, and to a thread that codex exec began", async () => {
+  test("is passed again after a compaction removes it, and to a thread that codex exec started", async () => {
     const script = ({ prompt, continuesTurn }: ModelRequest) => {
       if (prompt === "long" && !continuesTurn) return answer([shell("echo looked")], { input: 9000, output: 10 });
       return say("done", { input: 100, output: 10 });
@@ -243,7 +279,7 @@ describe("arguments that codex app-server does not support", () => {
     expect(started.map(({ fields }) => fields.transport)).toEqual(["exec", "exec"]);
   });
 
-  test("are a fault in a config that requires app-server", async () => {
+  test("are refused in a config that requires app-server", async () => {
     const config = { extra_args, transport: "app-server" };
     await using harness = await Harness.create({ codex: newestCodex, config });
     await expect(harness.plugin()).rejects.toThrow(/config\.json: "extra_args" has --color/);
@@ -251,7 +287,7 @@ describe("arguments that codex app-server does not support", () => {
 });
 
 test.each(byEachTransport(testedCodexes()))(
-  "a message that is only an image is taken on codex $version by app-server, and refused by exec: $transport",
+  "a message with only an image is accepted on codex $version by app-server, and refused by exec: $transport",
   async (codex) => {
     await using harness = await Harness.create({ codex, script: () => say("a dot") });
     const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";

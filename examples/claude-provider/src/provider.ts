@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { locateExecutable, startCli } from "@plexum/cli-turn";
 import { recoverJsonl } from "@plexum/jsonl-edit";
@@ -8,6 +7,7 @@ import { hostToolNames, hostToolServer, mcpServerEntry, startBridge } from "@ple
 import { type Host, lastUserText, type Plugin, serve, withConversationSoFar } from "@plexum/plugin-sdk";
 import { lockWorkspace, WorkspaceThread } from "@plexum/session-store";
 import { addUsage, type ClaudeEvent, claudeName, FAILURE_CODES, toHostEvents, toUsage } from "./claude-events.ts";
+import { privateFolder, removeLeftoverFolders } from "./private-folder.ts";
 import { consume, findSession } from "./session-file.ts";
 
 const fileName = ".plexum-claude-session";
@@ -45,7 +45,7 @@ const stream: Plugin["stream"] = async (streamRequest, { emit, signal }) => {
     hostToolServer({ host, request: streamRequest, signal, identifyCall, onWarning }),
   );
   const server = mcpServerEntry(bridge, { command: process.execPath, args: [RELAY] });
-  const folder = await mkdtemp(join(tmpdir(), "claude-provider-"));
+  const folder = await privateFolder();
   try {
     const [config, system] = [join(folder, "mcp.json"), join(folder, "system.md")];
     await writeFile(config, JSON.stringify({ mcpServers: { host: server } }), { mode: 0o600 });
@@ -100,9 +100,12 @@ function parse(line: Uint8Array): ClaudeEvent | undefined {
   }
 }
 
+const onlyWarn = (error: Error) => host.log("warning", `leftovers can't be removed: ${error.message}`);
+
 await serve({
-  initialize(theHost) {
+  async initialize(theHost) {
     host = theHost;
+    await removeLeftoverFolders().catch(onlyWarn);
     const contracts = { provider: { models: ["sonnet", "opus", "haiku"] } };
     return { name: "claude-provider", version: "1.0.0", activation: "lazy", executable: "claude-provider", contracts };
   },

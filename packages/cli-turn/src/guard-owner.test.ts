@@ -1,7 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { eventually, sleepers, uniqueSeconds } from "@plexum/test-support";
+import { copyFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { eventually, sleepers, temporaryFolder, uniqueSeconds } from "@plexum/test-support";
 import { describe, expect, onTestFinished, test } from "vitest";
 
 /** A program that starts one marked process and later runs `ending`, in which `release()` ends the turn. */
@@ -82,4 +85,31 @@ test("the next turn replaces a guard that was killed", async () => {
   await eventually("another guard runs", () => guardsOf(pid).length === 1);
   child.kill("SIGKILL");
   await eventually("its processes have ended", () => sleepers(seconds).length === 0);
+});
+
+describe("a bundle", () => {
+  /** Runs the guard from a folder with these files only, and returns the codes of the warnings. */
+  async function warningsOf(...files: string[]): Promise<string[]> {
+    await using folder = await temporaryFolder();
+    for (const file of files) await copyFile(join(import.meta.dirname, file), join(folder.path, file));
+    const program = `
+      import { guardOwner } from "./guard-owner.ts";
+      process.on("warning", ({ code, message }) => console.log([code, message].join(" ")));
+      process.once("exit", guardOwner());
+      guardOwner()();`;
+    await writeFile(join(folder.path, "package.json"), '{ "type": "module" }');
+    await writeFile(join(folder.path, "main.ts"), program);
+    const child = spawn(process.execPath, [join(folder.path, "main.ts")], { stdio: ["ignore", "pipe", "ignore"] });
+    const lines = (await text(child.stdout)).trim().split("\n").filter(Boolean);
+    for (const line of lines) expect(line).toContain(join(folder.path, "watchdog.ts"));
+    return lines.map((line) => line.split(" ")[0] as string);
+  }
+
+  test("without the watchdog gives a warning that names the missing file", async () => {
+    expect(await warningsOf("guard-owner.ts", "marker.ts")).toEqual(["CLI_TURN_NO_WATCHDOG"]);
+  });
+
+  test("with the watchdog gives none", async () => {
+    expect(await warningsOf("guard-owner.ts", "marker.ts", "watchdog.ts")).toEqual([]);
+  });
 });

@@ -21,3 +21,8 @@ export const scopeMarker = (scope: string): string =>
  */
 export const markerValue = (scope: string, turnMarker: string): string =>
   [ownerMarker, scopeMarker(scope), turnMarker].join(" ");
+
+const MARKERS = /owner:\d+:[\da-f-]{36}|scope:[\da-f]{32}|turn:[\da-f-]{36}/g;
+
+/** Returns all markers in a text, separated by spaces. */
+export const markersIn = (text: string): string => (text.match(MARKERS) ?? []).join(" ");

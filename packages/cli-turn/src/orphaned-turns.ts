@@ -1,7 +1,8 @@
 import { readlinkSync, statSync } from "node:fs";
 import { MARKER_VARIABLE } from "./marker.ts";
 import { ProcessFamily } from "./process-family.ts";
-import { commandOf, environmentOf, listProcesses, type RunningProcess } from "./processes.ts";
+import { commandOf, environmentOf, type RunningProcess } from "./processes.ts";
+import { scanProcessesNow } from "./scan-processes.ts";
 
 /** Processes of turns whose owner was killed together with its guard, so that no watchdog ended them. */
 export interface OrphanedTurn {
@@ -25,11 +26,11 @@ const OWNER = new RegExp(`^${MARKER_VARIABLE}=(owner:(\\d+):\\S+) `);
  */
 export function orphanedTurns(options: OrphanedTurnsOptions = {}): OrphanedTurn[] {
   if (process.platform !== "linux") return [];
-  const processes = listProcesses(`${MARKER_VARIABLE}=owner:`);
+  const processes = scanProcessesNow();
   const byPid = new Map(processes.map((found) => [found.pid, found]));
   const turns = new Map<string, { owner: number; members: RunningProcess[] }>();
   for (const member of processes) {
-    if (!member.isMarked || !isOurs(member.pid)) continue;
+    if (!member.markers.includes("owner:") || !isOurs(member.pid)) continue;
     const environment = environmentOf(member.pid) ?? [];
     const marker = ownerIn(environment);
     if (marker === undefined || startedBefore(byPid.get(marker.pid), member)) continue;

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { eventually, sleepers, uniqueSeconds } from "@plexum/test-support";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { newTurnMarker } from "./marker.ts";
 import { ProcessFamily } from "./process-family.ts";
 import { familyOf, type RunningProcess } from "./processes.ts";
 
@@ -37,35 +37,35 @@ describe("a family of real processes", () => {
     ["multiplying", 3, (s: number) => `trap '' INT TERM; while :; do setsid sleep ${s} & sleep 0.02; done`],
     ["stopped by SIGSTOP", 1, (s: number) => `sleep ${s} & sleep 0.1; kill -STOP $!; wait`],
   ])("ends a process %s", async (_name, count, script) => {
-    const [marker, seconds] = [randomUUID(), uniqueSeconds()];
+    const [marker, seconds] = [newTurnMarker(), uniqueSeconds()];
     cleanUp(seconds);
     marked(marker, script(seconds));
     await running(seconds, count);
     await new ProcessFamily(marker).end({ interruptMs: 50, terminateMs: 50 });
     expect(sleepers(seconds)).toEqual([]);
-    expect(new ProcessFamily(marker).look()).toEqual([]);
+    expect(await new ProcessFamily(marker).findMembers()).toEqual([]);
   });
 
   test("remembers a process that cleared its environment after its parent has ended", async () => {
-    const [marker, seconds] = [randomUUID(), uniqueSeconds()];
+    const [marker, seconds] = [newTurnMarker(), uniqueSeconds()];
     cleanUp(seconds);
     const shell = marked(marker, `env -i sleep ${seconds} & wait`);
     await running(seconds, 1);
     const family = new ProcessFamily(marker);
-    family.look();
+    await family.findMembers();
     shell.kill("SIGKILL");
     await once(shell, "exit");
-    expect(new ProcessFamily(marker).look()).toEqual([]);
+    expect(await new ProcessFamily(marker).findMembers()).toEqual([]);
     expect(await family.endRest(50)).toBe(1);
     expect(sleepers(seconds)).toEqual([]);
   });
 
   test("leaves other processes alone: without the marker, with another marker, and our own children", async () => {
-    const [marker, seconds, others] = [randomUUID(), uniqueSeconds(), uniqueSeconds()];
+    const [marker, seconds, others] = [newTurnMarker(), uniqueSeconds(), uniqueSeconds()];
     cleanUp(seconds);
     cleanUp(others);
     marked(marker, `sleep ${seconds}; :`);
-    marked(randomUUID(), `sleep ${others}; :`);
+    marked(newTurnMarker(), `sleep ${others}; :`);
     marked("", `exec sleep ${others}`);
     await running(seconds, 1);
     await running(others, 2);
@@ -75,7 +75,7 @@ describe("a family of real processes", () => {
   });
 
   test("a marked process that ends its family does not end itself", async () => {
-    const [marker, seconds] = [randomUUID(), uniqueSeconds()];
+    const [marker, seconds] = [newTurnMarker(), uniqueSeconds()];
     cleanUp(seconds);
     const program = `
       import { spawn } from "node:child_process";
@@ -92,7 +92,7 @@ describe("a family of real processes", () => {
   });
 
   test("an empty family needs no action", async () => {
-    expect(await new ProcessFamily(randomUUID()).endRest(50)).toBe(0);
+    expect(await new ProcessFamily(newTurnMarker()).endRest(50)).toBe(0);
   });
 });
 
@@ -101,19 +101,20 @@ describe("membership in a family", () => {
     pid,
     parent,
     started: "100",
-    isMarked: false,
+    markers: "",
     ...more,
   });
   const pids = (processes: RunningProcess[], known: string[] = []) =>
-    familyOf(processes, new Set(known)).map(({ pid }) => pid);
+    familyOf(processes, MARKER, new Set(known)).map(({ pid }) => pid);
 
+  const MARKER = newTurnMarker();
   const FAR = 5_000_000;
 
   test("includes the marked processes and all their descendants, in any order of the process table", () => {
     const table = [
       entry(FAR + 4, FAR + 3),
       entry(FAR + 3, FAR + 2),
-      entry(FAR + 2, 1, { isMarked: true }),
+      entry(FAR + 2, 1, { markers: MARKER }),
       entry(FAR + 9, 1),
     ];
     expect(pids(table)).toEqual([FAR + 4, FAR + 3, FAR + 2]);
@@ -126,8 +127,8 @@ describe("membership in a family", () => {
 
   test("never includes this process, even if it or an ancestor is marked", () => {
     const table = [
-      entry(FAR, 1, { isMarked: true }),
-      entry(process.pid, FAR, { isMarked: true }),
+      entry(FAR, 1, { markers: MARKER }),
+      entry(process.pid, FAR, { markers: MARKER }),
       entry(FAR + 1, process.pid),
     ];
     expect(pids(table)).toEqual([FAR]);

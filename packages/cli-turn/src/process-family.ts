@@ -1,5 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { familyOf, identity, listProcesses, type RunningProcess } from "./processes.ts";
+import { startOf } from "./proc-table.ts";
+import { familyOf, identity, type RunningProcess } from "./processes.ts";
+import { scanProcesses } from "./scan-processes.ts";
 
 /** More rounds than any real family needs. The bound keeps a fork bomb from holding us up forever. */
 const MAX_ROUNDS = 50;
@@ -25,13 +27,14 @@ export class ProcessFamily {
   /** The pid that `endOthers` keeps alive. */
   #spared: number | undefined;
 
+  /** @param marker One that `newTurnMarker` returned, or another of those in `markerValue`. */
   constructor(marker: string) {
     this.#marker = marker;
   }
 
-  /** Returns the members that are alive now, and remembers them. */
-  look(): RunningProcess[] {
-    const family = familyOf(listProcesses(this.#marker), this.#known);
+  /** Returns the members that are alive, and remembers them. Finds every member that was running at the time of the call and still is. */
+  async findMembers(): Promise<RunningProcess[]> {
+    const family = familyOf(await scanProcesses(), this.#marker, this.#known);
     // Forgets members that have ended: the family of a process that is kept for days must not grow.
     this.#known = new Set(family.map(identity));
     return this.#spared === undefined ? family : family.filter(({ pid }) => pid !== this.#spared);
@@ -39,7 +42,7 @@ export class ProcessFamily {
 
   /** Ends the processes left after the CLI has exited: SIGTERM, the grace time, then SIGKILL. Returns how many there were. */
   async endRest(terminateMs: number = DEFAULT_GRACE.terminateMs): Promise<number> {
-    const rest = this.look();
+    const rest = await this.findMembers();
     if (rest.length === 0) return 0;
     signal(rest, "SIGTERM");
     await this.#untilGone(terminateMs);
@@ -59,7 +62,7 @@ export class ProcessFamily {
 
   /** Ends the whole family of a CLI that is not our child: SIGINT to its topmost processes, then as `endRest`. */
   async end(grace: EndGrace = DEFAULT_GRACE): Promise<void> {
-    const family = this.look();
+    const family = await this.findMembers();
     if (family.length === 0) return;
     const pids = new Set(family.map((member) => member.pid));
     signal(
@@ -72,7 +75,7 @@ export class ProcessFamily {
 
   async #untilGone(limitMs: number): Promise<void> {
     const deadline = performance.now() + limitMs;
-    while (performance.now() < deadline && this.look().length > 0) await delay(Math.min(20, limitMs));
+    while (performance.now() < deadline && (await this.findMembers()).length > 0) await delay(Math.min(20, limitMs));
   }
 
   /**
@@ -83,20 +86,22 @@ export class ProcessFamily {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const stopped = new Set<string>();
       for (let inner = 0; inner < MAX_ROUNDS; inner++) {
-        const fresh = this.look().filter((member) => !stopped.has(identity(member)));
+        const fresh = (await this.findMembers()).filter((member) => !stopped.has(identity(member)));
         if (fresh.length === 0) break;
         signal(fresh, "SIGSTOP");
         for (const member of fresh) stopped.add(identity(member));
       }
       if (stopped.size === 0) return;
-      signal(this.look(), "SIGKILL");
+      signal(await this.findMembers(), "SIGKILL");
       await delay(5);
     }
   }
 }
 
 function signal(processes: readonly RunningProcess[], name: NodeJS.Signals): void {
-  for (const { pid } of processes) {
+  for (const { pid, started } of processes) {
+    // It may have ended since the scan, and its pid may belong to another process.
+    if (process.platform === "linux" && startOf(pid) !== started) continue;
     try {
       process.kill(pid, name);
     } catch {

@@ -179,7 +179,7 @@ class Run<T> implements CliRun<T> {
   expectCommand(): void {
     this.#lookup ??= setTimeout(() => {
       this.#lookup = undefined;
-      this.#spawned.family.look();
+      void this.#spawned.family.findMembers();
     }, LOOK_AFTER_MS).unref();
   }
 
@@ -230,9 +230,8 @@ class Run<T> implements CliRun<T> {
     this.#ending = ending;
     // A program that is blocked in a write can't handle a signal.
     this.#stopBlocking();
-    // Look up the processes now: once the program has ended, nothing links a command that cleared its environment to the run.
-    family.look();
-    endProcess(child, this.#options.endSteps?.() ?? DEFAULT_STEPS);
+    // Look up the processes first: once the program has ended, nothing links a command that cleared its environment to the run.
+    void family.findMembers().then(() => endProcess(child, this.#options.endSteps?.() ?? DEFAULT_STEPS));
   }
 }
 

@@ -4,46 +4,36 @@ import type { OversizedLine } from "@plexum/codex-jsonl";
 import {
   CodexTurnError,
   classifyFailure,
-  classifyResumeFailure,
-  type SandboxMode,
+  keepsProvider,
   type Turn,
   type TurnEvent,
   type TurnResult,
+  timedOutError,
 } from "@plexum/codex-turn";
 import { JsonRpcError, RpcError } from "@plexum/json-rpc";
-import type { AppServer, ServerExit, ThreadListener } from "./app-server.ts";
+import type { ServerExit, ThreadListener } from "./app-server.ts";
+import { interruptTurn } from "./interrupt-turn.ts";
+import { loadThread, type ThreadOptions } from "./load-thread.ts";
+import { MAX_TIMER_MS } from "./max-timer.ts";
 import type { Lease } from "./server-pool.ts";
 import { SilenceWatch } from "./silence-watch.ts";
+import { crashed, interruptedElsewhere, stalled, unanswered } from "./turn-errors.ts";
 import { TurnLog } from "./turn-log.ts";
+import { unloadThread } from "./unload-thread.ts";
 import {
-  effortConfig,
   endsTurnOf,
   type LoadedThread,
   METHODS,
   mayStartProcesses,
   type Notification,
   oversizedEvent,
-  readConfig,
-  readConfigParams,
-  readDefaultModel,
-  readLoadedThread,
   readNotification,
   readStartedTurn,
-  resumeThreadParams,
-  startThreadParams,
   startTurnParams,
-  type ThreadParams,
   type TurnParams,
   threadOf,
   unloadsThreads,
-  untrusted,
 } from "./wire.ts";
-
-/** How long codex may take to unload a thread, in milliseconds: it takes 2 to 10. */
-const UNLOAD_TIMEOUT_MS = 2000;
-
-/** The longest delay that setTimeout accepts (about 24.8 days). */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** How long a kept process may take to answer before it is replaced, in milliseconds: it takes 1 to 5. */
 const KEPT_ANSWER_MS = 3000;
@@ -51,30 +41,15 @@ const KEPT_ANSWER_MS = 3000;
 /** How long codex may take to exit after its stdout has ended, in milliseconds. */
 const EXIT_MS = 3000;
 
-/** The delay before a refused request is repeated, in milliseconds: an interrupt before the turn has started, a resume too early. */
-const INTERRUPT_AGAIN_MS = 5;
-
 /** Errors about a thread that may come from the state of a kept process. */
 const RECONSIDERED: ReadonlySet<string> = new Set(["thread_unreadable", "thread_busy"]);
 
-interface ThreadWish {
-  /** Undefined for a new thread. */
-  readonly id: string | undefined;
-  readonly cwd: string;
-  readonly model: string | undefined;
-  readonly effort: string | undefined;
-  readonly sandbox: SandboxMode;
-  readonly approvalPolicy: string;
-  readonly writableRoots: readonly string[];
-  readonly isEphemeral: boolean;
-  readonly config: Readonly<Record<string, unknown>>;
-}
-
-export interface AppServerTurnInternals {
+/** What a turn needs before codex is asked for anything: a process, its input and its limits. */
+export interface PreparedTurn {
   readonly lease: Lease;
-  /** Gets another process, if the first one turned out to be gone before it was asked for anything. */
+  /** Gets a new process if the first one is gone before it was asked to run anything. */
   readonly renew: () => Promise<Lease>;
-  readonly thread: ThreadWish;
+  readonly thread: ThreadOptions;
   readonly turn: TurnParams;
   readonly timeoutMs: number;
   readonly stallMs: number;
@@ -97,7 +72,7 @@ type Outcome =
 export class AppServerTurn implements Turn {
   readonly events: AsyncIterable<TurnEvent>;
   readonly result: Promise<TurnResult>;
-  readonly #options: AppServerTurnInternals;
+  readonly #options: PreparedTurn;
   readonly #log: TurnLog;
   readonly #queue: EventQueue<TurnEvent>;
   /** Aborts the requests to codex before the turn runs. */
@@ -122,7 +97,7 @@ export class AppServerTurn implements Turn {
   #isDoubtful = false;
   #watch: SilenceWatch | undefined;
 
-  constructor(options: AppServerTurnInternals) {
+  constructor(options: PreparedTurn) {
     this.#options = options;
     this.#lease = options.lease;
     const { signal, timeoutMs } = options;
@@ -161,7 +136,7 @@ export class AppServerTurn implements Turn {
       outcome = await this.#over.promise;
     } catch (error) {
       const isGone = JsonRpcError.isInstance(error) && error.code === "closed";
-      // The exit says more than a missing answer does.
+      // The exit says more than the missing answer.
       const exit = isGone
         ? await Promise.race([this.#over.promise, delay(EXIT_MS, undefined, { ref: false })])
         : undefined;
@@ -169,7 +144,7 @@ export class AppServerTurn implements Turn {
     }
     this.#isOver = true;
     this.#watch?.stop();
-    // Little output is left, and the answers to the next requests are needed.
+    // Don't pause from here on: little output is left, and the next requests need their answers.
     this.#canWait = false;
     this.#pause(false);
     const isClean = await this.#unload(outcome);
@@ -183,16 +158,16 @@ export class AppServerTurn implements Turn {
     return result;
   }
 
-  // --- To the running turn ---
+  // --- Starting ---
 
   async #begin(): Promise<void> {
     try {
       this.#thread = await this.#load();
     } catch (error) {
-      // A kept process may have exited, or hung, without anybody noticing. So far it was only asked to load the thread.
+      // A kept process may have exited or hung unnoticed. So far it was only asked to load the thread.
       const isGone = JsonRpcError.isInstance(error) && (error.code === "closed" || !this.#hasAnswered);
-      // A process that could not write the thread's last lines, on a full disk, refuses to load the thread again (0.169.0). Try a
-      // new process before giving up on the thread.
+      // A process that could not write the thread's last lines, on a full disk, refuses to load the thread again (0.169.0). Try
+      // a new process before giving up on the thread.
       const isRefused = CodexTurnError.isInstance(error) && RECONSIDERED.has(error.code);
       if (!(isGone || isRefused) || !this.#lease.isKept || this.#ending !== undefined) throw error;
       // The end of the old process is not the end of this turn.
@@ -201,26 +176,50 @@ export class AppServerTurn implements Turn {
       this.#lease = await this.#options.renew();
       this.#thread = await this.#load();
     }
-    const { id, path } = this.#thread;
+    const { id } = this.#thread;
     this.#log.threadIs(id);
     this.#start.signal.throwIfAborted();
     this.#isAsked = true;
     const server = this.#lease.server;
     const asked = server.request(METHODS.startTurn, startTurnParams(id, this.#options.turn));
-    // codex leaves some requests unanswered and still executes them.
+    // codex executes some requests without answering them.
     this.#turnId = await Promise.race([
       asked.then(readStartedTurn),
       this.#started.promise,
       this.#over.promise.then(() => undefined),
     ]);
     if (this.#isOver || this.#turnId === undefined) return;
-    this.#watch = new SilenceWatch({
+    this.#watch = this.#watchSilence(this.#thread, this.#turnId);
+  }
+
+  /** Loads the thread into the turn's process. */
+  async #load(): Promise<LoadedThread> {
+    const { server, isKept } = this.#lease;
+    server.setListener(this.#listener());
+    // A required MCP server may take minutes to start, so loading may take as long as a turn may be silent.
+    const answerMs = Math.min(this.#options.stallMs, MAX_TIMER_MS);
+    return loadThread(server, this.#options.thread, {
+      signal: this.#start.signal,
+      answerMs,
+      firstAnswerMs: isKept ? Math.min(answerMs, KEPT_ANSWER_MS) : answerMs,
+      onFirstAnswer: () => {
+        this.#hasAnswered = true;
+      },
+      onOtherProvider: (provider) => this.#options.onWarning(keepsProvider(provider)),
+    });
+  }
+
+  // --- Running ---
+
+  #watchSilence({ id, path }: LoadedThread, turnId: string): SilenceWatch {
+    return new SilenceWatch({
       path,
-      turnId: this.#turnId,
+      turnId,
       stallMs: this.#options.stallMs,
       isWorking: () => this.#log.isWorking,
       isPaused: () => this.#isPaused,
-      ask: () => server.request(METHODS.readThread, { threadId: id, includeTurns: false }, { timeoutMs: 10_000 }),
+      ask: () =>
+        this.#lease.server.request(METHODS.readThread, { threadId: id, includeTurns: false }, { timeoutMs: 10_000 }),
       onRecordedEnd: ({ status, lastMessage }) => {
         this.#log.missedMessage(lastMessage);
         this.#isDoubtful = true;
@@ -235,58 +234,6 @@ export class AppServerTurn implements Turn {
       },
     });
   }
-
-  async #load(): Promise<LoadedThread> {
-    const { server } = this.#lease;
-    const { thread } = this.#options;
-    server.setListener(this.#listener());
-    // A required MCP server may take minutes to start, so loading may take as long as a turn may be silent.
-    const { signal } = this.#start;
-    const limitMs = Math.min(this.#options.stallMs, MAX_TIMER_MS);
-    const ask = (method: string, params: object, timeoutMs = limitMs) =>
-      server.request(method, params, { signal, timeoutMs });
-
-    const answerMs = this.#lease.isKept ? Math.min(limitMs, KEPT_ANSWER_MS) : limitMs;
-    const config = readConfig(await ask(METHODS.readConfig, readConfigParams(thread.cwd), answerMs));
-    this.#hasAnswered = true;
-    const model = thread.model ?? config.model ?? readDefaultModel(await ask(METHODS.listModels, {}));
-    // A decision about a parent folder does not count, unless that folder is the repository.
-    const isDecided = config.loadsProject || config.decidedFolders.includes(thread.cwd);
-    const params: ThreadParams = {
-      ...thread,
-      model,
-      config: {
-        ...(isDecided ? {} : untrusted(thread.cwd)),
-        ...(thread.effort === undefined ? {} : effortConfig(thread.effort)),
-        ...thread.config,
-      },
-    };
-    const loaded =
-      thread.id === undefined
-        ? await ask(METHODS.startThread, startThreadParams(params, server.version))
-        : await this.#resume(ask, resumeThreadParams(thread.id, params));
-    const { id, path } = readLoadedThread(loaded);
-    // 0.135.0 loads a file under the id in its content, whatever its name says.
-    if (thread.id !== undefined && id !== thread.id.toLowerCase())
-      throw classifyResumeFailure(`the session file ${path ?? ""} belongs to thread ${id}, not ${thread.id}`);
-    return { id, path };
-  }
-
-  async #resume(ask: (method: string, params: object) => Promise<unknown>, params: object): Promise<unknown> {
-    for (let tries = 0; ; tries++) {
-      try {
-        return await ask(METHODS.resumeThread, params);
-      } catch (error) {
-        // codex is still unloading the thread.
-        if (!RpcError.isInstance(error)) throw error;
-        if (!/is closing/.test(error.message)) throw classifyResumeFailure(error.message);
-        if (tries === 200) throw error;
-        await delay(INTERRUPT_AGAIN_MS);
-      }
-    }
-  }
-
-  // --- While it runs ---
 
   #listener(): ThreadListener {
     return {
@@ -348,7 +295,7 @@ export class AppServerTurn implements Turn {
     );
   }
 
-  // --- The end ---
+  // --- Ending ---
 
   #end(ending: Ending): void {
     if (this.#ending !== undefined || this.#isOver) return;
@@ -356,33 +303,19 @@ export class AppServerTurn implements Turn {
     this.#canWait = false;
     const { server } = this.#lease;
     this.#pause(false);
-    // Look now: once codex is gone, nothing links a command that cleared its environment to the turn.
-    server.look();
-    if (this.#isAsked) void this.#interrupt(server);
-    else this.#start.abort(new Error("the turn was ended before it ran"));
-  }
-
-  /** Repeats the interrupt until codex accepts it: codex refuses to interrupt a turn before its start, and then runs the turn. */
-  async #interrupt(server: AppServer): Promise<void> {
-    const giveUp = delay(this.#options.grace.interruptMs, "too late", { ref: false });
-    let isTooLate = false;
-    void giveUp.then(() => {
-      isTooLate = true;
-    });
-    while (!isTooLate && !this.#isOver) {
-      const [threadId, turnId] = [this.#thread?.id, this.#turnId];
-      if (threadId !== undefined && turnId !== undefined) {
-        const asked = server.request(METHODS.interrupt, { threadId, turnId }).then(
-          () => true,
-          () => false,
-        );
-        if ((await Promise.race([asked, giveUp])) === true) break;
-      }
-      await delay(INTERRUPT_AGAIN_MS);
+    if (!this.#isAsked) {
+      this.#start.abort(new Error("the turn was ended before it started"));
+      return;
     }
-    const settled = await Promise.race([this.#over.promise.then(() => "over"), giveUp]);
-    // End the process and everything it started, whatever it is busy with.
-    if (settled === "too late" && !this.#isOver) await server.end({ isHasty: true });
+    void interruptTurn(server, {
+      ids: () => {
+        const [threadId, turnId] = [this.#thread?.id, this.#turnId];
+        return threadId === undefined || turnId === undefined ? undefined : { threadId, turnId };
+      },
+      isOver: () => this.#isOver,
+      over: this.#over.promise,
+      graceMs: this.#options.grace.interruptMs,
+    });
   }
 
   /** Unloads the thread. Returns true if the process is in a known state and can be kept. */
@@ -393,14 +326,8 @@ export class AppServerTurn implements Turn {
     // A running codex does not notice a new sign-in.
     if (!server.isAlive || !isSettled || isUnauthorized) return false;
     if (!unloadsThreads(server.version)) return true;
-    try {
-      const threadId = (this.#thread as LoadedThread).id;
-      await server.request(METHODS.unsubscribe, { threadId }, { timeoutMs: UNLOAD_TIMEOUT_MS });
-      const late = delay(UNLOAD_TIMEOUT_MS, "late" as const, { ref: false });
-      if ((await Promise.race([this.#closed.promise, late])) === "late") return false;
-    } catch {
-      return false;
-    }
+    const { id } = this.#thread as LoadedThread;
+    if (!(await unloadThread(server, id, this.#closed.promise))) return false;
     server.setListener(undefined);
     if (this.#log.mayHaveLeftProcesses || this.#ending !== undefined) await server.endLeftovers();
     return server.isAlive;
@@ -411,7 +338,7 @@ export class AppServerTurn implements Turn {
     if (outcome.kind === "completed") return { ...base, status: "completed", threadUsage: this.#log.threadUsage };
     const ending = this.#ending;
     if (ending?.reason === "cancelled") return { ...base, status: "cancelled" };
-    if (ending?.reason === "timed_out") return { ...base, status: "failed", error: timedOut(ending.afterMs) };
+    if (ending?.reason === "timed_out") return { ...base, status: "failed", error: timedOutError(ending.afterMs) };
     return { ...base, status: "failed", error: outcome.kind === "failed" ? outcome.error : interruptedElsewhere() };
   }
 
@@ -426,38 +353,3 @@ export class AppServerTurn implements Turn {
     });
   }
 }
-
-const timedOut = (afterMs: number) =>
-  new CodexTurnError(
-    "timed_out",
-    `The turn was ended after ${afterMs} ms, its time limit: give it more time, or a smaller task.`,
-  );
-
-const stalled = (stallMs: number, detail: string) =>
-  new CodexTurnError(
-    "stalled",
-    `Nothing happened in the turn for ${stallMs} ms (${detail}), so it was ended: try again. The thread can be resumed.`,
-    { detail },
-  );
-
-const unanswered = (error: JsonRpcError) =>
-  new CodexTurnError(
-    "stalled",
-    `codex app-server does not answer (${error.message}), so the turn was ended: try again.`,
-    {
-      cause: error,
-      detail: error.message,
-    },
-  );
-
-const interruptedElsewhere = () =>
-  new CodexTurnError("crashed", "Somebody else interrupted the turn. The thread can be resumed.");
-
-const crashed = ({ exitCode, signal }: ServerExit, stderr: string) =>
-  new CodexTurnError(
-    "crashed",
-    signal === null
-      ? `codex app-server ended with exit code ${exitCode} during the turn. The thread can be resumed.`
-      : `codex app-server was ended by ${signal}: it crashed or was killed from outside. The thread can be resumed.`,
-    { exitCode, signal, detail: stderr },
-  );

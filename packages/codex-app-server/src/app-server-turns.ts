@@ -16,46 +16,46 @@ import { absoluteRoots, type TranslatedArgs, translateArgs } from "./extra-args.
 import { type Lease, ServerPool, type ServerPoolOptions } from "./server-pool.ts";
 
 export interface AppServerTurnOptions {
-  /** What the user says, at most 1 048 576 code points. May be empty if there are images. */
+  /** What the user says, at most 1,048,576 code points. May be empty if there are images. */
   readonly prompt: string;
   /** The folder codex works in; created if it is missing. */
   readonly workspace: string;
-  /** The thread to continue, by its UUID. Without it a new thread begins. */
+  /** The UUID of the thread to continue. Without it, a new thread begins. */
   readonly threadId?: string | undefined;
-  /** The codex executable: a path, or a name on the PATH. Default `codex`. */
+  /** The codex executable: a path, or a name on the PATH. @default "codex" */
   readonly binary?: string;
-  /** Default: what the config says, else codex's own choice. */
+  /** The model. Default: the config's, otherwise codex's own choice. */
   readonly model?: string | undefined;
-  /** The reasoning effort, in codex's words. Default: what the config says, else the model's own. */
+  /** The reasoning effort, in codex's words. Default: the config's, otherwise the model's own. */
   readonly effort?: string | undefined;
   readonly images?: readonly PromptImage[];
-  /** What the model's commands may do. Default `danger-full-access`. An argument for the sandbox in `extraArgs` wins. */
+  /** What the model's commands may do. An argument for the sandbox in `extraArgs` wins. @default "danger-full-access" */
   readonly sandbox?: SandboxMode;
   /** Arguments as for `codex exec`, translated as far as app-server has an equivalent. */
   readonly extraArgs?: readonly string[];
   /**
-   * Keys of config.toml for this turn only, such as the MCP servers that offer it tools. Codex reads them from its stdin, so
-   * no other process sees them. A function is called with codex's version.
+   * Keys of config.toml for this turn only, such as the MCP servers that offer it tools. They are passed over codex's stdin,
+   * where no other process sees them. A function is called with codex's version.
    */
   readonly config?: Readonly<Record<string, unknown>> | ((version: string) => Readonly<Record<string, unknown>>);
   /** Shown to the model before the prompt, in a developer message of its own: `<key>value</key>`. */
   readonly context?: { readonly key: string; readonly value: string } | undefined;
-  /** The environment codex runs in. Default: this process's. With `CODEX_API_KEY`, codex signs in with that key. */
+  /** The environment that codex runs in. With `CODEX_API_KEY`, codex signs in with that key. @default process.env */
   readonly env?: NodeJS.ProcessEnv;
-  /** The turn's deadline in milliseconds. Default one hour. */
+  /** The turn's time limit, in milliseconds. @default 3_600_000 */
   readonly timeoutMs?: number;
-  /** How long the turn may be completely silent before it is ended, in milliseconds. Default ten minutes. */
+  /** How long the turn may be completely silent before it is ended, in milliseconds. @default 600_000 */
   readonly stallMs?: number;
   readonly grace?: Partial<EndGrace>;
-  /** How long codex may take to start, in milliseconds. Default 15 000. */
+  /** How long codex may take to start, in milliseconds. @default 15_000 */
   readonly initializeTimeoutMs?: number;
-  /** Cancels the turn, also while it is being started. */
+  /** Cancels the turn, also while it starts. */
   readonly signal?: AbortSignal;
-  /** How far codex may run ahead of the reader of the events, in bytes, before it has to wait. Default 64 MiB. */
+  /** How far codex may run ahead of the reader of the events, in bytes, before it has to wait. @default 67_108_864 */
   readonly maxUnreadBytes?: number;
   /** Called with each line that codex writes to stderr, without escape sequences. */
   readonly onStderr?: (line: string) => void;
-  /** Called when the input was changed, and when codex asked for something that nobody could answer. */
+  /** Called when the prompt was changed, and when a request of codex's was declined because there is no user to ask. */
   readonly onWarning?: (message: string) => void;
   /** Called as soon as there is a process for the turn. */
   readonly onProcess?: (process: TurnProcess) => void;
@@ -83,10 +83,10 @@ export class AppServerTurns implements AsyncDisposable {
 
   /**
    * Runs one turn. Before it starts a process, it ends whatever a killed owner left running in the same workspace. The
-   * caller must hold the workspace's lock.
+   * caller must hold the workspace's lock. A failure after the start is in the turn's `result`.
    *
-   * @throws CodexTurnError if the turn can't start; nothing has been sent in that case. The signal's reason if it is aborted
-   * before the start. Every later failure is in the turn's `result`.
+   * @throws CodexTurnError if the turn can't start; nothing has been sent in that case. RangeError for a `timeoutMs` that is not
+   * positive. The signal's reason if it is aborted before the start.
    */
   async startTurn(options: AppServerTurnOptions): Promise<Turn> {
     const { timeoutMs = DEFAULT_TIMEOUT_MS, signal, images = [], config = {} } = options;
@@ -191,7 +191,7 @@ async function startOptions(options: AppServerTurnOptions, translated: Translate
   };
 }
 
-/** Longer than codex itself waits for a silent model (300 s, then it retries and says so). */
+/** Longer than codex itself waits for a silent model: after 300 s it retries, and reports that. */
 const DEFAULT_STALL_MS = 10 * 60 * 1000;
 
 const DEFAULT_MAX_UNREAD_BYTES = 64 * 1024 * 1024;

@@ -1,31 +1,34 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { eventually } from "@plexum/test-support";
+import { readdirSync, readlinkSync } from "node:fs";
+import { eventually, isAlive } from "@plexum/test-support";
 import { describe, expect, test } from "vitest";
 import { completed, item, type Scenario, says, scriptedCodex, started, thread } from "../test/scripted-codex.ts";
-
-const isAlive = (pid: number) => {
-  try {
-    return !readFileSync(`/proc/${pid}/stat`, "latin1").includes(") Z ");
-  } catch {
-    return false;
-  }
-};
 
 test.concurrent.each<[name: string, said: string | RegExp, initialize: Scenario["initialize"]]>([
   ["never answers", "initialize got no answer within 1500 ms", []],
   ["answers late", "initialize got no answer within 1500 ms", [{ sleepMs: 3000 }, { answer: {} }]],
-  ["answers garbage", "initialize got no answer within 1500 ms", [{ write: '{"id":0,\n[]\n\xff\xfe\n"x"\n' }]],
+  [
+    "answers with lines that are not messages",
+    "initialize got no answer within 1500 ms",
+    [{ write: '{"id":0,\n[]\n\xff\xfe\n"x"\n' }],
+  ],
   ["answers with an error", "not today", [{ error: "not today" }]],
-  ["ends", "it ended with exit code 2", [{ exit: 2 }]],
-  ["ends its stdout, and stays", /connection to the other side|it ended with exit code 0/, [{ closeStdout: true }]],
-])("a codex that %s at its start is unavailable, and is ended", async (_name, said, initialize) => {
-  await using codex = await scriptedCodex({ initialize: initialize ?? [] });
-  await expect(codex.start({ initializeTimeoutMs: 1500 })).rejects.toMatchObject({
-    code: "app_server_unavailable",
-    message: expect.stringMatching(said),
-  });
-  expect(processesIn(codex.folder)).toEqual([]);
-});
+  ["exits", "it exited with code 2", [{ exit: 2 }]],
+  [
+    "closes its stdout but keeps running",
+    /connection to the other side|it exited with code 0/,
+    [{ closeStdout: true }],
+  ],
+])(
+  "a codex that %s when it is started is reported as unavailable, and leaves no process",
+  async (_name, said, initialize) => {
+    await using codex = await scriptedCodex({ initialize: initialize ?? [] });
+    await expect(codex.start({ initializeTimeoutMs: 1500 })).rejects.toMatchObject({
+      code: "app_server_unavailable",
+      message: expect.stringMatching(said),
+    });
+    expect(processesIn(codex.folder)).toEqual([]);
+  },
+);
 
 function processesIn(folder: string): string[] {
   return readdirSync("/proc").filter((pid) => {
@@ -39,7 +42,7 @@ function processesIn(folder: string): string[] {
 
 describe("a request that gets no answer", () => {
   test.each(["config/read", "thread/start"])(
-    "%s: the turn has stalled, nothing was run, and the next turn works",
+    "%s: the turn fails as stalled before it runs, and the next turn completes",
     async (method) => {
       await using codex = await scriptedCodex({});
       const { result } = await codex.run({ play: { [method]: [] }, stallMs: 1000 });
@@ -63,7 +66,7 @@ describe("a request that gets no answer", () => {
     expect(last).toHaveLength(1);
   });
 
-  test("thread/unsubscribe: the turn is completed, and the process is not kept", async () => {
+  test("thread/unsubscribe: the turn completes, but the process is not kept", async () => {
     await using codex = await scriptedCodex({ "thread/unsubscribe": [] });
     expect((await codex.run()).result.status).toBe("completed");
     expect(codex.turns.idleCount).toBe(0);
@@ -79,23 +82,23 @@ describe("a request that gets no answer", () => {
   });
 });
 
-test("a kept process that exits when the next turn asks for it is replaced, and the turn works", async () => {
+test("a kept process that exits as the next turn starts is replaced, and the turn completes", async () => {
   await using codex = await scriptedCodex({
     "turn/start": [...started, says("first"), completed, { sleepMs: 300 }, { exit: 0 }],
   });
   expect((await codex.run()).text).toBe("first");
   expect(codex.turns.idleCount).toBe(1);
-  // A stopped process is still kept when the turn starts, and gone before it answers.
+  // A stopped process still counts as kept when the turn starts, and is gone before it answers.
   const [kept] = codex.pids as [number];
   process.kill(kept, "SIGSTOP");
   const second = codex.run();
-  await eventually("the turn has got the kept process", () => codex.pids.length === 2);
+  await eventually("the turn has the kept process", () => codex.pids.length === 2);
   process.kill(kept, "SIGKILL");
   expect(await second).toMatchObject({ text: "first", result: { status: "completed" } });
   expect(codex.pids).toEqual([kept, kept, expect.not.toSatisfy((pid) => pid === kept)]);
 });
 
-test("a kept process that no longer answers is replaced, and ended", async () => {
+test("a kept process that no longer answers is ended and replaced", async () => {
   await using codex = await scriptedCodex({ "turn/start": [...started, says("hello"), completed] });
   await codex.run();
   const [kept] = codex.pids as [number];
@@ -116,9 +119,9 @@ test("a turn that waits for a process started in advance can be cancelled", asyn
 });
 
 test.each<[name: string, end: Scenario["turn/start"]]>([
-  ["ends", [{ exit: 3 }]],
-  ["ends its stdout, and stays", [{ closeStdout: true }]],
-])("a codex that %s during a turn has crashed; its earlier output is not lost", async (_name, end = []) => {
+  ["exits", [{ exit: 3 }]],
+  ["closes its stdout but keeps running", [{ closeStdout: true }]],
+])("when codex %s during a turn, the turn fails as crashed and keeps its earlier output", async (_name, end = []) => {
   await using codex = await scriptedCodex({ "turn/start": [...started, says("so far"), ...end] });
   const { result, text } = await codex.run();
   expect(text).toBe("so far");
@@ -126,13 +129,13 @@ test.each<[name: string, end: Scenario["turn/start"]]>([
   expect(isAlive(codex.pids[0] as number)).toBe(false);
 });
 
-test("a codex that exits right after the turn's end has completed it", async () => {
+test("a turn is complete if codex exits right after its end", async () => {
   await using codex = await scriptedCodex({ "turn/start": [...started, says("done"), completed, { exit: 0 }] });
   for (let i = 0; i < 5; i++)
     expect(await codex.run()).toMatchObject({ text: "done", result: { status: "completed" } });
 });
 
-test("bytes that are not UTF-8, lines that are not messages, an unterminated line and a flooded stderr", async () => {
+test("a turn completes despite invalid UTF-8, lines that are not messages, an unterminated line and a flooded stderr", async () => {
   const stderr: number[] = [];
   await using codex = await scriptedCodex({
     "turn/start": [
@@ -153,7 +156,7 @@ test("bytes that are not UTF-8, lines that are not messages, an unterminated lin
   expect(stderr).not.toHaveLength(0);
 });
 
-test("turns in twenty workspaces at once: no more processes are kept than allowed", async () => {
+test("after turns in twenty workspaces at once, no more than maxKept processes are kept", async () => {
   await using codex = await scriptedCodex({});
   const turns = Array.from({ length: 20 }, (_, n) => codex.run({ workspace: `${codex.folder}/w${n}` }));
   for (const { result } of await Promise.all(turns)) expect(result.status).toBe("completed");

@@ -23,7 +23,7 @@ import {
 /** The longest line of codex's stdout that is read, as in a turn by `codex exec`. */
 const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
 
-/** How long codex may take to answer a request, in milliseconds. It leaves some unanswered (0.135.0 to 0.169.0). */
+/** How long codex may take to answer a request, in milliseconds. It never answers some (0.135.0 to 0.169.0). */
 const REQUEST_TIMEOUT_MS = 60_000;
 
 /** How long codex may take to exit after its stdin has ended, in milliseconds: it needs 20 to 35. */
@@ -32,7 +32,7 @@ const STDIN_GRACE_MS = 1000;
 /** How long reading the rest of its stdout may take after its exit, in milliseconds. */
 const DRAIN_MS = 500;
 
-/** The delay between a command's probable start and the look-up of its processes, in milliseconds: by then its shell has started them. */
+/** How long after the probable start of a command its processes are looked up, in milliseconds. By then its shell has started them. */
 const LOOK_AFTER_MS = 250;
 
 export interface AppServerOptions {
@@ -111,27 +111,28 @@ export class AppServer {
         resolve({ exitCode, signal });
       });
     });
-    // A process whose output can't be read is of no use: nobody would learn how its turn ends.
+    // Without the output there is no way to learn how a turn ends, so the process is of no use.
     void this.#peer.ended.then(() => this.end());
-    // Whatever ended the process: end everything it started, and release the guard.
+    // Once the process is gone, for whatever reason, end everything it started and release the guard.
     void this.exited.then((exit) => {
-      void this.#hearExit(exit);
+      void this.#reportExit(exit);
       return this.end();
     });
   }
 
-  /** Reports the exit to the current turn. A turn that waited for `exited` itself would stay in memory until then. */
-  async #hearExit(exit: ServerExit): Promise<void> {
+  /** Reports the exit to the current turn. A turn does not wait for `exited` itself: it would stay in memory until the process exits. */
+  async #reportExit(exit: ServerExit): Promise<void> {
     const listener = this.#listener;
     if (listener === undefined) return;
     this.pause(false);
-    // Its last output may still be in the pipe, including the end of the turn.
+    // The pipe may still hold its last output, including the end of the turn.
     await Promise.race([this.#peer.ended, delay(DRAIN_MS, undefined, { ref: false })]);
     if (this.#listener === listener) listener.onExit(exit);
   }
 
   /**
-   * Starts a process, and resolves once it has answered `initialize`.
+   * Starts a process. Resolves once it has answered `initialize`.
+   *
    * @throws CodexTurnError `app_server_unavailable` if it does not answer, `config_invalid` if codex reports that; CliTurnError; the signal's reason.
    */
   static async start(options: AppServerOptions): Promise<AppServer> {
@@ -152,7 +153,7 @@ export class AppServer {
       if (apiKey) await server.request(METHODS.login, loginParams(apiKey), { signal, timeoutMs });
       return server;
     } catch (error) {
-      // The exit says more than closed pipes do.
+      // The exit says more than a closed pipe.
       const isClosed = JsonRpcError.isInstance(error) && error.code === "closed";
       const exit = isClosed
         ? await Promise.race([server.exited, delay(DRAIN_MS, undefined, { ref: false })])
@@ -160,14 +161,14 @@ export class AppServer {
       await server.end({ isHasty: true });
       signal?.throwIfAborted();
       const config = classifyFailure(server.stderrTail.trim());
-      // `codex exec` would fail the same way, except for a flag that only app-server does not know.
+      // `codex exec` would fail in the same way, unless it knows a flag that app-server does not know.
       if (config.code === "config_invalid" && !/^error: /m.test(server.stderrTail)) throw config;
-      const said = server.stderrTail.trim().slice(-1000);
-      const why = exit === undefined ? (error as Error).message : wordsOf(exit);
+      const stderr = server.stderrTail.trim().slice(-1000);
+      const why = exit === undefined ? (error as Error).message : howItEnded(exit);
       throw new CodexTurnError(
         "app_server_unavailable",
-        `codex app-server did not start: ${why}.${said === "" ? "" : ` It said: ${said}`}`,
-        { cause: error, detail: said },
+        `codex app-server did not start: ${why}.${stderr === "" ? "" : ` Its stderr: ${stderr}`}`,
+        { cause: error, detail: stderr },
       );
     }
   }
@@ -201,38 +202,41 @@ export class AppServer {
     return this.#peer.request(method, params, { signal, timeoutMs });
   }
 
-  /** Sets the listener for the process's threads: the turn that it serves, one at a time. */
+  /** Sets the listener for the process's threads: the one turn that it currently serves. */
   setListener(listener: ThreadListener | undefined): void {
     this.#listener = listener;
   }
 
-  /** Pauses or resumes reading codex's stdout, on which codex then waits. */
+  /** Pauses or resumes reading codex's stdout. While it is paused, codex blocks as soon as the pipe is full. */
   pause(isPaused: boolean): void {
     const { stdout } = this.#spawned.child;
     if (isPaused) stdout.pause();
     else stdout.resume();
   }
 
-  /** Sets whether the process keeps this one running: an idle process does not. */
+  /** Sets whether the process keeps Node's event loop alive. An idle process does not. */
   keepRunning(isBusy: boolean): void {
     const { child, keepGuarded } = this.#spawned;
     if (isBusy) keepGuarded();
-    for (const one of [child, child.stdin, child.stdout, child.stderr] as unknown as { ref(): void; unref(): void }[]) {
-      if (isBusy) one.ref();
-      else one.unref();
+    for (const handle of [child, child.stdin, child.stdout, child.stderr] as unknown as {
+      ref(): void;
+      unref(): void;
+    }[]) {
+      if (isBusy) handle.ref();
+      else handle.unref();
     }
   }
 
   /** Remembers the process's current descendants, so that they can be ended even after it is gone. */
-  look(): void {
-    this.#spawned.family.look();
+  async rememberProcesses(): Promise<void> {
+    await this.#spawned.family.findMembers();
   }
 
-  /** Reports that a command has probably started: its processes are looked up a little later, and remembered. */
+  /** Remembers the descendants a little later, when a command that has probably started has its processes. */
   expectCommand(): void {
     this.#looking ??= setTimeout(() => {
       this.#looking = undefined;
-      this.look();
+      void this.rememberProcesses();
     }, LOOK_AFTER_MS).unref();
   }
 
@@ -243,7 +247,7 @@ export class AppServer {
 
   /**
    * Ends the process and everything it started. Resolves when nothing is left.
-   * @param options `isHasty`: without giving it time to exit by itself.
+   * @param options `isHasty`: does not give it time to exit by itself.
    */
   end(options: { readonly isHasty?: boolean } = {}): Promise<void> {
     this.#ending ??= this.#end(options.isHasty === true);
@@ -256,7 +260,7 @@ export class AppServer {
       if (!this.#isGone) {
         this.keepRunning(true);
         this.pause(false);
-        family.look();
+        await family.findMembers();
         // When its stdin ends, codex interrupts its turns, records that, ends its commands and exits.
         child.stdin.end();
         if (!isHasty) await Promise.race([this.exited, delay(STDIN_GRACE_MS, undefined, { ref: false })]);
@@ -290,5 +294,5 @@ export class AppServer {
   }
 }
 
-const wordsOf = ({ exitCode, signal }: ServerExit): string =>
-  signal === null ? `it ended with exit code ${exitCode}` : `it was ended by ${signal}`;
+const howItEnded = ({ exitCode, signal }: ServerExit): string =>
+  signal === null ? `it exited with code ${exitCode}` : `it was killed by ${signal}`;

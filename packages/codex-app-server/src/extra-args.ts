@@ -55,8 +55,8 @@ export function translateArgs(args: readonly string[]): TranslatedArgs {
     isEphemeral: false,
     untranslatable: undefined,
   };
-  const rest = [...args];
-  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
+  const rest = args.values();
+  for (const arg of rest) {
     const [flag, inline] = splitArgument(arg);
     const applySwitch = SWITCHES.get(flag);
     if (applySwitch !== undefined) {
@@ -64,7 +64,7 @@ export function translateArgs(args: readonly string[]): TranslatedArgs {
       continue;
     }
     const translate = OPTIONS.get(flag);
-    const value = translate === undefined ? undefined : (inline ?? rest.shift());
+    const value = translate === undefined ? undefined : (inline ?? rest.next().value);
     if (value === undefined || translate?.(to, value, flag) !== true) return { ...to, untranslatable: arg };
   }
   return to;

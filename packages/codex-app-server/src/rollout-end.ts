@@ -7,7 +7,7 @@ export interface RecordedEnd {
   readonly lastMessage: string | undefined;
 }
 
-/** Looks for the end of a turn in what was added to the thread's rollout since the last look. */
+/** Looks for the end of a turn in what was added to the thread's rollout since the last check. */
 export class RolloutEnd {
   readonly #path: string;
   readonly #turnId: string;
@@ -18,8 +18,8 @@ export class RolloutEnd {
     this.#turnId = turnId;
   }
 
-  /** Reads what was added. `hasGrown`: codex has recorded something since the last look. An unreadable rollout counts as empty. */
-  async look(): Promise<{ readonly hasGrown: boolean; readonly end: RecordedEnd | undefined }> {
+  /** Reads what was added. `hasGrown`: codex has recorded something since the last check. An unreadable rollout counts as empty. */
+  async check(): Promise<{ readonly hasGrown: boolean; readonly end: RecordedEnd | undefined }> {
     const size = await stat(this.#path).then(
       (found) => found.size,
       () => 0,
@@ -27,7 +27,7 @@ export class RolloutEnd {
     const from = this.#seenBytes;
     if (size <= from) return { hasGrown: false, end: undefined };
     this.#seenBytes = size;
-    // On the first look the whole file is new. Its last lines are enough, since the turn is the last one.
+    // On the first check the whole file is new. Its last lines are enough, since the turn is the last one.
     return { hasGrown: from > 0, end: await this.#find(from).catch(() => undefined) };
   }
 

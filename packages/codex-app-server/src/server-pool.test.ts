@@ -7,18 +7,10 @@ import { locateCodex } from "@plexum/codex-turn";
 import { codex150, testedCodexes } from "@plexum/codex-versions";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { ScriptedModel, say } from "@plexum/scripted-model";
-import { eventually, temporaryFolder } from "@plexum/test-support";
+import { eventually, isAlive, temporaryFolder } from "@plexum/test-support";
 import { describe, expect, test } from "vitest";
 import { AppServer } from "./app-server.ts";
 import { type AppServerTurnOptions, AppServerTurns } from "./index.ts";
-
-const isAlive = (pid: number) => {
-  try {
-    return !readFileSync(`/proc/${pid}/stat`, "latin1").includes(") Z ");
-  } catch {
-    return false;
-  }
-};
 
 async function setUp(binary: string, keep: { keepAliveMs?: number; maxKept?: number } = {}) {
   await using stack = new AsyncDisposableStack();
@@ -52,7 +44,7 @@ async function setUp(binary: string, keep: { keepAliveMs?: number; maxKept?: num
 }
 
 describe.each(testedCodexes(codex150))("kept processes of codex $version", (codex) => {
-  test("a process ends when it has been idle too long or must not be kept; the next turn works", async () => {
+  test("a process ends when it has been idle too long or must not be kept, and the next turn completes", async () => {
     await using pool = await setUp(codex.path, { keepAliveMs: 200 });
     for (let i = 0; i < 2; i++) {
       expect(await pool.run()).toMatchObject({ status: "completed", lastMessage: "to: go" });
@@ -85,7 +77,7 @@ describe.each(testedCodexes(codex150))("kept processes of codex $version", (code
     expect(Math.max(...most)).toBeLessThanOrEqual(2);
   });
 
-  test("a folder that was removed and created again, and a changed login, each get a new process", async () => {
+  test("a re-created workspace and a changed login each get a new process", async () => {
     await using pool = await setUp(codex.path);
     const workspace = join(pool.folder, "workspace");
     await pool.run();
@@ -98,7 +90,7 @@ describe.each(testedCodexes(codex150))("kept processes of codex $version", (code
     expect(pool.seen.slice(0, 2).some(({ pid }) => isAlive(pid))).toBe(false);
   });
 
-  test("200 requests at once: each gets its own result or is refused, and the process continues", async () => {
+  test("of 200 requests at once, each gets its own result or is refused, and the process keeps running", async () => {
     await using pool = await setUp(codex.path);
     await using server = await startServer(pool.home.env, pool.folder);
     const read = (n: number) =>
@@ -126,7 +118,7 @@ describe.each(testedCodexes(codex150))("kept processes of codex $version", (code
     return { request: server.request.bind(server), [Symbol.asyncDispose]: () => server.end() };
   }
 
-  test("half a surrogate pair in the prompt", async () => {
+  test("a lone surrogate in the prompt becomes U+FFFD", async () => {
     await using pool = await setUp(codex.path);
     expect(await pool.run({ prompt: "a\ud800b \\ud800 \udc00" })).toMatchObject({
       lastMessage: "to: a\ufffdb \\ud800 \ufffd",
@@ -147,7 +139,7 @@ describe.each(testedCodexes(codex150))("kept processes of codex $version", (code
   }
 });
 
-test("a codex that replaced the program of a kept process gets the next turn, older or newer", async () => {
+test("after the program of a kept process is replaced, the next turn uses the new one, older or newer", async () => {
   await using folder = await temporaryFolder();
   const binary = join(folder.path, "codex");
   const install = async (path: string) => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { CodexTurnError } from "@plexum/codex-turn";
 import { AppServer, type AppServerOptions } from "./app-server.ts";
+import { MAX_TIMER_MS } from "./max-timer.ts";
 import { unloadsThreads } from "./wire.ts";
 
 export interface ServerPoolOptions {
@@ -11,7 +12,7 @@ export interface ServerPoolOptions {
   readonly keepAliveMs: number;
   /** How many idle processes are kept. If there are more, those idle longest are ended. */
   readonly maxKept: number;
-  /** Where codex has its `auth.json`. */
+  /** The folder that contains codex's `auth.json`. */
   readonly codexHome: string;
 }
 
@@ -121,9 +122,9 @@ export class ServerPool implements AsyncDisposable {
   }
 
   /** Starts a process in advance. Ignores failures: the next turn fails the same way and reports it. */
-  async #startAhead(start: AppServerOptions, isThereRoom: Promise<void>): Promise<void> {
+  async #startAhead(start: AppServerOptions, room: Promise<void>): Promise<void> {
     try {
-      await isThereRoom;
+      await room;
       const fingerprint = await this.#fingerprint(start);
       const { signal: _, ...options } = start;
       if (this.#isClosed) return;
@@ -208,9 +209,9 @@ async function startAfterOthers(options: AppServerOptions): Promise<AppServer> {
     try {
       return await AppServer.start(options);
     } catch (error) {
-      const isSetUp =
+      const isBeingSetUp =
         CodexTurnError.isInstance(error) && /failed to initialize .*state runtime/.test(error.detail ?? "");
-      if (!isSetUp || tries === START_TRIES) throw error;
+      if (!isBeingSetUp || tries === START_TRIES) throw error;
       await delay(START_AGAIN_MS * tries, undefined, { signal: options.signal });
     }
   }
@@ -221,9 +222,6 @@ const START_TRIES = 5;
 
 /** The delay between the first two attempts, in milliseconds; later delays are longer. */
 const START_AGAIN_MS = 100;
-
-/** The longest delay that setTimeout accepts (about 24.8 days). */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Waits for a promise, or until the signal aborts. Throws the signal's reason if it aborts first. */
 async function orAborted(promise: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {

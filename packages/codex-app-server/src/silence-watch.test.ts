@@ -5,10 +5,10 @@ const command = { type: "commandExecution", id: "call-1", command: "sleep", stat
 const END = recorded({ type: "task_complete", last_agent_message: "hello" });
 
 test.concurrent.each([
-  ["and neither does the message", [...started, recorded({ type: "task_started" }), END], "hello"],
+  ["the message is missing too", [...started, recorded({ type: "task_started" }), END], "hello"],
   ["after the message", [...started, says("hello"), END], "hello"],
-  ["with a command open", [...started, item("item/started", command), END], "hello"],
-])("turn/completed never arrives, %s: the rollout says that the turn is over", async (_name, actions, text) => {
+  ["a command is still open", [...started, item("item/started", command), END], "hello"],
+])("without turn/completed, the turn ends when the rollout records its end: %s", async (_name, actions, text) => {
   await using codex = await scriptedCodex({ "turn/start": actions });
   const { result, text: said } = await codex.run();
   expect(result).toMatchObject({ status: "completed", lastMessage: text });
@@ -17,7 +17,7 @@ test.concurrent.each([
   expect(codex.turns.idleCount).toBe(0);
 });
 
-test.concurrent("turn/completed never arrives after an interruption, or after an error that codex does not retry", async () => {
+test.concurrent("without turn/completed, an interrupted or failed turn ends when the rollout records its end", async () => {
   await using codex = await scriptedCodex({});
   const interrupted = [...started, recorded({ type: "turn_aborted", reason: "interrupted" })];
   expect((await codex.run({ play: { "turn/start": interrupted } })).result).toMatchObject({
@@ -45,7 +45,7 @@ test.concurrent("the end of another turn, or of an earlier one, does not end thi
   expect(codex.turns.idleCount).toBe(1);
 });
 
-test.concurrent("nothing at all for stallMs: codex is asked, and the turn has stalled", async () => {
+test.concurrent("after stallMs without any sign of life, codex is asked for the thread's status and the turn fails as stalled", async () => {
   await using codex = await scriptedCodex({ "turn/start": started });
   const { result } = await codex.run({ stallMs: 3000 });
   expect(result).toMatchObject({
@@ -58,9 +58,9 @@ test.concurrent("nothing at all for stallMs: codex is asked, and the turn has st
 });
 
 test.concurrent.each([
-  ["a command that runs", command],
-  ["a call of a host's tool", { type: "mcpToolCall", id: "call-1", server: "s", tool: "t", status: "inProgress" }],
-])("%s for longer than stallMs is no stall", async (_name, value) => {
+  ["a command", command],
+  ["a call of a host tool", { type: "mcpToolCall", id: "call-1", server: "s", tool: "t", status: "inProgress" }],
+])("%s may run longer than stallMs", async (_name, value) => {
   await using codex = await scriptedCodex({
     "turn/start": [
       ...started,
@@ -74,7 +74,7 @@ test.concurrent.each([
   expect(await codex.run({ stallMs: 2500 })).toMatchObject({ text: "done", result: { status: "completed" } });
 });
 
-test.concurrent("lines in the rollout are signs of life, and so are unknown notifications", async () => {
+test.concurrent("lines in the rollout and unknown notifications are signs of life", async () => {
   const quiet = { sleepMs: 1800 };
   await using codex = await scriptedCodex({
     "turn/start": [
@@ -93,7 +93,7 @@ test.concurrent("lines in the rollout are signs of life, and so are unknown noti
   expect(await codex.run({ stallMs: 3500 })).toMatchObject({ text: "done", result: { status: "completed" } });
 });
 
-test.concurrent("while codex waits for the reader of the events, its silence is no stall", async () => {
+test.concurrent("a turn does not stall while codex waits for a slow reader", async () => {
   const texts = Array.from({ length: 50 }, (_, n) => says(`${n} ${"x".repeat(1500)}`));
   await using codex = await scriptedCodex({ "turn/start": [...started, ...texts, END, completed] });
   const turn = await codex.start({ maxUnreadBytes: 15_000, stallMs: 2500 });

@@ -4,14 +4,14 @@ import { readThreadStatus } from "./wire.ts";
 /** How long the turn must be silent before the rollout is checked, in milliseconds. */
 const SILENT_MS = 2000;
 
-const LOOK_EVERY_MS = 1000;
+const CHECK_EVERY_MS = 1000;
 
 export interface SilenceWatchOptions {
   /** The thread's rollout; undefined if codex did not say where it is. */
   readonly path: string | undefined;
   readonly turnId: string;
   readonly stallMs: number;
-  /** Whether something runs that may be silent. */
+  /** Whether something is running that may be silent. */
   readonly isWorking: () => boolean;
   /** Whether codex's output is currently not being read. */
   readonly isPaused: () => boolean;
@@ -24,8 +24,8 @@ export interface SilenceWatchOptions {
 }
 
 /**
- * Watches a turn that is silent. What codex records counts more than what it reports: its notification of a turn's end
- * sometimes gets lost, and a silent turn may still be working.
+ * Watches a silent turn. It trusts what codex records more than what codex reports: the notification of a turn's end sometimes
+ * gets lost, and a silent turn may still be working.
  */
 export class SilenceWatch {
   readonly #options: SilenceWatchOptions;
@@ -33,14 +33,14 @@ export class SilenceWatch {
   readonly #timer: NodeJS.Timeout;
   #lastHeard = performance.now();
   #recorded: RecordedEnd | undefined;
-  #isLooking = false;
+  #isChecking = false;
   #isStopped = false;
 
   constructor(options: SilenceWatchOptions) {
     this.#options = options;
     const { path, turnId } = options;
     this.#rollout = path === undefined ? undefined : new RolloutEnd(path, turnId);
-    this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS).unref();
+    this.#timer = setInterval(() => void this.#check(), CHECK_EVERY_MS).unref();
   }
 
   /** Resets the silence: something happened. */
@@ -53,24 +53,24 @@ export class SilenceWatch {
     clearInterval(this.#timer);
   }
 
-  async #look(): Promise<void> {
-    // A codex that waits for this side to read can't report anything.
+  async #check(): Promise<void> {
+    // While codex waits for its output to be read, it can't report anything.
     if (this.#options.isPaused()) this.heard();
-    if (this.#isLooking || performance.now() - this.#lastHeard < SILENT_MS) return;
-    this.#isLooking = true;
+    if (this.#isChecking || performance.now() - this.#lastHeard < SILENT_MS) return;
+    this.#isChecking = true;
     try {
-      await this.#lookNow();
+      await this.#checkNow();
     } finally {
-      this.#isLooking = false;
+      this.#isChecking = false;
     }
   }
 
-  async #lookNow(): Promise<void> {
+  async #checkNow(): Promise<void> {
     const { isWorking, stallMs, onRecordedEnd, onStall } = this.#options;
     const lastHeard = this.#lastHeard;
-    const recorded = await this.#rollout?.look();
+    const recorded = await this.#rollout?.check();
     this.#recorded ??= recorded?.end;
-    // A notification that arrived during the look may be followed by more: after a pause of this process, all are read at once.
+    // A notification that arrived during the check may be the first of many: a process that was suspended reads all of them at once.
     if (this.#isStopped || this.#lastHeard !== lastHeard) return;
     if (this.#recorded !== undefined) {
       onRecordedEnd(this.#recorded);
@@ -79,7 +79,7 @@ export class SilenceWatch {
     if (recorded?.hasGrown || isWorking()) this.heard();
     if (performance.now() - this.#lastHeard < stallMs) return;
     const detail = await this.#askCodex();
-    this.#recorded = (await this.#rollout?.look())?.end;
+    this.#recorded = (await this.#rollout?.check())?.end;
     if (this.#isStopped || this.#lastHeard !== lastHeard) return;
     if (this.#recorded !== undefined) onRecordedEnd(this.#recorded);
     else onStall(detail);

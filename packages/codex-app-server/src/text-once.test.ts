@@ -24,7 +24,7 @@ test.concurrent.each<[name: string, actions: Action[], streamed: string, whole: 
   ["deltas without item/started", message("a", ["hel", "lo"]).slice(1), "hello", ["hello"]],
   ["some deltas missing", message("a", ["hel"], "hello"), "hello", ["hello"]],
   [
-    "completed without the white space at its ends",
+    "completed without the surrounding white space",
     message("a", ["\n hel", "lo \n"], "hello"),
     "\n hello \n",
     ["hello"],
@@ -42,7 +42,7 @@ test.concurrent.each<[name: string, actions: Action[], streamed: string, whole: 
   ["the same text twice", [...message("a", ["again"]), ...message("b", ["again"])], "againagain", ["again", "again"]],
   ["an emoji split between deltas", message("a", ["a\ud83d", "\ude00b"]), "a\u{1f600}b", ["a\u{1f600}b"]],
   [
-    "U+2028 and its like",
+    "U+2028 and other line separators",
     message("a", ["a\u2028", "b\u2029c\u0085\r"]),
     "a\u2028b\u2029c\u0085\r",
     ["a\u2028b\u2029c\u0085\r"],

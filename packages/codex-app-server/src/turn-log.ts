@@ -11,7 +11,7 @@ import {
   type WireError,
 } from "./wire.ts";
 
-/** Emits a turn's notifications as events, and remembers what the turn's end depends on. */
+/** Emits a turn's notifications as events, and keeps what its result depends on. */
 export class TurnLog {
   readonly #pass: (event: TurnEvent) => void;
   /** Events that arrived before codex reported the thread's id. */
@@ -93,7 +93,7 @@ export class TurnLog {
         this.#lastError = notification.error;
         this.#hasFailed = !notification.willRetry;
         if (notification.willRetry) this.#lastRetryStatus = statusOfError(notification.error) ?? this.#lastRetryStatus;
-        this.#emit({ type: "error", message: wordsOf(notification.error) });
+        this.#emit({ type: "error", message: messageOf(notification.error) });
         break;
       case "warning":
         this.#emit({ type: "item.completed", item: { id: "", type: "error", message: notification.message } });
@@ -114,7 +114,7 @@ export class TurnLog {
     this.#emit(line);
   }
 
-  /** Emits a message that codex recorded and did not report. */
+  /** Emits a message that codex recorded but did not report. */
   missedMessage(text: string | undefined): void {
     if (text === undefined || text === "" || text === this.#lastMessage) return;
     const [id = ""] = [...this.#open].find(([, { type }]) => type === "agentMessage") ?? [];
@@ -178,5 +178,5 @@ export class TurnLog {
   }
 }
 
-const wordsOf = (error: WireError | undefined): string =>
+const messageOf = (error: WireError | undefined): string =>
   [error?.message, error?.additionalDetails].filter(Boolean).join(" ");

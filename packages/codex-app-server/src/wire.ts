@@ -88,25 +88,31 @@ export interface LoadedThread {
   readonly id: string;
   /** Where codex records the thread. For a new thread the file does not exist yet. */
   readonly path: string | undefined;
+  readonly modelProvider: string | undefined;
 }
 
 /** Reads the thread from the answer. @throws TypeError if codex answered with something else. */
 export function readLoadedThread(result: unknown): LoadedThread {
-  const thread = keysOf(keysOf(result).thread);
-  if (typeof thread.id !== "string") throw new TypeError("codex app-server loaded a thread and did not say its id");
-  return { id: thread.id, path: textOf(thread.path) };
+  const { thread: loaded, modelProvider } = keysOf(result);
+  const thread = keysOf(loaded);
+  if (typeof thread.id !== "string") throw new TypeError("codex app-server loaded a thread without reporting its id");
+  return { id: thread.id, path: textOf(thread.path), modelProvider: textOf(modelProvider) };
 }
 
-/** What `thread/read` says of the thread: `active` while a turn runs. */
+/** Returns the thread's status from the answer to `thread/read`: `active` while a turn runs. */
 export const readThreadStatus = (result: unknown): string | undefined =>
   textOf(keysOf(keysOf(keysOf(result).thread).status).type);
 
 // --- The config ---
 
+/** The provider that codex uses if the config names none (0.135, 0.169). */
+const DEFAULT_PROVIDER = "openai";
+
 export const readConfigParams = (cwd: string) => ({ cwd, includeLayers: true });
 
 export interface CodexConfig {
   readonly model: string | undefined;
+  readonly modelProvider: string;
   /** The folders for which the user has decided whether to trust their content. */
   readonly decidedFolders: readonly string[];
   /** Whether codex loads the `.codex` of this folder or of its repository: the user trusts it. */
@@ -115,9 +121,10 @@ export interface CodexConfig {
 
 export function readConfig(result: unknown): CodexConfig {
   const { config, layers } = keysOf(result);
-  const { model, projects } = keysOf(config);
+  const { model, model_provider: provider, projects } = keysOf(config);
   return {
     model: textOf(model),
+    modelProvider: textOf(provider) ?? DEFAULT_PROVIDER,
     decidedFolders: Object.keys(keysOf(projects)),
     loadsProject: Array.isArray(layers) && layers.map(keysOf).some(isTrustedProject),
   };
@@ -404,7 +411,7 @@ function resultOf(result: unknown) {
 
 // --- Requests of codex to its client ---
 
-/** Returns the answer of a client without a user to ask; undefined for an unknown request. */
+/** Returns the answer of a client that has no user to ask; undefined for an unknown request. */
 export function answerFor(method: string): object | undefined {
   switch (method) {
     case "item/commandExecution/requestApproval":
@@ -420,7 +427,7 @@ export function answerFor(method: string): object | undefined {
     case "item/tool/requestUserInput":
       return { answers: {} };
     case "item/tool/call":
-      return { contentItems: [{ type: "inputText", text: "This tool is not available any more." }], success: false };
+      return { contentItems: [{ type: "inputText", text: "This tool is no longer available." }], success: false };
     default:
       return undefined;
   }

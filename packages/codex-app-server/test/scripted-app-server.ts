@@ -4,8 +4,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Action, Scenario } from "./scripted-codex.ts";
 
 /*
- * Stands in for codex where the real one can't be made to fail: it loses answers and notifications. It answers each request
- * according to the scenario in the file `SCENARIO`, and otherwise as codex 0.169.0 does in a successful turn.
+ * Replaces codex where the real one can't be made to fail: it loses answers and notifications. It answers each request as the
+ * scenario in the file `SCENARIO` says, otherwise as codex 0.169.0 does in a successful turn.
  */
 const scenario: Scenario = JSON.parse(
   process.env.SCENARIO === undefined ? "{}" : readFileSync(process.env.SCENARIO, "utf8"),

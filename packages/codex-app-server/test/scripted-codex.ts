@@ -19,7 +19,7 @@ export type Action =
   | { readonly closeStdout: true }
   | { readonly exit: number };
 
-/** What the program does at each request, by method, instead of what codex does. */
+/** What the program does on each request, by method, instead of what codex does. */
 export type Scenario = Record<string, readonly Action[]>;
 
 const PROGRAM = fileURLToPath(new URL("./scripted-app-server.ts", import.meta.url));
@@ -49,7 +49,7 @@ export interface ScriptedTurn {
 }
 
 /**
- * Sets up turns on a scripted program.
+ * Sets up turns on a scripted program in place of codex.
  *
  * @param version The codex version that it reports: before 0.154 the process ends after each turn, and the next one is started.
  */

@@ -15,7 +15,7 @@ export type CodexCommandsErrorCode =
   // On a node.
   | "node_not_found"
   | "node_ambiguous"
-  /** The node doesn't offer the command. */
+  /** The node does not expose the command. */
   | "node_unsupported"
   | "node_timed_out"
   /** The host or the node refused or failed. */
@@ -23,7 +23,7 @@ export type CodexCommandsErrorCode =
   /** The node's answer is not a valid answer of the command. */
   | "node_malformed";
 
-/** A failed command. `message` says what to do: through a host, callers see nothing else. */
+/** A failed command. `message` says what to do, since a host passes on nothing else to its callers. */
 export class CodexCommandsError extends CodedError<CodexCommandsErrorCode> {
   constructor(code: CodexCommandsErrorCode, message: string, options?: ErrorOptions) {
     super("CodexCommandsError", code, message, options);

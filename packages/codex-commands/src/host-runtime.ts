@@ -12,7 +12,7 @@ export interface HostNode {
   readonly displayName?: string | undefined;
   readonly remoteIp?: string | undefined;
   readonly connected?: boolean | undefined;
-  /** The commands that the node offers. */
+  /** The commands that the node exposes. */
   readonly commands?: readonly string[] | undefined;
 }
 

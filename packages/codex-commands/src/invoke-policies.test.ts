@@ -31,12 +31,12 @@ test("a list is forwarded, and allowed by default on the three platforms", async
 describe("a resume", () => {
   const params = { sessionId: ID, prompt: "tidy up" };
 
-  test("is dangerous and nowhere allowed by default", () => {
+  test("is dangerous, and not allowed by default on any platform", () => {
     expect(resumePolicy).toMatchObject({ commands: ["codex.cli.session.resume"], dangerous: true });
     expect(resumePolicy.defaultPlatforms).toBeUndefined();
   });
 
-  test("runs once a person has allowed it once", async () => {
+  test("runs after someone has allowed it once", async () => {
     const { context, invokeNode, request } = call(params, async () => ({ id: "a1", decision: "allow-once" }));
     expect(await resumePolicy.handle(context)).toEqual({ ok: true, payload: "ran" });
     expect(invokeNode).toHaveBeenCalledOnce();
@@ -72,7 +72,7 @@ describe("a resume", () => {
     expect(await resumePolicy.handle(context)).toEqual({
       ok: false,
       code: "PLUGIN_APPROVAL_REQUIRED",
-      message: expect.stringContaining("once a person has allowed it"),
+      message: expect.stringContaining("after someone has approved it"),
       details,
     });
     expect(invokeNode).not.toHaveBeenCalled();
@@ -102,7 +102,7 @@ describe("a resume", () => {
     expect(invokeNode).not.toHaveBeenCalled();
   });
 
-  test("that names a home runs on a node that can choose it, once a person has allowed it", async () => {
+  test("that names a home runs on a node that can choose it, after someone has approved it", async () => {
     const node = { displayName: "Studio", caps: ["camera", "codex-cli-session-source"] };
     const named = { ...params, agentId: "research", sourceHomeId: "f00d" };
     const allowed = call(named, async () => ({ decision: "allow-once" }));
@@ -121,7 +121,7 @@ describe("a resume", () => {
     ["absent", undefined],
     ["null", null],
     ["a number", 5],
-  ])("what is asked fits the host's limits and is one line: parameters %s", async (_name, odd) => {
+  ])("asks for approval in one line within the host's limits: parameters %s", async (_name, odd) => {
     const { context, request } = call({}, async () => ({}));
     await resumePolicy.handle({ ...context, node: { displayName: "😀\n".repeat(100) }, params: odd });
     const asked = request.mock.calls[0] as unknown as [{ title: string; description: string }];

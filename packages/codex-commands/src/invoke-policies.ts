@@ -27,7 +27,7 @@ export interface InvokePolicyContext {
   invokeNode(): Promise<InvokeResult>;
 }
 
-/** Decides about a call before it reaches the node. */
+/** Decides whether a call is forwarded to the node. */
 export interface InvokePolicy {
   commands: string[];
   /** The platforms where the commands are allowed by default, without the host's configuration. */
@@ -36,7 +36,7 @@ export interface InvokePolicy {
   handle(context: InvokePolicyContext): Promise<InvokeResult>;
 }
 
-/** Returns the policies. A list is forwarded. A resume runs someone's prompt with full rights on the node, so each one needs approval. */
+/** Returns the policies. A list is forwarded. A resume runs a prompt with full rights on the node, so each one needs an approval. */
 export function createInvokePolicies(): [InvokePolicy, InvokePolicy] {
   return [
     {
@@ -57,7 +57,7 @@ async function invokeIfApproved(context: InvokePolicyContext): Promise<InvokeRes
   return {
     ok: false,
     code: "PLUGIN_APPROVAL_REQUIRED",
-    message: `${RESUME_COMMAND} runs codex with all rights on the node, and runs only once a person has allowed it.${hint}`,
+    message: `${RESUME_COMMAND} runs codex with all rights on the node, so it runs only after someone has approved it.${hint}`,
     details: { approvalId: answer?.id ?? null, decision: answer?.decision ?? null },
   };
 }

@@ -4,6 +4,6 @@ import type { StartTurnOptions } from "@plexum/codex-exec";
 export interface LocalOptions extends Pick<StartTurnOptions, "binary" | "model" | "extraArgs" | "grace"> {
   readonly codexHome: string;
   readonly env: NodeJS.ProcessEnv;
-  /** The folder of the session index. Default: that of `listSessions` in `@plexum/session-store`. */
+  /** The folder of the session index. Default: that of `listSessions` in `@plexum/codex-sessions`. */
   readonly cacheFolder?: string;
 }

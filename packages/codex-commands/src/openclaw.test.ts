@@ -5,7 +5,7 @@ import { createInvokePolicies } from "./invoke-policies.ts";
 import { listSessionsOnNode, resumeSessionOnNode } from "./node/sessions-on-node.ts";
 import { createSessionCommands } from "./session-commands.ts";
 
-const prompt = { sessionId: "0199a213-81c0-7800-8aa1-bbab2a035a53", prompt: "go on" };
+const prompt = { sessionId: "0199a213-81c0-7800-8aa1-bbab2a035a53", prompt: "continue" };
 
 /** Registers as a plugin of that host does: the compiler checks the types, too. */
 function register(api: PluginApi, codexHome: string): void {
@@ -14,7 +14,7 @@ function register(api: PluginApi, codexHome: string): void {
   for (const policy of createInvokePolicies()) api.registerNodeInvokePolicy(policy);
 }
 
-test("a plugin passes on its host's runtime, and gets the node's answer", async () => {
+test("a plugin passes its host's runtime, and gets the node's answer", async () => {
   await using home = await temporaryFolder();
   const decisions = ["deny", "allow-once"] as const;
   let asked = 0;
@@ -22,12 +22,12 @@ test("a plugin passes on its host's runtime, and gets the node's answer", async 
   register(api, home.path);
   expect(await listSessionsOnNode(api.runtime)).toMatchObject({ node: { nodeId: "node-1" }, sessions: [] });
   expect(asked).toBe(0);
-  await expect(resumeSessionOnNode(api.runtime, prompt)).rejects.toThrow("only once a person has allowed it");
+  await expect(resumeSessionOnNode(api.runtime, prompt)).rejects.toThrow("only after someone has approved it");
   await expect(resumeSessionOnNode(api.runtime, prompt)).rejects.toThrow("There is no codex session 0199a213");
   expect(asked).toBe(2);
 });
 
-test("a host without approvals refuses each resume, and lists", async () => {
+test("a host without approvals refuses each resume, but lists", async () => {
   await using home = await temporaryFolder();
   const api = openClaw();
   register(api, home.path);

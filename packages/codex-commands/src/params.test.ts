@@ -4,7 +4,7 @@ import { CodexCommandsError } from "./errors.ts";
 import { checkListParams, checkResumeParams, parseParams } from "./params.ts";
 
 const ID = "0199a213-81c0-7800-8aa1-bbab2a035a53";
-const resume = (params: object) => checkResumeParams({ sessionId: ID, prompt: "go on", ...params });
+const resume = (params: object) => checkResumeParams({ sessionId: ID, prompt: "continue", ...params });
 
 test.each([undefined, null, "", "  ", "{}"])("%j means no parameters", (text) => {
   expect(parseParams(text)).toEqual({});

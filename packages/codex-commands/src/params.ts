@@ -48,13 +48,13 @@ const listSchema = z.object({
   limit: limitSchema,
   filter: filterSchema,
   archived: flagSchema,
-  /** Includes threads that codex itself began. */
+  /** Includes threads that codex itself started. */
   subagents: flagSchema,
 });
 
 const resumeSchema = z.object({
   sessionId: sessionIdSchema,
-  prompt: z.string("must be text").regex(/\S/, "must not be empty: say what codex is to do"),
+  prompt: z.string("must be text").regex(/\S/, "must not be empty: say what codex should do"),
   /** Overrides the session's own folder. */
   cwd: z
     .string("must be the path of a folder")
@@ -81,6 +81,7 @@ export const checkSessionId = (sessionId: unknown): string =>
 
 /**
  * Parses the parameters that a host passes to a command: JSON text of an object, or nothing.
+ *
  * @throws CodexCommandsError `invalid_params`.
  */
 export function parseParams(paramsJSON: string | null | undefined): object {

@@ -48,7 +48,7 @@ testReadme(join(root, "README.md"), {
     expect(message).toBe("…");
     expect(await resume.handle({ nodeId: "node-1", command: String(resume.commands[0]), invokeNode })).toEqual({
       ...rest,
-      message: expect.stringContaining("once a person has allowed it"),
+      message: expect.stringContaining("after someone has approved it"),
     });
   },
   "nodes.ts": async (block) => {

@@ -67,11 +67,11 @@ describe.each(testedCodexes())("a session of codex $version", (codex) => {
   test("continued by the other version", async () => {
     const { run, resumes } = await setUp();
     const id = await run();
-    await run({ threadId: id, binary: resumer.path, prompt: "meanwhile" });
+    await run({ threadId: id, binary: resumer.path, prompt: "in between" });
     await resumes(id);
   });
 
-  test("begun in a terminal", async () => {
+  test("started in a terminal", async () => {
     const { run, listed, resumes } = await setUp();
     const id = await run();
     const file = (await listed())[0]?.sessionFile ?? "";
@@ -109,7 +109,7 @@ describe.each(testedCodexes())("a session of codex $version", (codex) => {
     await resumes(parent);
   });
 
-  test("in a renamed file: codex doesn't find it", async () => {
+  test("in a renamed file, which codex doesn't find", async () => {
     const { run, listed, resumes } = await setUp();
     const id = await run();
     const { sessionFile = "" } = (await listed())[0] as SessionSummary;

@@ -60,7 +60,7 @@ function folderOf({ id, cwd }: FoundSession): string {
   if (cwd !== undefined) return cwd;
   throw new CodexCommandsError(
     "folder_not_found",
-    `Codex has not recorded the folder of session ${id}: name the folder to run in as "cwd".`,
+    `Codex has not recorded the folder of session ${id}: pass the folder to run in as "cwd".`,
   );
 }
 
@@ -70,7 +70,7 @@ async function assertFolder(folder: string): Promise<void> {
   if (isFolder) return;
   throw new CodexCommandsError(
     "folder_not_found",
-    `${JSON.stringify(folder)} is not the absolute path of a folder on this machine: name the folder to run in as "cwd".`,
+    `${JSON.stringify(folder)} is not the absolute path of a folder on this machine: pass the folder to run in as "cwd".`,
   );
 }
 
@@ -82,7 +82,7 @@ async function runTurn(
   const { prompt, threadId, workspace, timeoutMs } = params;
   const how = { binary, model, extraArgs, grace, env, signal };
   await using turn = await startTurn({ ...how, prompt, threadId, workspace, timeoutMs });
-  // Leaving the loop drops the events, so that codex does not wait for a reader.
+  // Leaving the loop drops the events, so codex does not wait for a reader.
   for await (const _event of turn.events) break;
   // Awaited here: leaving the block cancels the turn.
   return await turn.result;

@@ -21,7 +21,7 @@ test("two commands of one capability, one of them dangerous", () => {
   expect(resume).toMatchObject({ command: "codex.cli.session.resume", cap: "codex-cli-sessions", dangerous: true });
 });
 
-test("when idle, nothing delays the host's update, also after a refusal", async () => {
+test("an idle command does not delay the host's update, even after a refusal", async () => {
   await using home = await temporaryFolder();
   const options = { codexHome: home.path, cacheFolder: home.path };
   const [list, resume] = createSessionCommands(options);
@@ -98,7 +98,7 @@ describe.each(testedCodexes())("sessions of codex $version", (codex) => {
     expect(existsSync(join(folder, "touched"))).toBe(false);
   });
 
-  test("an empty reply", async () => {
+  test("an empty reply is reported as such", async () => {
     const { resume } = await setUp([answer([reasoning("hm")])]);
     expect((await resume()).text).toBe("Codex completed without a text reply.");
   });
@@ -138,7 +138,7 @@ describe.each(testedCodexes())("sessions of codex $version", (codex) => {
     expect(resumeCommand.hasActiveWork()).toBe(false);
   });
 
-  test("one resume of a session at a time, and none beside another turn in its folder", async () => {
+  test("refuses a second resume of a session, and one beside another turn in its folder", async () => {
     const { model, home, workspace, sessionId, resume } = await setUp([{ kind: "hang" }, say("here")]);
     const controller = new AbortController();
     const first = resume({}, controller.signal).catch(() => {});

@@ -1,20 +1,20 @@
 import { resolve } from "node:path";
 import { codexHomeOf } from "@plexum/session-store";
 import { CAPABILITY, LIST_COMMAND, RESUME_COMMAND } from "./commands.ts";
-import { listLocally } from "./list-sessions.ts";
+import { listLocally } from "./list-locally.ts";
 import type { LocalOptions } from "./local-options.ts";
 import { checkListParams, checkResumeParams, parseParams } from "./params.ts";
 import { resumeSession } from "./resume-session.ts";
 import type { SessionListing } from "./session-summary.ts";
 
 export interface SessionCommandsOptions extends Omit<LocalOptions, "codexHome" | "env"> {
-  /** The folder where codex keeps its files. Default: `CODEX_HOME` of `env`, else `~/.codex`. */
+  /** The folder where codex keeps its files. Default: `CODEX_HOME` of `env`, otherwise `~/.codex`. */
   readonly codexHome?: string;
-  /** The environment codex runs in. Default: this process's. */
+  /** The environment that codex runs in. @default process.env */
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** A command as a node's host registers it. */
+/** A command in the form in which a node's host registers it. */
 export interface SessionCommand {
   readonly command: string;
   readonly cap: string;
@@ -31,7 +31,7 @@ export interface SessionCommand {
 /** Counts the work of all commands of this process: a host may register new ones during a turn, and an update replaces the process. */
 let activeResumes = 0;
 
-/** Creates the commands with which a host lists and resumes the codex sessions of this machine. */
+/** Creates the two commands that list and resume the codex sessions of this machine. */
 export function createSessionCommands(options: SessionCommandsOptions = {}): [SessionCommand, SessionCommand] {
   const { env = process.env } = options;
   // Absolute, since codex runs in the session's folder.

@@ -14,9 +14,9 @@ export interface SessionSummary {
   readonly compressed: boolean;
   /** The node read the session's file only in part: last message and count may be outdated. */
   readonly partialScan?: true | undefined;
-  /** For a thread that codex itself began: the thread it works for, if codex records it. */
+  /** For a thread that codex itself started: the thread that it works for, if codex records it. */
   readonly parentId?: string | undefined;
-  /** For a thread that codex itself began: its role, such as `subagent` or `review`. */
+  /** For a thread that codex itself started: its role, such as `subagent` or `review`. */
   readonly role?: string | undefined;
 }
 

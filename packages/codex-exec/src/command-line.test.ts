@@ -7,7 +7,7 @@ test("a new thread", () => {
   expect(commandLine({})).toEqual(["exec", ...FLAGS, "-"]);
 });
 
-test("everything, each in its place", () => {
+test("all options, in the order that codex requires", () => {
   const args = commandLine({
     threadId: "0199a213-81c0-7800-8aa1-bbab2a035a53",
     model: "gpt-5",

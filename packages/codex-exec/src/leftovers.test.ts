@@ -8,7 +8,7 @@ import { orphanedTurns } from "@plexum/cli-turn";
 import { imageLeftovers } from "@plexum/codex-turn";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { ScriptedModel } from "@plexum/scripted-model";
-import { eventually, temporaryFolder } from "@plexum/test-support";
+import { eventually, isAlive, temporaryFolder } from "@plexum/test-support";
 import { expect, onTestFinished, test, vi } from "vitest";
 
 const OWNER = fileURLToPath(new URL("../test/turn-owner.ts", import.meta.url));
@@ -20,7 +20,6 @@ const read = (path: string) => {
     return "";
   }
 };
-const isAlive = (pid: number) => ![undefined, "Z"].includes(read(`/proc/${pid}/stat`).split(") ")[1]?.[0]);
 
 /** The shell that would become the watchdog. */
 const guardOf = (pid: number) =>
@@ -29,7 +28,7 @@ const guardOf = (pid: number) =>
     .map(Number)
     .find((child) => read(`/proc/${child}/comm`) === "sh\n");
 
-test("leftovers of a turn whose owner and guard were killed are found and ended; a running turn is not", async () => {
+test("leftovers of a turn are found and ended after its owner and guard were killed; a running turn is left alone", async () => {
   await using folder = await temporaryFolder();
   await using model = await ScriptedModel.start([{ kind: "hang" }]);
   await using home = await CodexHome.create({ baseUrl: model.baseUrl });
@@ -62,7 +61,7 @@ test("leftovers of a turn whose owner and guard were killed are found and ended;
   expect(orphaned?.processes).toContainEqual({ pid: codex, command: expect.stringContaining("codex exec --image") });
   expect(orphanedTurns({ where: ({ CODEX_HOME }) => CODEX_HOME === home.path })).toMatchObject([{ owner: owner.pid }]);
   expect(orphanedTurns({ where: ({ CODEX_HOME }) => CODEX_HOME === folder.path })).toEqual([]);
-  // codex still has it.
+  // codex still uses it.
   expect(await imageLeftovers()).toEqual([]);
 
   await orphaned?.end();

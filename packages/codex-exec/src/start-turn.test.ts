@@ -67,7 +67,7 @@ describe.each(testedCodexes())("a turn of codex $version", (codex) => {
     expect(model.lastRequest.prompt).toContain("hi");
   });
 
-  test("leaving the events early ends nothing: the turn continues to its end", async () => {
+  test("a turn continues to its end when its reader leaves early", async () => {
     const { start } = await setUp([answer([...manyMessages(100, 10_000), shell("echo done")]), say("last words")]);
     const turn = await start();
     for await (const _ of turn.events) break;
@@ -88,24 +88,21 @@ describe.each(testedCodexes())("a turn of codex $version", (codex) => {
   });
 
   test.each<[name: string, count: number, bytes: number, maxUnreadBytes: number | undefined]>([
-    ["having run far ahead", 100, 10_000, undefined],
-    ["with the rest in the pipe, not read yet", 40, 10, 1],
-  ])(
-    "a reader that starts after codex is gone still gets everything: %s",
-    async (_name, count, bytes, maxUnreadBytes) => {
-      const { start } = await setUp([answer(manyMessages(count, bytes))]);
-      const turn = await start(maxUnreadBytes === undefined ? {} : { maxUnreadBytes });
-      expect((await turn.result).status).toBe("completed");
-      const seen = await collect(turn);
-      expect(texts(seen)).toHaveLength(count);
-      expect(seen.at(-1)?.type).toBe("turn.completed");
-    },
-  );
+    ["codex ran far ahead", 100, 10_000, undefined],
+    ["the rest is still in the pipe", 40, 10, 1],
+  ])("a reader that starts after codex has exited gets everything: %s", async (_name, count, bytes, maxUnreadBytes) => {
+    const { start } = await setUp([answer(manyMessages(count, bytes))]);
+    const turn = await start(maxUnreadBytes === undefined ? {} : { maxUnreadBytes });
+    expect((await turn.result).status).toBe("completed");
+    const seen = await collect(turn);
+    expect(texts(seen)).toHaveLength(count);
+    expect(seen.at(-1)?.type).toBe("turn.completed");
+  });
 
-  test("a codex that waits for its reader can be cancelled", async () => {
+  test("a turn can be cancelled while codex waits for the reader", async () => {
     const { start } = await setUp([answer([...manyMessages(50, 50_000), shell("echo done")]), say("last words")]);
     const turn = await start({ maxUnreadBytes: 1 });
-    // More than the pipe holds follows this event, and nobody reads it.
+    // This event is followed by more than the pipe holds, and nobody reads it.
     for await (const event of turn.events) {
       if (texts([event]).length === 0) continue;
       expect((await turn.cancel()).status).toBe("cancelled");
@@ -113,7 +110,7 @@ describe.each(testedCodexes())("a turn of codex $version", (codex) => {
     }
   });
 
-  test("cancelled twice, and once more after its end", async () => {
+  test("cancelling again, during and after the end, returns the same result", async () => {
     const { start, seconds, running } = await setUpSleeping();
     const turn = await start();
     await running();
@@ -124,7 +121,7 @@ describe.each(testedCodexes())("a turn of codex $version", (codex) => {
     expect(await turn.cancel()).toBe(first);
   });
 
-  test("a turn that is over stays as it ended", async () => {
+  test("cancelling a turn that is over does not change its result", async () => {
     const { start } = await setUp([say("done")]);
     const controller = new AbortController();
     const turn = await start({ signal: controller.signal });
@@ -134,7 +131,7 @@ describe.each(testedCodexes())("a turn of codex $version", (codex) => {
     expect(result).toMatchObject({ status: "completed", lastMessage: "done" });
   });
 
-  test("cancelled before and while it starts: its reason is thrown, and the model is asked nothing", async () => {
+  test("aborted before or during the start: the reason is thrown, and the model gets no request", async () => {
     const { model, start } = await setUp([say("unused")]);
     const reason = new Error("changed my mind");
     await expect(start({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
@@ -145,14 +142,14 @@ describe.each(testedCodexes())("a turn of codex $version", (codex) => {
     expect(model.requests).toHaveLength(0);
   });
 
-  test("cancelled by its signal as soon as it runs", async () => {
+  test("cancelled by its signal as soon as codex runs", async () => {
     const { start } = await setUp([{ kind: "hang" }]);
     const controller = new AbortController();
     const turn = await start({ signal: controller.signal, onSpawn: () => controller.abort() });
     expect((await turn.result).status).toBe("cancelled");
   });
 
-  test("the time limit", async () => {
+  test("a turn ends at its time limit", async () => {
     const { start } = await setUp([{ kind: "hang" }]);
     const turn = await start({ timeoutMs: 700 });
     expect(await turn.result).toMatchObject({ status: "failed", error: { code: "timed_out" } });
@@ -169,14 +166,14 @@ describe.each(testedCodexes())("a turn of codex $version", (codex) => {
     expect(await lost.result).toMatchObject({ status: "failed", error: { code: "thread_not_found" } });
   });
 
-  test("arguments the system refuses: a typed failure", async () => {
+  test("arguments that the system refuses fail as spawn_failed", async () => {
     const { start } = await setUp();
     for (const argument of ["x".repeat(200_000), "a\0b"]) {
       await expect(start({ extraArgs: [argument] })).rejects.toMatchObject({ code: "spawn_failed" });
     }
   });
 
-  test("a listener that throws when codex starts: the turn ends", async () => {
+  test("the turn ends if onSpawn throws", async () => {
     const { start } = await setUp([{ kind: "hang" }]);
     let pid = 0;
     const onSpawn = (spawned: { pid: number }) => {
@@ -187,7 +184,7 @@ describe.each(testedCodexes())("a turn of codex $version", (codex) => {
     expect(existsSync(`/proc/${pid}`)).toBe(false);
   });
 
-  test("the end of the turn ends what the model left running in the background", async () => {
+  test("background processes of the model end with the turn", async () => {
     const seconds = uniqueSeconds();
     const { start } = await setUp([answer([shell(`setsid sleep ${seconds} > /dev/null 2>&1 &`)]), say("started")]);
     const turn = await start();
@@ -195,7 +192,7 @@ describe.each(testedCodexes())("a turn of codex $version", (codex) => {
     expect(sleepers(seconds)).toEqual([]);
   });
 
-  test("a turn disposed of is a turn cancelled", async () => {
+  test("disposing of a turn cancels it", async () => {
     const { start, seconds, running } = await setUpSleeping();
     {
       await using _turn = await start();
@@ -204,7 +201,7 @@ describe.each(testedCodexes())("a turn of codex $version", (codex) => {
     expect(sleepers(seconds)).toEqual([]);
   });
 
-  test("one workspace through any link: leftovers of an earlier turn there are ended", async () => {
+  test("leftovers of an earlier turn are ended, also if it reached the workspace through a link", async () => {
     const { start, folder, workspace, seconds, running, model } = await setUpSleeping();
     await mkdir(workspace);
     const link = join(folder, "link");

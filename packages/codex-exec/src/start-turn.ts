@@ -23,40 +23,42 @@ import { commandLine } from "./command-line.ts";
 import { TurnRecord } from "./turn-record.ts";
 
 export interface StartTurnOptions {
-  /** What the user says, at most 1 048 576 code points. */
+  /** What the user says, at most 1,048,576 code points. */
   readonly prompt: string;
   /** The folder codex works in; created if it is missing. */
   readonly workspace: string;
-  /** The thread to continue, by its UUID. Without it a new thread begins. */
+  /** The UUID of the thread to continue. Without it, a new thread begins. */
   readonly threadId?: string | undefined;
-  /** The codex executable: a path, or a name on the PATH. Default `codex`. */
+  /** The codex executable: a path, or a name on the PATH. @default "codex" */
   readonly binary?: string;
   /** The value of `--model`. Default: codex's own choice. */
   readonly model?: string | undefined;
-  /** The reasoning effort, in codex's words. Default: what the config says. */
+  /** The reasoning effort, in codex's words. Default: the config's. */
   readonly effort?: string | undefined;
-  /** What the model's commands may do. Default `danger-full-access`. An argument for it in `extraArgs` wins. */
+  /** What the model's commands may do. An argument for the sandbox in `extraArgs` wins. @default "danger-full-access" */
   readonly sandbox?: SandboxMode;
   readonly images?: readonly PromptImage[];
   /** More arguments for `codex exec`; a function is called with codex's version. */
   readonly extraArgs?: readonly string[] | ((version: string) => readonly string[]);
-  /** The environment codex runs in. Default: this process's. */
+  /** The environment that codex runs in. @default process.env */
   readonly env?: NodeJS.ProcessEnv;
-  /** The turn's deadline in milliseconds. Default one hour. */
+  /** The turn's time limit, in milliseconds. @default 3_600_000 */
   readonly timeoutMs?: number;
   readonly grace?: Partial<EndGrace>;
-  /** Cancels the turn, also while it is being started. */
+  /** Cancels the turn, also while it starts. */
   readonly signal?: AbortSignal;
-  /** The longest line of codex's stdout that is read as an event, in bytes. Default 32 MiB. */
+  /** The longest line of codex's stdout that is read as an event, in bytes. @default 33_554_432 */
   readonly maxLineBytes?: number;
   /**
-   * How far codex may run ahead of the reader of the events, in bytes of its stdout, before it has to wait. Default
-   * 64 MiB: a codex that waits drops events of its own (0.135.0 says so in an `error` item, "event stream lagged").
+   * How far codex may run ahead of the reader of the events, in bytes of its stdout, before it has to wait. The default is high
+   * because codex drops events of its own while it waits (0.135.0 then writes an `error` item, "event stream lagged").
+   *
+   * @default 67_108_864
    */
   readonly maxUnreadBytes?: number;
   /** Called with each line that codex writes to stderr, without escape sequences. */
   readonly onStderr?: (line: string) => void;
-  /** Called when the input was changed. */
+  /** Called when the prompt was changed. */
   readonly onWarning?: (message: string) => void;
   /** Called as soon as codex runs. */
   readonly onSpawn?: (spawned: SpawnedCodex) => void;
@@ -71,10 +73,10 @@ export interface SpawnedCodex {
 
 /**
  * Runs one turn with `codex exec`. Before it starts codex, it ends whatever a killed owner left running in the same workspace.
- * The caller must hold the workspace's lock.
+ * The caller must hold the workspace's lock. A failure after the start is in the turn's `result`.
  *
- * @throws CodexTurnError if the turn can't start; nothing has been sent in that case. The signal's reason if it is aborted before the
- * start. Every later failure is in the turn's `result`.
+ * @throws CodexTurnError if the turn can't start; nothing has been sent in that case. RangeError for a `timeoutMs` that is not
+ * positive. The signal's reason if it is aborted before the start.
  */
 export async function startTurn(options: StartTurnOptions): Promise<Turn> {
   const { binary = "codex", env = process.env, timeoutMs = DEFAULT_TIMEOUT_MS, signal, extraArgs } = options;
@@ -150,7 +152,7 @@ const CHATTER =
  * On SIGINT codex stops its commands and records that the turn was aborted; SIGTERM and SIGKILL leave the commands running
  * (seen in 0.169.0). But a SIGINT that arrives shortly before `turn.started` is lost, and later ones are ignored (0.135.0,
  * 0.169.0): codex would continue, and run what the model answers, until it gets SIGTERM. Before that event there is
- * nothing to record, so SIGTERM is sent at once.
+ * nothing to record, so codex gets SIGTERM at once.
  */
 function endSteps(record: TurnRecord, grace: EndGrace): readonly EndStep[] {
   const terminate: EndStep = { signal: "SIGTERM", graceMs: grace.terminateMs };

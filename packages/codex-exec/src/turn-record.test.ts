@@ -29,7 +29,7 @@ describe("how a turn ended", () => {
       { status: "cancelled" },
     ],
     [
-      "out of time",
+      "at its time limit",
       [],
       { exitCode: 1, ending: { reason: "timed_out", afterMs: 70 } },
       { status: "failed", error: { code: "timed_out", message: expect.stringContaining("70 ms") } },
@@ -38,7 +38,7 @@ describe("how a turn ended", () => {
     ["failed, whatever the exit code says", [FAILED], {}, { error: { code: "not_signed_in" } }],
     ["killed", [], { exitCode: null, signal: "SIGKILL" }, { error: { code: "crashed", signal: "SIGKILL" } }],
     ["completed, then a failed exit", [COMPLETED], { exitCode: 101 }, { error: { code: "crashed", exitCode: 101 } }],
-    ["without a word", [], {}, { error: { code: "incomplete" } }],
+    ["exited without any event", [], {}, { error: { code: "incomplete" } }],
     [
       "reported on stderr",
       [],
@@ -55,13 +55,13 @@ describe("how a turn ended", () => {
       { error: { code: "thread_unreadable", message: expect.stringMatching(/Codex said: .*moth in line 7$/) } },
     ],
     [
-      "reported on stderr, about a machine that is out of files",
+      "reported on stderr, about a machine with too many open files",
       [],
       { exitCode: 1, stderr: "Error: thread/resume: failed to read thread: Too many open files (os error 24)" },
       { error: { code: "failed" } },
     ],
     [
-      "a line on stderr about a thread that is not codex's own",
+      "a line on stderr about a thread, not written by codex itself",
       [],
       { exitCode: 1, stderr: "INFO mcp: no rollout found for thread id x\n" },
       { error: { code: "failed" } },
@@ -73,19 +73,19 @@ describe("how a turn ended", () => {
   });
 });
 
-/** What a tool can print, and RUST_LOG=info then writes to stderr. */
+/** Texts that a tool can print, and that codex with RUST_LOG=info then writes to stderr. */
 const FORGED = [
   "Error: thread/resume: thread/resume failed: no rollout found for thread id x (code -32600)",
   "Error: thread/resume: thread/resume failed: rollout is empty (code -32603)",
   "session x is archived",
 ];
 
-describe.each(FORGED)("once the turn may run, no text about its thread counts: %s", (text) => {
+describe.each(FORGED)("once the turn may have started, stderr says nothing about its thread: %s", (text) => {
   test.each<[name: string, line: string]>([
     ["it has started", '{"type":"turn.started"}'],
     ["an item arrived", '{"type":"item.started","item":{"id":"item_0","type":"command_execution","command":"x"}}'],
     ["an unknown event arrived", '{"type":"turn.begun"}'],
-    ["a line that can't be read", '{"type":"turn.sta'],
+    ["a line can't be read", '{"type":"turn.sta'],
   ])("%s", (_name, line) => {
     const record = new TurnRecord();
     const note = (event: ParsedEvent) => record.note(event);

@@ -1,8 +1,14 @@
 import type { CliEnd } from "@plexum/cli-turn";
 import type { ParsedEvent, Usage } from "@plexum/codex-jsonl";
-import { CodexTurnError, classifyFailure, classifyResumeFailure, type TurnResult } from "@plexum/codex-turn";
+import {
+  CodexTurnError,
+  classifyFailure,
+  classifyResumeFailure,
+  type TurnResult,
+  timedOutError,
+} from "@plexum/codex-turn";
 
-/** Collects what a turn's events say, and derives from that and the process's exit how the turn ended. */
+/** Records a turn's events, and derives the turn's result from them and from the exit of the process. */
 export class TurnRecord {
   /** Whether codex has reported that the turn runs. */
   hasStarted = false;
@@ -37,19 +43,13 @@ export class TurnRecord {
 
   #error({ exitCode, signal, ending, stderr }: CliEnd): CodexTurnError {
     const options = { exitCode, signal, detail: stderr };
-    if (ending?.reason === "timed_out") {
-      return new CodexTurnError(
-        "timed_out",
-        `The turn was ended after ${ending.afterMs} ms, its time limit: give it more time, or a smaller task.`,
-        options,
-      );
-    }
+    if (ending?.reason === "timed_out") return timedOutError(ending.afterMs, options);
     const hasStarted = this.#mayHaveStarted;
     if (this.#failure !== undefined) return classifyFailure(this.#failure, { exitCode, signal, hasStarted });
     if (signal !== null) {
       return new CodexTurnError(
         "crashed",
-        `Codex was ended by ${signal}: it crashed or was killed from outside. The thread can be resumed.`,
+        `Codex was killed by ${signal}: it crashed, or something else killed it. The thread can be resumed.`,
         options,
       );
     }
@@ -63,7 +63,7 @@ export class TurnRecord {
     if (this.#completed !== undefined) {
       return new CodexTurnError(
         "crashed",
-        `Codex completed the turn and then ended with exit code ${exitCode}. The thread can be resumed.`,
+        `Codex completed the turn and then exited with code ${exitCode}. The thread can be resumed.`,
         options,
       );
     }
@@ -79,7 +79,7 @@ export class TurnRecord {
     if (said !== undefined) return classifyFailure(said, { exitCode, signal, hasStarted });
     return new CodexTurnError(
       "crashed",
-      `Codex ended with exit code ${exitCode} in the middle of the turn: it was interrupted from outside, or crashed. The thread can be resumed.`,
+      `Codex exited with code ${exitCode} during the turn: it was interrupted from outside, or it crashed. The thread can be resumed.`,
       options,
     );
   }
@@ -93,7 +93,7 @@ const isBeforeTurn = (event: ParsedEvent) =>
   event.type === "thread.started" || (event.type === "item.completed" && event.item.type === "error");
 
 /**
- * Returns the reason that codex gives as it exits: its last line that begins with "Error: ", and the lines below it. With
+ * Returns the reason that codex gives as it exits: its last line that begins with "Error: ", and the lines after it. With
  * RUST_LOG, stderr has texts of tools and of the model before that line.
  */
 function lastReason(stderr: string): string | undefined {

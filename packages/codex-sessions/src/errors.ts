@@ -1,7 +1,7 @@
 import { CodedError, isCodedError } from "@plexum/coded-error";
 
 /**
- * - `ambiguous_session_id`: the ids of several sessions begin like this; the message lists them.
+ * - `ambiguous_session_id`: several sessions' ids begin with the text; the message lists them.
  * - `io`: a home's files can't be listed; `cause` has the system's error.
  */
 export type CodexSessionsErrorCode = "ambiguous_session_id" | "io";

@@ -39,7 +39,7 @@ async function many(codexHome: string, count: number): Promise<void> {
 const bytesRead = () => Number(/^rchar: (\d+)$/m.exec(readFileSync("/proc/self/io", "latin1"))?.[1]);
 
 describe.runIf(process.platform === "linux")("bytes read by a search, as the system counts them", () => {
-  // The parts read at the beginning and the end meet, or nearly do. The last message may be farther away than one read reaches.
+  // The parts read at the beginning and at the end meet, or nearly do. The last message may be farther away than one read reaches.
   test.each([5, 18, 30, 66, 90, 262, 400])("of sessions of %i KB each", async (kilobytes) => {
     await using folder = await temporaryFolder();
     const work = line(at(2), "response_item", { type: "function_call_output", output: "y".repeat(900) });
@@ -99,7 +99,7 @@ describe("which sessions, and how many", () => {
     expect(ids(await lister(folder.path)({ limit: 2 }))).toEqual([threadId(19), threadId(18)]);
   });
 
-  test("no home, an empty one, and one that is a file", async () => {
+  test("a missing or empty home, and one that is a file, have no sessions", async () => {
     await using folder = await temporaryFolder();
     await writeFile(join(folder.path, "file"), "");
     for (const home of ["none", ".", "file"])
@@ -129,7 +129,7 @@ describe("the user's messages", () => {
     return [first?.lastMessage, first?.messageCount];
   };
 
-  test("do not include what codex says in the user's name, even if no event distinguishes them", async () => {
+  test("exclude what codex says in the user's name, even if no event distinguishes them", async () => {
     const injected = [
       item(
         at(1),
@@ -152,7 +152,7 @@ describe("the user's messages", () => {
     expect(await lastOf(item(at(1), "<environment_context>x</environment_context>", "mine"))).toEqual(["mine", 1]);
   });
 
-  test("do not include what others say, whatever they quote", async () => {
+  test("exclude what others say, whatever they quote", async () => {
     const quoted = said(at(1), "quoted");
     const others = [
       line(at(2), "response_item", { type: "function_call_output", output: quoted }),
@@ -227,7 +227,7 @@ describe("history.jsonl", () => {
     expect(ids(await list({ limit: 1 }))).toEqual([threadId(1)]);
   });
 
-  test("that has grown, lost its beginning, or was removed", async () => {
+  test("may grow, lose its beginning, or be removed", async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "history.jsonl");
     const list = async () => (await lister(folder.path)()).sessions.map((one) => [one.lastMessage, one.messageCount]);
@@ -261,7 +261,7 @@ describe("history.jsonl", () => {
   });
 });
 
-describe("one damaged file is a warning, not a failed list", () => {
+describe("one damaged file is a warning, and the list does not fail", () => {
   const good = session(1, 1);
   test.each<[name: string, content: string | Buffer, suffix?: string]>([
     ["empty", ""],
@@ -283,7 +283,7 @@ describe("one damaged file is a warning, not a failed list", () => {
   test.each([
     ["a torn last line", `${good}{"timestamp":"2026`, []],
     ["a last line without its newline", good.trimEnd(), []],
-    ["lines of garbage", good.replaceAll("\n", "\n\u0000garbage\n\n"), []],
+    ["lines that are not JSON", good.replaceAll("\n", "\n\u0000garbage\n\n"), []],
     ["CRLF", good.replaceAll("\n", "\r\n"), []],
     ["no session_meta", good.slice(good.indexOf("\n") + 1), [expect.stringContaining("does not begin")]],
     ["a byte order mark", `\ufeff${good}`, [expect.stringContaining("does not begin")]],
@@ -307,7 +307,7 @@ describe("one damaged file is a warning, not a failed list", () => {
     expect(warnings).toEqual([expect.stringContaining(threadId(9))]);
   });
 
-  test("broken and circular links, a folder named like a rollout, a file named like a folder", async () => {
+  test("ignores dangling and circular links, a folder named like a rollout, and a file named like a folder", async () => {
     await using folder = await temporaryFolder();
     await writeRollout(folder.path, threadId(1), good);
     const day = join(folder.path, "sessions/2026/01/02");
@@ -327,7 +327,7 @@ test("a thread in two files, and a folder that can't be listed", async () => {
   await writeRollout(folder.path, threadId(1), session(1, 1));
   const again = `rollout-2026-01-02T09-00-00-${threadId(1)}.jsonl`;
   const newest = await writeRollout(folder.path, threadId(1), session(1, 2), { name: again, mtime: at(60) });
-  // Nobody can list a link to itself, not even the superuser.
+  // Not even the superuser can list a link to itself.
   await symlink("03", join(folder.path, "sessions/2026/01/03"));
   const { sessions, warnings } = await lister(folder.path)();
   expect(sessions).toMatchObject([{ id: threadId(1), file: newest }]);
@@ -456,7 +456,7 @@ describe("the index", () => {
     expect((await list()).sessions).toHaveLength(10);
   });
 
-  test("saves reading: what is in it is not read again", async () => {
+  test("saves reading: a file that is in it is not read again", async () => {
     await using folder = await temporaryFolder();
     const path = await writeRollout(folder.path, threadId(1), session(1, 1));
     const list = lister(folder.path);

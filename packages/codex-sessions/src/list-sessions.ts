@@ -1,36 +1,28 @@
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { codexHomeOf, cacheFolder as defaultCacheFolder } from "@plexum/session-store";
-import { type GrowingFile, readGrowing, type TakeLine } from "./files/growing-file.ts";
+import { IndexedFiles } from "./files/indexed-files.ts";
 import { HISTORY_NAME, type PromptedSession, takePrompt } from "./files/prompt-history.ts";
-import { type RolloutFile, rolloutFiles } from "./files/rollout-files.ts";
+import type { RolloutFile } from "./files/rollout-files.ts";
 import { SessionIndex } from "./files/session-index.ts";
 import { NAMES_NAME, takeName } from "./files/thread-names.ts";
-import { withContinuation } from "./record/read-head.ts";
-import {
-  countMessages,
-  inheritMessages,
-  messageCount,
-  type RolloutRecord,
-  readRecord,
-  saidCount,
-  withGuard,
-} from "./record/rollout-record.ts";
-import { groupByThread, headOf, misnamedFiles, newestFileOf, type Thread, type ThreadFile } from "./threads.ts";
+import { messageCount, type RolloutRecord, saidCount } from "./record/rollout-record.ts";
+import { groupByThread, misnamedFiles, type Thread, type ThreadFile } from "./threads.ts";
 
 export interface ListSessionsOptions {
-  /** Default: `CODEX_HOME`, else `~/.codex`. */
+  /** Where codex keeps its files. Default: `CODEX_HOME`, otherwise `~/.codex`. */
   readonly codexHome?: string;
   /** Where the index is kept. Default: `plexum-codex` in the user's cache folder. */
   readonly cacheFolder?: string;
   /** Lists only sessions with this text in their id, title, folder or listed last message, ignoring case. */
   readonly filter?: string;
-  /** The maximum number of sessions, from 1 to 50. Other numbers are clamped. Default 10. */
+  /** The maximum number of sessions, from 1 to 50. Other numbers are clamped. @default 10 */
   readonly limit?: number;
-  /** Whether archived sessions are listed too. Default true. */
+  /** Whether archived sessions are listed too. @default true */
   readonly archived?: boolean;
-  /** Whether the threads that codex starts itself are listed too: sub-agents, reviews, guardians. Default false. */
+  /** Whether the threads that codex starts itself are listed too: sub-agents, reviews, guardians. @default false */
   readonly subagents?: boolean;
+  /** Aborts the call; its reason is thrown. */
   readonly signal?: AbortSignal;
 }
 
@@ -50,7 +42,7 @@ export interface Session {
   readonly messageCount: number;
   readonly archived: boolean;
   readonly compressed: boolean;
-  /** For a thread that codex started itself: the thread that it works for, if codex says which. */
+  /** For a thread that codex started itself: the thread that it works for, if codex records it. */
   readonly parentId: string | undefined;
   /** For a thread that codex started itself: its role, such as `subagent` or `review`. */
   readonly role: string | undefined;
@@ -87,8 +79,8 @@ const BATCH = 8;
 /** How much earlier than its last line's time a file's modification time may be. Some file systems store it in steps of 2 s. */
 const CLOCK_STEP_MS = 2_000;
 
-/** The longest time that other work has to wait, in milliseconds. */
-const BREATH_MS = 8;
+/** How long the list may run before other work gets a turn, in milliseconds. */
+const PAUSE_EVERY_MS = 8;
 
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 
@@ -98,34 +90,32 @@ const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
  * Gets the size and the modification time of all rollouts. Then reads from the latest on, until no other one can be newer than those
  * found. Keeps the results in an index.
  *
- * @throws only the reason of an aborted `signal`. A file that can't be read is a warning.
+ * @throws only the reason of an aborted `signal`. A file that can't be read causes a warning.
  */
 export async function listSessions(options: ListSessionsOptions = {}): Promise<SessionList> {
   options.signal?.throwIfAborted();
   const codexHome = resolve(options.codexHome ?? codexHomeOf(process.env));
   const index = await SessionIndex.load(options.cacheFolder ?? defaultCacheFolder(), codexHome);
-  const lister = new Lister(codexHome, index, options);
-  const sessions = await lister.list(clampedLimit(options.limit));
-  return { sessions, warnings: lister.warnings };
+  const files = new IndexedFiles(codexHome, index, options.signal);
+  const sessions = await new Lister(files, options).list(clampedLimit(options.limit));
+  return { sessions, warnings: files.warnings };
 }
 
 const clampedLimit = (limit: number = DEFAULT_LIMIT) =>
   Number.isNaN(limit) ? DEFAULT_LIMIT : Math.min(MAX_LIMIT, Math.max(1, Math.floor(limit)));
 
+/** Chooses the newest sessions that match the options, and reads as few rollouts as possible for that. */
 class Lister {
-  readonly warnings: string[] = [];
-  readonly #codexHome: string;
-  readonly #index: SessionIndex;
+  readonly #files: IndexedFiles;
   readonly #filter: string;
   readonly #archived: boolean;
   readonly #subagents: boolean;
   readonly #signal: AbortSignal | undefined;
   #names: Readonly<Record<string, string>> = {};
 
-  constructor(codexHome: string, index: SessionIndex, options: ListSessionsOptions) {
+  constructor(files: IndexedFiles, options: ListSessionsOptions) {
     const { filter = "", archived = true, subagents = false, signal } = options;
-    this.#codexHome = codexHome;
-    this.#index = index;
+    this.#files = files;
     this.#filter = filter.toLowerCase();
     this.#archived = archived;
     this.#subagents = subagents;
@@ -133,30 +123,30 @@ class Lister {
   }
 
   async list(limit: number): Promise<Session[]> {
-    const files = await rolloutFiles(this.#codexHome, (warning) => this.warnings.push(warning), this.#signal);
-    const prompts = await this.#entries(HISTORY_NAME, takePrompt);
-    this.#names = await this.#entries(NAMES_NAME, takeName);
-    const candidates = this.#candidates(groupByThread(await this.#identified(files)), prompts);
+    const rollouts = await this.#files.rollouts();
+    const prompts = await this.#files.entries(HISTORY_NAME, takePrompt);
+    this.#names = await this.#files.entries(NAMES_NAME, takeName);
+    const candidates = this.#candidates(groupByThread(await this.#identified(rollouts)), prompts);
     let newest: Found[] = [];
-    let breath = performance.now();
+    let lastPause = performance.now();
     for (let next = 0, size = 0; next < candidates.length; next += size) {
       const last = newest[limit - 1];
       if (last !== undefined && last.time >= (candidates[next]?.bound ?? 0)) break;
-      // Without a filter nearly all sessions that are read are listed, so read no more than are missing.
+      // Without a filter, nearly every session that is read is listed, so read no more than are missing.
       const missing = limit - newest.length;
       size = this.#filter === "" && missing > 0 ? Math.min(missing, BATCH) : BATCH;
       const batch = candidates.slice(next, next + size).map((candidate) => this.#find(candidate));
       const found = (await Promise.all(batch)).flat();
       if (found.length > 0) newest = newestOf([...newest, ...found], limit);
-      if (performance.now() - breath < BREATH_MS) continue;
+      if (performance.now() - lastPause < PAUSE_EVERY_MS) continue;
       await setImmediate();
       this.#signal?.throwIfAborted();
-      breath = performance.now();
+      lastPause = performance.now();
     }
     const sessions: Session[] = [];
     for (let next = 0; next < newest.length; next += BATCH)
       sessions.push(...(await Promise.all(newest.slice(next, next + BATCH).map((found) => this.#counted(found)))));
-    await this.#index.save([HISTORY_NAME, NAMES_NAME, ...files.map((file) => file.name)]);
+    await this.#files.save([HISTORY_NAME, NAMES_NAME, ...rollouts.map((file) => file.name)]);
     return sessions;
   }
 
@@ -168,31 +158,11 @@ class Lister {
         identified.push(file);
         continue;
       }
-      const threadId = (await this.#record(file))?.head?.id ?? UUID.exec(file.name)?.[0];
+      const threadId = (await this.#files.record(file))?.head?.id ?? UUID.exec(file.name)?.[0];
       if (threadId !== undefined) identified.push({ ...file, threadId });
-      else this.#warn(file.path, "neither its name nor its first line tells which thread it is of");
+      else this.#files.warn(file.path, "neither its name nor its first line says which thread it belongs to");
     }
     return identified;
-  }
-
-  async #entries<Entry>(name: string, take: TakeLine<Entry>): Promise<Readonly<Record<string, Entry>>> {
-    const path = join(this.#codexHome, name);
-    try {
-      const read = await readGrowing(
-        this.#codexHome,
-        name,
-        this.#index.get<GrowingFile<Entry>>(name),
-        take,
-        this.#signal,
-      );
-      if (read === undefined) return {};
-      this.#index.set(name, read.stored);
-      if (read.stored.damaged > 0) this.#warn(path, `${read.stored.damaged} lines are damaged`);
-      return read.entries;
-    } catch (error) {
-      this.#failed(path, error);
-      return {};
-    }
   }
 
   /** Returns the candidates, latest first. */
@@ -213,7 +183,7 @@ class Lister {
     return candidates.sort((a, b) => b.bound - a.bound);
   }
 
-  /** Returns none if the session is not to be listed, and more than one if a file named after the thread contains another. */
+  /** Returns none if the session should not be listed, and more than one if a file named after the thread contains another. */
   async #find({ id, thread, prompted }: Candidate): Promise<Found[]> {
     const found: Found[] = [];
     let own = thread;
@@ -222,19 +192,19 @@ class Lister {
       own = own && first && { ...own, files: [first, ...rest] };
       found.push(...(await this.#findFile(other.id, other.file, undefined)));
     }
-    return [...found, ...(await this.#findFile(id, own && (await this.#head(own)), prompted))];
+    return [...found, ...(await this.#findFile(id, own && (await this.#files.headOf(own)), prompted))];
   }
 
   async #findFile(id: string, file: ThreadFile | undefined, prompted: PromptedSession | undefined): Promise<Found[]> {
     if (file === undefined) return this.#foundIn(id, prompted, undefined);
-    let record = await this.#record(file);
+    let record = await this.#files.record(file);
     // Codex can't resume a thread from an empty file.
-    if (file.size === 0) this.#warn(file.path, "it is empty");
+    if (file.size === 0) this.#files.warn(file.path, "it is empty");
     else if (record !== undefined && record.head === undefined)
-      this.#warn(file.path, "it does not begin as a rollout does");
+      this.#files.warn(file.path, "it does not begin like a rollout");
     if (record === undefined || (record.head === undefined && record.timestamp === undefined))
       return this.#foundIn(id, prompted, undefined);
-    if (record.isTakenBack || record.lastMessage === undefined) record = await this.#replayed(file, record);
+    if (record.isTakenBack || record.lastMessage === undefined) record = await this.#files.replayed(file, record);
     const { head } = record;
     if (head === undefined || head.id === id) return this.#foundIn(id, prompted, { file, record });
     return [...this.#foundIn(head.id, undefined, { file, record }), ...this.#foundIn(id, prompted, undefined)];
@@ -248,7 +218,7 @@ class Lister {
     const worked = record?.timestamp ?? file?.mtimeMs ?? Number.NEGATIVE_INFINITY;
     const typed = prompted === undefined ? Number.NEGATIVE_INFINITY : prompted.ts * 1_000;
     const written = record?.lastMessage ?? record?.inherited?.lastMessage;
-    if (record?.isUnread && file) this.#warn(file.path, "its last message is too long to be read");
+    if (record?.isUnread && file) this.#files.warn(file.path, "its last message is too long to be read");
     const title = this.#names[id] || undefined;
     const cwd = record?.head?.cwd;
     // The later message of the two. Codex also writes a typed message to the rollout, a moment after it is typed.
@@ -278,80 +248,10 @@ class Lister {
 
   async #counted({ session, rollout, prompted }: Found): Promise<Session> {
     if (rollout === undefined) return session;
-    const { file } = rollout;
-    let record = await this.#inherited(file, rollout.record);
-    record = await this.#kept(file, record, async (before) =>
-      withGuard(file, await countMessages(file, before, this.#codexHome, this.#signal)),
-    );
+    const record = await this.#files.counted(rollout.file, rollout.record);
     // Typed messages are in the rollout too, unless codex has lost them.
     const unrecorded = Math.max(0, (prompted?.count ?? 0) - saidCount(record));
     return { ...session, messageCount: messageCount(record) + unrecorded };
-  }
-
-  async #head(thread: Thread): Promise<ThreadFile> {
-    try {
-      return await headOf(thread, this.#codexHome, this.#signal);
-    } catch (error) {
-      const newest = newestFileOf(thread);
-      this.#failed(newest.path, error);
-      return newest;
-    }
-  }
-
-  /** Reads a file's record. Returns undefined, with a warning, if the file can't be read. */
-  async #record(file: RolloutFile): Promise<RolloutRecord | undefined> {
-    try {
-      const record = await readRecord(file, this.#index.get(file.name), this.#signal);
-      this.#index.set(file.name, record);
-      return record;
-    } catch (error) {
-      this.#failed(file.path, error);
-      return undefined;
-    }
-  }
-
-  /** Reads more of the thread, for a file whose end does not contain the last message. */
-  async #replayed(file: RolloutFile, record: RolloutRecord): Promise<RolloutRecord> {
-    if (!record.isTakenBack) return this.#inherited(file, record);
-    const whole = await this.#kept(file, record, (before) => this.#continued(file, before));
-    return this.#kept(file, whole, (before) => countMessages(file, before, this.#codexHome, this.#signal));
-  }
-
-  async #inherited(file: RolloutFile, record: RolloutRecord): Promise<RolloutRecord> {
-    const whole = await this.#kept(file, record, (before) => this.#continued(file, before));
-    return this.#kept(file, whole, (before) => inheritMessages(file, before, this.#codexHome, this.#signal));
-  }
-
-  async #continued(file: RolloutFile, record: RolloutRecord): Promise<RolloutRecord> {
-    if (record.head === undefined) return record;
-    const head = await withContinuation(file.path, record.head, this.#signal);
-    return head === record.head ? record : { ...record, head };
-  }
-
-  /** Adds to a file's record and keeps it in the index. If that fails, returns the old record, with a warning. */
-  async #kept(
-    file: RolloutFile,
-    record: RolloutRecord,
-    learn: (record: RolloutRecord) => Promise<RolloutRecord>,
-  ): Promise<RolloutRecord> {
-    try {
-      const learned = await learn(record);
-      this.#index.set(file.name, learned);
-      return learned;
-    } catch (error) {
-      this.#failed(file.path, error);
-      return record;
-    }
-  }
-
-  #failed(path: string, error: unknown): void {
-    this.#signal?.throwIfAborted();
-    this.#warn(path, (error as Error).message);
-  }
-
-  #warn(path: string, message: string): void {
-    const warning = message.includes(path) ? message : `${path}: ${message}`;
-    if (!this.warnings.includes(warning)) this.warnings.push(warning);
   }
 }
 

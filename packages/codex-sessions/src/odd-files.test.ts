@@ -20,7 +20,7 @@ async function listed(codexHome: string) {
   return first;
 }
 
-describe("a first line that is longer than usual lines", () => {
+describe("a first line of unusual length", () => {
   // Keys that codex doesn't write, before and after the ones that are needed.
   test.each<[string, number, object]>([
     ["9 MiB", 9 * MIB, { dynamic_tools: [{ name: "a" }] }],
@@ -52,7 +52,7 @@ const spaced = (lines: string): string =>
     .map((text) => `${JSON.stringify(JSON.parse(text), null, 1).replaceAll(/\n\s*/g, " ")}\n`)
     .join("");
 
-test("JSON with spaces, and with its keys in another order", async () => {
+test("reads JSON with spaces and with keys in another order", async () => {
   await using folder = await temporaryFolder();
   await writeRollout(folder.path, threadId(1), spaced(session(1)));
   const swapped = (text: string) =>
@@ -91,7 +91,7 @@ describe("the history of prompts", () => {
 
   test.each([
     ["seconds", 1_767_312_000],
-    ["fractions of them", 1_767_312_000.25],
+    ["fractions of seconds", 1_767_312_000.25],
     ["milliseconds", 1_767_312_000_250],
   ])("has times in %s", async (_unit, ts) => {
     await using folder = await temporaryFolder();
@@ -167,7 +167,7 @@ describe("a last message with images", () => {
 });
 
 describe("files with conflicting names", () => {
-  test("a copy of another session under an existing session's name: both are listed and found", async () => {
+  test("both sessions are listed and found if one's copy has the other's name", async () => {
     await using folder = await temporaryFolder();
     const file = await writeRollout(folder.path, threadId(1), session(1));
     const name = `rollout-2026-01-03T00-00-00-${threadId(1)}.jsonl`;
@@ -207,7 +207,7 @@ describe("files with conflicting names", () => {
   });
 });
 
-describe("a home that has other paths in codex's index", () => {
+describe("a home whose codex index has other paths", () => {
   const HEAD = `rollout-2026-01-02T00-00-00-${threadId(1)}_${threadId(0)}.jsonl`;
   /** A reverted thread. Its id is newer than its newest file's, and that file is the older one, so only the index identifies the head. */
   async function reverted(home: string) {

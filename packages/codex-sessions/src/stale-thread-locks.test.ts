@@ -18,7 +18,7 @@ async function home(path: string) {
 }
 
 describe("the lock of a thread without a rollout", () => {
-  test("is found, unless somebody holds it, and removed", async () => {
+  test("is found and removed, unless it is held", async () => {
     await using folder = await temporaryFolder();
     await using _held = await home(folder.path);
     const stale = await staleThreadLocks(folder.path, { minAgeMs: 0 });
@@ -29,7 +29,7 @@ describe("the lock of a thread without a rollout", () => {
     await using _again = await lockThread(folder.path, gone);
   });
 
-  test("stays if somebody has acquired it since", async () => {
+  test("stays if it has been acquired since", async () => {
     await using folder = await temporaryFolder();
     await using _held = await home(folder.path);
     const [stale] = await staleThreadLocks(folder.path, { minAgeMs: 0 });
@@ -38,7 +38,7 @@ describe("the lock of a thread without a rollout", () => {
     await access(join(folderOf(folder.path), `${gone}.lock`));
   });
 
-  test("stays while it is young", async () => {
+  test("stays while it is too young", async () => {
     await using folder = await temporaryFolder();
     await using _held = await home(folder.path);
     expect(await staleThreadLocks(folder.path)).toEqual([]);
@@ -49,7 +49,7 @@ describe("the lock of a thread without a rollout", () => {
   test("is found beside a file that is not a lock", async () => {
     await using folder = await temporaryFolder();
     await using _held = await home(folder.path);
-    await writeFile(join(folderOf(folder.path), `${threadId(4)}.lock`), "somebody's text");
+    await writeFile(join(folderOf(folder.path), `${threadId(4)}.lock`), "another program's text");
     const stale = await staleThreadLocks(folder.path, { minAgeMs: 0 });
     expect(stale.map((one) => one.threadId)).toEqual([gone]);
   });
@@ -59,7 +59,7 @@ describe("the lock of a thread without a rollout", () => {
     await using _held = await home(folder.path);
     await rm(join(folder.path, "sessions"), { recursive: true });
     await mkdir(join(folder.path, "sessions"));
-    // A name that nobody can access, not even the superuser.
+    // Not even the superuser can access this name.
     await symlink("loop.jsonl", join(folder.path, "sessions", "loop.jsonl"));
     await expect(staleThreadLocks(folder.path, { minAgeMs: 0 })).rejects.toMatchObject({ code: "io" });
   });

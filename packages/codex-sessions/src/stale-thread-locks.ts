@@ -3,7 +3,7 @@ import { CodexSessionsError } from "./errors.ts";
 import { rolloutFiles } from "./files/rollout-files.ts";
 
 export interface StaleThreadLocksOptions {
-  /** Skips files younger than this, in milliseconds. Default: 1 second. Less than 20 ms is not safe. */
+  /** Skips files younger than this, in milliseconds. Less than 20 is not safe. @default 1_000 */
   readonly minAgeMs?: number;
   readonly signal?: AbortSignal;
 }

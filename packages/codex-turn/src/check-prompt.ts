@@ -11,6 +11,7 @@ export interface CheckedPrompt {
 
 /**
  * Returns the prompt in a form that can be sent to codex.
+ *
  * @param options `mayBeEmpty`: there is something else to send, such as an image.
  * @throws CodexTurnError `prompt_empty` for only white space, which codex rejects; `prompt_too_long`.
  */
@@ -28,7 +29,7 @@ export function checkPrompt(prompt: string, options: { readonly mayBeEmpty?: boo
   if (length > MAX_PROMPT_CHARACTERS) {
     throw new CodexTurnError(
       "prompt_too_long",
-      `The prompt has ${length} characters and codex accepts at most ${MAX_PROMPT_CHARACTERS}: put the text into a file in the workspace and name the file instead.`,
+      `The prompt has ${length} characters, but codex accepts at most ${MAX_PROMPT_CHARACTERS}: put the text into a file in the workspace, and name the file instead.`,
     );
   }
   return { text: wellFormed, removedNuls: prompt.length - text.length };

@@ -1,6 +1,6 @@
 import { failureOf } from "./classify-failure.ts";
 import type { CodexTurnError } from "./errors.ts";
-import { type Candidates, candidatesByStatus } from "./failures.ts";
+import { type Candidates, candidatesByStatus } from "./failure-table.ts";
 
 /** What `codex app-server` reports about a failed turn. */
 export interface ErrorInfo {
@@ -22,7 +22,7 @@ export function classifyErrorInfo(info: ErrorInfo): CodexTurnError {
   const byStatus = status === undefined ? undefined : candidatesByStatus(status);
   const byRetry = lastRetryStatus === undefined ? undefined : candidatesByStatus(lastRetryStatus);
   const detail = [message, additionalDetails].filter(Boolean).join(" ");
-  // Without a status or a known type the words decide. If they don't, the status of the last retry does.
+  // Without a status or a known type, the words decide. If they are not conclusive, the status of the last retry decides.
   const candidates = byStatus ?? BY_TYPE.get(name);
   const error = failureOf(detail, candidates, { hasStarted: true });
   return error.code === "failed" && byRetry !== undefined ? failureOf(detail, byRetry, { hasStarted: true }) : error;

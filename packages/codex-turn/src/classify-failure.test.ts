@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { classifyFailure } from "./classify-failure.ts";
 import type { CodexTurnErrorCode } from "./errors.ts";
-import { FAILURES } from "./failures.ts";
+import { FAILURES } from "./failure-table.ts";
 
 const ID = "0199a213-81c0-7800-8aa1-bbab2a035a53";
 
@@ -82,12 +82,12 @@ test.each([
   `thread ${ID} already has an active writer`,
   `session ${ID} is archived`,
   "required MCP servers failed to initialize",
-])("what codex says before a turn is no answer while it runs: %s", (said) => {
+])("codex's words from before a turn don't classify a failure of a running one: %s", (said) => {
   expect(classifyFailure(said, { hasStarted: true })).toMatchObject({ code: "failed", detail: said });
   expect(classifyFailure(said).code).not.toBe("failed");
 });
 
-test("each advice names a step, and no pattern has an unbounded repetition", () => {
+test("each advice names what to do, and no pattern has an unbounded repetition", () => {
   for (const { advice, pattern } of Object.values(FAILURES)) {
     expect(advice).toMatch(/: \S.*\.$/s);
     // "The '.{0,200}'" is fine. ".*" and "\\s+" are not: they take quadratic time on a server's text.
@@ -123,7 +123,7 @@ test("only a bounded part of any text is matched against a pattern", () => {
   expect(Math.max(...seen)).toBeLessThan(10_000);
 });
 
-test("the reason is found at either end of a long text", () => {
+test("finds the reason at either end of a long text", () => {
   const filler = "model ".repeat(50_000);
   expect(classifyFailure(`Quota exceeded. Check ${filler}`).code).toBe("out_of_credits");
   expect(classifyFailure(`${filler} Quota exceeded. Check`).code).toBe("out_of_credits");

@@ -1,5 +1,5 @@
 import { CodexTurnError, type CodexTurnErrorOptions } from "./errors.ts";
-import { type Candidates, candidatesByStatus, FAILURES, type Failure, type FailureName } from "./failures.ts";
+import { type Candidates, candidatesByStatus, FAILURES, type Failure, type FailureName } from "./failure-table.ts";
 
 export interface ClassifyOptions extends Omit<CodexTurnErrorOptions, "detail"> {
   /**

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { classifyResumeFailure } from "./classify-resume-failure.ts";
+import { threadProviderIn } from "./thread-provider.ts";
 
 const ID = "0199a213-81c0-7800-8aa1-bbab2a035a53";
 
@@ -14,6 +15,10 @@ test.each([
   ["thread_archived", `session ${ID} is archived`],
   ["mcp_server_failed", "required MCP servers failed to initialize: x"],
   ["config_invalid", "Model provider `none` not found"],
+  [
+    "provider_changed",
+    "failed to load configuration: Cannot change this thread's model provider from `a` to `b` on resume. (code -32600)",
+  ],
   ["failed", "error resuming thread: database is locked"],
   ["model_overloaded", "Server overloaded; retry later."],
   ["failed", "failed to read thread /x.jsonl: No space left on device (os error 28)"],
@@ -32,6 +37,11 @@ test.each([
   ],
 ])("%s: %s", (code, said) => {
   expect(classifyResumeFailure(said)).toMatchObject({ code, detail: said });
+});
+
+test("a changed provider's error names the thread's own", () => {
+  expect(threadProviderIn("Cannot change this thread's model provider from `a b` to `c` on resume.")).toBe("a b");
+  expect(threadProviderIn("no rollout found")).toBeUndefined();
 });
 
 test("the message contains codex's words with the name of the file", () => {

@@ -13,6 +13,7 @@ const OTHER_REASONS: readonly string[] = [
   "thread_busy",
   "thread_archived",
   "thread_not_found",
+  "provider_changed",
   "mcp_server_failed",
   "config_invalid",
 ];

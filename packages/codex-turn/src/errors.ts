@@ -33,6 +33,7 @@ export type CodexTurnErrorCode =
   | "thread_unreadable"
   | "thread_archived"
   | "thread_busy"
+  | "provider_changed"
   | "config_invalid"
   | "mcp_server_failed"
   // How the turn ended.

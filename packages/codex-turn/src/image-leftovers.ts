@@ -10,7 +10,7 @@ export interface ImageLeftover {
   remove(): Promise<void>;
 }
 
-/** Younger folders are left alone. A turn takes far less time between staging the images and starting codex. */
+/** Younger folders are left alone, in milliseconds. A turn takes far less time between staging the images and starting codex. */
 const STARTING_MS = 60_000;
 
 /**
@@ -20,11 +20,11 @@ const STARTING_MS = 60_000;
  * @throws The error of the file system if the temp folder can't be listed.
  */
 export async function imageLeftovers(): Promise<ImageLeftover[]> {
-  const commands = commandLines();
+  const names = (await readdir(tmpdir())).filter((name) => name.startsWith(IMAGE_FOLDER));
+  const commands = names.length === 0 ? [] : commandLines();
   if (commands === undefined) return [];
   const leftovers: ImageLeftover[] = [];
-  for (const name of await readdir(tmpdir())) {
-    if (!name.startsWith(IMAGE_FOLDER)) continue;
+  for (const name of names) {
     const path = join(tmpdir(), name);
     const found = await lstat(path).catch(() => undefined);
     const isOurs = found?.isDirectory() === true && found.uid === process.getuid?.();

@@ -21,12 +21,13 @@ export interface StagedImages extends AsyncDisposable {
 /**
  * Puts the images into a new folder that only this user can read, under plain names, because codex splits the value of
  * `--image` at commas. Disposing of the result removes the folder.
+ *
  * @throws CodexTurnError `image_unreadable`.
  */
 export async function stageImages(images: readonly PromptImage[]): Promise<StagedImages> {
   if (images.length === 0) return { paths: [], [Symbol.asyncDispose]: async () => {} };
   const folder = await mkdtemp(join(tmpdir(), `${IMAGE_FOLDER}${process.pid}-`)).catch(unstageable);
-  // A leftover temporary folder is no reason to fail a turn.
+  // A temporary folder that can't be removed is no reason to fail a turn.
   const remove = () => rm(folder, { recursive: true, force: true }).catch(() => {});
   try {
     const paths = await Promise.all(
@@ -43,7 +44,7 @@ function unstageable(cause: unknown): never {
   if (CodexTurnError.isInstance(cause)) throw cause;
   throw new CodexTurnError(
     "image_unreadable",
-    `The images can't be put into the temp folder ${tmpdir()} (${(cause as Error).message}): name a folder in TMPDIR that this user can write to and that has free space.`,
+    `The images can't be stored in the temporary folder ${tmpdir()} (${(cause as Error).message}): set TMPDIR to a folder that has free space and that this user can write to.`,
     { cause },
   );
 }

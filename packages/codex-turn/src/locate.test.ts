@@ -73,7 +73,7 @@ test("ignores a folder of that name on the PATH, and an empty name", async () =>
 });
 
 describe("a path", () => {
-  test("is used unchanged, also a relative path and a link", async () => {
+  test("is used unchanged, including a relative path and a link", async () => {
     await using folder = await temporaryFolder();
     const path = await program(join(folder.path, "bin", "codex"));
     const link = join(folder.path, "link");

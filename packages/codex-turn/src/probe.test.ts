@@ -43,7 +43,7 @@ test.each(testedCodexes())("a codex $version that gives no answer about its logi
   }
 });
 
-test("the newest tested version is the one that is installed here", () => {
+test("the newest tested version is the one installed here", () => {
   expect(NEWEST_TESTED_VERSION).toBe(newestCodex.version);
 });
 
@@ -67,7 +67,7 @@ test("checks the version again when codex is replaced", async () => {
   await expect(ask()).rejects.toMatchObject({ code: "version_unsupported" });
 });
 
-test("a program that hangs or gives another answer is not codex", async () => {
+test("a program that hangs or answers differently is not codex", async () => {
   await using folder = await temporaryFolder();
   const program = async (name: string, script: string) => {
     const path = join(folder.path, name);
@@ -79,7 +79,7 @@ test("a program that hangs or gives another answer is not codex", async () => {
   await expect(probeCodex({ binary: hangs, timeoutMs: 200 })).rejects.toMatchObject({ code: "spawn_failed" });
 });
 
-describe("a program in place of codex that does not end normally", () => {
+describe("a program in place of codex that does not exit normally", () => {
   const program = async (folder: string, script: string) => {
     const path = join(folder, "codex");
     await writeFile(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });

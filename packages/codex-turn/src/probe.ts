@@ -11,18 +11,18 @@ export const OLDEST_SUPPORTED_VERSION = "0.135.0";
 export const NEWEST_TESTED_VERSION = "0.169.0";
 
 export interface ProbeOptions {
-  /** The codex executable: a path, or a name on the PATH. Default `codex`. */
+  /** The codex executable: a path, or a name on the PATH. @default "codex" */
   readonly binary?: string;
-  /** The environment for codex. Default: this process's. */
+  /** The environment that codex runs in. @default process.env */
   readonly env?: NodeJS.ProcessEnv;
-  /** How long codex may take to answer, in milliseconds. Default 10 000. */
+  /** How long codex may take to answer, in milliseconds. @default 10_000 */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Whether codex has a login: `signed_in` with a stored login or with `CODEX_API_KEY`, `signed_out`, or `unknown` if codex gave
- * no answer, for example because it can't read its config.
+ * Whether codex has a login: `signed_in` with a stored login or with `CODEX_API_KEY`, `signed_out`, or `unknown` if codex did
+ * not answer, for example because it can't read its config.
  */
 export type LoginState = "signed_in" | "signed_out" | "unknown";
 
@@ -47,7 +47,9 @@ export interface CodexProbe {
 
 /**
  * Finds codex, and checks its version and login.
- * @throws CodexTurnError `binary_not_found`, `binary_not_executable`, or `spawn_failed` if it doesn't answer like codex.
+ *
+ * @throws CodexTurnError `binary_not_found`, `binary_not_executable`, or `spawn_failed` if it doesn't answer like codex; the
+ * signal's reason.
  */
 export async function probeCodex(options: ProbeOptions = {}): Promise<CodexProbe> {
   const { binary = "codex", env = process.env, timeoutMs = 10_000, signal } = options;
@@ -76,13 +78,13 @@ export async function assertSupported(codex: Program, env: NodeJS.ProcessEnv, si
   if (isSupported(version)) return version;
   throw new CodexTurnError(
     "version_unsupported",
-    `${codex.path} is codex ${version}, and ${OLDEST_SUPPORTED_VERSION} is the oldest that works here: update it with "npm install -g @openai/codex@latest".`,
+    `${codex.path} is codex ${version}, but the oldest supported version is ${OLDEST_SUPPORTED_VERSION}: update it with "npm install -g @openai/codex@latest".`,
   );
 }
 
 const versions = new Map<string, string>();
 
-/** Returns the version of a file, and asks it only once until the file changes. */
+/** Returns the version of a codex. Asks each file only once until it changes. */
 async function knownVersion(codex: Program, ask: AskOptions): Promise<string> {
   const file = codex.prefix[0] ?? codex.command;
   // Not the mtime: it is the same for every file that npm installs.

@@ -3,8 +3,8 @@ import type { CodexTurnError } from "./errors.ts";
 import type { TurnEvent } from "./turn-event.ts";
 
 /**
- * One turn of a thread, however codex is run. It owns the processes it started: once `result` has settled, whatever the
- * outcome, no process of the turn is alive.
+ * One turn of a thread, however codex is run. It owns the processes that it started: once `result` has settled, whatever the
+ * outcome, none of them is alive.
  */
 export interface Turn extends AsyncDisposable {
   /**

@@ -11,6 +11,7 @@ import { CodedError, isCodedError } from "@plexum/coded-error";
  */
 export type JsonlEditErrorCode = "not_found" | "not_a_file" | "not_permitted" | "no_space" | "busy" | "replaced" | "io";
 
+/** An error of an edit. Its `code` says what happened. */
 export class JsonlEditError extends CodedError<JsonlEditErrorCode> {
   /** The file that the error is about. */
   readonly path: string;
@@ -48,5 +49,6 @@ export function asJsonlEditError(error: unknown, path: string, doing: string): u
   return new JsonlEditError(kind, path, `can't ${doing} ${path}: ${advice}`, { cause: error });
 }
 
+/** Returns true for a system error with one of these codes, such as `ENOENT`. */
 export const isErrno = (error: unknown, ...codes: string[]): boolean =>
   codes.includes((error as NodeJS.ErrnoException | undefined)?.code ?? "");

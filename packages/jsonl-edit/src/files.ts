@@ -12,22 +12,24 @@ export interface ReadableFile {
   read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
 }
 
+/** An open file. */
 export interface OpenFile extends ReadableFile {
   /** Writes all the bytes. */
   write(bytes: Uint8Array, offset: number, length: number, position: number): Promise<unknown>;
+  /** Flushes the file's content to the disk. */
   sync(): Promise<void>;
   stat(): Promise<fs.BigIntStats>;
   /** Call it only when no other call is in progress. */
   close(): Promise<void>;
 }
 
-/** Read; read and write; create a file that must not exist, and write; the same, and read. */
+/** Read; read and write; create a new file to write; create a new file to read and write. */
 export type OpenFlags = "r" | "r+" | "wx" | "wx+";
 
 /**
  * The file operations that an edit consists of. Tests simulate a crash between any two of them.
  *
- * The small ones are synchronous inside: they take a few microseconds, and an edit makes some twenty of them. Those that may wait
+ * The small ones are synchronous inside, since they take a few microseconds and an edit has some twenty of them. Those that may wait
  * for the disk (reading, writing, flushing) are asynchronous. None of them waits for the other end of a pipe.
  */
 export interface Files {
@@ -46,7 +48,7 @@ export interface Files {
   rename(from: string, to: string): Promise<void>;
   /** Removes a file. Does nothing if there is none. */
   unlink(path: string): Promise<void>;
-  /** Gives a file the mode and the owner of another. Ignores the owner if this user may not change it. */
+  /** Gives a file the mode and the owner of another file. Keeps its owner if this user may not change it. */
   copyOwner(from: fs.BigIntStats, path: string): Promise<void>;
   /** Makes a directory's entries durable, if the system can. */
   syncDirectory(path: string): Promise<void>;
@@ -56,6 +58,7 @@ export interface Files {
 const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = fs.constants;
 const FLAGS = { r: O_RDONLY, "r+": O_RDWR, wx: O_RDWR | O_CREAT | O_EXCL, "wx+": O_RDWR | O_CREAT | O_EXCL };
 
+/** The real file operations. */
 export const nodeFiles: Files = {
   async open(path, flags, mode) {
     const fd = fs.openSync(path, FLAGS[flags] | O_NONBLOCK, mode);
@@ -136,6 +139,7 @@ export const nodeFiles: Files = {
   },
 };
 
+/** Returns whether two results of `stat` are for the same file. */
 export const sameFile = (a: fs.BigIntStats, b: fs.BigIntStats | undefined): boolean =>
   b !== undefined && a.ino === b.ino && a.dev === b.dev;
 

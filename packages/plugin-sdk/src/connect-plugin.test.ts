@@ -26,7 +26,7 @@ const HANGING_STREAM = `
   }`;
 
 describe("a plugin in its own process", () => {
-  test("keeps stdout for the protocol, whatever prints", async () => {
+  test("reserves stdout for the protocol, whatever else prints", async () => {
     const stderr: string[] = [];
     const before = `
       const { stdout } = process;
@@ -56,7 +56,7 @@ describe("a plugin in its own process", () => {
     expect(stderr).toEqual(expected);
   });
 
-  test("large messages pass both ways through the pipes", async () => {
+  test("passes large messages through the pipes in both directions", async () => {
     await using plugin = await connectPlugin(
       child("callTool: async ({ arguments: { text } }) => ({ content: [{ type: 'text', text }] })"),
     );
@@ -82,7 +82,7 @@ describe("a plugin in its own process", () => {
     expect(await plugin.closed).toEqual({ exitCode: 0, signal: null });
   });
 
-  test("is ended by force if it does not end by itself", async () => {
+  test("is killed if it does not end by itself", async () => {
     const deaf = child("stream: () => new Promise(() => setInterval(() => {}, 1000))", "setInterval(() => {}, 1000);");
     const plugin = await connectPlugin({ ...deaf, closeTimeoutMs: 50, termTimeoutMs: 50 });
     const stream = collect(plugin.stream(streamRequest));
@@ -93,7 +93,7 @@ describe("a plugin in its own process", () => {
     await expect(stream).rejects.toMatchObject({ code: "closed" });
   });
 
-  test("may take as long as a timer can count if its limit is infinite", async () => {
+  test("may take as long as the longest timer if its limit is infinite", async () => {
     const times = { handshakeTimeoutMs: Infinity, closeTimeoutMs: Infinity, termTimeoutMs: 2 ** 31 };
     const slow = child("close: () => new Promise((resolve) => setTimeout(resolve, 50))");
     const plugin = await connectPlugin({ ...slow, ...times });
@@ -127,7 +127,7 @@ describe("connecting fails with the reason", () => {
     [
       "it ends at once",
       { command: process.execPath, args: ["-e", "process.exit(3)"] },
-      { code: "start_failed", message: expect.stringContaining("exit code 3") },
+      { code: "start_failed", message: expect.stringContaining("exited with code 3") },
     ],
     [
       "it never answers",
@@ -150,7 +150,7 @@ describe("connecting fails with the reason", () => {
   });
 });
 
-describe("what the host does for its plugin", () => {
+describe("the host serves its plugin", () => {
   const withHost = async (use: (host: Host) => Promise<unknown>, handlers: Parameters<typeof connectHere>[1]) => {
     let host: Host | undefined;
     const plugin = pluginWith({
@@ -175,13 +175,13 @@ describe("what the host does for its plugin", () => {
     arguments: { path: "x" },
   };
 
-  test("logs", async () => {
+  test("writes its log", async () => {
     const entries: LogEntry[] = [];
     await withHost(async () => {}, { onLog: (entry) => entries.push(entry) });
     expect(entries).toEqual([{ level: "info", logger: undefined, message: "starting", fields: { a: 1 } }]);
   });
 
-  test("calls tools, with progress; a tool's failure is a result", async () => {
+  test("calls tools, with progress; a tool's failure becomes a result", async () => {
     const progress: unknown[] = [];
     const calls: HostToolCall[] = [];
     const image = { content: [{ type: "image", data: "AAAA", mimeType: "image/png" }], extra: { kept: true } };
@@ -252,8 +252,8 @@ describe("streams", () => {
     await connected.close();
   });
 
-  test("a reader that is too far behind loses the stream, not the memory", async () => {
-    const told = Promise.withResolvers<void>();
+  test("a reader that is too far behind loses the stream, and memory stays bounded", async () => {
+    const isAborted = Promise.withResolvers<void>();
     const { connected } = await connectHere(
       pluginWith({
         async stream(_request, { emit, signal }) {
@@ -262,7 +262,7 @@ describe("streams", () => {
             await emit({ type: "text_delta", text: "x".repeat(100) });
             await new Promise(setImmediate);
           }
-          told.resolve();
+          isAborted.resolve();
         },
       }),
       { maxBufferedBytes: 2000 },
@@ -271,7 +271,7 @@ describe("streams", () => {
     const read = async () => {
       for await (const event of connected.stream(streamRequest)) {
         seen.push(event);
-        if (seen.length === 1) await told.promise;
+        if (seen.length === 1) await isAborted.promise;
       }
     };
     await expect(read()).rejects.toMatchObject({ code: "event_overflow" });
@@ -280,7 +280,7 @@ describe("streams", () => {
     await connected.close();
   });
 
-  /** A plugin that answers each request with the lines given, whatever the protocol says. */
+  /** A plugin that answers each request with the given lines, whatever the protocol says. */
   const scripted = async (...lines: object[]) => {
     const input = new PassThrough();
     const output = new PassThrough();
@@ -310,11 +310,11 @@ describe("streams", () => {
   });
 
   test.each<[string, string, object[]]>([
-    ["a gap", "event 2 came where event 1 was due", [event(0, "message_start"), event(2, "message_end")]],
-    ["a repeated event", "event 0 came where event 1 was due", [event(0, "message_start"), event(0, "message_start")]],
+    ["a gap", "event 2 arrived instead of event 1", [event(0, "message_start"), event(2, "message_end")]],
+    ["a repeated event", "event 0 arrived instead of event 1", [event(0, "message_start"), event(0, "message_start")]],
     ["no message_end", "without message_end", [event(0, "message_start")]],
     ["a malformed event", "params.event.text: expected string", [event(0, "message_start"), event(1, "text_delta")]],
-  ])("%s is a violation of the protocol", async (_name, message, lines) => {
+  ])("%s is a protocol violation", async (_name, message, lines) => {
     await using plugin = await scripted(...lines);
     await expect(collect(plugin.stream(streamRequest))).rejects.toMatchObject({
       code: "protocol_violation",

@@ -21,7 +21,7 @@ import {
   type StreamRequest,
 } from "./wire.ts";
 
-/** A plugin that is already running, in this process or behind a socket. */
+/** The streams of a plugin that is already running, in this process or behind a socket. */
 export interface PluginStreams {
   /** What the plugin writes. */
   readonly input: Readable;
@@ -34,11 +34,11 @@ export interface HostOptions extends HostHandlers {
   readonly clientInfo?: { readonly name: string; readonly version: string } | undefined;
   /** Aborts connecting. */
   readonly signal?: AbortSignal | undefined;
-  /** How long the handshake may take, in milliseconds. Default 30 000. */
+  /** How long the handshake may take, in milliseconds. @default 30_000 */
   readonly handshakeTimeoutMs?: number | undefined;
-  /** The longest line accepted from the plugin, in bytes. Default 64 MiB. */
+  /** The longest line accepted from the plugin, in bytes. @default 67_108_864 */
   readonly maxMessageBytes?: number | undefined;
-  /** How much of one stream may be unread before it is cancelled with `event_overflow`, in bytes. Default 64 MiB. */
+  /** How much of one stream may be unread before it is cancelled with `event_overflow`, in bytes. @default 67_108_864 */
   readonly maxBufferedBytes?: number | undefined;
 }
 
@@ -57,11 +57,14 @@ export interface ConnectedPlugin extends AsyncDisposable {
    * events still arrive, up to `message_end`. Leaving the loop also cancels it, and waits until the plugin has ended it.
    *
    * Iterating throws RpcError if the plugin can't start the turn; JsonRpcError `closed`; PluginSdkError
-   * `protocol_violation` (a gap, a malformed event, no `message_end`) or `event_overflow`; the signal's reason if it is aborted from the start.
+   * `protocol_violation` (a gap, a malformed event, no `message_end`) or `event_overflow`; the signal's reason if it was aborted before the start.
    */
   stream(request: StreamRequest, options?: Pick<CallOptions, "signal">): AsyncGenerator<ProviderEvent, void>;
+  /** Changes the agent's record in the CLI. @throws RpcError, JsonRpcError; PluginSdkError `protocol_violation`. */
   mutate(request: MutateRequest, options?: CallOptions): Promise<MutateReport>;
+  /** Lists the plugin's own tools. @throws RpcError, JsonRpcError; PluginSdkError `protocol_violation`. */
   listTools(options?: CallOptions): Promise<McpTool[]>;
+  /** Calls one of the plugin's own tools. @throws RpcError, JsonRpcError; PluginSdkError `protocol_violation`. */
   callTool(
     call: { name: string; arguments?: Record<string, unknown>; agent_id?: string },
     options?: CallOptions,
@@ -78,7 +81,7 @@ export interface ConnectedPlugin extends AsyncDisposable {
  * Starts a plugin, or connects to one through its streams, and completes the handshake.
  *
  * @throws RpcError if the plugin refuses, with its reason; PluginSdkError `start_failed` if it can't be started, ends, or
- * does not answer in time; RangeError for an invalid time.
+ * does not answer in time; RangeError for an invalid time limit; the signal's reason.
  */
 export async function connectPlugin(options: ConnectOptions): Promise<ConnectedPlugin> {
   const { clientInfo = { name: "plexum-plugin-sdk", version: "0" } } = options;
@@ -141,7 +144,10 @@ async function handshakeFailure(
   child: PluginProcess | undefined,
 ): Promise<PluginSdkError> {
   const { exitCode, signal } = (await child?.exited) ?? {};
-  const exit = exitCode || (signal && !isLate) ? ` (it ended with ${signal ?? `exit code ${exitCode}`})` : "";
+  const exit =
+    exitCode || (signal && !isLate)
+      ? ` (it ${signal ? `was killed by ${signal}` : `exited with code ${exitCode}`})`
+      : "";
   const why = isLate ? "it did not answer initialize in time" : messageOf(error);
   return new PluginSdkError("start_failed", `the plugin did not complete the handshake: ${why}${exit}`, {
     cause: error,

@@ -1,9 +1,9 @@
 import { messageOf } from "@plexum/coded-error";
 import type { CallContext, Peer } from "@plexum/json-rpc";
 import { type JsonRpcError, RPC_CODES, RpcError } from "@plexum/json-rpc";
+import { BoundedQueue } from "./bounded-queue.ts";
 import { check, checkedAnswer, checkedParams } from "./check.ts";
 import { PluginSdkError } from "./errors.ts";
-import { EventQueue } from "./event-queue.ts";
 import { failedToolResult } from "./tool-result.ts";
 import {
   type CallToolResult,
@@ -36,6 +36,7 @@ export interface LogEntry {
 export interface HostHandlers {
   /** Calls one of the tools that the stream's request offered. What it throws becomes a result with `isError: true`. */
   callTool?(call: HostToolCall, context: CallContext): Promise<CallToolResult>;
+  /** Returns the state of an agent. */
   readAgentState?(agentId: string, context: CallContext): Promise<object>;
   onLog?(entry: LogEntry): void;
   /** Called when the plugin violates the protocol and no call fails because of it, such as by a line that is not a message. */
@@ -61,7 +62,10 @@ export class HostSession {
     const { protocolVersion, capabilities } = checkedAnswer(initializeResultSchema, result);
     if (!PROTOCOL_VERSIONS.some((known) => known === protocolVersion)) {
       const known = PROTOCOL_VERSIONS.join(", ");
-      throw new PluginSdkError("protocol_violation", `the plugin speaks MCP ${protocolVersion}; known are ${known}`);
+      throw new PluginSdkError(
+        "protocol_violation",
+        `the plugin speaks MCP ${protocolVersion}, but only ${known} are supported`,
+      );
     }
     void this.#peer().notify(mcp.initialized, {});
     return capabilities.experimental[PLUGIN_CAPABILITY].manifest;
@@ -150,25 +154,25 @@ function textOf(message: unknown): string {
   }
 }
 
-/** An incoming stream: checks that nothing is missing, and holds the events that are not read yet. */
+/** An incoming stream: checks that no event is missing, and holds the unread events. */
 class IncomingStream {
-  readonly #queue: EventQueue<ProviderEvent>;
+  readonly #queue: BoundedQueue<ProviderEvent>;
   readonly #leaving = new AbortController();
   #nextSeq = 0;
   #lastType: string | undefined;
 
   constructor(maxBufferedBytes: number) {
-    this.#queue = new EventQueue(maxBufferedBytes);
+    this.#queue = new BoundedQueue(maxBufferedBytes);
   }
 
-  /** Aborts when nobody reads the rest, so that the plugin stops. */
+  /** Aborts when the reader has left, so that the plugin stops. */
   get signal(): AbortSignal {
     return this.#leaving.signal;
   }
 
   push(seq: number, event: ProviderEvent, bytes: number): void {
     if (seq !== this.#nextSeq) {
-      const message = `event ${seq} came where event ${this.#nextSeq} was due: the stream has a gap`;
+      const message = `event ${seq} arrived instead of event ${this.#nextSeq}: the stream has a gap`;
       this.fail(new PluginSdkError("protocol_violation", message));
       return;
     }
@@ -192,10 +196,10 @@ class IncomingStream {
     this.#leaving.abort(new DOMException(messageOf(error), "AbortError"));
   }
 
-  /** Ends the reading, and cancels the turn if it is running. */
+  /** Stops reading, and cancels the turn if it is running. */
   leave(): void {
     this.#queue.end();
-    this.#leaving.abort(new DOMException("nobody reads the stream any more", "AbortError"));
+    this.#leaving.abort(new DOMException("the reader has left the stream", "AbortError"));
   }
 
   read(): AsyncGenerator<ProviderEvent, void> {

@@ -10,14 +10,14 @@ export interface PluginCommand {
   /** The plugin's executable. */
   readonly command: string;
   readonly args?: readonly string[] | undefined;
-  /** The plugin's whole environment. Default: this process's. */
+  /** The plugin's whole environment. @default process.env */
   readonly env?: NodeJS.ProcessEnv | undefined;
   readonly cwd?: string | undefined;
   /** Called with each line of the plugin's stderr. Default: lines go to this process's stderr. */
   onStderr?(line: string): void;
-  /** How long the plugin may take to end by itself after its input ends, in milliseconds. Default 15 000. */
+  /** How long the plugin may take to end by itself after its input ends, in milliseconds. @default 15_000 */
   readonly closeTimeoutMs?: number | undefined;
-  /** How long it may then take to end on SIGTERM, before SIGKILL, in milliseconds. Default 5 000. */
+  /** How long it may then take to end on SIGTERM, before SIGKILL, in milliseconds. @default 5_000 */
   readonly termTimeoutMs?: number | undefined;
 }
 
@@ -39,10 +39,14 @@ export interface PluginProcess {
 /** The longest line of stderr that is passed on whole. */
 const MAX_STDERR_LINE_BYTES = 1024 * 1024;
 
-/** How long the output of a process that has ended is still read. */
+/** How long the output of a process is still read after it has ended, in milliseconds. */
 const LAST_OUTPUT_MS = 1000;
 
-/** @throws PluginSdkError `start_failed` if there is no such executable or it can't be run; RangeError for an invalid time. */
+/**
+ * Starts a plugin's process.
+ *
+ * @throws PluginSdkError `start_failed` if the executable does not exist or can't be run; RangeError for an invalid time limit.
+ */
 export async function startPlugin(options: PluginCommand): Promise<PluginProcess> {
   const { command, args = [], env, cwd, onStderr } = options;
   const closeTimeoutMs = timeLimit("closeTimeoutMs", options.closeTimeoutMs ?? 15_000);
@@ -68,7 +72,7 @@ export async function startPlugin(options: PluginCommand): Promise<PluginProcess
   if (pid === undefined || !stdin || !stdout) throw new PluginSdkError("start_failed", `${command} has no pipes`);
   if (stderr && onStderr) void forwardLines(stderr, onStderr);
 
-  // An orphaned child of the plugin may keep its stdout open: what matters is read soon after the plugin's end.
+  // An orphaned child of the plugin may keep its stdout open. The plugin's last output is read soon after its end.
   void exited.then(() => setTimeout(() => stdout.destroy(), LAST_OUTPUT_MS).unref());
 
   const endsWithin = async (timeoutMs: number) => {

@@ -77,7 +77,7 @@ export class PluginSession {
   }
 
   async #initialize({ protocolVersion }: { protocolVersion: string }): Promise<object> {
-    if (this.#state !== "new") throw new RpcError(RPC_CODES.invalidRequest, "initialize was sent already");
+    if (this.#state !== "new") throw new RpcError(RPC_CODES.invalidRequest, "initialize was already sent");
     this.#state = "initializing";
     try {
       const manifest = await this.#plugin.initialize(this.#host);
@@ -139,7 +139,7 @@ export class PluginSession {
   }
 }
 
-/** Finds the plugin's own mistakes at the first handshake, before the host sees them. */
+/** Reports the plugin's own mistakes at the first handshake, before the host sees them. */
 function checkedManifest(manifest: Manifest, plugin: Plugin): Manifest {
   const result = check(manifestSchema, manifest, "manifest");
   if (!result.ok) throw new Error(`the plugin's manifest is malformed: ${result.faults}`);

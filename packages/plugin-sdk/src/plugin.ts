@@ -10,7 +10,7 @@ import type {
   StreamRequest,
 } from "./wire.ts";
 
-/** A plugin's handlers. All but `initialize` are needed only if its manifest offers them. */
+/** A plugin's handlers. All except `initialize` are needed only if its manifest offers them. */
 export interface Plugin {
   /**
    * Returns the manifest. Called once, before anything else and before the handshake is answered; called again only if it
@@ -60,5 +60,6 @@ export interface Host {
   log(level: LogLevel, message: string, fields?: Record<string, unknown>): void;
   /** Calls one of the tools that a stream's request offered. A tool's own failure is a result with `isError: true`. */
   callTool(call: HostToolCall, options?: CallOptions): Promise<CallToolResult>;
+  /** Returns the host's state of an agent. */
   readAgentState(agentId: string, options?: CallOptions): Promise<unknown>;
 }

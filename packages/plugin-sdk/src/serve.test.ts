@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { collect, connectHere, manifest, pluginWith, serveHere, streamRequest } from "../test-support.ts";
 import { type Host, type LogEntry, type Plugin, type ProviderEvent, RpcError, serve } from "./index.ts";
 
-/** A plugin that is spoken to line by line, as a host that is not ours would. */
+/** A plugin that gets raw lines, as from any other host. */
 function speakTo(plugin: Plugin) {
   const { toPlugin, fromPlugin, served } = serveHere(plugin);
   const lines = splitLines(fromPlugin);
@@ -65,7 +65,7 @@ describe("handshake", () => {
     await end();
   });
 
-  test("answers a version it does not know with the one it prefers, and offers no tools without a contract", async () => {
+  test("answers an unknown version with its preferred one, and offers no tools without a contract", async () => {
     const { tools: _, ...contracts } = manifest.contracts;
     const { say, hear, end } = speakTo(pluginWith({ initialize: () => ({ ...manifest, contracts }) }));
     say({ ...initialize, params: { protocolVersion: "1999-01-01" } });
@@ -100,7 +100,7 @@ describe("handshake", () => {
     ["manifest.name: expected string", { initialize: () => ({ ...manifest, name: 1 as unknown as string }) }],
     ["no stream()", { stream: undefined as never }],
     ["no callTool()", { callTool: undefined as never }],
-  ])("refuses a plugin that does not keep what it offers: %s", async (message, parts) => {
+  ])("rejects a plugin that does not have what its manifest offers: %s", async (message, parts) => {
     await expect(connectHere(pluginWith(parts))).rejects.toThrow(message);
   });
 });
@@ -158,7 +158,7 @@ describe("stream", () => {
 
   test.each([
     ["an error", new Error("no more room")],
-    ["what its host answered", new RpcError(-32601, "this host has no method")],
+    ["the error in its host's answer", new RpcError(-32601, "this host has no method")],
   ])("%s after message_end goes to the log, and the request succeeds", async (_what, error) => {
     const log: LogEntry[] = [];
     const plugin = pluginWith({
@@ -207,7 +207,7 @@ describe("stream", () => {
     expect(await late.promise).toMatchObject({ code: "stream_contract" });
   });
 
-  test("an event that is not JSON leaves no gap", async () => {
+  test("leaves no gap if an event can't be written as JSON", async () => {
     const seen = await run(async (_request, { emit }) => {
       emit(START);
       const content = { n: 1n };
@@ -216,7 +216,7 @@ describe("stream", () => {
     expect(types(seen)).toEqual(["message_start", "error", "message_end"]);
   });
 
-  test("cancelling aborts the handler's signal, and the rest still arrives", async () => {
+  test("aborts the handler's signal on cancellation, and still sends the remaining events", async () => {
     const { connected } = await connectHere(
       pluginWith({
         async stream(_request, { emit, signal }) {
@@ -295,7 +295,7 @@ describe("tools and mutations", () => {
   });
 });
 
-test("log reaches the host, filtered by the level it sets", async () => {
+test("the log reaches the host, filtered by the level that the host sets", async () => {
   let host: Host | undefined;
   const { say, hear, end } = speakTo(
     pluginWith({
@@ -326,7 +326,7 @@ test("log reaches the host, filtered by the level it sets", async () => {
 });
 
 describe("shutdown", () => {
-  test("cancels what runs, waits for it, closes the plugin, and ends the output", async () => {
+  test("cancels what is running, waits for it, closes the plugin, and ends the output", async () => {
     const order: string[] = [];
     const plugin = pluginWith({
       async stream(_request, { emit, signal }) {
@@ -348,7 +348,7 @@ describe("shutdown", () => {
     expect(order).toEqual(["stream", "close"]);
   });
 
-  test("refuses new requests meanwhile", async () => {
+  test("refuses new requests while it shuts down", async () => {
     const stop = new AbortController();
     const refused = Promise.withResolvers<unknown>();
     const plugin = pluginWith({
@@ -368,7 +368,7 @@ describe("shutdown", () => {
     await served;
   });
 
-  test("waits for a handler as long as a timer can count if the limit is infinite", async () => {
+  test("waits for a handler as long as the longest timer if the limit is infinite", async () => {
     const plugin = pluginWith({
       async stream(_request, { signal }) {
         await new Promise((resolve) => signal.addEventListener("abort", resolve));

@@ -26,6 +26,7 @@ export type TurnErrorCode =
   | "thread_archived"
   | "thread_not_found"
   | "thread_unreadable"
+  | "provider_changed"
   // The account.
   | "not_signed_in"
   | "access_blocked"

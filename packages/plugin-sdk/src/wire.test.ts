@@ -18,7 +18,7 @@ const requestWith = (...content: unknown[]) => ({
 });
 
 describe("schemas", () => {
-  test("keep keys, blocks and events that they do not know", () => {
+  test("keep unknown keys, blocks and events", () => {
     const request = {
       ...requestWith({ type: "hologram", depth: 3 }, { type: "text", text: "t", lang: "en" }),
       extra: 1,
@@ -108,11 +108,11 @@ describe("schemas", () => {
       { protocolVersion: "2025-06-18", clientInfo: null },
       { protocolVersion: "2025-06-18" },
     ],
-  ])("read Go's null as absence: in a %s", (_what, schema, sent, read) => {
+  ])("read Go's null as an absent key: in a %s", (_what, schema, sent, read) => {
     expect(schema.parse(sent)).toEqual(read);
   });
 
-  test("still name what is neither", () => {
+  test("still report a wrong type", () => {
     const request = { messages: "all", tools: "all", system: 7 };
     expect(check(streamRequestSchema, { ...streamRequest, request }, "params")).toEqual({
       ok: false,
@@ -121,7 +121,7 @@ describe("schemas", () => {
     });
   });
 
-  test("hand a malformed tool on as it was sent, beside the others", () => {
+  test("pass on a malformed tool unchanged, beside the others", () => {
     const tools = [
       { name: "list", input_schema: [{ type: "object" }] },
       { name: "text", description: 7, input_schema: "{}" },
@@ -160,8 +160,8 @@ describe("schemas", () => {
         ],
       },
     ],
-    ["content that is one text", { content: "a" }, { content: [{ type: "text", text: "a" }] }],
-    ["content that is one block", { content: text }, { content: [text] }],
+    ["content that is a single text", { content: "a" }, { content: [{ type: "text", text: "a" }] }],
+    ["content that is a single block", { content: text }, { content: [text] }],
     ["no content", { structuredContent: { a: 1 } }, { content: [], structuredContent: { a: 1 } }],
     [
       "structured content that is none",
@@ -173,11 +173,11 @@ describe("schemas", () => {
       { content: [text], isError: 0, _meta: { a: 1 } },
       { content: [text], isError: false, _meta: { a: 1 } },
     ],
-  ])("lose nothing of a tool's result by %s", (_what, sent, read) => {
+  ])("keep the whole result of a tool despite %s", (_what, sent, read) => {
     expect(callToolResultSchema.parse(sent)).toEqual(read);
   });
 
-  test("still refuse a result that is none", () => {
+  test("still reject something that is not a result", () => {
     expect(check(callToolResultSchema, "text", "result")).toMatchObject({ ok: false });
   });
 
@@ -190,11 +190,11 @@ describe("schemas", () => {
       { ...streamRequest, request: { messages: [{ role: "robot", content: [] }] } },
       'params.request.messages[0].role: expected "user" or "assistant" or "system" or "tool"',
     ],
-  ])("name the key that is wrong: %#", (request, faults) => {
+  ])("name the wrong key: %#", (request, faults) => {
     expect(check(streamRequestSchema, request, "params")).toEqual({ ok: false, faults });
   });
 
-  test("tell only the first of many faults", () => {
+  test("report only the first of many faults", () => {
     const checked = check(streamRequestSchema, requestWith(...Array(8).fill(0)), "params");
     expect(checked).toMatchObject({
       ok: false,

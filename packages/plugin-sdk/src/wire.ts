@@ -3,8 +3,8 @@
  * visible of it is marked "known"; everything else is "chosen" here. If a choice proves wrong, correct it in this file.
  *
  * The schemas pass unknown keys, blocks, events and operations unchanged. They change only `null`: Plexum is written in Go,
- * which writes `null` for a list, map or pointer that was never set. They read it as if the key were absent. They are built with `zod/mini`: bundled, it adds 2 to 3 ms to a plugin's start, where `zod` adds
- * 30.
+ * which writes `null` for a list, map or pointer that was never set. They read it as if the key were absent. They are built with
+ * `zod/mini`, which adds 2 to 3 ms to the start of a bundled plugin; `zod` adds about 30.
  */
 import * as z from "zod/mini";
 import { tagged } from "./tagged.ts";
@@ -40,7 +40,7 @@ const map = z.pipe(
   z.transform((value) => value ?? {}),
 );
 
-/** MCP's, all of them known. */
+/** MCP's method names, all of them known. */
 export const mcp = {
   initialize: "initialize",
   initialized: "notifications/initialized",
@@ -64,7 +64,7 @@ export const plexum = {
   readAgentState: "plexum/host/agent-state/read",
 } as const;
 
-/** The versions of MCP whose handshake is understood, the preferred one first. */
+/** The versions of MCP whose handshake is supported, the preferred one first. */
 export const PROTOCOL_VERSIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"] as const;
 
 /** The key of `capabilities.experimental` that holds the manifest. Known. */
@@ -100,8 +100,8 @@ export type CallToolResult = {
 
 /**
  * A tool's own failure is a result with `isError: true` (known). Content of every kind passes through. A malformed block
- * or flag from a host doesn't cost the rest: a string becomes a text, and what can't be determined is a block of type
- * `unknown`, for the reader to name.
+ * or flag from a host doesn't affect the rest: a string becomes a text block, and anything else becomes a block of type `unknown`, which
+ * the reader can report.
  */
 export const callToolResultSchema = z.pipe(
   z.looseObject({ content: z.nullish(z.union([z.array(z.unknown()), z.string(), anyObject])) }),
@@ -223,8 +223,8 @@ export interface Tool {
 }
 
 /**
- * A malformed tool is kept unchanged: it costs only itself, not the turn or the other tools. The code that offers the tools
- * leaves it out, and says so. Here `null` is kept too: a host in TypeScript may also write it.
+ * A malformed tool is kept unchanged, so that it affects neither the turn nor the other tools. The code that offers the tools omits it,
+ * with a warning. `null` is kept here too, since a host in TypeScript may also send it.
  */
 const tools = z.pipe(
   z.nullish(z.array(z.unknown())),
@@ -270,9 +270,9 @@ export const providerEventSchema = tagged([
   object({
     type: z.literal("text_delta"),
     text: z.string(),
-    /** Which of the turn's messages the text belongs to: another one begins where it changes. */
+    /** The message that the text belongs to. A change starts another message. */
     message_id: optionalText,
-    /** The message's role in the turn, if the model says it: intermediate `commentary`, or the `final_answer`. */
+    /** The message's role in the turn, if the model reports it: intermediate `commentary`, or the `final_answer`. */
     phase: optionalText,
   }),
   object({
@@ -337,7 +337,7 @@ export type MutateReport = z.infer<typeof mutateReportSchema>;
 export const hostToolCallSchema = object({
   agent_id: z.string(),
   stream_id: z.string(),
-  /** The call's id in the stream's events, if the model's side sent one. */
+  /** The call's id in the stream's events, if the CLI passed one on. */
   call_id: optionalText,
   name: z.string(),
   arguments: map,

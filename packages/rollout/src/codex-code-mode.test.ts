@@ -33,7 +33,7 @@ async function ran(codex: CodexInstall, script: string | string[], more: Paramet
   return { made, path, calls, nested, ids: nested.map((call) => call.callId) };
 }
 
-/** What the model sees of a script on the next turn. */
+/** Returns what the model sees of a script on the next turn. */
 async function view(made: CodexThread, callId = "call_outer"): Promise<string> {
   await made.turn([say("and on")]);
   return JSON.stringify(made.model.lastRequest.outputsOf(callId));
@@ -42,7 +42,7 @@ async function view(made: CodexThread, callId = "call_outer"): Promise<string> {
 const hasCodeMode = since("0.144.0");
 
 describe.each(testedCodexes().filter(hasCodeMode))("nested calls in code mode of codex $version", (codex) => {
-  it("are read with the id that the tool's server saw, their result and their script", async () => {
+  it("are read with the id that the tool's server saw, with their result and their script", async () => {
     const { made, calls } = await ran(
       codex,
       `text(${recall("a")}.content[0].text); text(${recall("structured")}.content[0].text)`,
@@ -65,7 +65,7 @@ describe.each(testedCodexes().filter(hasCodeMode))("nested calls in code mode of
     ["inside a longer text", `text("before " + ${recall("a")}.content[0].text + " after")`],
     ["twice", `const r = ${recall("a")}; text(r.content[0].text); text("again: " + JSON.stringify(r))`],
     ["by notify()", `const r = ${recall("a")}; notify("note: " + r.content[0].text); text(r.content[0].text)`],
-  ])("are consumed where the script passed the result on %s", async (_how, script) => {
+  ])("are consumed if the script passed the result on %s", async (_how, script) => {
     const { made, path, ids } = await ran(codex, script);
     await using _ = made;
     const size = (await stat(path)).size;
@@ -86,7 +86,7 @@ describe.each(testedCodexes().filter(hasCodeMode))("nested calls in code mode of
     if (_how === "inside a longer text") expect(shown).toContain("before ...(consumed) after");
   });
 
-  it("are consumed where codex cut the middle out of record and output", async () => {
+  it("are consumed if codex cut the middle out of record and output", async () => {
     const { made, path, ids } = await ran(codex, [
       `text("before " + ${recall("long")}.content[0].text + " after")`,
       `text(JSON.stringify(${recall("long")}))`,
@@ -104,7 +104,7 @@ describe.each(testedCodexes().filter(hasCodeMode))("nested calls in code mode of
     expect(shown + shownLog).not.toContain("SECRET");
   });
 
-  it("go with the whole output once all are consumed, where the script changed one beyond finding", async () => {
+  it("are replaced with the whole output once all are consumed, if the script changed a result", async () => {
     const script = `const a = ${recall("a")}.content[0].text; const b = ${recall("b")}.content[0].text;
 text(a.split("").reverse().join("")); text(b); notify("reversed: " + a.split("").reverse().join(""))`;
     const { made, path, ids } = await ran(codex, script);
@@ -122,7 +122,7 @@ text(a.split("").reverse().join("")); text(b); notify("reversed: " + a.split("")
     expect(JSON.parse(shown)).toEqual(["...(consumed)", "...(consumed)"]);
   });
 
-  it("are distinguished: one is consumed, the others stay, even with equal results", async () => {
+  it("are consumed one by one, but those with equal results only together", async () => {
     const script = `text(${recall("a")}.content[0].text); text(${recall("b")}.content[0].text); text(${recall("b")}.content[0].text)`;
     const { made, path, ids } = await ran(codex, script);
     await using _ = made;
@@ -136,7 +136,7 @@ text(a.split("").reverse().join("")); text(b); notify("reversed: " + a.split("")
     expect(await view(made)).not.toContain("SECRET-B");
   });
 
-  it("keep a short result where it may be part of something else, until all are consumed", async () => {
+  it("keep a short result that may be part of other text, until all are consumed", async () => {
     const { made, path, ids } = await ran(
       codex,
       `const s = ${recall("short")}.content[0].text; text("broken: " + s); ${recall("b")}`,
@@ -150,7 +150,7 @@ text(a.split("").reverse().join("")); text(b); notify("reversed: " + a.split("")
     expect(JSON.parse(await view(made))).toEqual(["...(consumed)"]);
   });
 
-  it("are consumed in what a later script took from the store, and after the script was waited for", async () => {
+  it("are consumed in the output of a later script that used the store, and of a script that was waited for", async () => {
     const { made, path, ids } = await ran(
       codex,
       `// @exec: {"yield_time_ms": 10}
@@ -166,7 +166,7 @@ const r = ${recall("b")}; store("kept", r); await new Promise((done) => setTimeo
     for (const callId of ["call_wait", "call_later"]) expect(await view(made, callId)).not.toContain("SECRET-B");
   });
 
-  it("go with their script's call, which is a call like any other", async () => {
+  it("count as consumed once their script's call is, which is a call like any other", async () => {
     const { made, path, ids } = await ran(
       codex,
       `const r = ${recall("a")}; notify(r.content[0].text); text(r.content[0].text)`,
@@ -183,7 +183,7 @@ const r = ${recall("b")}; store("kept", r); await new Promise((done) => setTimeo
     });
   });
 
-  it("find their script by a link where two stood open at once", async () => {
+  it("find their script by a link if two scripts were running", async () => {
     const reversed = `text(${recall("a")}.content[0].text.split("").reverse().join(""))`;
     const { made, path, calls, ids } = await ran(codex, [reversed, reversed]);
     await using _ = made;
@@ -198,7 +198,7 @@ const r = ${recall("b")}; store("kept", r); await new Promise((done) => setTimeo
     expect(await view(made, "call_outer1")).toContain("A-TERCES");
   });
 
-  it("leave codex's own history whole", async () => {
+  it("leave codex's own history complete", async () => {
     const { made, path, ids } = await ran(
       codex,
       `text(${recall("a")}.content[0].text); text(${recall("structured")}); text((await tools.exec_command({cmd:"echo SECRET-CMD"})).output)`,
@@ -218,7 +218,7 @@ const r = ${recall("b")}; store("kept", r); await new Promise((done) => setTimeo
 });
 
 describe.each(testedCodexes().filter((codex) => !hasCodeMode(codex)))("codex $version", (codex) => {
-  it("has no code mode: the model is given the tools themselves", async () => {
+  it("has no code mode, and gives the model the tools themselves", async () => {
     await using made = await CodexThread.create({ codex, model: "gpt-5.6-sol", answers });
     await made.turn([say("done")]);
     expect(made.model.lastRequest.toolNames).toEqual(expect.arrayContaining(["exec_command", "mcp__recall.recall"]));

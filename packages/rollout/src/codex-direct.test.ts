@@ -29,10 +29,10 @@ const answers = {
       { type: "image", data: "aGk=", mimeType: "image/png" },
     ],
   },
-  // Longer than codex shows the model. Not longer than 64 KB: 0.136 to 0.146 now and then stop for good then (docs/codex.md).
+  // Longer than codex shows the model, but not longer than 64 KB: with more, 0.136 to 0.146 sometimes hang (docs/codex.md).
   long: { content: [{ type: "text", text: "SECRET-TEXT ".repeat(5_000) }] },
 };
-/** Calls of every kind that a model can make of codex in direct mode, several at once. */
+/** Calls of every kind that a model can make in direct mode, several at once. */
 const CALLS = answer([
   shell("echo SECRET-$((1))SHELL | sed s/1//", { callId: "call_shell" }),
   functionCall("recall", { key: "text" }, { namespace: RECALL, callId: "call_text" }),
@@ -54,7 +54,7 @@ const thread = async (codex: CodexInstall) => {
 const seen = (made: CodexThread) => JSON.stringify(made.model.lastRequest.input);
 
 describe.each(testedCodexes(codex147, codex150))("codex $version in direct mode", (codex) => {
-  it("shows the model the markers and nowhere the original, and goes on", async () => {
+  it("shows the model the markers and nowhere the original, and continues the thread", async () => {
     await using made = await thread(codex);
     const path = await made.rollout();
     const before = await readFile(path);
@@ -77,7 +77,7 @@ describe.each(testedCodexes(codex147, codex150))("codex $version in direct mode"
     expect(made.model.lastRequest.userTexts.slice(-3)).toEqual(["first", "second", "third"].slice(-3));
   });
 
-  it("reads the calls as they were, and the totals", async () => {
+  it("reads the calls unchanged, and the totals", async () => {
     await using made = await thread(codex);
     const path = await made.rollout();
     const calls = await collect(readToolCalls(path));
@@ -95,8 +95,8 @@ describe.each(testedCodexes(codex147, codex150))("codex $version in direct mode"
   });
 });
 
-describe.each(testedCodexes().filter(since("0.148.0")))("the history that codex $version itself keeps", (codex) => {
-  it("shows every turn after 100 KB were freed, and after a line had to grow", async () => {
+describe.each(testedCodexes().filter(since("0.148.0")))("the history of a thread in codex $version itself", (codex) => {
+  it("has every turn after 100 KB were freed, and after a line had to grow", async () => {
     await using made = await CodexThread.create({ codex, answers });
     const callIds = ["a", "b", "c", "d", "e", "f", "g", "h", "i"].map((name) => `call_${name}`);
     const longCall = (callId: string) => functionCall("recall", { key: "long" }, { namespace: RECALL, callId });
@@ -123,7 +123,7 @@ describe.each(testedCodexes().filter(since("0.148.0")))("the history that codex 
     expect(resumed.turns.map(userText)).toEqual(["first", "second", "third", "fourth"]);
   });
 
-  it("is not touched while codex has the thread open and a line would have to grow", async () => {
+  it("is not changed while codex has the thread open, if a line has to grow", async () => {
     await using made = await thread(codex);
     const path = await made.rollout();
     const edit = { callId: "call_shell", output: "x".repeat(10_000) };
@@ -131,7 +131,7 @@ describe.each(testedCodexes().filter(since("0.148.0")))("the history that codex 
     {
       await using server = await AppServer.start(made);
       await server.request("thread/resume", { threadId: made.threadId });
-      // Only now: some versions record the thread's settings as they open it (0.159.3).
+      // Read it after the resume, since some versions record the thread's settings when they open it (0.159.3).
       before = await readFile(path);
       const report = await mutateRollout(path, [edit, consumeLight("call_text")], { dryRun: true });
       expect(report.skipped).toMatchObject([{ callId: "call_shell", reason: "writer_active" }]);
@@ -141,11 +141,11 @@ describe.each(testedCodexes().filter(since("0.148.0")))("the history that codex 
     expect(await mutateRollout(path, [edit])).toMatchObject({ mode: "rewritten", touched: ["call_shell"] });
   });
 
-  it("does not take what a mutation leaves beside a rollout for a session", async () => {
+  it("does not include leftovers of a mutation as sessions", async () => {
     await using made = await thread(codex);
     const path = await made.rollout();
     for (const kind of ["lock", "redo", "new"] as const) execFileSync("cp", [path, sidecarPath(path, kind)]);
-    // Without its index codex looks at the files.
+    // Without its index, codex lists the files.
     for (const name of await readdir(made.home.path))
       if (name.startsWith("state_5")) await rm(join(made.home.path, name));
     await using server = await AppServer.start(made);
@@ -157,7 +157,7 @@ describe.each(testedCodexes().filter(since("0.148.0")))("the history that codex 
 });
 
 describe.each(testedCodexes().filter(since("0.148.0")))("the history of codex $version in several files", (codex) => {
-  it("follows a fork to its parent, and edits what others see only if asked", async () => {
+  it("is read from a fork to its parent, and lines that others see are edited only if requested", async () => {
     await using made = await thread(codex);
     const parent = made.threadId;
     const parentPath = await made.rollout();
@@ -184,7 +184,7 @@ describe.each(testedCodexes().filter(since("0.148.0")))("the history of codex $v
     expect(made.model.lastRequest.outputsOf("call_text")).toEqual(["...(tool called)"]);
   });
 
-  it("edits the earlier file of a reverted thread", async () => {
+  it("is edited in the earlier file of a reverted thread", async () => {
     await using made = await thread(codex);
     await made.turn([say("to be taken back")], "second");
     const first = await made.rollout();
@@ -210,9 +210,9 @@ describe.each(testedCodexes().filter(since("0.148.0")))("the history of codex $v
   });
 });
 
-describe("where codex puts a rollout", () => {
+describe("a rollout in any state of codex", () => {
   it.each(testedCodexes().filter(since("0.136.0")))(
-    "finds, reads and mutates one that codex $version archived",
+    "is found, read and mutated after codex $version archived it",
     async (codex) => {
       await using made = await thread(codex);
       await made.run(["archive", made.threadId]);
@@ -229,7 +229,7 @@ describe("where codex puts a rollout", () => {
   );
 
   it.each(testedCodexes())(
-    "brings a compressed one of codex $version back as codex does, if there is something to change",
+    "is unpacked as by codex $version if it is compressed and there is something to change",
     async (codex) => {
       await using made = await thread(codex);
       const plain = await made.rollout();
@@ -247,28 +247,34 @@ describe("where codex puts a rollout", () => {
     },
   );
 
-  it.each(testedCodexes())("codex $version takes a text that was cut through a character", async (codex) => {
-    await using made = await thread(codex);
-    const output = "a summary \ud83d";
-    await mutateRollout(await made.rollout(), [{ callId: "call_text", output }]);
-    await made.turn([say("done")]);
-    expect(made.model.lastRequest.outputsOf("call_text")).toEqual(["a summary \ufffd"]);
-  });
+  it.each(testedCodexes())(
+    "is accepted by codex $version with a text that was cut in the middle of a character",
+    async (codex) => {
+      await using made = await thread(codex);
+      const output = "a summary \ud83d";
+      await mutateRollout(await made.rollout(), [{ callId: "call_text", output }]);
+      await made.turn([say("done")]);
+      expect(made.model.lastRequest.outputsOf("call_text")).toEqual(["a summary \ufffd"]);
+    },
+  );
 
-  it.each(testedCodexes())("mutates a thread of codex $version that the newest went on with", async (codex) => {
-    await using made = await thread(codex);
-    made.codex = newestCodex;
-    await made.turn([answer([shell("echo SECRET-$((1))NEW", { callId: "call_new" })]), say("done")], "second");
-    const path = await made.rollout();
-    expect(await mutateRollout(path, [...IDS, "call_new"].map(consumeHeavy))).toMatchObject({
-      mode: "in-place",
-      skipped: [],
-    });
-    await made.turn([say("done")], "third");
-    for (const secret of [...SECRETS, "SECRET-1NEW"]) expect(seen(made)).not.toContain(secret);
-  });
+  it.each(testedCodexes())(
+    "is mutated if codex $version began it and the newest version continued it",
+    async (codex) => {
+      await using made = await thread(codex);
+      made.codex = newestCodex;
+      await made.turn([answer([shell("echo SECRET-$((1))NEW", { callId: "call_new" })]), say("done")], "second");
+      const path = await made.rollout();
+      expect(await mutateRollout(path, [...IDS, "call_new"].map(consumeHeavy))).toMatchObject({
+        mode: "in-place",
+        skipped: [],
+      });
+      await made.turn([say("done")], "third");
+      for (const secret of [...SECRETS, "SECRET-1NEW"]) expect(seen(made)).not.toContain(secret);
+    },
+  );
 
-  it.each(testedCodexes())("mutates what stands before and behind a compaction by codex $version", async (codex) => {
+  it.each(testedCodexes())("is mutated before and after a compaction by codex $version", async (codex) => {
     await using made = await thread(codex);
     {
       await using server = await AppServer.start(made);

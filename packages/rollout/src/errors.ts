@@ -4,13 +4,13 @@ import { asJsonlEditError, isErrno, JsonlEditError } from "@plexum/jsonl-edit";
 export { isErrno };
 
 /**
- * - `not_found`: there is no such file, or a file that a thread's history goes on in is gone.
+ * - `not_found`: the file does not exist, or a file that the thread's history continues from does not exist.
  * - `not_a_file`: a directory, a pipe or a device.
  * - `not_permitted`: this user may not read or change it, or the file system is read-only.
  * - `no_space`: the disk is full, or a quota or size limit is reached.
- * - `busy`: another mutation of the same rollout is under way, or codex writes to its index.
- * - `replaced`: the file was replaced, shortened or removed while it was being worked on.
- * - `damaged`: the content is not what it must be, such as a compressed rollout that can't be decompressed.
+ * - `busy`: another mutation of the same rollout is in progress, or codex is writing to its index.
+ * - `replaced`: the file was replaced, shortened or removed during the operation.
+ * - `damaged`: the content is invalid, such as a compressed rollout that can't be decompressed.
  * - `io`: any other failure of the file system; see `cause`.
  */
 export type RolloutErrorCode =
@@ -24,7 +24,7 @@ export type RolloutErrorCode =
   | "io";
 
 export class RolloutError extends CodedError<RolloutErrorCode> {
-  /** The file it is about. */
+  /** The file that the error is about. */
   readonly path: string;
 
   constructor(code: RolloutErrorCode, path: string, message: string, options?: ErrorOptions) {
@@ -38,7 +38,7 @@ export class RolloutError extends CodedError<RolloutErrorCode> {
   }
 }
 
-/** Turns what the file system or jsonl-edit threw into a `RolloutError`; leaves other errors, such as an abort, as they are. */
+/** Turns an error of the file system or of jsonl-edit into a `RolloutError`. Returns other errors, such as an abort, unchanged. */
 export function asRolloutError(error: unknown, path: string, doing: string): unknown {
   if (RolloutError.isInstance(error)) return error;
   const typed = asJsonlEditError(error, path, doing);

@@ -46,7 +46,7 @@ export type {
 } from "./read/rollout-line.ts";
 export { readThreadUsage, type ThreadUsage } from "./read/thread-usage.ts";
 export { type TrackedMessage, type TrackedTurn, TurnTracker } from "./read/turn-tracker.ts";
-export { messagesKeptBy, type UserMessage, userMessageOf } from "./read/user-message.ts";
+export { type UserMessage, userMessageOf } from "./read/user-message.ts";
 export { type MutationLeftover, mutationLeftovers } from "./recover/mutation-leftovers.ts";
 export { type RecoverOptions, type Recovery, recoverRollout } from "./recover/recover-rollout.ts";
 export { type RestoreReport, type RestoreRolloutOptions, restoreRollout } from "./restore/restore-rollout.ts";

@@ -7,11 +7,11 @@ test.each<[platform: NodeJS.Platform, env: NodeJS.ProcessEnv, expected: string]>
   ["linux", {}, join(homedir(), ".cache")],
   ["linux", { XDG_CACHE_HOME: "/caches" }, "/caches"],
   ["linux", { XDG_CACHE_HOME: "" }, join(homedir(), ".cache")],
-  // As the specification has it, a relative path does not count.
+  // The XDG specification says to ignore a relative path.
   ["linux", { XDG_CACHE_HOME: "caches" }, join(homedir(), ".cache")],
   ["darwin", { XDG_CACHE_HOME: "/caches" }, join(homedir(), "Library", "Caches")],
   ["win32", { LOCALAPPDATA: "/Local" }, "/Local"],
   ["win32", {}, join(homedir(), "AppData", "Local")],
-])("on %s with %j", (platform, env, expected) => {
+])("the cache folder on %s with %j", (platform, env, expected) => {
   expect(cacheFolder(env, platform)).toBe(join(expected, "plexum-codex"));
 });

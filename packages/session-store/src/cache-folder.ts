@@ -2,8 +2,9 @@ import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 
 /**
- * `plexum-codex` in the folder where this user's programs keep what they can make again. It is not made.
- * @throws if nobody knows the user's home.
+ * Returns this project's folder, `plexum-codex`, in the user's cache folder. Does not create it.
+ *
+ * @throws SystemError if the user's home folder is unknown.
  */
 export function cacheFolder(
   env: NodeJS.ProcessEnv = process.env,

@@ -1,11 +1,11 @@
 import { readFileSync, statSync } from "node:fs";
 
-/** Where SQLite's lock bytes begin: no other program locks that far behind the end of an empty file. */
+/** The offset of SQLite's lock bytes. No other program locks bytes so far beyond the end of an empty file. */
 const SQLITE_LOCK_BYTE = 0x4000_0000;
 
 /**
- * Says which process holds the lock on a file, in words that complete a sentence: for a message, since it is a moment old.
- * Undefined where the system does not say (it is Linux that does), or the holder is gone or in another container.
+ * Describes the process that holds the lock on a file, for use in a message. The holder may have changed in the meantime. Returns
+ * undefined if the holder is gone or in another container, and on systems other than Linux, which don't report it.
  */
 export function describeHolder(path: string): string | undefined {
   try {
@@ -17,7 +17,7 @@ export function describeHolder(path: string): string | undefined {
   }
 }
 
-/** A line is `12: POSIX  ADVISORY  WRITE 4711 08:01:393218 1073741824 1073742335`; one that waits has `->` behind its number. */
+/** A line is `12: POSIX  ADVISORY  WRITE 4711 08:01:393218 1073741824 1073742335`; a waiting one has `->` after its number. */
 function holderIn(locks: string, inode: bigint): number | undefined {
   for (const line of locks.split("\n")) {
     const [, kind, , , pid = "", file = "", start = ""] = line.trim().split(/\s+/);
@@ -29,7 +29,7 @@ function holderIn(locks: string, inode: bigint): number | undefined {
 
 function describeProcess(pid: number): string {
   const { uid } = statSync(`/proc/${pid}`);
-  // A program may give itself any name, line breaks and escape sequences among it.
+  // A program can choose any name for itself, even with line breaks and escape sequences.
   const name = readFileSync(`/proc/${pid}/comm`, "utf8").replaceAll(/[^\x20-\x7e]/g, "");
   const owner = uid === process.getuid?.() ? "" : ` of user ${uid}`;
   return `process ${pid} (${name})${owner}`;

@@ -15,7 +15,7 @@ const LOCK_FILE = ".plexum-codex-session.lock";
 
 type Holder = ChildProcessByStdio<Writable, Readable, null>;
 
-/** Another process that tries to hold the lock, and what it says. */
+/** Starts another process that tries to acquire the lock, and returns what it prints. */
 async function holder(workspace: string, identity: { uid?: number; gid?: number } = {}): Promise<[Holder, string]> {
   const program = join(import.meta.dirname, "../test/holder.ts");
   const child = spawn(process.execPath, [program, workspace], { stdio: ["pipe", "pipe", "inherit"], ...identity });
@@ -26,8 +26,8 @@ async function holder(workspace: string, identity: { uid?: number; gid?: number 
   return [child, String(said).trim()];
 }
 
-describe("one at a time", () => {
-  test("in one process; free again once let go, also twice", async () => {
+describe("a lock is held by one at a time", () => {
+  test("in one process; it can be acquired again after a release, also a repeated one", async () => {
     await using folder = await temporaryFolder();
     const lock = await lockWorkspace(folder.path);
     await expect(lockWorkspace(folder.path)).rejects.toMatchObject({
@@ -39,7 +39,7 @@ describe("one at a time", () => {
     await using _again = await lockWorkspace(folder.path);
   });
 
-  test("across processes, both ways", async () => {
+  test("across processes, in both directions", async () => {
     await using folder = await temporaryFolder();
     const [child, said] = await holder(folder.path);
     expect(said).toBe("held");
@@ -50,7 +50,7 @@ describe("one at a time", () => {
     expect((await holder(folder.path))[1]).toBe("busy");
   });
 
-  test("a killed holder has let go", async () => {
+  test("a killed holder releases it", async () => {
     await using folder = await temporaryFolder();
     const [child] = await holder(folder.path);
     child.kill("SIGKILL");
@@ -58,7 +58,7 @@ describe("one at a time", () => {
     await using _lock = await lockWorkspace(folder.path);
   });
 
-  test("by whatever link the workspace is reached", async () => {
+  test("whatever link leads to the workspace", async () => {
     await using folder = await temporaryFolder();
     const [workspace, link] = [join(folder.path, "workspace"), join(folder.path, "link")];
     await mkdir(workspace);
@@ -67,7 +67,7 @@ describe("one at a time", () => {
     await expect(lockWorkspace(link)).rejects.toMatchObject({ code: "busy" });
   });
 
-  test("of many who want it at once, exactly one gets it", async () => {
+  test("of many concurrent callers, exactly one gets it", async () => {
     await using folder = await temporaryFolder();
     const tries = await Promise.allSettled(Array.from({ length: 20 }, () => lockWorkspace(folder.path)));
     const held = tries.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
@@ -76,8 +76,8 @@ describe("one at a time", () => {
   });
 });
 
-describe("waiting", () => {
-  test("for the holder to let go", async () => {
+describe("a caller waits", () => {
+  test("until the holder releases the lock", async () => {
     await using folder = await temporaryFolder();
     const [child] = await holder(folder.path);
     const waiting = lockWorkspace(folder.path, { waitMs: 20_000 });
@@ -85,7 +85,7 @@ describe("waiting", () => {
     await using _lock = await waiting;
   });
 
-  test("in the order in which they came, by whatever link, also when one of them gives up", async () => {
+  test("in the order of the calls, through any link, even if another caller gives up", async () => {
     await using folder = await temporaryFolder();
     const [workspace, link] = [join(folder.path, "workspace"), join(folder.path, "link")];
     await mkdir(workspace);
@@ -109,13 +109,13 @@ describe("waiting", () => {
     }
   });
 
-  test("no longer than told", async () => {
+  test("no longer than waitMs", async () => {
     await using folder = await temporaryFolder();
     await using _lock = await lockWorkspace(folder.path);
     await expect(lockWorkspace(folder.path, { waitMs: 60 })).rejects.toMatchObject({ code: "busy" });
   });
 
-  test("ended by a signal, with its reason", async () => {
+  test("until a signal aborts, and gets its reason", async () => {
     await using folder = await temporaryFolder();
     await using _lock = await lockWorkspace(folder.path);
     const controller = new AbortController();
@@ -127,8 +127,8 @@ describe("waiting", () => {
   });
 });
 
-describe("the file", () => {
-  test("stays, empty and alone, and is made with its folder", async () => {
+describe("the lock file", () => {
+  test("is created with its folder, and stays, empty, as the only file", async () => {
     await using folder = await temporaryFolder();
     const workspace = join(folder.path, "new", "workspace");
     const lock = await lockWorkspace(workspace);
@@ -138,7 +138,7 @@ describe("the file", () => {
     expect((await stat(join(workspace, LOCK_FILE))).size).toBe(0);
   });
 
-  test("is its owner's alone, whatever the umask, and one that others may read is repaired", async () => {
+  test("is accessible to its owner only, whatever the umask, and a file that others may read is repaired", async () => {
     await using folder = await temporaryFolder();
     const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8);
     const umask = process.umask(0);
@@ -152,7 +152,7 @@ describe("the file", () => {
       await using _thread = await lockThread(folder.path, ID);
       for (const path of paths) expect(await modeOf(path), `${path} from ${found}`).toBe("600");
     }
-    // Also while somebody holds it.
+    // Also while the lock is held.
     await using _lock = await lockWorkspace(folder.path);
     await chmod(paths[0] as string, 0o644);
     await expect(lockWorkspace(folder.path)).rejects.toMatchObject({ code: "busy" });
@@ -160,7 +160,7 @@ describe("the file", () => {
     expect((await holder(folder.path))[1]).toBe("busy");
   });
 
-  test.runIf(process.platform === "linux")("is named in the error with the process that holds it", async () => {
+  test.runIf(process.platform === "linux")("is in the error, with the process that holds the lock", async () => {
     await using folder = await temporaryFolder();
     await using _own = await lockThread(folder.path, ID);
     await expect(lockThread(folder.path, ID)).rejects.toThrow(/held by this process\)/);
@@ -174,7 +174,7 @@ describe("the file", () => {
     );
   });
 
-  test("a folder or a pipe in its place, or something else's content: an error that says so, and nothing is changed", async () => {
+  test("is neither opened nor changed if it has content, or if a folder or a pipe is in its place; the error says why", async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, LOCK_FILE);
     await writeFile(path, "something else\n");
@@ -193,7 +193,7 @@ describe("the file", () => {
     await expect(lockWorkspace(piped)).rejects.toMatchObject({ code: "io" });
   });
 
-  test("a link is not followed: nothing is made, locked or changed at its end", async () => {
+  test("is refused if it is a link: nothing is created, locked or changed at its target", async () => {
     await using folder = await temporaryFolder();
     const other = join(folder.path, "other.sqlite");
     await symlink(other, join(folder.path, LOCK_FILE));
@@ -208,7 +208,7 @@ describe("the file", () => {
     expect(database.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
   });
 
-  test("one that this user may only read locks nothing, and is refused", async () => {
+  test("is refused if this user may only read it, since it would lock nothing", async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, LOCK_FILE);
     await writeFile(path, "", { mode: 0o444 });
@@ -224,7 +224,7 @@ describe("the file", () => {
   });
 });
 
-test("a thread's lock is that of its id, in either case, in one CODEX_HOME", async () => {
+test("a thread's lock depends on its id, in either case, and on its CODEX_HOME", async () => {
   await using folder = await temporaryFolder();
   await using _lock = await lockThread(folder.path, ID);
   await expect(lockThread(folder.path, ID.toUpperCase())).rejects.toMatchObject({ code: "busy" });
@@ -233,7 +233,7 @@ test("a thread's lock is that of its id, in either case, in one CODEX_HOME", asy
   await expect(lockThread(folder.path, "../../etc/passwd")).rejects.toMatchObject({ code: "invalid_thread_id" });
 });
 
-test("CODEX_HOME, else ~/.codex", () => {
+test("the codex home is CODEX_HOME, otherwise ~/.codex", () => {
   expect(codexHomeOf({ CODEX_HOME: "/somewhere" })).toBe("/somewhere");
   for (const env of [{}, { CODEX_HOME: "" }]) expect(codexHomeOf(env)).toBe(join(homedir(), ".codex"));
 });

@@ -1,35 +1,38 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { type HeldLock, type LockOptions, takeLock } from "./process-lock.ts";
+import { checkedFileName } from "./file-name.ts";
+import { acquireLock, type HeldLock, type LockOptions } from "./process-lock.ts";
 import { checkedThreadId } from "./thread-id.ts";
 import { CODEX_FILE_NAME } from "./workspace-thread.ts";
 
-/** The folder of the threads' locks below a codex home. */
+/** The folder with the threads' locks in a codex home. */
 export const THREAD_LOCKS = "plexum-thread-locks";
 
-/** Where codex keeps its files: `CODEX_HOME`, else `~/.codex`. */
+/** Returns the folder where codex keeps its files: `CODEX_HOME`, otherwise `~/.codex`. */
 export const codexHomeOf = (env: NodeJS.ProcessEnv): string => resolve(env.CODEX_HOME || join(homedir(), ".codex"));
 
 export interface WorkspaceLockOptions extends LockOptions {
-  /** The name of the workspace's session file, which the lock stands beside. Default: the one for codex. */
+  /** The name of the workspace's session file. The lock file is beside it. @default ".plexum-codex-session" */
   readonly fileName?: string;
 }
 
 /**
- * Sees to it that one process at a time, and one turn inside it, works on a workspace.
- * @throws SessionStoreError `busy` or `io`.
+ * Acquires the lock on a workspace, so that only one process, and one turn in it, works there at a time.
+ *
+ * @throws SessionStoreError `busy`, `io` or `invalid_file_name`; the reason of an aborted `signal`.
  */
-export function lockWorkspace(workspace: string, options: WorkspaceLockOptions = {}): Promise<HeldLock> {
-  const { fileName = CODEX_FILE_NAME } = options;
-  return takeLock(join(workspace, `${fileName}.lock`), `The workspace ${workspace}`, options);
+export async function lockWorkspace(workspace: string, options: WorkspaceLockOptions = {}): Promise<HeldLock> {
+  const fileName = checkedFileName(options.fileName ?? CODEX_FILE_NAME);
+  return acquireLock(join(workspace, `${fileName}.lock`), `The workspace ${workspace}`, options);
 }
 
 /**
- * Sees to it that a thread is run or rewritten by one at a time, whatever workspace it is reached from. codex has a lock
- * of its own from 0.147 on; before that, two turns at once mix their records in one file (seen in 0.135.0).
- * @throws SessionStoreError `busy`, `io` or `invalid_thread_id`.
+ * Acquires the lock on a thread, so that only one caller runs or rewrites it at a time, whatever workspace continues it. codex has
+ * its own lock from 0.147 on. Before that, two concurrent turns mix their records in one file (seen in 0.135.0).
+ *
+ * @throws SessionStoreError `busy`, `io` or `invalid_thread_id`; the reason of an aborted `signal`.
  */
 export async function lockThread(codexHome: string, threadId: string, options?: LockOptions): Promise<HeldLock> {
   const id = checkedThreadId(threadId);
-  return takeLock(join(codexHome, THREAD_LOCKS, `${id}.lock`), `The thread ${id}`, options);
+  return acquireLock(join(codexHome, THREAD_LOCKS, `${id}.lock`), `The thread ${id}`, options);
 }

@@ -7,13 +7,13 @@ import { SessionStoreError } from "./errors.ts";
 import { describeHolder } from "./lock-holder.ts";
 
 export interface LockOptions {
-  /** How long to wait for someone else to let go, in milliseconds; may be Infinity. Default 0: refused at once. */
+  /** How long to wait for the holder to release the lock, in milliseconds; may be Infinity. @default 0 */
   readonly waitMs?: number;
-  /** Ends the waiting: its reason is thrown. */
+  /** Ends the waiting; its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Held until it is disposed of, or its process ends in whatever way. */
+/** A lock that is held until it is disposed of, or until its process ends for any reason. */
 export type HeldLock = AsyncDisposable;
 
 const POLL_MS = 25;
@@ -21,24 +21,24 @@ const POLL_MS = 25;
 /** SQLITE_BUSY */
 const BUSY = 5;
 
-/** More than any real removal of the file needs; the bound is there so that nothing can keep us forever. */
+/** How often the file may be replaced while it is being locked: more often than happens, but not forever. */
 const MAX_MOVES = 1000;
 
-/** Who waits for a lock in this process, by its file. The system's lock is polled, and by itself serves whoever asks next. */
+/** The callers in this process that wait for a lock, by its file. The system's lock is polled, which alone would keep no order. */
 const queues = new Map<string, symbol[]>();
 
 /**
- * Takes a lock that the operating system releases when the process ends, killed or not.
+ * Acquires a lock that the operating system releases when the process ends, even if it is killed.
  *
- * Node has no file locks, but the SQLite inside it does, on every system: an exclusive transaction on an empty database,
- * to which nothing is ever written. The file stays, empty. Whoever removes it holds the lock on it meanwhile
- * (`removeLock`); who then holds the lock on a file that is no longer at the path holds nothing, and begins again.
+ * Node has no file locks, but its built-in SQLite has them on every system: the lock is an exclusive transaction on an empty database,
+ * to which nothing is ever written. The file stays, empty. `removeLock` removes it while it holds the lock. A caller that then holds
+ * the lock on a file that is no longer at the path tries again.
  *
- * Callers in one process are served in the order in which they called.
+ * Callers in one process get the lock in the order in which they called.
  *
- * @throws SessionStoreError `busy`, or `io` if the file can't be made.
+ * @throws SessionStoreError `busy`, or `io` if the file can't be created; the reason of an aborted `signal`.
  */
-export async function takeLock(path: string, what: string, options: LockOptions = {}): Promise<HeldLock> {
+export async function acquireLock(path: string, what: string, options: LockOptions = {}): Promise<HeldLock> {
   const file = resolve(path);
   const key = queueKey(file);
   const queue = queues.get(key) ?? [];
@@ -53,7 +53,7 @@ export async function takeLock(path: string, what: string, options: LockOptions 
   }
 }
 
-/** The same by whatever link the folder is reached, as far as it is there. */
+/** Returns the same key for every link to the folder. If the folder does not exist, returns the path itself. */
 function queueKey(file: string): string {
   try {
     return join(realpathSync(dirname(file)), basename(file));
@@ -82,7 +82,7 @@ async function waitForLock(
       const by = holder === undefined ? "" : ` (its lock is held by ${holder})`;
       throw new SessionStoreError(
         "busy",
-        `${what} is in use by another turn or mutation${by}: wait for that to end, then try again.`,
+        `${what} is in use by another turn or mutation${by}: wait until that ends, then try again.`,
       );
     }
     await delay(POLL_MS, undefined, { signal }).catch(() => {});
@@ -90,20 +90,20 @@ async function waitForLock(
 }
 
 /**
- * Removes a lock file that nobody holds. False if somebody does, or it is younger than `minAgeMs`, or not there.
+ * Removes a lock file. Returns false if the lock is held, or if the file is younger than `minAgeMs` or does not exist.
  *
- * The age keeps the comparison in `tryLock` sound: the system may give a removed file's number to the next one made, so
- * that only the time of change tells the two apart, and that is counted in steps of up to 10 ms.
+ * The age keeps the comparison in `tryLock` sound: the system may reuse a removed file's inode number for the next file. Then only
+ * the time of change distinguishes the two, and its resolution may be as low as 10 ms.
  *
  * @throws SessionStoreError `io`.
  */
 export async function removeLock(path: string, minAgeMs: number): Promise<boolean> {
-  // There a file that is open can't be removed, and the lock is on an open file.
+  // Windows can't remove an open file, and the lock is on an open file.
   if (process.platform === "win32" || ageOf(path) < minAgeMs) return false;
   const lock = await tryLock(path);
   if (typeof lock !== "object") return false;
   await using _held = lock;
-  // While it is held, it is what stands at the path: nobody else may remove it.
+  // While the lock is held, its file stays at the path: only the holder may remove it.
   if (ageOf(path) < minAgeMs) return false;
   await unlink(path).catch((cause) => {
     throw new SessionStoreError("io", `The lock file ${path} can't be removed: ${(cause as Error).message}`, { cause });
@@ -111,28 +111,29 @@ export async function removeLock(path: string, minAgeMs: number): Promise<boolea
   return true;
 }
 
-/** Whether somebody holds the lock. If not, it is held for the moment that it takes to find out. */
+/** Returns whether the lock is held. If it is not, the check itself holds it for a moment. */
 export async function isHeld(path: string): Promise<boolean> {
   const lock = await tryLock(path);
   if (typeof lock === "object") await lock[Symbol.asyncDispose]();
   return lock === "busy";
 }
 
-/** In milliseconds; of a file that is not there, less than any age. */
+/** Returns a file's age in milliseconds. The age of a missing file is lower than any other. */
 export function ageOf(path: string): number {
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat === undefined ? Number.NEGATIVE_INFINITY : Date.now() - stat.ctimeMs;
 }
 
-/** What tells one file at a path from the next that is made there. Undefined if there is none. */
+/** Returns what distinguishes a file from a later one at the same path; undefined if there is none. */
 function identityOf(path: string): string | undefined {
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
   return stat && `${stat.dev} ${stat.ino} ${stat.ctimeNs}`;
 }
 
 /**
- * `moved` if what was locked is not certain to be what stands at the path: it was made just now, or removed by its last
- * holder. Nobody says which file SQLite has opened; but if the same one stood there before and afterwards, then that.
+ * Tries once to acquire the lock. Returns `moved` if the locked file may not be the file at the path: it was created just now, or its
+ * last holder removed it. SQLite does not report which file it has opened. But if the same file was there before and after, it is that
+ * one.
  */
 async function tryLock(path: string): Promise<HeldLock | "busy" | "moved"> {
   // Not an import: bundlers that strip "node:" would leave a package that does not exist.
@@ -142,9 +143,9 @@ async function tryLock(path: string): Promise<HeldLock | "busy" | "moved"> {
     await prepareLockFile(path);
     const before = identityOf(path);
     database = new sqlite.DatabaseSync(path);
-    // A file that may only be read is opened all the same, and its "exclusive" transactions exclude nobody.
+    // SQLite also opens a read-only file, but then its "exclusive" transactions exclude nobody.
     await access(path, constants.W_OK);
-    // No journal in a file: there is nothing to write, and a killed holder would leave it behind.
+    // No journal file: nothing is written, and a killed holder would leave the journal behind.
     database.exec("PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
     if (before === undefined || before !== identityOf(path)) {
       database.close();
@@ -165,14 +166,14 @@ async function tryLock(path: string): Promise<HeldLock | "busy" | "moved"> {
   };
 }
 
-/** Whoever may read a file may hold a lock on it, and with that keep its owner out. */
+/** Any user who may read a file can lock it, and so lock out its owner. */
 const OWNER_ONLY = 0o600;
 
 /**
- * Sees to it that an empty file of this user alone stands at the path.
+ * Ensures that there is an empty file at the path that only this user may access.
  *
- * A workspace may come from a stranger: what a link in it leads to, another program's database even, must not be opened, and
- * a pipe would be waited for without end.
+ * A workspace may come from a stranger. The target of a link in it must not be opened, since it may be another program's database, and
+ * opening a pipe would wait forever.
  */
 async function prepareLockFile(path: string): Promise<void> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
@@ -182,22 +183,22 @@ async function prepareLockFile(path: string): Promise<void> {
     createLockFile(path);
     return;
   }
-  if (!found.isFile()) throw new Error(`it is ${found.isSymbolicLink() ? "a link" : "no file"}`);
+  if (!found.isFile()) throw new Error(`it is ${found.isSymbolicLink() ? "a link" : "not a file"}`);
   if (found.size > 0) throw new Error("it is not empty");
-  // By its path, since POSIX systems release this process's locks on a file when any of its descriptors is closed. Where the file is
-  // another user's, its owner has to do it.
+  // By its path, since POSIX systems release this process's locks on a file when any of its descriptors is closed. The mode of
+  // another user's file is up to its owner.
   if ((found.mode & 0o077) !== 0)
     await chmod(path, OWNER_ONLY).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "EPERM" && error.code !== "EROFS") throw error;
     });
 }
 
-/** In one go: between opening and closing, nobody in this process can have locked it. */
+/** Creates the file synchronously, so that nothing in this process can lock it between opening and closing. */
 function createLockFile(path: string): void {
   try {
     closeSync(openSync(path, "wx", OWNER_ONLY));
   } catch (error) {
-    // Somebody else has made it meanwhile.
+    // Another process has created it in the meantime.
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
 }
@@ -205,6 +206,6 @@ function createLockFile(path: string): void {
 const unusable = (path: string, cause: unknown) =>
   new SessionStoreError(
     "io",
-    `The lock file ${path} can't be used (${(cause as Error).message}): it must be an empty file, in a folder this user can write to.`,
+    `The lock file ${path} can't be used (${(cause as Error).message}): it must be an empty file in a folder that this user can write to.`,
     { cause },
   );

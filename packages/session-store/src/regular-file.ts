@@ -2,10 +2,10 @@ import { constants } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 
 /**
- * Opens a file to read it, without waiting for the other end of a pipe: such a wait would block a thread that all file operations of
- * the process share.
+ * Opens a file for reading. Does not wait for the other end of a pipe: that would block one of the few threads that all file operations
+ * of the process share.
  *
- * @throws what the system throws; an error if it is not a regular file.
+ * @throws the system's error; an Error if it is not a regular file.
  */
 export async function openRegularFile(path: string): Promise<FileHandle> {
   const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
@@ -18,7 +18,7 @@ export async function openRegularFile(path: string): Promise<FileHandle> {
   }
 }
 
-/** Reads a whole file of at most `maxBytes`. @throws what `openRegularFile` throws; an error if the file is longer. */
+/** Reads a whole file of at most `maxBytes`. @throws as `openRegularFile`; an Error if the file is longer. */
 export async function readRegularFile(path: string, maxBytes: number): Promise<string> {
   await using file = await openRegularFile(path);
   const { size } = await file.stat();
@@ -36,5 +36,5 @@ export async function clearPath(path: string): Promise<void> {
   }
 }
 
-/** Where something is kept that stands in the place of one of our files. */
+/** Returns the path to which anything else in the place of one of our files is renamed. */
 export const setAsidePath = (path: string): string => `${path}.damaged-${new Date().toISOString().replaceAll(":", "")}`;

@@ -15,7 +15,7 @@ function hammer(...args: string[]): ChildProcess {
   return child;
 }
 
-test("processes that take the lock and processes that remove its file at the same time: one holds it at a time", {
+test("while processes acquire the lock and others remove its file, only one holds it at a time", {
   timeout: 120_000,
 }, async () => {
   const [takers, rounds, minRemovals] = [4, 400, 10];

@@ -11,9 +11,9 @@ export interface ThreadLockFile {
   readonly path: string;
   /** How long ago it was created or last held, in milliseconds. */
   ageMs(): number;
-  /** Resolves to true also for anything else in the place of a lock file. */
+  /** Returns whether the lock is held. Resolves to true, too, if something else is in the place of the lock file. */
   isHeld(): Promise<boolean>;
-  /** Removes the file. Resolves to false if it is held, or younger than `minAgeMs`: then it stays. @throws SessionStoreError `io`. */
+  /** Removes the file. Resolves to false, and leaves it, if it is held or younger than `minAgeMs`. @throws SessionStoreError `io`. */
   remove(minAgeMs: number): Promise<boolean>;
 }
 

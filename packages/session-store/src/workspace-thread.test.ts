@@ -13,7 +13,7 @@ import { WorkspaceThread } from "./workspace-thread.ts";
 const ID = "0199a213-81c0-7800-8aa1-bbab2a035a53";
 const OTHER = "0199a213-81c0-7800-8aa1-bbab2a035a54";
 
-test("saved, loaded, replaced, cleared", async () => {
+test("an id is saved, loaded, replaced and cleared", async () => {
   await using folder = await temporaryFolder();
   const thread = new WorkspaceThread(folder.path);
   expect(await thread.load()).toEqual({ threadId: undefined });
@@ -35,7 +35,7 @@ test.each([`${ID}\n`, ` ${ID.toUpperCase()}\r\n`, `\ufeff${ID}`])("%j is an id",
   expect(await thread.load()).toEqual({ threadId: ID });
 });
 
-describe("what is no id is set aside, once, with a warning", () => {
+describe("content that is not an id is set aside once, with a warning", () => {
   test.each<[name: string, make: (path: string) => Promise<unknown>]>([
     ["empty", (path) => writeFile(path, "")],
     ["half an id", (path) => writeFile(path, ID.slice(0, 20))],
@@ -47,13 +47,13 @@ describe("what is no id is set aside, once, with a warning", () => {
     ["a folder that is not empty", (path) => mkdir(join(path, "inside"), { recursive: true })],
     ["a link to another file", (path) => symlink("/etc/passwd", path)],
     ["a link to itself", (path) => symlink(path, path)],
-    ["a pipe nobody writes to", async (path) => execFileSync("mkfifo", [path])],
+    ["a pipe without a writer", async (path) => execFileSync("mkfifo", [path])],
     ["an endless device", (path) => symlink("/dev/zero", path)],
   ])("%s", async (_name, make) => {
     await using folder = await temporaryFolder();
     const thread = new WorkspaceThread(folder.path);
     await make(thread.path);
-    // Told each time, until there is an id to take its place: whoever hears of it may not be the one who goes on.
+    // The warning repeats until an id takes its place: the process that got it may not be the one that continues.
     const before = await lstat(thread.path);
     for (const _time of [1, 2]) {
       const { threadId, warning } = await thread.load();
@@ -73,9 +73,9 @@ describe("what is no id is set aside, once, with a warning", () => {
 
 test.each<[name: string, make: (path: string) => Promise<unknown>]>([
   ["a folder that is not empty", (path) => mkdir(join(path, "inside"), { recursive: true })],
-  ["a pipe nobody reads from", async (path) => execFileSync("mkfifo", [path])],
-  ["a link that leads nowhere", (path) => symlink("/nowhere/at/all", path)],
-])("%s in the place of the draft keeps nobody from saving, and a folder is kept", async (name, make) => {
+  ["a pipe without a reader", async (path) => execFileSync("mkfifo", [path])],
+  ["a dangling link", (path) => symlink("/nowhere/at/all", path)],
+])("%s in the place of the temporary file does not prevent saving, and a folder is kept", async (name, make) => {
   await using folder = await temporaryFolder();
   const thread = new WorkspaceThread(folder.path);
   await make(`${thread.path}.new`);
@@ -85,7 +85,7 @@ test.each<[name: string, make: (path: string) => Promise<unknown>]>([
   expect(kept).toEqual(name.startsWith("a folder") ? [expect.stringMatching(/\.new\.damaged-/)] : []);
 });
 
-test("clearing sets a folder in the file's place aside", async () => {
+test("clear sets aside a folder in the file's place", async () => {
   await using folder = await temporaryFolder();
   const thread = new WorkspaceThread(folder.path);
   await mkdir(join(thread.path, "inside"), { recursive: true });
@@ -94,7 +94,7 @@ test("clearing sets a folder in the file's place aside", async () => {
   expect(await readdir(folder.path)).toEqual([expect.stringMatching(/\.damaged-/)]);
 });
 
-test("what is no id keeps its place until the id is there: a crash never leaves the workspace without either", async () => {
+test("content that is not an id stays until the id replaces it: a crash never leaves the workspace without both", async () => {
   await using folder = await temporaryFolder();
   const thread = new WorkspaceThread(folder.path);
   for (let round = 0; round < 20; round++) {
@@ -108,13 +108,13 @@ test("what is no id keeps its place until the id is there: a crash never leaves 
       await nextTick();
     }
     await saving;
-    // What is set aside is named by the time.
+    // The name of a file that is set aside contains the time.
     await delay(5);
   }
   expect(await readdir(folder.path)).toHaveLength(21);
 });
 
-test("a link is followed to be read, and replaced when saved: never written through", async () => {
+test("a link is followed for reading, and replaced on saving; its target does not change", async () => {
   await using folder = await temporaryFolder();
   const [target, thread] = [join(folder.path, "target"), new WorkspaceThread(folder.path)];
   await symlink(target, thread.path);
@@ -126,7 +126,7 @@ test("a link is followed to be read, and replaced when saved: never written thro
   expect(await thread.load()).toEqual({ threadId: OTHER });
 });
 
-test("another CLI has a file and a form of id of its own, beside codex's", async () => {
+test("another CLI has its own file and id pattern beside codex's", async () => {
   await using folder = await temporaryFolder();
   const other = new WorkspaceThread(folder.path, { fileName: ".other-session", idPattern: /ses_[A-Z]+|x/g });
   const codex = new WorkspaceThread(folder.path);
@@ -141,7 +141,7 @@ test("another CLI has a file and a form of id of its own, beside codex's", async
   }
 });
 
-test("what can't be an id is not saved; a failed write is reported", async () => {
+test("text that is not an id is not saved; a failed write is reported", async () => {
   await using folder = await temporaryFolder();
   const thread = new WorkspaceThread(folder.path);
   for (const id of ["", "--last", "my thread", `${ID}\n`]) {
@@ -150,7 +150,7 @@ test("what can't be an id is not saved; a failed write is reported", async () =>
   expect(await readdir(folder.path)).toEqual([]);
   await writeFile(join(folder.path, "file"), "");
   const impossible = new WorkspaceThread(join(folder.path, "file"));
-  // Begun one by one: a promise that is rejected while another is awaited would count as unhandled.
+  // Started one by one: a promise that rejects while another is awaited would count as unhandled.
   for (const attempt of [
     () => impossible.load(),
     () => impossible.save(ID),
@@ -161,7 +161,7 @@ test("what can't be an id is not saved; a failed write is reported", async () =>
   }
 });
 
-test("a reader sees whole ids only while another process saves, and is killed at it", async () => {
+test("a reader sees only whole ids while another process saves, and after it is killed", async () => {
   await using folder = await temporaryFolder();
   const thread = new WorkspaceThread(folder.path);
   const program = `
@@ -185,20 +185,20 @@ test("a reader sees whole ids only while another process saves, and is killed at
     await once(writer, "exit");
   }
   expect([ID, OTHER]).toContain((await thread.load()).threadId);
-  // As if it had been killed in the middle: the next save leaves nothing of it.
+  // As if it had been killed in the middle: the next save removes the leftover.
   await writeFile(`${thread.path}.new`, "half");
   await thread.save(ID);
   expect(await readdir(folder.path)).toEqual([basename(thread.path)]);
 });
 
-test("an id is a UUID and nothing but", () => {
+test("an id is a UUID and nothing else", () => {
   expect([ID, ID.toUpperCase()].every(isThreadId)).toBe(true);
   expect(["", ` ${ID}`, `${ID}\n`, `{${ID}}`, ID.replaceAll("-", ""), ID.replace("0", "g")].some(isThreadId)).toBe(
     false,
   );
 });
 
-test("isInstance knows an error of another install of this package", async () => {
+test("isInstance recognizes an error of another installed copy of this package", async () => {
   const copy: typeof import("./errors.ts") = await import(`${import.meta.resolve("./errors.ts")}?copy`);
   const foreign = new copy.SessionStoreError("io", "x");
   expect(foreign).not.toBeInstanceOf(SessionStoreError);

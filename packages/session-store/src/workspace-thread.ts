@@ -2,46 +2,49 @@ import { constants } from "node:fs";
 import { link, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SessionStoreError } from "./errors.ts";
+import { checkedFileName } from "./file-name.ts";
 import { clearPath, setAsidePath } from "./regular-file.ts";
 import { checkedThreadId, isThreadId } from "./thread-id.ts";
 
-/** The file's name, and its content (the bare id), are those of the provider written in Go: the two can be swapped. */
+/** The file's name and its content, only the id, are the same as in the provider written in Go, so that either can replace the other. */
 export const CODEX_FILE_NAME = ".plexum-codex-session";
 
-/** More than an id and a newline, so that a longer file is seen to be longer. */
+/** Longer than an id and a newline, so that a longer file can be recognized. */
 const MAX_BYTES = 256;
 
-/** A folder, a circle of links, a pipe or a socket. */
+/** The errors for a folder, a circular link, a pipe or a socket. */
 const NO_FILE = new Set(["EISDIR", "ELOOP", "ESPIPE", "ENXIO"]);
 
 export interface LoadedThread {
-  /** Undefined if the workspace has no thread yet, or no longer. */
+  /** Undefined if the workspace has no thread, or no longer has one. */
   readonly threadId: string | undefined;
-  /** What a person should know: the file is damaged, so that a thread is lost. Told until another is saved. */
+  /** A message for the user: the file is damaged, so a thread is lost. Returned until another id is saved. */
   readonly warning?: string;
 }
 
 export interface WorkspaceThreadOptions {
-  /** The file's name in the workspace; each CLI needs its own. Default: the one for codex. */
+  /** The file's name in the workspace; each CLI needs its own. @default ".plexum-codex-session" */
   readonly fileName?: string;
-  /** What a whole id matches, of at most 255 characters without spaces around it. Default: a UUID, which is stored in lower case. */
+  /** Matches a whole id, of at most 255 bytes without surrounding spaces. Default: a UUID, which is stored in lower case. */
   readonly idPattern?: RegExp;
 }
 
-/** Which thread a workspace goes on with. */
+/** Remembers which thread a workspace continues. */
 export class WorkspaceThread {
   readonly path: string;
   readonly #idPattern: RegExp | undefined;
 
+  /** @throws SessionStoreError `invalid_file_name`. */
   constructor(workspace: string, options: WorkspaceThreadOptions = {}) {
-    this.path = join(workspace, options.fileName ?? CODEX_FILE_NAME);
+    this.path = join(workspace, checkedFileName(options.fileName ?? CODEX_FILE_NAME));
     const { idPattern } = options;
-    // Without the flags that make a pattern remember where it stopped, and anchored: half an id is none.
+    // Anchored, since a part of an id is not an id, and without the flags that make a pattern keep its position.
     this.#idPattern = idPattern && new RegExp(`^(?:${idPattern.source})$`, idPattern.flags.replace(/[gmy]/g, ""));
   }
 
   /**
-   * Reads the thread's id. Changes nothing: whatever else stands in the file's place stays there until another id is saved.
+   * Reads the thread's id. Changes nothing: anything else in the file's place stays there until another id is saved.
+   *
    * @throws SessionStoreError `io`.
    */
   async load(): Promise<LoadedThread> {
@@ -50,13 +53,14 @@ export class WorkspaceThread {
     if (this.#isId(threadId)) return { threadId: this.#idPattern ? threadId : threadId.toLowerCase() };
     return {
       threadId: undefined,
-      warning: `${this.path} holds no thread id; once a new thread is saved there, it is set aside as ${this.path}.damaged-<time>`,
+      warning: `${this.path} does not contain a thread id; when a new thread is saved there, it is set aside as ${this.path}.damaged-<time>`,
     };
   }
 
   /**
-   * Replaces the file in one step, readable by its owner alone. Content that is no id is set aside, so that
-   * it is not lost. One call at a time: hold the workspace's lock.
+   * Replaces the file atomically. Only its owner may read it. Content that is not an id is set aside, so that it is not lost. Hold the
+   * workspace's lock: only one call at a time is safe.
+   *
    * @throws SessionStoreError `invalid_thread_id` or `io`.
    */
   async save(threadId: string): Promise<void> {
@@ -64,7 +68,7 @@ export class WorkspaceThread {
     const fresh = `${this.path}.new`;
     const before = await this.#read();
     try {
-      // What a process left that was killed here.
+      // The leftover of a process that was killed here.
       await clearPath(fresh);
       await writeDurably(fresh, content);
       if (before !== undefined && !this.#isId(before)) await this.#setAside();
@@ -76,7 +80,7 @@ export class WorkspaceThread {
     }
   }
 
-  /** Forgets the thread. The CLI's own record of it stays. */
+  /** Forgets the thread. The CLI's own record of it stays. @throws SessionStoreError `io`. */
   async clear(): Promise<void> {
     await clearPath(this.path).catch((error) => {
       throw this.#error("remove", error);
@@ -84,7 +88,7 @@ export class WorkspaceThread {
   }
 
   #isId(text: string): boolean {
-    // A longer one would be read cut off.
+    // A longer id would be truncated when it is read.
     return this.#idPattern ? this.#idPattern.test(text) && Buffer.byteLength(text) < MAX_BYTES : isThreadId(text);
   }
 
@@ -99,15 +103,15 @@ export class WorkspaceThread {
   }
 
   /**
-   * By a second name, so that the first is never without a file: after a crash there it would look as if there had never
-   * been a thread. What can have one name only, such as a folder, is renamed.
+   * Sets the file aside under a second name, and keeps the first: if a crash left the workspace without the file, its thread would seem
+   * never to have existed. Anything that can't have two names, such as a folder, is renamed.
    */
   async #setAside(): Promise<void> {
     const aside = setAsidePath(this.path);
     await link(this.path, aside).catch(() => rename(this.path, aside));
   }
 
-  /** What the file holds, trimmed, cut off far behind an id; undefined if there is none, "" if it is no file to read from. */
+  /** Returns the beginning of the file, longer than any id, trimmed. Returns undefined if there is no file, "" if it can't contain text. */
   async #read(): Promise<string | undefined> {
     try {
       // Does not wait for a writer if it is a pipe.
@@ -125,7 +129,7 @@ export class WorkspaceThread {
   #error(verb: string, cause: unknown): SessionStoreError {
     return new SessionStoreError(
       "io",
-      `Could not ${verb} ${this.path} (${(cause as Error).message}): the workspace must be a folder this user can write to.`,
+      `Could not ${verb} ${this.path} (${(cause as Error).message}): the workspace must be a folder that this user can write to.`,
       {
         cause,
       },
@@ -133,7 +137,7 @@ export class WorkspaceThread {
   }
 }
 
-/** The name is on the disk too then. Not every system can. */
+/** Flushes a folder to disk, so that a new name in it survives a power failure. Does nothing on systems that can't. */
 async function syncFolder(path: string): Promise<void> {
   await using folder = await open(path, "r").catch(() => undefined);
   await folder?.sync().catch(() => {});

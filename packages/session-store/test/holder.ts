@@ -1,6 +1,6 @@
 import { lockWorkspace } from "../src/index.ts";
 
-/* Holds a workspace's lock until it is killed or told to let go by the end of its stdin. Says "held", or the code of what went wrong. */
+/* Holds a workspace's lock until it is killed or its stdin ends. Prints "held", or the code of the error. */
 try {
   await using _lock = await lockWorkspace(process.argv[2] as string);
   console.log("held");

@@ -40,14 +40,14 @@ function install(version: string, folder: string): void {
 function vitest(root: string, folder: string, files: readonly string[], names: string): RanTest[] {
   const report = join(folder, "report.json");
   rmSync(report, { force: true });
-  // One worker: the tests of the endings look for processes and have little time for it.
+  // One worker, since some tests of the ends of turns look for processes within a short time.
   const flags = ["--maxWorkers=1", "--reporter=dot", "--reporter=json", `--outputFile.json=${report}`, "-t", names];
   const { status, error } = spawnSync("vitest", ["run", ...flags, ...files], {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
     env: { ...process.env, CODEX_UNDER_TEST: folder },
   });
-  if (status !== 0 && status !== 1) throw new Error(`vitest ended with exit code ${status}`, { cause: error });
+  if (status !== 0 && status !== 1) throw new Error(`vitest exited with code ${status}`, { cause: error });
   return ranTests(JSON.parse(readFileSync(report, "utf8")), root);
 }
 

@@ -1,4 +1,4 @@
-// Loaded into the plugin by NODE_OPTIONS: sets its clock by what a file says, in milliseconds. The real codex has no such clock.
+// Loaded into the plugin by NODE_OPTIONS. Shifts its clock by the number of milliseconds in a file. The real codex's clock is not shifted.
 import { readFileSync } from "node:fs";
 
 const RealDate = Date;

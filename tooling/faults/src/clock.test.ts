@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 
 const DAY_MS = 86_400_000;
 
-test("a program's clock is what the file says, ahead of the time or behind it", async () => {
+test("a program's clock is shifted as the file says, forward or back", async () => {
   await using folder = await temporaryFolder();
   const file = join(folder.path, "clock");
   const env = {

@@ -37,9 +37,12 @@ if (codex === undefined || transport === undefined || !isCount(seed) || !isCount
 
 const run = { seed, transport, turns, isLong: values.long };
 const onlyRound = values.round === undefined ? undefined : Number(values.round);
-for (const round of planRun(run)) {
-  if (onlyRound === undefined || onlyRound === round.number) for (const line of describePlan(round)) console.log(line);
+const rounds = [...planRun(run)].filter(({ number }) => onlyRound === undefined || onlyRound === number);
+if (rounds.length === 0) {
+  process.stderr.write(`There is no round ${values.round} in ${turns} turns: choose another, or more --turns.\n`);
+  process.exit(2);
 }
+for (const round of rounds) for (const line of describePlan(round)) console.log(line);
 if (!values.plan) {
   // When the user stops a run, it ends as when its time is over: it removes what it created.
   const stop = new AbortController();

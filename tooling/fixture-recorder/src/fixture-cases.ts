@@ -10,7 +10,7 @@ import {
   shell,
 } from "@plexum/scripted-model";
 
-/** A stream worth keeping: what the model plays, how codex is run, and what the recording shows. */
+/** A stream to record: what the model answers, how codex is run, and what the recording shows. */
 export interface FixtureCase {
   /** A paragraph for the fixture's README. */
   readonly shows: string;
@@ -80,7 +80,7 @@ export const FIXTURE_CASES: Readonly<Record<string, FixtureCase>> = {
   },
   "mcp-tool-call-refused": {
     shows:
-      "An MCP call that codex's approvals turn down: it never reaches the server, so it has an error and no result. The turn goes on.",
+      "An MCP call that codex's approvals turn down: it never reaches the server, so it has an error and no result. The turn continues.",
     replies: [answer([mcpCall("add_numbers", { a: 2, b: 3 })]), say("I wasn't allowed to call the tool.")],
     withMcpServer: true,
     withApprovals: true,

@@ -1,6 +1,6 @@
 import { RolloutError } from "@plexum/rollout";
 
-/** Resolves to undefined if the work throws the error that `rollout` announces. Any other error is a finding. */
+/** Resolves to undefined if the work throws a documented error of `rollout`. Any other error is a finding. */
 export async function allowRolloutError<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;

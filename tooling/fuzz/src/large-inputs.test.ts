@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 /** In quadratic time each of these takes minutes, and the test times out. */
 const MANY = 300_000;
 
-test("a text of nothing but beginnings of an image's frame ends", () => {
+test("reading a text of only the beginnings of image frames ends", () => {
   const message = "<image name=[".repeat(MANY);
   const line = { type: "event_msg", payload: { type: "user_message", message } };
   expect(userMessageOf(line)?.text).toBe(message);
@@ -13,7 +13,7 @@ test("a text of nothing but beginnings of an image's frame ends", () => {
   );
 });
 
-test("so do turns without number, and taking them back", () => {
+test("reading very many turns, and their reverts, ends", () => {
   const tracker = new TurnTracker();
   const tell = (payload: object) => tracker.write({ type: "event_msg", payload });
   for (let turn = 0; turn < MANY; turn++) {
@@ -26,7 +26,7 @@ test("so do turns without number, and taking them back", () => {
   expect(tracker.messages()).toHaveLength(MANY / 2);
 });
 
-test("so do calls from inside of one script", () => {
+test("reading very many calls in one script ends", () => {
   const pairer = new ToolCallPairer();
   let offset = 0;
   const tell = (type: "response_item" | "event_msg", payload: { type: string }) => {

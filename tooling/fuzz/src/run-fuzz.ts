@@ -10,8 +10,9 @@ import type { FuzzJob, FuzzReport } from "./fuzz-worker.ts";
 import { Progress } from "./progress.ts";
 import { targets } from "./targets.ts";
 
-/** A run takes milliseconds, and with a growing input some seconds. */
-const HANG_MS = 60_000;
+/** How much CPU time one input may take, and how much real time if it waits for something that never comes. */
+const HANG_CPU_MS = 60_000;
+const HANG_MS = 600_000;
 
 const { values } = parseArgs({
   args: process.argv.slice(2).filter((argument) => argument !== "--"),
@@ -72,10 +73,11 @@ async function run(job: FuzzJob): Promise<Run> {
   const worker = new Worker(new URL("./fuzz-worker.ts", import.meta.url), { workerData: job });
   const progress = new Progress(job.progress);
   let step = progress.step;
-  let since = performance.now();
+  let since = now();
   const watch = setInterval(() => {
-    if (progress.step !== step) [step, since] = [progress.step, performance.now()];
-    else if (step % 2 === 1 && performance.now() - since > HANG_MS) resolve({ hangs: true });
+    const { cpuMs, ms } = now();
+    if (progress.step !== step) [step, since] = [progress.step, { cpuMs, ms }];
+    else if (step % 2 === 1 && (cpuMs - since.cpuMs > HANG_CPU_MS || ms - since.ms > HANG_MS)) resolve({ hangs: true });
   }, 1000);
   worker.on("message", (report: FuzzReport) => resolve({ report }));
   worker.on("error", (error) => resolve({ error: String((error as Error).stack ?? error) }));
@@ -84,4 +86,10 @@ async function run(job: FuzzJob): Promise<Run> {
   clearInterval(watch);
   await worker.terminate();
   return outcome;
+}
+
+/** Returns the CPU time of all threads, and the real time. */
+function now(): { cpuMs: number; ms: number } {
+  const { user, system } = process.cpuUsage();
+  return { cpuMs: (user + system) / 1000, ms: performance.now() };
 }

@@ -12,6 +12,7 @@ import { pluginConfig } from "./targets/plugin-config.ts";
 import { pluginProtocol } from "./targets/plugin-protocol.ts";
 import { rolloutLines } from "./targets/rollout-lines.ts";
 import { rolloutMutations } from "./targets/rollout-mutations.ts";
+import { sessionFiles } from "./targets/session-files.ts";
 import { undoRecords } from "./targets/undo-records.ts";
 
 /** All targets. */
@@ -26,6 +27,7 @@ export const targets: readonly FuzzTarget[] = [
   rolloutLines,
   rolloutMutations,
   undoRecords,
+  sessionFiles,
   pluginConfig,
   commandParams,
   nodeAnswers,

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 
 export interface RunOptions {
   readonly args?: readonly string[];
-  /** Default: this process's. */
+  /** The program's environment. @default process.env */
   readonly env?: NodeJS.ProcessEnv;
   /** Default: the folder with the blocks. */
   readonly cwd?: string;
@@ -30,7 +30,7 @@ export class Block {
     return join(this.folder, this.name);
   }
 
-  /** A shell block's commands, one a line, without comments and empty lines. */
+  /** A shell block's commands, one per line, without comments and empty lines. */
   get commands(): string[] {
     return this.text
       .split("\n")

@@ -1,6 +1,6 @@
 import { installedCodex } from "./native-binary.ts";
 
-export { CodexHome, type CodexHomeOptions } from "./codex-home.ts";
+export { CodexHome, type CreateHomeOptions } from "./codex-home.ts";
 export { type CodexInstall, installedCodex } from "./native-binary.ts";
 
 /** The newest codex that this repository is tested with. */

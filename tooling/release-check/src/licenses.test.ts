@@ -6,7 +6,7 @@ import { packWorkspacePackage } from "./packed-package.ts";
 import { readTarball } from "./tarball.ts";
 import { publicPackages, repository } from "./workspace-packages.ts";
 
-/** Licenses that allow everybody to use and redistribute what is published here, with their notices. */
+/** Licenses that allow everyone to use and redistribute what is published here, with their notices. */
 const ALLOWED = ["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BlueOak-1.0.0", "ISC", "MIT"];
 
 const packages = await publicPackages();

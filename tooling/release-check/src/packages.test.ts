@@ -23,7 +23,7 @@ const SIDE_EFFECTS: Record<string, unknown> = {
 const packages = await publicPackages();
 const byName = (name: string) => packages.find((candidate) => candidate.name === name) as (typeof packages)[number];
 
-test("the repository's package.json says where it is", async () => {
+test("the repository's package.json has the address of the repository", async () => {
   const root: Manifest = JSON.parse(await readFile(join(repository, "package.json"), "utf8"));
   expect(root).toMatchObject({
     private: true,
@@ -45,7 +45,7 @@ describe.each(packages)("$name, packed", ({ name, folder, path }) => {
     manifest = JSON.parse(contents("package.json"));
   }, 60_000);
 
-  test("its package.json says what it is, where it is from and what it runs on", () => {
+  test("its package.json has a description, its origin and the required Node", () => {
     expect(manifest).toMatchObject({
       type: "module",
       license: "MIT",
@@ -90,7 +90,7 @@ describe.each(packages)("$name, packed", ({ name, folder, path }) => {
     }
   });
 
-  test("publint finds nothing", async () => {
+  test("publint finds no problem", async () => {
     const data = Uint8Array.from(tarball).buffer;
     const { messages, pkg } = await publint({ pack: { tarball: data }, strict: true });
     expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([]);

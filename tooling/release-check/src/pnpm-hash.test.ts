@@ -31,13 +31,13 @@ test("the hashes are those of the version that the repository is built with", ()
   expect(Object.keys(hashes).filter((name) => !name.endsWith(`@${version}`))).toEqual([]);
 });
 
-test("a pnpm with these hashes passes in silence", async () => {
+test("a pnpm with these hashes passes without output", async () => {
   const exe = `@pnpm/exe.linux-x64@${version}`;
   const packages = { [packageManager]: hashes[packageManager] ?? "", [exe]: hashes[exe] ?? "" };
   expect(await verify(packages)).toEqual({ status: 0, stderr: "" });
 });
 
-test("a program for a platform without a hash is named", async () => {
+test("a program for a platform without a hash is reported", async () => {
   const packages = { [packageManager]: hashes[packageManager] ?? "", [`@pnpm/exe.plan9-x64@${version}`]: "sha512-x" };
   expect(await verify(packages)).toMatchObject({ status: 0, stderr: expect.stringContaining("unverified") });
 });

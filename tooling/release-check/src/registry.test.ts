@@ -57,7 +57,7 @@ describe.each(["npm", "pnpm"] as const)("all packages, installed by %s", (instal
     }
   });
 
-  test.each(["node16", "bundler"] as const)("TypeScript finds nothing wrong under %s", async (moduleResolution) => {
+  test.each(["node16", "bundler"] as const)("TypeScript reports no error with %s", async (moduleResolution) => {
     const manifests = await Promise.all(names.map((name) => consumer.manifest(name)));
     await writeFile(join(consumer.folder, "all.ts"), importingProgram(manifests.flatMap(entriesOf)));
     expect(await consumer.typeErrors("all.ts", moduleResolution)).toBe("");

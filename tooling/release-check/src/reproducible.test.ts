@@ -8,7 +8,7 @@ const packages = (await publicPackages()).filter(({ name }) =>
   ["plexum-openai-provider", "@plexum/jsonl"].includes(name),
 );
 
-test("two builds at two places make the same tarballs, byte for byte", { timeout: 300_000 }, async () => {
+test("two builds at two paths produce identical tarballs", { timeout: 300_000 }, async () => {
   expect(packages).toHaveLength(2);
   await using one = await temporaryFolder();
   await using other = await temporaryFolder();

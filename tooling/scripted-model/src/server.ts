@@ -7,7 +7,7 @@ import * as zlib from "node:zlib";
 import { ModelRequest } from "./model-request.ts";
 import { messageItem, type OutputItem, type Reply, type StreamedMessage, say } from "./replies.ts";
 
-/** Replies in order, or a function of the request. When a list is used up, the model says so. */
+/** Replies in order, or a function from a request to a reply. When a list is used up, the reply says so. */
 export type Script = readonly Reply[] | ((request: ModelRequest) => Reply | Promise<Reply>);
 
 /** A model server on loopback with the part of the OpenAI Responses API that codex needs (seen with codex 0.100 to 0.169). */

@@ -7,7 +7,7 @@ export interface Outcome {
   readonly status: Status;
   /** One line. */
   readonly title: string;
-  /** More lines: codex's own words, or the files it is about. */
+  /** More lines: codex's own words, or the affected files. */
   readonly detail?: string | undefined;
   /** Replaces the check's own meaning or remedy. */
   readonly meaning?: string | undefined;
@@ -16,16 +16,16 @@ export interface Outcome {
   readonly fix?: (() => Promise<string>) | undefined;
 }
 
-/** One thing that the doctor looks at. To add one: a function in a file here, and its entry in `checks.ts` and docs/doctor.md. */
+/** One check of the doctor. To add one, write a function in a file here, and add it to `checks.ts` and docs/doctor.md. */
 export interface Check {
-  /** Stable: programs know a finding by it. */
+  /** Identifies the finding. Programs rely on it, so it must not change. */
   readonly id: string;
   /** What an outcome other than `ok` means, and what to do. */
   readonly meaning: string;
   readonly remedy: string;
-  /** Runs only on request, with `--<id>`. Default false. */
+  /** Whether the check runs only on request, with `--<id>`. @default false */
   readonly isOptional?: boolean;
-  /** The time limit in milliseconds, for the check and again for the repair. Default 15,000. */
+  /** The time limit of the check, and of its repair, in milliseconds. @default 15_000 */
   readonly timeoutMs?: number;
   /** If it throws, the error's message becomes the finding. */
   run(context: Context, signal: AbortSignal): Outcome | Promise<Outcome>;
@@ -41,7 +41,7 @@ export const unchecked = (because: string, first: string): Outcome => ({
   remedy: `Repair ${first} first.`,
 });
 
-/** Joins at most `most` lines, and says how many more there are. */
+/** Joins at most `most` lines, and adds how many more there are. */
 export function someOf(lines: readonly string[], most = 10): string {
   const rest = lines.length - most;
   return [...lines.slice(0, most), ...(rest > 0 ? [`… and ${rest} more`] : [])].join("\n");

@@ -1,6 +1,6 @@
 import type { Check } from "./check.ts";
 import { codexConfig, codexFound, codexLogin, codexVersion } from "./codex-checks.ts";
-import { codexHome } from "./codex-home-check.ts";
+import { codexHome, codexHomePrivate } from "./codex-home-check.ts";
 import { config } from "./config-check.ts";
 import { allowed, installed, launcher, manifest } from "./install-checks.ts";
 import {
@@ -29,6 +29,7 @@ export const CHECKS: readonly Check[] = [
   codexConfig,
   codexLogin,
   codexHome,
+  codexHomePrivate,
   rollouts,
   socketDirectory,
   leftoverProcesses,

@@ -12,14 +12,14 @@ export const codexFound: Check = {
   async run(context) {
     const { path } = await context.codex();
     const loaded = await context.loadedConfig().catch(() => undefined);
-    if (loaded === undefined) return ok(`${path}, found by the defaults, since the config can't be read`);
+    if (loaded === undefined) return ok(`${path}, found with the default settings, since the config can't be read`);
     const { binary } = loaded.config;
     if (binary === basename(binary)) {
       return {
         status: "warning",
-        title: `${path}, since "${binary}" is on this PATH`,
-        meaning: "A host that runs as a service has another PATH. Turns fail if codex is not on it.",
-        remedy: `Set "binary" to this path in ${loaded.path}, or run install, which does that.`,
+        title: `${path}: found because "${binary}" is on this PATH`,
+        meaning: "A host that runs as a service has a different PATH. Turns fail if codex is not on it.",
+        remedy: `Set "binary" to this path in ${loaded.path}, or run install, which does so.`,
       };
     }
     return ok(path);
@@ -36,17 +36,17 @@ export const codexVersion: Check = {
       if (!isSupported)
         return {
           status: "error",
-          title: `${version} is older than ${OLDEST_SUPPORTED_VERSION}, the oldest that works`,
+          title: `${version} is older than ${OLDEST_SUPPORTED_VERSION}, the oldest supported version`,
         };
       if (stopsAfterLongResults(version))
         return {
           status: "warning",
           title: `${version}: 0.136 to 0.146 sometimes hang`,
-          meaning: "Some turns in which a tool of the host returns a long result hang until their time limit.",
+          meaning: "Some turns hang until their time limit when a host tool returns a long result.",
         };
       return ok(
         isNewerThanTested
-          ? `${version}, newer than what this plugin was tested with (${NEWEST_TESTED_VERSION})`
+          ? `${version}, newer than the newest version that this plugin was tested with (${NEWEST_TESTED_VERSION})`
           : version,
       );
     }),
@@ -73,7 +73,7 @@ export const codexLogin: Check = {
         title: "codex does not say whether it is signed in",
         detail: loginStatus,
         meaning: "Turns may fail.",
-        remedy: "Do what codex's message says. If auth.json can't be read, \"codex login\" writes a new one.",
+        remedy: "Follow codex's message. If auth.json can't be read, \"codex login\" writes a new one.",
       };
     }),
 };
@@ -81,7 +81,7 @@ export const codexLogin: Check = {
 export const codexConfig: Check = {
   id: "codex-config",
   meaning: "codex refuses to start: each turn fails as config_invalid.",
-  remedy: "Correct what codex names, usually a line of config.toml in CODEX_HOME.",
+  remedy: "Correct what codex's message names, usually a line of config.toml in CODEX_HOME.",
   timeoutMs: 25_000,
   run: (context) =>
     ifFound(context, ({ configError }) =>

@@ -6,13 +6,14 @@ import { findingsJson, findingText, summaryText } from "./report.ts";
 import { type Finding, findingOf, runChecks } from "./run-checks.ts";
 
 const USAGE = `usage: plexum-openai-provider doctor [--json] [--fix] [--turn] [--profile DIR]
-Diagnoses this machine, and says what to do about each problem.
+Diagnose this machine, and say what to do about each problem.
+
   --fix      repair what can be repaired
   --turn     also run one real turn
   --profile  the Plexum profile, if it is not PLEXUM_PROFILE_ROOT or ~/.plexum
 `;
 
-/** Checks everything that a turn needs. Resolves to the exit code: 0, 1 if an error remains, 2 for wrong arguments, or 128 plus the signal's number. */
+/** Checks everything that a turn needs. Resolves to the exit code: 0; 1 if an error remains; 2 for wrong arguments; 128 plus the number of a signal. */
 export async function doctor(argv: readonly string[], processEnv: NodeJS.ProcessEnv = process.env): Promise<number> {
   let flags: ReturnType<typeof parseFlags>;
   let env: NodeJS.ProcessEnv;
@@ -40,7 +41,7 @@ export async function doctor(argv: readonly string[], processEnv: NodeJS.Process
       stop.abort(new Error(`ended by ${signal}`));
     });
   const seen: Finding[] = [];
-  for await (const finding of look(env, { ...flags, stopped })) {
+  for await (const finding of findings(env, { ...flags, stopped })) {
     seen.push(finding);
     if (!flags.json) await write(process.stdout, findingText(finding, { color }));
   }
@@ -48,7 +49,7 @@ export async function doctor(argv: readonly string[], processEnv: NodeJS.Process
   return exitCode ?? (seen.some(({ status }) => status === "error") ? 1 : 0);
 }
 
-async function* look(
+async function* findings(
   env: NodeJS.ProcessEnv,
   flags: ReturnType<typeof parseFlags> & { readonly stopped: AbortSignal },
 ): AsyncGenerator<Finding, void, undefined> {

@@ -7,7 +7,7 @@ import type { Context } from "./context.ts";
 
 const INSTALL = `Run "npx ${PLUGIN_NAME} install", with the same --profile.`;
 
-/** Reports a profile that can't be read once; `install` would refuse it too. */
+/** Runs a check on the installation. Only the check `installed` reports a profile that can't be read. */
 async function ifReadable(
   context: Context,
   look: (installation: Installation) => Outcome | Promise<Outcome>,
@@ -26,7 +26,8 @@ export const installed: Check = {
       return {
         status: "error",
         title: installation.message,
-        meaning: "It is unknown whether the host knows the plugin. The host may be unable to read the profile too.",
+        meaning:
+          "It is unknown whether the host knows the plugin. The host may not be able to read the profile either.",
         remedy: "Follow the message.",
       };
     }
@@ -36,8 +37,8 @@ export const installed: Check = {
     if (version === VERSION) return ok(`${version} in ${folder}`);
     return {
       status: "warning",
-      title: `${version} in ${folder}, and this is ${VERSION}`,
-      meaning: "The host starts another version of the plugin than the one running this check.",
+      title: `${version} in ${folder}, but the doctor is ${VERSION}`,
+      meaning: "The host starts a different version of the plugin than the one that runs this check.",
     };
   },
 };
@@ -68,7 +69,7 @@ export const launcher: Check = {
 
 export const manifest: Check = {
   id: "manifest",
-  meaning: "The host offers other models or tools than the config names.",
+  meaning: "The host offers models or tools other than those in the config.",
   remedy: INSTALL,
   run: (context) =>
     ifReadable(context, async (found) => {

@@ -17,7 +17,7 @@ interface Leftover {
 }
 
 interface LeftoverCheck extends Pick<Check, "id" | "meaning"> {
-  /** For titles such as "3 sockets that nobody listens on". */
+  /** For titles such as "3 sockets without a listener". */
   readonly one: string;
   readonly several: string;
   /** What the repair did, such as "Removed". */
@@ -74,10 +74,10 @@ async function repairAll(found: readonly Leftover[], repaired: string): Promise<
 export const leftoverMutations = leftovers({
   id: "leftover-mutations",
   meaning:
-    "A mutation was interrupted. The next use of the thread finishes it; until then the model may see half of it.",
+    "A mutation was interrupted. The next use of the thread finishes it. Until then, the model may see only part of it.",
   one: "interrupted mutation",
   several: "interrupted mutations",
-  repaired: "Finished, or dropped where nothing was changed yet",
+  repaired: "Finished, or discarded if nothing had changed yet",
   async find({ codexHome }, signal) {
     const found = await mutationLeftovers({ codexHome, signal });
     return found.map(({ rollout, files, repair }) => ({
@@ -89,9 +89,9 @@ export const leftoverMutations = leftovers({
 
 export const leftoverThreadLocks = leftovers({
   id: "leftover-thread-locks",
-  meaning: "These are empty files of threads whose rollouts are gone. They lock nothing.",
-  one: "lock file of a thread that is gone",
-  several: "lock files of threads that are gone",
+  meaning: "These are empty files of threads whose rollouts no longer exist. They lock nothing.",
+  one: "lock file of a thread that no longer exists",
+  several: "lock files of threads that no longer exist",
   repaired: "Removed",
   async find({ codexHome }, signal) {
     const found = await staleThreadLocks(codexHome, { signal });
@@ -101,9 +101,9 @@ export const leftoverThreadLocks = leftovers({
 
 export const leftoverSockets = leftovers({
   id: "leftover-sockets",
-  meaning: "Killed plugins left them. Each is replaced in the next turn with tools of the same agent.",
-  one: "socket that nobody listens on",
-  several: "sockets that nobody listens on",
+  meaning: "They are leftovers of killed plugins. The plugin removes them when it starts.",
+  one: "socket without a listener",
+  several: "sockets without a listener",
   repaired: "Removed",
   async find() {
     return (await socketLeftovers()).map((found) => ({ text: found.path, repair: () => found.remove() }));
@@ -112,7 +112,8 @@ export const leftoverSockets = leftovers({
 
 export const leftoverImages = leftovers({
   id: "leftover-images",
-  meaning: "Killed plugins left images of prompts in the temp folder. Only this user can read them.",
+  meaning:
+    "They are images of prompts in the temporary folder, left by killed plugins. Only this user can read them. The plugin removes them when it starts.",
   one: "folder of images",
   several: "folders of images",
   repaired: "Removed",
@@ -123,7 +124,7 @@ export const leftoverImages = leftovers({
 
 export const leftoverProcesses = leftovers({
   id: "leftover-processes",
-  meaning: "codex, or a process that the model started with it, is still running although its plugin was killed.",
+  meaning: "Their plugin was killed, but codex, or a process that the model started, is still running.",
   one: "turn whose plugin is gone",
   several: "turns whose plugins are gone",
   repaired: "Ended",
@@ -165,7 +166,7 @@ export const leftoverRegistrations: Check = {
   },
 };
 
-/** Whether the program that codex would start, and the script passed to it, still exist. */
+/** Returns whether the program that codex would start, and the script passed to it, still exist. */
 const canStart = ({ command: [program = "", script = program] }: GlobalRegistration) =>
   Promise.all([access(program), access(script)]).then(
     () => true,

@@ -11,7 +11,7 @@ export interface ReportOptions {
   readonly color: boolean;
 }
 
-/** Returns one line for a finding and, unless it is ok, below it what it means and what to do. */
+/** Returns one line for a finding. Unless the finding is ok, more lines say what it means and what to do. */
 export function findingText(finding: Finding, { color }: ReportOptions): string {
   const { id, status, title, detail = "", meaning, remedy, fixed = false } = finding;
   const label = (fixed ? "fixed" : status).padEnd(7);
@@ -43,7 +43,7 @@ export function summaryText(findings: readonly Finding[]): string {
   return `${parts.join("; ")}\n`;
 }
 
-/** Returns the findings as JSON. Characters that move a terminal's cursor or reverse the text direction are escaped. */
+/** Returns the findings as JSON. Escapes characters that move a terminal's cursor or reverse the text direction. */
 export function findingsJson(findings: readonly Finding[]): string {
   const ok = findings.every(({ status }) => status !== "error");
   const json = JSON.stringify({ ok, findings }, null, 2);

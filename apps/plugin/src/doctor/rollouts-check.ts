@@ -6,7 +6,7 @@ import { type Check, count, type Outcome, ok, someOf } from "./check.ts";
 import { whyUnloadable } from "./unloadable-rollout.ts";
 
 /** How many of the newest rollouts are read. */
-const LOOKED_INTO = 20;
+const MAX_READ = 20;
 /** `sessions/YYYY/MM/DD` */
 const MAX_DEPTH = 4;
 
@@ -68,7 +68,7 @@ async function collect(folder: string, depth: number, collection: Collection): P
   }
 }
 
-/** People move old days to another disk; codex and the list follow the link. One that leads nowhere is no folder. */
+/** Users move old days to another disk; codex and the list of sessions follow the link. A dangling link is not a folder. */
 function isLinkedFolder(path: string, entry: Dirent): boolean {
   try {
     return entry.isSymbolicLink() && statSync(path).isDirectory();
@@ -88,7 +88,7 @@ async function damaged(
   const newest = files
     .filter(({ path }) => path.endsWith(".jsonl") && !leftovers.has(path))
     .sort((a, b) => b.mtimeMs - a.mtimeMs)
-    .slice(0, LOOKED_INTO);
+    .slice(0, MAX_READ);
   const faults: string[] = [];
   for (const { path } of newest) {
     const fault = await whyUnloadable(path, signal);
@@ -100,9 +100,9 @@ async function damaged(
     title: `${total}; codex can't load ${faults.length} of the newest ${newest.length}`,
     detail: someOf(faults),
     meaning:
-      "codex refuses to resume these threads. The plugin continues in a fresh thread with the conversation so far, and warns.",
+      "codex refuses to resume these threads. The plugin continues in a new thread with the conversation so far, and logs a warning.",
     remedy:
-      "Restore the file from a backup, or repair the named fault. If nobody needs the thread, move the file away.",
+      "Restore the file from a backup, or repair the reported fault. If the thread is no longer needed, move the file away.",
   };
 }
 

@@ -4,7 +4,7 @@ import { Context } from "./context.ts";
 import { findingsJson, findingText, summaryText } from "./report.ts";
 import { type Finding, runChecks } from "./run-checks.ts";
 
-const TEXTS = { meaning: "It is not as it should be.", remedy: "Repair it." };
+const TEXTS = { meaning: "It is broken.", remedy: "Repair it." };
 
 async function findings(
   checks: readonly Check[],
@@ -18,7 +18,7 @@ async function findings(
 
 const check = (id: string, run: Check["run"], more: Partial<Check> = {}): Check => ({ id, run, ...TEXTS, ...more });
 
-test("a check that throws, or hangs, is a finding, and the next is made all the same", async () => {
+test("a check that throws or hangs becomes a finding, and the next check still runs", async () => {
   const aborted: unknown[] = [];
   const found = await findings([
     check("throws", () => {
@@ -32,29 +32,29 @@ test("a check that throws, or hangs, is a finding, and the next is made all the 
         }),
       { timeoutMs: 30 },
     ),
-    check("works", () => ok("well")),
+    check("works", () => ok("fine")),
   ]);
   expect(found).toEqual([
     { id: "throws", status: "error", title: "gone", detail: "codex said so", ...TEXTS },
     { id: "hangs", status: "error", title: expect.stringContaining("within 0.03 seconds"), ...TEXTS },
-    { id: "works", status: "ok", title: "well" },
+    { id: "works", status: "ok", title: "fine" },
   ]);
   expect(aborted).toHaveLength(1);
 });
 
-test("when it is stopped, the check that runs winds up, and no other is made", async () => {
+test("when the doctor is stopped, the running check finishes and no other starts", async () => {
   const stop = new AbortController();
-  const windsUp = check("winds up", async (_context, signal) => {
+  const finishes = check("finishes", async (_context, signal) => {
     stop.abort();
     await new Promise((resolve) => setTimeout(resolve, 10));
-    return ok(signal.aborted ? "told" : "not told");
+    return ok(signal.aborted ? "aborted" : "not aborted");
   });
-  expect(await findings([windsUp, check("next", () => ok("made"))], false, stop.signal)).toEqual([
-    { id: "winds up", status: "ok", title: "told" },
+  expect(await findings([finishes, check("next", () => ok("ran"))], false, stop.signal)).toEqual([
+    { id: "finishes", status: "ok", title: "aborted" },
   ]);
 });
 
-test("a fix is made when asked for, and the check once more", async () => {
+test("--fix repairs, and then repeats the check", async () => {
   let isBroken = true;
   const fix = async () => {
     isBroken = false;
@@ -91,7 +91,7 @@ test("a fix that fails, hangs or does not help leaves the finding", async () => 
 
 const EVIL = "a\u001b[31m\nb\u009b2J\u202ec\u200fd\u{e0001}";
 
-test("text from elsewhere stays text", () => {
+test("foreign text can't control the terminal", () => {
   const finding: Finding = { id: "x", status: "error", title: EVIL, detail: `${EVIL}\n${EVIL}`, meaning: EVIL };
   const text = findingText(finding, { color: false });
   expect(text.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Cf}]/u);
@@ -100,13 +100,13 @@ test("text from elsewhere stays text", () => {
   expect(JSON.parse(json)).toEqual({ ok: false, findings: [finding] });
 });
 
-test("in color, the status alone", () => {
-  expect(findingText({ id: "x", status: "ok", title: "well" }, { color: true })).toMatch(
-    /^\u001b\[32mok {5}\u001b\[0m {2}x +well\n$/,
+test("only the status has a color", () => {
+  expect(findingText({ id: "x", status: "ok", title: "fine" }, { color: true })).toMatch(
+    /^\u001b\[32mok {5}\u001b\[0m {2}x +fine\n$/,
   );
 });
 
-test("the summary counts", () => {
+test("the summary counts the findings", () => {
   const one = (status: Finding["status"], more: Partial<Finding> = {}): Finding => ({
     id: "x",
     status,

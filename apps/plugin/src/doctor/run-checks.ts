@@ -23,8 +23,8 @@ interface RunOptions {
 const DEFAULT_TIMEOUT_MS = 15_000;
 
 /**
- * Runs the checks one after the other. Never throws: an error of a check is its finding. Once `stopped` is aborted, the running
- * check is aborted too and awaited, and no other starts.
+ * Runs the checks one after another. Never throws: an error of a check becomes its finding. When `stopped` is aborted, the running check
+ * is aborted and awaited, and no other check starts.
  */
 export async function* runChecks(
   checks: readonly Check[],
@@ -65,7 +65,7 @@ async function look(check: Check, context: Context, stopped: AbortSignal): Promi
   }
 }
 
-/** Limits the time of a task: a check that hangs, such as on a dead network file system, must not keep the others from running. */
+/** Limits the time of a task, so that a check that hangs, for example on a dead network file system, does not block the others. */
 async function within<T>(
   check: Check,
   stopped: AbortSignal,
@@ -107,7 +107,7 @@ export function findingOf(
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
-/** Returns codex's own words if an error carries them. */
+/** Returns codex's own words if the error has them. */
 function detailOf(error: unknown): string | undefined {
   const { detail } = (error ?? {}) as { detail?: unknown };
   return typeof detail === "string" ? detail : undefined;

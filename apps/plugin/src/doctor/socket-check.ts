@@ -13,7 +13,7 @@ export const socketDirectory: Check = {
     const directory = dirname(bridgeSocketPath(agentId));
     const before = await modeOf(directory);
     try {
-      // Starting a bridge is the best check: it verifies everything by itself.
+      // Starting a bridge is the best check, since it verifies everything.
       const bridge = await startBridge({ agentId, tools: [], callTool: async () => ({ content: [] }) });
       await bridge.close();
       return ok(`${directory}: a bridge can listen here`);
@@ -26,7 +26,7 @@ export const socketDirectory: Check = {
         fix: isOpen ? () => closeToOthers(directory) : undefined,
       };
     } finally {
-      // This check created the directory; a plugin creates it again when needed. If it is in use by now, it is not empty, and rmdir fails.
+      // This check created the directory, and a plugin creates it when needed. If it is already in use, it is not empty, and rmdir fails.
       if (before === undefined) await rmdir(directory).catch(() => {});
     }
   },

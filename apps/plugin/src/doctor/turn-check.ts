@@ -30,7 +30,7 @@ export const turn: Check = {
       return await runTurn(context, workspace, signal);
     } finally {
       await rm(workspace, { recursive: true, force: true, maxRetries: 5 });
-      // codex records no such thread, so its lock counts as stale at once.
+      // codex does not record this thread, so its lock is stale at once.
       await delay(2 * SETTLED_MS);
       for (const lock of await staleLocks(codexHome)) if (!before.has(lock.path)) await lock.remove().catch(() => {});
     }
@@ -74,7 +74,7 @@ async function runTurn(context: Context, workspace: string, signal: AbortSignal)
   return outcomeOf(events, { calls, word, said, transport, seconds: (performance.now() - started) / 1000 });
 }
 
-const PROMPT = `This is a test of the connection. Call the tool ${TOOL} once, without arguments, then answer with the word that it returns and nothing else.`;
+const PROMPT = `This is a test of the connection. Call the tool ${TOOL} once, without arguments. Then answer with only the word that it returns.`;
 
 /** Returns the plugin's config, changed so that codex records no thread and adds neither server nor folder to its own config. */
 const withoutTraces = (config: Config, workspace: string): Config => ({
@@ -110,12 +110,12 @@ function outcomeOf(events: readonly ProviderEvent[], { calls, word, said, transp
   return {
     status: "warning",
     title: `${took}, but the model did not call the host's tool`,
-    detail: [`It said: ${text.slice(0, 500)}`, detail].filter(Boolean).join("\n"),
-    meaning: "Turns work. It is unknown whether calls of the host's tools do.",
+    detail: [`The model's answer: ${text.slice(0, 500)}`, detail].filter(Boolean).join("\n"),
+    meaning: "Turns work. It is unknown whether calls of the host's tools work.",
     remedy:
       "If a line above mentions the tools, follow it. Otherwise try again: the model may have chosen not to call it.",
   };
 }
 
-/** Returns none if they can't be listed; the check `rollouts` reports that. */
+/** Returns an empty list if the locks can't be listed; the check `rollouts` reports that. */
 const staleLocks = (codexHome: string) => staleThreadLocks(codexHome, { minAgeMs: SETTLED_MS }).catch(() => []);

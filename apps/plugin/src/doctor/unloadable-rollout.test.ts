@@ -16,14 +16,14 @@ test.each<[name: string, content: string | Buffer, says: RegExp | undefined]>([
   ["of an old codex, without ordinals", line("session_meta", { id: ID }) + message(), undefined],
   ["with a first line of 3 MB", meta({ base_instructions: { text: "x".repeat(3e6) } }) + message(1), undefined],
   ["with an unfinished last line", `${meta()}${message(1)}{"timesta`, undefined],
-  ["of which only the first line is there", meta(), undefined],
+  ["with only its first line", meta(), undefined],
   ["empty", "", /empty/],
-  ["with blank lines alone", "\n\n", /empty/],
+  ["with only blank lines", "\n\n", /empty/],
   ["with a byte order mark", `\ufeff${meta()}`, /byte order mark/],
   ["with half a first line", `${meta().slice(0, 40)}\n${message(1)}`, /not JSON/],
   ["that begins with zeros", Buffer.alloc(512), /zeros/],
-  ["without its first line", message(1), /not the session_meta/],
-  ["without an id", line("session_meta", { id: 7 }), /not the session_meta/],
+  ["without its first line", message(1), /not a session_meta/],
+  ["without an id", line("session_meta", { id: 7 }), /not a session_meta/],
   ["of another thread", meta({ id: ID.replace("8000", "8001") }) + message(1), /8001.*its name says/],
   ["to which another program added a line", meta() + message(1) + message(), /no ordinal/],
 ])("a rollout %s", async (_name, content, says) => {
@@ -36,7 +36,7 @@ test.each<[name: string, content: string | Buffer, says: RegExp | undefined]>([
   else expect(why).toMatch(says);
 });
 
-test("a rollout that is gone by now is nobody's fault", async () => {
+test("a rollout that no longer exists is not a fault", async () => {
   expect(
     await whyUnloadable(join(import.meta.dirname, "rollout-gone.jsonl"), new AbortController().signal),
   ).toBeUndefined();

@@ -6,14 +6,14 @@ const WORDS: Record<DamageReason, string | undefined> = {
   "invalid-utf-8": "its first line is not UTF-8",
   "not-an-object": "its first line is not a line of a rollout",
   torn: "its only line is unfinished",
-  "nul-bytes": "it begins with zeros, as after a crash of the machine",
+  "nul-bytes": "it begins with zeros, probably after a crash of the machine",
   "byte-order-mark": "it begins with a byte order mark, which an editor adds: remove these three bytes",
   // codex has no limit.
   oversized: undefined,
 };
 
 /**
- * Returns why codex can't load a thread from this file, judging by its first and last line (seen in 0.169.0); undefined if it can.
+ * Returns why codex can't load a thread from this file; undefined if it can. Checks only the first and the last line (seen in 0.169.0).
  */
 export async function whyUnloadable(path: string, signal: AbortSignal): Promise<string | undefined> {
   try {
@@ -21,13 +21,13 @@ export async function whyUnloadable(path: string, signal: AbortSignal): Promise<
     if (first === undefined) return "it is empty";
     if (first.kind === "damaged") return WORDS[first.reason];
     const { type, payload, ordinal } = first.line;
-    if (type !== "session_meta") return "its first line is not the session_meta that codex writes first";
+    if (type !== "session_meta") return "its first line is not a session_meta";
     const { id } = payload;
     const named = parseRolloutName(basename(path))?.threadId;
-    if (named !== undefined && named !== id) return `it is thread ${id}, and its name says ${named}`;
+    if (named !== undefined && named !== id) return `it contains thread ${id}, but its name says ${named}`;
     const last = await firstOf(path, "backward", signal);
     if (ordinal !== undefined && last?.kind === "line" && last.line.ordinal === undefined)
-      return "its last line has no ordinal, as all others have: another program wrote it; remove it";
+      return "its last line has no ordinal, so another program wrote it: remove that line";
     return undefined;
   } catch (error) {
     // codex may archive or delete the file at the same time.

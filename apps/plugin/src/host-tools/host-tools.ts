@@ -35,7 +35,7 @@ export interface OfferedTools extends AsyncDisposable {
 
 const NOTHING: OfferedTools = { args: () => [], env: {}, config: () => ({}), [Symbol.asyncDispose]: async () => {} };
 
-/** Returns what codex calls the host's tools of this request. */
+/** Returns the names that codex has for the host's tools of this request. */
 export const hostNames = ({ agent, request }: StreamRequest): HostNames => ({
   namespace: codexNamespace(codexServerName(agent.agent_id)),
   byCodexName: hostToolNames(request.tools ?? [], codexToolName),
@@ -57,9 +57,10 @@ export class HostTools implements AsyncDisposable {
   }
 
   /**
-   * Offers the tools of a turn. If that fails, it logs a warning and the turn runs without tools.
-   * @param transport An app-server reaches the tools by a URL of this process; `exec`, and an agent that is registered in
-   * codex's own config, by a relay.
+   * Offers the tools of a turn. If that fails, logs a warning, and the turn runs without tools.
+   *
+   * @param transport An app-server reaches the tools by a URL of this process. `exec`, and an agent that is registered in codex's own
+   * config, use a relay.
    * @throws only the signal's reason.
    */
   async offer(
@@ -80,7 +81,7 @@ export class HostTools implements AsyncDisposable {
     }
   }
 
-  /** Ends what serves the tools. */
+  /** Ends the server of the tools. */
   async [Symbol.asyncDispose](): Promise<void> {
     await (await this.#endpoint)?.close();
   }

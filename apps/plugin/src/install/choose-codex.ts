@@ -9,7 +9,8 @@ export interface ChosenCodex extends CodexProbe {
 }
 
 /**
- * Chooses the codex for the plugin: the one that the user names, else the one in the config, else one found on this machine.
+ * Chooses the codex for the plugin: the one that the user names, otherwise the one in the config, otherwise one found on this machine.
+ *
  * @throws CodexTurnError if there is none, or none that works.
  */
 export async function chooseCodex(
@@ -37,8 +38,8 @@ async function probe(binary: string, env: NodeJS.ProcessEnv): Promise<CodexProbe
 }
 
 /**
- * The folders that codex may be in: the PATH, and the usual folders of npm and other installers, since there may be no PATH. Leaves
- * out `node_modules`, whose programs belong to a project: npx puts its own and those of the current folder on the PATH.
+ * Returns the folders that codex may be in: the PATH, and the usual folders of npm and other installers, since there may be no PATH.
+ * Skips `node_modules`, whose programs belong to a project: npx adds its own and those of the current folder to the PATH.
  */
 function searchPath(env: NodeJS.ProcessEnv): string {
   const given = (env.PATH ?? "").split(delimiter).filter((folder) => !folder.split(sep).includes("node_modules"));

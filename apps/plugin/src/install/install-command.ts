@@ -13,19 +13,21 @@ import { withProfile } from "./profile-flag.ts";
 import { stableNodePath } from "./stable-node.ts";
 
 const INSTALL_USAGE = `usage: plexum-openai-provider install [--profile DIR] [--codex PATH]
-Puts the plugin into a Plexum profile, or brings it there up to date.
-  --profile DIR  the profile (default: PLEXUM_PROFILE_ROOT, else ~/.plexum)
-  --codex PATH   the codex to run (default: what the config names, else what is found on this machine)
+Install the plugin into a Plexum profile, or update it there.
+
+  --profile DIR  the profile (default: PLEXUM_PROFILE_ROOT, otherwise ~/.plexum)
+  --codex PATH   the codex to run (default: the one in the config, otherwise one found on this machine)
 `;
 
 const UNINSTALL_USAGE = `usage: plexum-openai-provider uninstall [--profile DIR]
-Takes the plugin out of a Plexum profile again. Stop the host first. Agents' workspaces and codex's sessions stay.
-  --profile DIR  the profile (default: PLEXUM_PROFILE_ROOT, else ~/.plexum)
+Remove the plugin from a Plexum profile. Stop the host first. Agents' workspaces and codex's sessions stay.
+
+  --profile DIR  the profile (default: PLEXUM_PROFILE_ROOT, otherwise ~/.plexum)
 `;
 
 const help = { type: "boolean", short: "h", default: false } as const;
 
-/** Resolves to the exit code. */
+/** Runs `install`. Resolves to the exit code. */
 export async function installCommand(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
   return run("install", INSTALL_USAGE, async () => {
     const options = { profile: { type: "string" }, codex: { type: "string" }, help } as const;
@@ -46,16 +48,16 @@ export async function installCommand(argv: readonly string[], env: NodeJS.Proces
     });
 
     print(`${PLUGIN_NAME} ${VERSION} in ${profile}\n\n${table(profile, changes)}\n`);
-    if (codex.gone !== undefined) print(`The config named ${codex.gone}, which is gone.\n`);
+    if (codex.gone !== undefined) print(`The codex in the config, ${codex.gone}, no longer exists.\n`);
     print(`codex ${codex.version}, ${LOGINS[codex.login]}\n`);
     if (codex.login === "signed_out") print(`Sign in as the user that the host runs as: ${codex.path} login\n`);
     const isUpToDate = changes.every(({ what }) => what === "unchanged");
-    print(isUpToDate ? "Nothing needed to change.\n" : "Restart the host to load the new version.\n");
+    print(isUpToDate ? "Everything is up to date.\n" : "Restart the host to load the new version.\n");
     print(`Check the installation: ${shellWord(launcherPath(profile))} doctor\n`);
   });
 }
 
-/** Resolves to the exit code. */
+/** Runs `uninstall`. Resolves to the exit code. */
 export async function uninstallCommand(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
   return run("uninstall", UNINSTALL_USAGE, async () => {
     const { values } = parseArgs({ args: [...argv], options: { profile: { type: "string" }, help } });
@@ -66,7 +68,7 @@ export async function uninstallCommand(argv: readonly string[], env: NodeJS.Proc
       (loaded) => loaded.config,
       () => undefined,
     );
-    // Before anything else: once the plugin is gone, it can't be asked to do this again.
+    // First, since a removed plugin can't be asked to do this.
     const registrations = await removeRegistrations(pluginFolder(profile), config, env);
     const changes = await uninstallPlugin({ profile, name: PLUGIN_NAME });
     print(`${PLUGIN_NAME} was removed from ${profile}\n\n${table(profile, changes)}\n`);
@@ -77,7 +79,7 @@ export async function uninstallCommand(argv: readonly string[], env: NodeJS.Proc
 
 const removeCache = async () => rm(cacheFolder(), { recursive: true, force: true });
 
-/** The launcher sets the profile and takes every subcommand. */
+/** The launcher sets the profile and accepts every subcommand. */
 const launcherPath = (profile: string) => join(pluginFolder(profile), EXECUTABLE_NAME);
 
 /** Quotes a word for a command that the user copies. */
@@ -116,5 +118,5 @@ function print(text: string): void {
 const LOGINS = {
   signed_in: "signed in",
   signed_out: "not signed in",
-  unknown: "which does not say whether it is signed in: see doctor",
+  unknown: "which does not report whether it is signed in: run doctor",
 } as const;

@@ -4,10 +4,11 @@ import { codexCommand } from "../codex-command.ts";
 import { type Config, defaultConfig } from "../config.ts";
 
 /**
- * Removes the servers from codex's own config that `mcp_registration: "global"` added for the plugin in `folder`. codex would
- * try to start a program that is gone. Never rejects.
+ * Removes the servers from codex's own config that `mcp_registration: "global"` added for the plugin in `folder`. Otherwise codex would
+ * try to start a program that no longer exists. Never rejects.
+ *
  * @param config Undefined if it can't be read.
- * @returns what was and was not done, one line each.
+ * @returns One line for each server, saying what was or was not done.
  */
 export async function removeRegistrations(
   folder: string,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { stableNodePath } from "./stable-node.ts";
 
-test("a link that stays is named in place of the file with a version in its path", async () => {
+test("prefers a stable link to a path that contains a version", async () => {
   const folder = await realpath(await mkdtemp(join(tmpdir(), "plexum-node-")));
   try {
     const [versioned, link, other] = ["node-24.1.0", "node", "other"].map((name) => join(folder, name)) as [

@@ -4,7 +4,7 @@ import { codexCommand } from "../codex-command.ts";
 import { loadConfig } from "../config.ts";
 
 const USAGE = `usage: plexum-openai-provider mcp-unregister --agent-id <id>
-Takes an agent's MCP server out of codex's own config again, where mcp_registration "global" had put it.
+Remove an agent's MCP server from codex's own config, where mcp_registration "global" added it.
 `;
 
 /** Undoes `mcp_registration: "global"` for one agent. Resolves to the exit code. */

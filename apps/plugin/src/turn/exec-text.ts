@@ -1,6 +1,10 @@
 import { PluginSdkError } from "@plexum/plugin-sdk";
 
-/** Throws `no_user_text` if `codex exec` would refuse the text: it does not accept images without text (0.135.0 to 0.169.0). */
+/**
+ * Checks that `codex exec` accepts the text: it does not accept images without text (0.135.0 to 0.169.0).
+ *
+ * @throws PluginSdkError `no_user_text`.
+ */
 export function checkExecText(text: string): void {
   if (text.trim() !== "") return;
   throw new PluginSdkError(

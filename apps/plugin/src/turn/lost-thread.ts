@@ -9,7 +9,7 @@ export interface LostThread {
   readonly file: string | undefined;
 }
 
-const CONTINUING = "continuing in a fresh thread with as much of the conversation so far as fits";
+const CONTINUING = "continuing in a new thread with as much of the conversation so far as fits";
 
 /** Returns why a turn's thread can't be resumed; undefined if the turn ended for another reason. */
 export async function whyThreadIsLost(
@@ -23,12 +23,12 @@ export async function whyThreadIsLost(
   const file = await fileOf(threadId, codexHome);
   const message =
     code === "thread_not_found" && file === undefined
-      ? `codex has no record of thread ${threadId} any more: ${CONTINUING}`
+      ? `codex no longer has a record of thread ${threadId}: ${CONTINUING}`
       : `codex can't load thread ${threadId}${file === undefined ? "" : ` from ${file}`}: ${CONTINUING}. The file is left unchanged: repair it or move it away`;
   return { message, detail, file };
 }
 
-/** Ignores errors: the turn continues, whatever is wrong with the file. The first line of the file may also name another thread. */
+/** Finds the thread's file, even if its first line names another thread. Ignores errors, so that the turn continues in any case. */
 async function fileOf(threadId: string, codexHome: string): Promise<string | undefined> {
   try {
     const found = (await findRollout(threadId, { codexHome })) ?? (await findRolloutFile(codexHome, threadId));

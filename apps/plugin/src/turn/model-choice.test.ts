@@ -19,6 +19,6 @@ test.each([
   expect(modelChoice(modelId, { modelArgs })).toEqual(expected);
 });
 
-test("a mapped name wins over the default ones", () => {
+test("a mapped name has priority over the defaults", () => {
   expect(modelChoice("codex", { modelArgs: { codex: { model: "gpt-5.5" } } })).toEqual({ model: "gpt-5.5" });
 });

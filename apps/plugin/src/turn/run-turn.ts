@@ -6,6 +6,7 @@ import type { Config } from "../config.ts";
 import { type HostTools, hostNames } from "../host-tools/host-tools.ts";
 import type { Log } from "../log.ts";
 import { modelChoice } from "./model-choice.ts";
+import { StartGate, type TurnStart } from "./start-gate.ts";
 import { SystemPrompt } from "./system-prompt.ts";
 import { ToolCallEvents } from "./tool-call-events.ts";
 import { EventTranslator } from "./translate-event.ts";
@@ -24,6 +25,8 @@ export interface RunTurnOptions extends StreamContext {
   /** The thread to continue; undefined for a new one. */
   readonly threadId: string | undefined;
   readonly text: string;
+  /** The thread's own model provider, if codex's config names another. */
+  readonly modelProvider?: string;
   readonly images: readonly PromptImage[];
   /** Called when codex has started, before any event. */
   readonly onStarted?: () => Promise<void>;
@@ -36,9 +39,13 @@ export interface TurnEnd {
   readonly mayHaveRun: boolean;
 }
 
+/** One for the process: all turns share the machine's CPUs. */
+const gate = new StartGate();
+
 /** Runs codex once: emits text as it arrives and tool calls as codex records them, and returns how the run ended. */
 export async function runTurn(options: RunTurnOptions): Promise<TurnEnd> {
   const { request, config, codexHome, store, tools, transports, log, threadId, text, emit, signal } = options;
+  using start = await gate.enter(signal);
   await using thread = await TurnThread.open(codexHome, store, threadId, signal);
   const { workspace } = request.agent;
   const system = await SystemPrompt.of(workspace, request.request.system, thread);
@@ -49,6 +56,7 @@ export async function runTurn(options: RunTurnOptions): Promise<TurnEnd> {
     images: options.images,
     workspace,
     threadId,
+    modelProvider: options.modelProvider,
     choice: modelChoice(request.model_id, config),
     context: system.context,
     signal,
@@ -67,7 +75,7 @@ export async function runTurn(options: RunTurnOptions): Promise<TurnEnd> {
       );
     });
   };
-  const mayHaveRun = await relay(turn, thread, calls, options, onThread);
+  const mayHaveRun = await relay(turn, thread, calls, options, onThread, start);
   const result = await turn.result;
   await thread.keep();
   if (thread.rollout !== undefined) calls.follow(thread.rollout, thread.sizeBefore);
@@ -92,11 +100,13 @@ async function relay(
   calls: ToolCallEvents,
   { emit, log }: RunTurnOptions,
   onThread: (id: string) => Promise<void>,
+  start: TurnStart,
 ): Promise<boolean> {
   const translator = new EventTranslator();
   let mayHaveRun = false;
   for await (const event of turn.events) {
     mayHaveRun ||= RUNNING.has(event.type);
+    if (mayHaveRun) start.over();
     if (event.type === "thread.started") {
       await thread.started(event.thread_id);
       await onThread(event.thread_id);

@@ -17,7 +17,7 @@ describe("a file in the workspace that is not the plugin's", () => {
     ["null", (path) => writeFile(path, "null")],
     ["far more than is ever written", (path) => writeFile(path, " ".repeat(10_000_000))],
     ["a pipe", (path) => promisify(execFile)("mkfifo", [path])],
-  ])("with %s counts as nothing given, and is replaced", async (_what, make) => {
+  ])("with %s counts as no prompt passed, and is replaced", async (_what, make) => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, ".plexum-codex-system");
     await make(path);
@@ -28,7 +28,7 @@ describe("a file in the workspace that is not the plugin's", () => {
     expect(JSON.parse(await readFile(path, "utf8"))).toMatchObject({ threadId: THREAD, isSeen: false });
   });
 
-  test("is never written through, if it is a link", async () => {
+  test("is replaced if it is a link, and the target does not change", async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, ".plexum-codex-system");
     const target = join(folder.path, "target");
@@ -41,7 +41,7 @@ describe("a file in the workspace that is not the plugin's", () => {
     expect((await lstat(path)).isFile()).toBe(true);
   });
 
-  test("is left alone if it is a folder, and the turn's start says so", async () => {
+  test("is left alone if it is a folder, and recording the prompt fails", async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, ".plexum-codex-system");
     await mkdir(path);

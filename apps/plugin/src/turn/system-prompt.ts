@@ -13,7 +13,8 @@ const FILE = ".plexum-codex-system";
 /** Far more than is ever written there. */
 const MAX_FILE_BYTES = 4096;
 
-interface Given {
+/** What was passed to the model last. */
+interface Passed {
   readonly threadId: string;
   readonly sha256: string;
   /** The offset in bytes from which the rollout has not been searched yet. */
@@ -25,13 +26,13 @@ interface Given {
 /**
  * Passes the host's system prompt to the model once: in the first turn of a thread, and again when the prompt changes or
  * a compaction removes it. codex itself repeats the prompt only while the thread stays loaded, which it does not (0.135.0
- * to 0.169.0). A file records which prompt was passed; the rollout shows whether the model still sees it.
+ * to 0.169.0). A file records which prompt was passed. The rollout shows whether the model still sees it.
  */
 export class SystemPrompt {
   readonly #path: string;
   readonly #value: string;
   /** The record to write when the turn has started. */
-  #next: Omit<Given, "threadId"> | undefined;
+  #next: Omit<Passed, "threadId"> | undefined;
 
   private constructor(workspace: string, value: string) {
     this.#path = join(workspace, FILE);
@@ -48,13 +49,13 @@ export class SystemPrompt {
     thread: TurnThread,
   ): Promise<{ readonly prompt: SystemPrompt; readonly context: { key: string; value: string } | undefined }> {
     const prompt = new SystemPrompt(workspace, system ?? "");
-    return { prompt, context: (await prompt.#mustBeGiven(thread)) ? { key: KEY, value: prompt.#value } : undefined };
+    return { prompt, context: (await prompt.#mustBePassed(thread)) ? { key: KEY, value: prompt.#value } : undefined };
   }
 
   /** Records the prompt that was passed, when the turn has started in this thread. */
   async started(threadId: string): Promise<void> {
     if (this.#next === undefined) return;
-    const given: Given = { threadId, ...this.#next };
+    const given: Passed = { threadId, ...this.#next };
     this.#next = undefined;
     const temporary = `${this.#path}.new`;
     await rm(temporary, { force: true });
@@ -62,7 +63,7 @@ export class SystemPrompt {
     await rename(temporary, this.#path);
   }
 
-  async #mustBeGiven(thread: TurnThread): Promise<boolean> {
+  async #mustBePassed(thread: TurnThread): Promise<boolean> {
     const sha256 = createHash("sha256").update(this.#value).digest("hex");
     const { rollout, sizeBefore, threadId } = thread;
     const given = await this.#read();
@@ -77,7 +78,7 @@ export class SystemPrompt {
     return !isInView;
   }
 
-  async #read(): Promise<Given | undefined> {
+  async #read(): Promise<Passed | undefined> {
     try {
       const found = await lstat(this.#path);
       if (!found.isFile() || found.size > MAX_FILE_BYTES) return undefined;
@@ -90,8 +91,8 @@ export class SystemPrompt {
   }
 }
 
-/** Reads what codex has recorded since: the prompt itself, and whatever removed it again. */
-async function isStillInView(rollout: string, size: number, { from, isSeen }: Given): Promise<boolean> {
+/** Reads what codex has recorded since: the prompt itself, and what may have removed it again. */
+async function isStillInView(rollout: string, size: number, { from, isSeen }: Passed): Promise<boolean> {
   // The rollout has been replaced.
   if (from > size) return false;
   let isInView = isSeen;

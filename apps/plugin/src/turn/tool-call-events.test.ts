@@ -15,29 +15,29 @@ async function following() {
   onTestFinished(() => rm(folder, { recursive: true }));
   const rollout = join(folder, "rollout.jsonl");
   await writeFile(rollout, call);
-  const told: ProviderEvent[] = [];
+  const emitted: ProviderEvent[] = [];
   const warnings: string[] = [];
   const calls = new ToolCallEvents(
-    async (event) => void told.push(event),
+    async (event) => void emitted.push(event),
     (_level, message) => warnings.push(message),
     new Map(),
     { namespace: "mcp__host", byCodexName: new Map([["read_a", "read a!"]]) },
   );
   calls.follow(rollout, 0);
-  await vi.waitFor(() => expect(told).toHaveLength(3));
-  return { calls, rollout, told, warnings };
+  await vi.waitFor(() => expect(emitted).toHaveLength(3));
+  return { calls, rollout, emitted, warnings };
 }
 
-test("what codex has written by the end is emitted", async () => {
-  const { calls, rollout, told, warnings } = await following();
+test("emits everything that codex has written by the end", async () => {
+  const { calls, rollout, emitted, warnings } = await following();
   await writeFile(rollout, output, { flag: "a" });
   await calls[Symbol.asyncDispose]();
-  expect(told.at(-1)).toMatchObject({ type: "tool_result", tool_result: { content: "found", is_error: false } });
+  expect(emitted.at(-1)).toMatchObject({ type: "tool_result", tool_result: { content: "found", is_error: false } });
   expect(warnings).toEqual([]);
 });
 
-test("a call of a host's tool has the host's name, and a call of codex's own tool keeps its name", async () => {
-  const { calls, rollout, told } = await following();
+test("a call of a host tool has the host's name, and a call of codex's own tool keeps its name", async () => {
+  const { calls, rollout, emitted } = await following();
   for (const [namespace, name] of [
     ["mcp__host", "read_a"],
     ["mcp__host", "other"],
@@ -51,15 +51,15 @@ test("a call of a host's tool has the host's name, and a call of codex's own too
       },
     );
   await calls[Symbol.asyncDispose]();
-  const names = told.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call.name] : []));
+  const names = emitted.flatMap((event) => (event.type === "tool_call_start" ? [event.tool_call.name] : []));
   expect(names).toEqual(["read", "read a!", "other", "read_a"]);
 });
 
-test("a rollout that is moved away is not waited for, and its end is a warning", async () => {
-  const { calls, rollout, told, warnings } = await following();
+test("does not wait for a rollout that was moved away, and logs a warning at the end", async () => {
+  const { calls, rollout, emitted, warnings } = await following();
   await rename(rollout, `${rollout}.archived`);
   await calls.catchUp();
   await calls[Symbol.asyncDispose]();
-  expect(told.at(-1)).toMatchObject({ type: "tool_result", tool_result: { content: "aborted", is_error: true } });
+  expect(emitted.at(-1)).toMatchObject({ type: "tool_result", tool_result: { content: "aborted", is_error: true } });
   expect(warnings).toEqual([expect.stringContaining(rollout)]);
 });

@@ -19,8 +19,8 @@ export interface HostNames {
 }
 
 /**
- * Emits a turn's tool calls as events. It reads them from the rollout while codex writes it: only there do they have their
- * call ids. Disposing of it emits everything that codex has written by then.
+ * Emits a turn's tool calls as events. Reads them from the rollout while codex writes it, because only the rollout has the call ids.
+ * Disposing of it emits everything that codex has written by then.
  */
 export class ToolCallEvents implements AsyncDisposable {
   readonly #emit: (event: ProviderEvent) => Promise<void>;
@@ -30,7 +30,7 @@ export class ToolCallEvents implements AsyncDisposable {
   readonly #over = new AbortController();
   #following: Promise<void> | undefined;
   #path: string | undefined;
-  /** The offset of the end of the lines that were emitted. */
+  /** The offset of the end of the last emitted line. */
   #position = 0;
   #awaited: { readonly position: number; readonly resolve: () => void } | undefined;
 
@@ -59,17 +59,17 @@ export class ToolCallEvents implements AsyncDisposable {
   /** Waits briefly for the calls that codex has recorded, so that a result is emitted before the text about it. */
   async catchUp(): Promise<void> {
     if (this.#path === undefined) return;
-    // Archived or deleted while the turn runs. The turn does not fail: there is nothing to wait for.
+    // If the file was archived or deleted during the turn, there is nothing to wait for.
     const size = await stat(this.#path).then(
       (found) => found.size,
       () => 0,
     );
     if (this.#position >= size) return;
-    const told = new Promise<void>((resolve) => {
+    const caughtUp = new Promise<void>((resolve) => {
       this.#awaited = { position: size, resolve };
     });
     const tooLate = new AbortController();
-    await Promise.race([told, delay(MAX_LAG_MS, undefined, { signal: tooLate.signal }).catch(() => {})]);
+    await Promise.race([caughtUp, delay(MAX_LAG_MS, undefined, { signal: tooLate.signal }).catch(() => {})]);
     tooLate.abort();
   }
 
@@ -81,17 +81,17 @@ export class ToolCallEvents implements AsyncDisposable {
   async #follow(path: string, from: number): Promise<void> {
     const pairer = new ToolCallPairer({ nestedCalls: this.#nestedCalls });
     for await (const entry of followRollout(path, { from, signal: this.#over.signal })) {
-      for (const event of pairer.write(entry)) await this.#tell(event);
+      for (const event of pairer.write(entry)) await this.#emitCall(event);
       this.#position = entry.offset + entry.length + 1;
       if (this.#awaited !== undefined && this.#position >= this.#awaited.position) this.#awaited.resolve();
     }
     // A compressed rollout that codex has not restored yet still exists.
     if (![path, `${path}.zst`].some((file) => existsSync(file)))
       this.#log("warning", `${path} was moved or removed: calls that codex recorded since then are not reported`);
-    for (const event of pairer.end()) await this.#tell(event);
+    for (const event of pairer.end()) await this.#emitCall(event);
   }
 
-  async #tell(event: ToolCallEvent): Promise<void> {
+  async #emitCall(event: ToolCallEvent): Promise<void> {
     for (const translated of translate(event, this.#hostNames)) await this.#emit(translated);
   }
 }

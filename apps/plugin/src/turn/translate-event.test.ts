@@ -19,7 +19,7 @@ const collab = (type: "item.started" | "item.completed", id: string): TurnEvent 
 
 test.each([
   ["with a start", [collab("item.started", "1"), collab("item.completed", "1"), collab("item.started", "2")]],
-  ["completed at once", [collab("item.completed", "1"), collab("item.completed", "2")]],
+  ["completed without a start", [collab("item.completed", "1"), collab("item.completed", "2")]],
 ])("a turn with other agents warns once that they are not followed: %s", (_name, events) => {
   const translator = new EventTranslator();
   const translations = events.map((event) => translator.translate(event)).filter((one) => one !== undefined);
@@ -28,7 +28,7 @@ test.each([
   ]);
 });
 
-test("a message without an id keeps its text, and repeats no text of another message", () => {
+test("a message without an id keeps its text, and does not repeat another message's text", () => {
   const translator = new EventTranslator();
   const texts = [
     translator.translate({ type: "agent_message.delta", item_id: "m", delta: "one" }),

@@ -13,8 +13,8 @@ export class EventTranslator {
   #hasOtherAgents = false;
 
   /**
-   * An `error` event is only logged: codex also reports retries that way. If the turn does fail, its result says so
-   * once, with the reason.
+   * Translates one event. An `error` event is only logged, because codex also reports retries that way. If the turn fails, its result
+   * has the reason.
    */
   translate(event: TurnEvent): Translation {
     switch (event.type) {
@@ -61,7 +61,7 @@ export class EventTranslator {
     this.#hasOtherAgents = true;
     return log(
       "warning",
-      "codex works with other agents in this turn: their calls of the host's tools run, but are not reported as events and can't be consumed, and their tokens are not counted",
+      "codex works with other agents in this turn. Their calls of the host's tools run, but are not reported as events and can't be consumed. Their tokens are not counted",
     );
   }
 }

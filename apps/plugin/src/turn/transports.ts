@@ -12,11 +12,13 @@ export type Transport = "app-server" | "exec";
 /** How long to wait before trying an unavailable app-server again, in milliseconds. */
 const UNAVAILABLE_MS = 5 * 60 * 1000;
 
-export interface TurnWish {
+export interface TurnInput {
   readonly text: string;
   readonly images: readonly PromptImage[];
   readonly workspace: string;
   readonly threadId: string | undefined;
+  /** The thread's own model provider, if codex's config names another. An app-server keeps to it by itself. */
+  readonly modelProvider: string | undefined;
   readonly choice: ModelChoice;
   /** Context for the model, shown before the prompt. Only app-server accepts it. */
   readonly context: { readonly key: string; readonly value: string } | undefined;
@@ -48,22 +50,23 @@ export class Transports implements AsyncDisposable {
 
   /**
    * Starts a turn. `auto` uses an app-server or, if none is available, `codex exec`.
+   *
    * @throws CodexTurnError if the turn can't start; the signal's reason.
    */
-  async start(wish: TurnWish): Promise<RunningTurn> {
+  async start(input: TurnInput): Promise<RunningTurn> {
     const { transport } = this.#config;
     if (transport === "exec" || (transport === "auto" && performance.now() < this.#unavailableUntil))
-      return this.#start(wish, "exec");
+      return this.#start(input, "exec");
     try {
-      return await this.#start(wish, "app-server");
+      return await this.#start(input, "app-server");
     } catch (error) {
       const isUnavailable = CodexTurnError.isInstance(error) && error.code === "app_server_unavailable";
       if (!isUnavailable || transport === "app-server") throw error;
       this.#unavailableUntil = performance.now() + UNAVAILABLE_MS;
-      wish.log("warning", `the turn runs with codex exec, without text deltas: ${error.message}`, {
+      input.log("warning", `the turn runs with codex exec, without text deltas: ${error.message}`, {
         detail: error.detail,
       });
-      return this.#start(wish, "exec");
+      return this.#start(input, "exec");
     }
   }
 
@@ -72,43 +75,45 @@ export class Transports implements AsyncDisposable {
     await this.#appServer[Symbol.asyncDispose]();
   }
 
-  async #start(wish: TurnWish, transport: Transport): Promise<RunningTurn> {
+  async #start(input: TurnInput, transport: Transport): Promise<RunningTurn> {
     await using stack = new AsyncDisposableStack();
-    const offered = stack.use(await wish.offer(transport));
+    const offered = stack.use(await input.offer(transport));
     const turn = stack.use(
-      transport === "app-server" ? await this.#onAppServer(wish, offered) : await this.#byExec(wish, offered),
+      transport === "app-server" ? await this.#onAppServer(input, offered) : await this.#byExec(input, offered),
     );
     const held = stack.move();
     return { turn, transport, [Symbol.asyncDispose]: () => held.disposeAsync() };
   }
 
-  #onAppServer(wish: TurnWish, offered: OfferedTools): Promise<Turn> {
+  #onAppServer(input: TurnInput, offered: OfferedTools): Promise<Turn> {
     const { extraArgs, stallMs } = this.#config;
     return this.#appServer.startTurn({
-      ...this.#common(wish),
+      ...this.#common(input),
       extraArgs,
       config: (version) => offered.config(version),
-      context: wish.context,
+      context: input.context,
       // The host's tools have a URL on loopback, which no proxy can serve.
       env: { ...this.#env, ...codexNoProxy(this.#env) },
       ...(stallMs === undefined ? {} : { stallMs }),
       onProcess: ({ pid, version, isKept }) =>
-        logStart(wish, isKept ? "turn on a kept codex" : "codex started", { transport: "app-server", pid, version }),
+        logStart(input, isKept ? "turn on a kept codex" : "codex started", { transport: "app-server", pid, version }),
     });
   }
 
-  async #byExec(wish: TurnWish, offered: OfferedTools): Promise<Turn> {
-    checkExecText(wish.text);
+  async #byExec(input: TurnInput, offered: OfferedTools): Promise<Turn> {
+    checkExecText(input.text);
     const { extraArgs } = this.#config;
+    const { modelProvider } = input;
+    const provider = modelProvider === undefined ? [] : ["-c", `model_provider=${JSON.stringify(modelProvider)}`];
     return startTurn({
-      ...this.#common(wish),
-      extraArgs: (version) => [...offered.args(version), ...extraArgs],
+      ...this.#common(input),
+      extraArgs: (version) => [...offered.args(version), ...extraArgs, ...provider],
       env: { ...this.#env, ...offered.env },
-      onSpawn: ({ pid, version }) => logStart(wish, "codex started", { transport: "exec", pid, version }),
+      onSpawn: ({ pid, version }) => logStart(input, "codex started", { transport: "exec", pid, version }),
     });
   }
 
-  #common({ text, images, workspace, threadId, choice, signal, log }: TurnWish) {
+  #common({ text, images, workspace, threadId, choice, signal, log }: TurnInput) {
     const { binary, sandbox, timeoutMs } = this.#config;
     return {
       prompt: text,
@@ -127,8 +132,8 @@ export class Transports implements AsyncDisposable {
   }
 }
 
-/** Logs the start of a turn: never the prompt, only its length. */
-function logStart({ log, choice, threadId, text }: TurnWish, message: string, process: Record<string, unknown>): void {
+/** Logs the start of a turn, with the prompt's length but never its text. */
+function logStart({ log, choice, threadId, text }: TurnInput, message: string, process: Record<string, unknown>): void {
   const { model, effort } = choice;
   log("info", message, { ...process, model, effort, resume: threadId, prompt_length: text.length });
 }

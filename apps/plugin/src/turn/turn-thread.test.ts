@@ -22,7 +22,7 @@ async function codexHomeWith(files: Record<string, string>): Promise<string> {
 const open = (codexHome: string, signal = new AbortController().signal) =>
   TurnThread.open(codexHome, new WorkspaceThread(codexHome), ID, signal);
 
-test("a thread that can't be opened is left to codex, and its lock is held like any other", async () => {
+test("a thread that can't be opened is left to codex, and is locked like any other", async () => {
   const codexHome = await codexHomeWith({ [`${ROLLOUT}.zst`]: "not compressed" });
   {
     await using thread = await open(codexHome);
@@ -32,7 +32,7 @@ test("a thread that can't be opened is left to codex, and its lock is held like 
   await using _lock = await lockThread(codexHome, ID);
 });
 
-test("a turn that is canceled while it waits for a mutation elsewhere reports only the cancellation", async () => {
+test("a turn that is canceled while it waits for another machine's mutation reports only the cancellation", async () => {
   const sidecar = `.plexum-${createHash("sha256").update(ROLLOUT).digest("hex").slice(0, 16)}`;
   const elsewhere = { pid: 1, started: "", host: "elsewhere", boot: "", namespace: "", nonce: "a" };
   const files = { [ROLLOUT]: "", [`${sidecar}.redo`]: "", [`${sidecar}.lock`]: JSON.stringify(elsewhere) };

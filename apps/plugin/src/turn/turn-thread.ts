@@ -26,8 +26,10 @@ export class TurnThread implements AsyncDisposable {
   }
 
   /**
+   * Locks the thread, finishes an interrupted mutation of it, and reads its usage and size.
+   *
    * @param threadId The thread to continue; undefined for a new one, whose id codex will report.
-   * @throws SessionStoreError `busy`, RolloutError, or the signal's reason. It releases the thread before it throws.
+   * @throws SessionStoreError `busy`, RolloutError, or the signal's reason. Releases the thread before it throws.
    */
   static async open(
     codexHome: string,
@@ -39,11 +41,11 @@ export class TurnThread implements AsyncDisposable {
     if (threadId === undefined) return thread;
     try {
       await thread.#hold(threadId, signal);
-      await thread.#lookBack(threadId, signal);
+      await thread.#readPast(threadId, signal);
       return thread;
     } catch (error) {
       await thread[Symbol.asyncDispose]();
-      // Some aborted operations throw an error of their own.
+      // Some operations throw their own error when they are aborted.
       signal.throwIfAborted();
       throw error;
     }
@@ -64,7 +66,7 @@ export class TurnThread implements AsyncDisposable {
     return this.#sizeBefore;
   }
 
-  /** The thread's running total before the turn: undefined for a new thread. */
+  /** The thread's running total before the turn; undefined for a new thread. */
   get usageBefore(): ThreadUsage | undefined {
     return this.#usageBefore;
   }
@@ -80,8 +82,8 @@ export class TurnThread implements AsyncDisposable {
   }
 
   /**
-   * Saves the thread as the workspace's own, but only once codex has recorded something of it: codex reports an id
-   * before anything is on disk, and a thread that never reaches the disk can't be resumed (seen in 0.135.0 and 0.169.0).
+   * Saves the thread as the one that the workspace continues, once codex has recorded something of it. codex reports the id before
+   * anything is on disk, and can't resume a thread that never reached the disk (seen in 0.135.0 and 0.169.0).
    */
   async keep(): Promise<void> {
     if (this.#threadId === undefined || this.#rollout !== undefined) return;
@@ -94,11 +96,11 @@ export class TurnThread implements AsyncDisposable {
   }
 
   /** Finishes an interrupted mutation before codex reads the rollout. */
-  async #lookBack(threadId: string, signal: AbortSignal): Promise<void> {
+  async #readPast(threadId: string, signal: AbortSignal): Promise<void> {
     try {
       await this.#read(threadId, signal);
     } catch (error) {
-      // Leave a file that can't be opened to codex: codex can't open it either, and the turn continues in a fresh thread.
+      // codex can't open such a file either. Then the turn continues in a new thread.
       if (!RolloutError.isInstance(error) || !UNOPENABLE.has(error.code)) throw error;
     }
   }

@@ -19,7 +19,8 @@ const nodeSchema = z.object({
 const nodesSchema = z.object({ nodes: z.array(z.unknown()) });
 
 /**
- * Returns the connected nodes. It omits entries that are not nodes.
+ * Returns the connected nodes. Omits entries that are not nodes.
+ *
  * @throws CodexCommandsError `node_timed_out` or `node_failed`; the signal's reason.
  */
 export async function listNodes(
@@ -37,7 +38,7 @@ export async function listNodes(
   );
   const listed = nodesSchema.safeParse(answer);
   if (!listed.success) {
-    throw new CodexCommandsError("node_failed", "The host's list of nodes is not one: check the host's version.");
+    throw new CodexCommandsError("node_failed", "The host's answer is not a list of nodes: check the host's version.");
   }
   return listed.data.nodes.flatMap((node) => nodeSchema.safeParse(node).data ?? []);
 }
@@ -60,7 +61,7 @@ export async function invokeNode(runtime: HostRuntime, call: NodeCall): Promise<
   const onTimeout = () =>
     new CodexCommandsError(
       "node_timed_out",
-      `Node ${label} did not answer ${command} within ${seconds(timeoutMs)}: it may still be at it. Look whether the node is well, then try again.`,
+      `Node ${label} did not answer ${command} within ${seconds(timeoutMs)}, and may still be running it: check the node, then try again.`,
     );
   return ask(timeoutMs, signal, onTimeout, `Node ${label} failed at ${command}`, (either) =>
     runtime.nodes.invoke({

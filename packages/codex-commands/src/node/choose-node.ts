@@ -6,13 +6,17 @@ import { plainText } from "../plain-text.ts";
 const MAX_NAMED = 5;
 
 /**
- * Returns the one connected node that offers the command: the requested one, by id, display name or address, or the only one.
+ * Returns the one connected node that exposes the command: the requested one, by id, display name or address, or the only one.
+ *
  * @throws CodexCommandsError `node_not_found`, `node_unsupported` or `node_ambiguous`.
  */
 export function chooseNode(nodes: readonly HostNode[], requested: string | undefined, command: string): HostNode {
   const connected = nodes.filter((node) => node.connected !== false);
   if (connected.length === 0) {
-    throw new CodexCommandsError("node_not_found", "No node is connected: start one, or see why it can't connect.");
+    throw new CodexCommandsError(
+      "node_not_found",
+      "No node is connected: start one, or find out why it can't connect.",
+    );
   }
   const meant = requested === undefined ? connected : connected.filter(isMeant(connected, requested));
   if (meant.length === 0) {
@@ -26,7 +30,7 @@ export function chooseNode(nodes: readonly HostNode[], requested: string | undef
   if (others.length === 0) return node;
   throw new CodexCommandsError(
     "node_ambiguous",
-    `Several nodes expose ${command}, name one by its id: ${names([node, ...others])}.`,
+    `Several nodes expose ${command}: name one of them by its id. They are ${names([node, ...others])}.`,
   );
 }
 
@@ -45,7 +49,7 @@ const unsupported = (nodes: readonly HostNode[], command: string) =>
       : `None of the nodes exposes ${command}: ${names(nodes)}.`,
   );
 
-/** An id means its node, even if another node has it as its name. */
+/** An id stands for its node, even if it is the name of another node. */
 function isMeant(nodes: readonly HostNode[], requested: string): (node: HostNode) => boolean {
   const text = requested.trim();
   if (nodes.some(({ nodeId }) => nodeId === text)) return ({ nodeId }) => nodeId === text;

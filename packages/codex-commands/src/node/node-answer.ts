@@ -52,7 +52,7 @@ export function readListing(answer: unknown): SessionListing {
     if (summary.success) good.push(summary.data);
   }
   const bad = offered.length - good.length;
-  const warning = bad === 0 ? [] : [`${bad} of the node's sessions could not be understood.`];
+  const warning = bad === 0 ? [] : [`${bad} of the node's sessions could not be read.`];
   const truncated = searchTruncated ? [truncation(counts)] : [];
   return { sessions: good, warnings: [...truncated, ...warnings, ...warning], codexHome, searchTruncated };
 }
@@ -63,7 +63,7 @@ interface SearchCounts {
   readonly unreadSpanCount?: number | undefined;
 }
 
-/** Something was not searched, even if there are no counts or the counts show no gap. */
+/** Describes a truncated search. Something was not searched, even if there are no counts or they show no gap. */
 function truncation({ scannedFileCount, sessionFileCount, unreadSpanCount = 0 }: SearchCounts): string {
   const isCounted = scannedFileCount !== undefined && sessionFileCount !== undefined;
   const gaps = [
@@ -86,7 +86,7 @@ export function readResumed(answer: unknown, asked: string): ResumedSession {
 function read<Schema extends z.ZodType>(schema: Schema, answer: unknown, command: string): z.output<Schema> {
   const result = schema.safeParse(unwrap(answer, command));
   if (result.success) return result.data;
-  throw malformed(command, "is not of the shape that the command has", result.error);
+  throw malformed(command, "does not have the command's shape", result.error);
 }
 
 /** The envelope that a host puts around a node's answer. */
@@ -131,6 +131,6 @@ function parse(json: string, command: string): unknown {
 const malformed = (command: string, how: string, cause?: unknown) =>
   new CodexCommandsError(
     "node_malformed",
-    `The node's answer to ${command} ${how}: check that the node runs a version of the command that fits this host.`,
+    `The node's answer to ${command} ${how}: check that the node's version of the command is compatible with this host.`,
     { cause },
   );

@@ -33,17 +33,17 @@ describe("the choice of a node", () => {
     expect(calls.map(({ nodeId }) => nodeId)).toEqual(["node-2"]);
   });
 
-  test("unnamed, the only one that has the command", async () => {
+  test("without a name, the only one that exposes the command", async () => {
     const { runtime } = host([plain, studio], list);
     expect((await listSessionsOnNode(runtime)).node.nodeId).toBe("node-1");
   });
 
-  test("an id means its node, even if another node has it as its name", async () => {
+  test("an id stands for its node, even if it is the name of another node", async () => {
     const { runtime } = host([{ ...laptop, displayName: "node-1" }, studio], list);
     expect((await listSessionsOnNode(runtime, { node: "node-1" })).node).toEqual(studio);
   });
 
-  test("of two with the same name, the one that has the command", async () => {
+  test("of two with the same name, the one that exposes the command", async () => {
     const { runtime } = host([{ ...plain, displayName: "Studio" }, studio], list);
     expect((await listSessionsOnNode(runtime, { node: "Studio" })).node).toEqual(studio);
   });
@@ -78,7 +78,7 @@ describe("the choice of a node", () => {
       nodes,
       undefined,
       "node_ambiguous",
-      "Several nodes expose codex.cli.sessions.list, name one by its id: Studio (node-1), Laptop (node-2).",
+      "Several nodes expose codex.cli.sessions.list: name one of them by its id. They are Studio (node-1), Laptop (node-2).",
     ],
     [
       "several of one name",
@@ -147,7 +147,7 @@ describe("the list of a node", () => {
     const { runtime } = host([studio], () => ({ payload: { sessions: [SESSION, ...bad, odd] } }));
     const { sessions, warnings } = await listSessionsOnNode(runtime);
     expect(sessions).toEqual([SESSION, { sessionId: ID, messageCount: 0, archived: false, compressed: false }]);
-    expect(warnings).toEqual(["6 of the node's sessions could not be understood."]);
+    expect(warnings).toEqual(["6 of the node's sessions could not be read."]);
   });
 
   test.each<[string, object, string]>([
@@ -167,7 +167,7 @@ describe("the list of a node", () => {
       { scannedFileCount: "many", sessionFileCount: -1, unreadSpanCount: Number.NaN },
       "The node did not search everything, so matching sessions may be missing.",
     ],
-  ])("a truncated search, %s: the results are kept, and the user sees a note", async (_name, counts, said) => {
+  ])("keeps the results of a truncated search, %s, with a note for the user", async (_name, counts, said) => {
     const answer = { sessions: [], warnings: ["One more."], searchTruncated: true, ...counts };
     const { runtime } = host([studio], () => ({ payload: answer }));
     const listing = await listSessionsOnNode(runtime, { filter: "app" });
@@ -179,7 +179,7 @@ describe("the list of a node", () => {
     ]);
   });
 
-  test.each([false, "true", 1, null, undefined])("searchTruncated %j is no claim", async (searchTruncated) => {
+  test.each([false, "true", 1, null, undefined])("searchTruncated %j is ignored", async (searchTruncated) => {
     const answer = { sessions: [], searchTruncated, scannedFileCount: 5, sessionFileCount: 9 };
     const { runtime } = host([studio], () => ({ payload: answer }));
     const listing = await listSessionsOnNode(runtime);
@@ -194,7 +194,7 @@ describe("the list of a node", () => {
     expect(formatSessions(listing)).toContain(" · read in part · /home/me/app · ");
   });
 
-  test("is cut to the requested number", async () => {
+  test("is truncated to the requested number", async () => {
     const { runtime } = host([studio], () => ({ payload: { sessions: Array(1000).fill(SESSION) } }));
     expect((await listSessionsOnNode(runtime)).sessions).toHaveLength(50);
   });
@@ -209,7 +209,12 @@ describe("the list of a node", () => {
       "node_malformed",
       "is empty",
     ],
-    ["something else without envelope", { ok: true, text: "hi" }, "node_malformed", "is not of the shape"],
+    [
+      "something else without envelope",
+      { ok: true, text: "hi" },
+      "node_malformed",
+      "does not have the command's shape",
+    ],
     ["text that isn't JSON", { payloadJSON: "{" }, "node_malformed", "is not JSON"],
     [
       "torn text beside a payload",
@@ -217,9 +222,14 @@ describe("the list of a node", () => {
       "node_malformed",
       "is not JSON",
     ],
-    ["JSON of something else", { payloadJSON: "[]" }, "node_malformed", "is not of the shape"],
-    ["null as JSON", { payloadJSON: "null" }, "node_malformed", "is not of the shape"],
-    ["sessions that are no list", { payload: { sessions: {} } }, "node_malformed", "is not of the shape"],
+    ["JSON of something else", { payloadJSON: "[]" }, "node_malformed", "does not have the command's shape"],
+    ["null as JSON", { payloadJSON: "null" }, "node_malformed", "does not have the command's shape"],
+    [
+      "sessions that are not a list",
+      { payload: { sessions: {} } },
+      "node_malformed",
+      "does not have the command's shape",
+    ],
     [
       "a refusal",
       { ok: false, message: "not\npaired" },
@@ -228,7 +238,7 @@ describe("the list of a node", () => {
     ],
     ["a refusal in an error", { ok: false, error: { message: "denied" } }, "node_failed", "denied"],
     ["a refusal without reason", { ok: false }, "node_failed", "no reason given"],
-  ])("%s in answer: a clear error", async (_name, answer, code, message) => {
+  ])("an answer with %s is a clear error", async (_name, answer, code, message) => {
     const { runtime } = host([studio], () => answer);
     await expect(listSessionsOnNode(runtime)).rejects.toMatchObject({
       code,
@@ -236,7 +246,7 @@ describe("the list of a node", () => {
     });
   });
 
-  test("a host that throws: a clear error that quotes it", async () => {
+  test("a host that throws is a clear error that quotes it", async () => {
     const cause = new Error("gateway gone");
     const failing = host([studio], () => Promise.reject(cause));
     await expect(listSessionsOnNode(failing.runtime)).rejects.toMatchObject({
@@ -251,7 +261,7 @@ describe("the list of a node", () => {
     await expect(listSessionsOnNode({ nodes: { list, invoke } })).rejects.toMatchObject({ code: "node_failed", cause });
   });
 
-  test("a host whose list of nodes is not a list", async () => {
+  test("a host whose list of nodes is not a list is a clear error", async () => {
     const { invoke } = host([], list).runtime.nodes;
     const list_ = async () => null as never;
     await expect(listSessionsOnNode({ nodes: { list: list_, invoke } })).rejects.toMatchObject({ code: "node_failed" });
@@ -318,7 +328,7 @@ describe("one session of a node", () => {
     expect((await findSessionOnNode(many.runtime, { sessionId: ID })).session).toEqual(SESSION);
   });
 
-  test("on a node that can't resume, and by an invalid id: refused", async () => {
+  test("is refused on a node that can't resume, and with an invalid id", async () => {
     const { runtime, calls } = host([{ ...studio, commands: ["codex.cli.sessions.list"] }], list);
     await expect(findSessionOnNode(runtime, { sessionId: ID })).rejects.toMatchObject({
       code: "node_unsupported",
@@ -359,7 +369,7 @@ describe("a resume on a node", () => {
     expect(resumed).toEqual({ node: studio, sessionId: ID, text: "done" });
   });
 
-  test("with invalid parameters: refused before anyone is asked", async () => {
+  test("with invalid parameters is refused before anyone is asked", async () => {
     const { runtime, calls } = host([studio], () => resumed());
     await expect(resumeSessionOnNode(runtime, { sessionId: "a b", prompt: " " })).rejects.toMatchObject({
       code: "invalid_params",
@@ -388,7 +398,7 @@ describe("a slow host", () => {
 
   const never = () => new Promise<never>(() => {});
 
-  test("one that never lists its nodes", async () => {
+  test("that never lists its nodes times out", async () => {
     const list = expect(listSessionsOnNode({ nodes: { list: never, invoke: never } })).rejects.toMatchObject({
       code: "node_timed_out",
       message: expect.stringContaining("within 15 s"),

@@ -13,7 +13,7 @@ const LIST_TIMEOUT_MS = 15_000;
 const RESUME_MARGIN_MS = 5_000;
 
 interface NodeOptions {
-  /** The node's id, display name or address. Default: the only one that has the command. */
+  /** The node's id, display name or address. Default: the only one that exposes the command. */
   readonly node?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -21,14 +21,15 @@ interface NodeOptions {
 export interface ListOnNodeOptions extends NodeOptions {
   /** Lists only sessions with this text in their id, title, folder or last message. */
   readonly filter?: string | undefined;
-  /** 1 to 50, default 10. */
+  /** The maximum number of sessions, from 1 to 50. @default 10 */
   readonly limit?: number | undefined;
+  /** Whether to list archived sessions. @default true */
   readonly archived?: boolean | undefined;
   /** Asks a node that limits its searches to search everything. Allow it more time with `timeoutMs`. */
   readonly searchAll?: boolean | undefined;
-  /** Whether to list the threads that codex itself began. Default false. */
+  /** Whether to list the threads that codex itself started. @default false */
   readonly subagents?: boolean | undefined;
-  /** For each question to the host, in milliseconds. Default 15 000. */
+  /** The time limit of each call to the host, in milliseconds. @default 15_000 */
   readonly timeoutMs?: number;
 }
 
@@ -41,13 +42,13 @@ export interface ResumeOnNodeOptions extends NodeOptions {
   readonly prompt: string;
   /** A folder on the node to run in. Default: the session's own. */
   readonly cwd?: string | undefined;
-  /** For the turn, in milliseconds: default 20 minutes, at most 60. The node's answer may take 5 seconds more. */
+  /** The turn's time limit in milliseconds, at most an hour. The node's answer may take 5 seconds more. @default 1_200_000 */
   readonly timeoutMs?: number | undefined;
 }
 
 export interface FindOnNodeOptions extends NodeOptions {
   readonly sessionId: string;
-  /** For each question to the host, in milliseconds. Default 15 000. */
+  /** The time limit of each call to the host, in milliseconds. @default 15_000 */
   readonly timeoutMs?: number;
 }
 
@@ -125,6 +126,6 @@ function ambiguous(beginning: string, sessions: readonly SessionSummary[]): Code
   const named = sessions.slice(0, MAX_NAMED).map(({ sessionId }) => `\n  ${sessionId}`);
   return new CodexCommandsError(
     "invalid_params",
-    `More than one session's id may begin with ${beginning}. Give more of the one that is meant:${named.join("")}`,
+    `More than one session's id may begin with ${beginning}. Give a longer part of the id:${named.join("")}`,
   );
 }

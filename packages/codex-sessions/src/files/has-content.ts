@@ -14,7 +14,7 @@ export function hasContent(path: string): boolean {
       closeSync(file);
     }
   } catch (error) {
-    // A file that can't be read exists nevertheless.
+    // A file that can't be read still exists.
     return (error as NodeJS.ErrnoException).code !== "ENOENT";
   }
 }

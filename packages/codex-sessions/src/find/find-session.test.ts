@@ -48,7 +48,7 @@ describe("a listed session is found, wherever it is", () => {
     expect(await find(folder.path, threadId(1))).toMatchObject({ file: join(dirname(path), "mine.jsonl.zst") });
   });
 
-  test("beside a folder that can't be listed, which is reported if nothing is found", async () => {
+  test("beside a folder that can't be listed; the folder is reported if nothing is found", async () => {
     await using folder = await temporaryFolder();
     const path = await writeRollout(folder.path, "", session(1), { name: "mine.jsonl" });
     await symlink("09", join(folder.path, "sessions/2026/01/09"));
@@ -70,7 +70,7 @@ describe("the beginning of an id", () => {
       expect(await find(folder.path, threadId(0x20).slice(0, length))).toMatchObject({ id: threadId(0x20) });
   });
 
-  test("lists the matching ids if it is not", async () => {
+  test("throws with the matching ids if it is not unique", async () => {
     await using folder = await home();
     const error = await find(folder.path, threadId(0x10).slice(0, 35)).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: "ambiguous_session_id" });
@@ -78,13 +78,13 @@ describe("the beginning of an id", () => {
     expect((error as Error).message).not.toContain(threadId(0x20));
   });
 
-  test("lists ten of many, and how many more there are", async () => {
+  test("lists ten of many matching ids, and the number of the others", async () => {
     await using folder = await temporaryFolder();
     for (let number = 0; number < 13; number++) await writeRollout(folder.path, threadId(number), session(number));
     await expect(find(folder.path, "0199")).rejects.toThrow(/13 sessions[\s\S]*and 3 more/);
   });
 
-  test("of no session, and text that is not an id", async () => {
+  test("finds nothing if it is that of no session, or not an id", async () => {
     await using folder = await home();
     for (const text of ["ffff", "", "../x", "%", threadId(9), "x".repeat(200)])
       expect(await find(folder.path, text)).toBeUndefined();

@@ -11,7 +11,7 @@ import { readHead } from "../record/read-head.ts";
 import { isSessionId } from "./session-id.ts";
 
 export interface FindSessionOptions {
-  /** Default: `CODEX_HOME`, else `~/.codex`. */
+  /** Where codex keeps its files. Default: `CODEX_HOME`, otherwise `~/.codex`. */
   readonly codexHome?: string;
   readonly signal?: AbortSignal;
 }
@@ -25,7 +25,7 @@ export interface FoundSession {
   readonly cwd: string | undefined;
   readonly archived: boolean;
   readonly compressed: boolean;
-  /** For a thread that codex started itself: the thread that it works for, if codex says which. */
+  /** For a thread that codex started itself: the thread that it works for, if codex records it. */
   readonly parentId: string | undefined;
   /** For a thread that codex started itself: its role, such as `subagent` or `review`. */
   readonly role: string | undefined;
@@ -74,7 +74,7 @@ export async function findSession(
     candidates.set(id, [...(candidates.get(id) ?? []), ...paths]);
   const prompted = await promptedIds(codexHome, signal);
   for (const id of prompted) if (meant(id) && !candidates.has(id)) candidates.set(id, []);
-  // A file's name may contain no id, or another thread's: the file's content counts.
+  // A file's name may contain no id, or that of another thread: the file's content decides.
   if (Array.from(candidates.values()).every((paths) => paths.length === 0)) {
     const others = await byFirstLine(files, meant, signal);
     candidates = new Map([...candidates, ...others]);
@@ -105,7 +105,7 @@ function ambiguous(text: string, ids: readonly string[]): CodexSessionsError {
   const more = ids.length > MAX_NAMED ? `\n  and ${ids.length - MAX_NAMED} more` : "";
   return new CodexSessionsError(
     "ambiguous_session_id",
-    `The ids of ${ids.length} sessions begin with ${text}. Give more of the one that is meant:\n  ${named}${more}`,
+    `The ids of ${ids.length} sessions begin with ${text}. Give a longer part of the id:\n  ${named}${more}`,
   );
 }
 
@@ -118,7 +118,7 @@ async function headOf(codexHome: string, id: string, signal?: AbortSignal): Prom
 }
 
 async function describe(codexHome: string, id: string, path: string, signal?: AbortSignal): Promise<FoundSession> {
-  // A file that can't be read is returned nevertheless. Reading it later reports the reason.
+  // A file that can't be read is returned, too. Reading it later reports the reason.
   const head = await readHead(path, signal).catch(() => undefined);
   signal?.throwIfAborted();
   return {

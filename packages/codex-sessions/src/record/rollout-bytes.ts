@@ -6,9 +6,9 @@ import { lineKind } from "./line-kind.ts";
 
 export interface Range {
   readonly start?: number;
-  /** Default: the file's end. */
+  /** The offset of the end. Default: the end of the file. */
   readonly end?: number;
-  /** The number of bytes to read at once. Default 256 KiB. */
+  /** The number of bytes to read at once. @default 262_144 */
   readonly chunkBytes?: number;
   readonly signal?: AbortSignal | undefined;
 }

@@ -65,7 +65,7 @@ describe("a program that appends during edits", () => {
 });
 
 describe("two editors at once", () => {
-  it("both complete their edits, from two processes", async () => {
+  it("in two processes both complete their edits", async () => {
     const path = await session("two.jsonl");
     const half = ids.length / 2;
     const first = start("editing-child", path, ids.slice(0, half).join(","), "31", "odd", "even");
@@ -81,7 +81,7 @@ describe("two editors at once", () => {
     expect((await readdir(folder.path)).filter((name) => name.startsWith("."))).toEqual([]);
   });
 
-  it("one gets busy if the other does not end in time", async () => {
+  it("the second fails as busy if the first does not end in time", async () => {
     const path = await session("busy.jsonl");
     await using _locked = await lockJsonl(path);
     const edit = [{ id: "id_1", result: "x" }];
@@ -102,7 +102,7 @@ describe("a leftover lock", () => {
 
   it.each([
     ["of a process that has ended", { pid: 2 ** 22 + 1 }],
-    ["of a process whose id another process has now", { started: "1" }],
+    ["of a process whose id now belongs to another process", { started: "1" }],
     ["from before the machine was restarted", { boot: "another" }],
   ])("%s is taken over", async (_whose, holder) => {
     const path = await leave("gone.lock", holder);
@@ -111,12 +111,16 @@ describe("a leftover lock", () => {
   });
 
   it("of a zombie process is taken over", async () => {
-    const parent = spawn("sh", ["-c", "sleep 0.01 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+    // The child ends once its parent is `sleep`: the shell could reap it, but `sleep` does not.
+    const child = `until [ "$(cat /proc/$PPID/comm || echo sleep)" = sleep ]; do :; done`;
+    const parent = spawn("sh", ["-c", `sh -c '${child}' & echo $!; exec sleep 60`], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     onTestFinished(() => void parent.kill());
     const pid = Number(String((await once(parent.stdout, "data"))[0]));
     const stat = await readFile(`/proc/${pid}/stat`, "latin1");
     const path = await leave("zombie.lock", { pid, started: stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] });
-    await expect.poll(() => readFile(`/proc/${pid}/stat`, "latin1")).toContain(") Z ");
+    await expect.poll(() => readFile(`/proc/${pid}/stat`, "latin1"), { timeout: 20_000 }).toContain(") Z ");
     await using _lock = await acquireLock(nodeFiles, path, wait);
   });
 
@@ -142,7 +146,7 @@ describe("a leftover lock", () => {
     expect((await readdir(folder.path)).filter((name) => name.startsWith("full"))).toEqual([]);
   });
 
-  it("is acquired at once if it was released just then", async () => {
+  it("is acquired at once if it is released during the check", async () => {
     const path = join(folder.path, "given.lock");
     const other = await acquireLock(nodeFiles, path, wait);
     const files = {
@@ -155,7 +159,7 @@ describe("a leftover lock", () => {
     await using _lock = await acquireLock(files, path, wait);
   });
 
-  it("is taken over by only one of many", async () => {
+  it("is taken over by only one of many processes at a time", async () => {
     for (let round = 0; round < 20; round++) {
       const path = await leave("many.lock", { pid: 2 ** 22 + 1, nonce: `0123-${round}` });
       let holders = 0;

@@ -98,7 +98,7 @@ describe.each([
 });
 
 describe("recovery", () => {
-  /** Makes an edit that crashed when its journal was complete and the file half written. */
+  /** Runs an edit that crashes when its journal is complete and the file half written. */
   const crashed = async () => {
     for (let at = 1; at < 200; at++) {
       const path = await fresh();

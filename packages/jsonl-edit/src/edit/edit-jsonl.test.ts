@@ -74,7 +74,7 @@ function withValue(line: string, { start, end }: { start: number; end: number },
   return bytes.toString();
 }
 
-describe("a result in several lines, since Gemini CLI writes its history again on each resume", () => {
+describe("a result in several lines, as Gemini CLI writes its history again on each resume", () => {
   const history = (long: string) =>
     [1, 2, 3].map((turn) => JSON.stringify({ turn, history: [{ id: "x", output: turn === 2 ? long : "a result" }] }));
   const consume = (line: EditableLine) => {
@@ -89,7 +89,7 @@ describe("a result in several lines, since Gemini CLI writes its history again o
     expect(await outputs(path)).toEqual(["gone", "gone", "gone"]);
   });
 
-  it("is edited in none of them if one line is too long, or has to grow and may not", async () => {
+  it("is edited in none of them if one line is too long, or has to grow without permission", async () => {
     const tooLong = await file(`${history("a long result".repeat(20)).join("\n")}\n`);
     const before = await readFile(tooLong);
     const report = await editJsonl(tooLong, ["x", "y"], consume, { maxLineBytes: 200 });
@@ -151,7 +151,7 @@ describe("an edit", () => {
     expect(await readFile(path, "utf8")).toBe(text);
   });
 
-  it("that throws writes nothing and leaves nothing behind", async () => {
+  it("that throws writes nothing and leaves no files behind", async () => {
     const path = await file('{"id":"a"}\n');
     const before = await readdir(folder.path);
     await expect(
@@ -162,7 +162,7 @@ describe("an edit", () => {
     expect(await readdir(folder.path)).toEqual(before);
   });
 
-  it("may find no file, a link to one, or a folder", async () => {
+  it("accepts a missing file and a link, but not a folder", async () => {
     const never = () => expect.fail("no line to edit");
     const none = await editJsonl(join(folder.path, "none"), ["a"], never);
     expect(none).toMatchObject({ mode: "unchanged", missing: ["a"] });
@@ -200,7 +200,7 @@ describe("an edit", () => {
     expect((await readFile(path)).includes("quoted")).toBe(false);
   });
 
-  it("that is async, or replaces a value for an id that was not asked for, is refused, and nothing is written", async () => {
+  it("that is async, or replaces a value for another id than those given, is refused, and nothing is written", async () => {
     const content = sampleSession(sampleResults(2));
     const path = await file(content);
     const replaceFor = (id: string) => (line: EditableLine) => {

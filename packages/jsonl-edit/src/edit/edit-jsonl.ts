@@ -9,15 +9,21 @@ import type { EditPlan, SkippedId } from "./edit-plan.ts";
 import type { RewriteGuard, SearchableFile } from "./locked-jsonl.ts";
 
 export interface EditJsonlOptions<Reason extends string = never> extends LockJsonlOptions {
-  /** Only report. Default false. */
+  /**
+   * Only report.
+   * @default false
+   */
   readonly dryRun?: boolean | undefined;
   /** Allows a line to grow. A new file then replaces the old one. Default: no line may grow. */
   readonly guardRewrite?: (() => Promise<RewriteGuard<Reason>>) | undefined;
-  /** Lines longer than this are not edited. In bytes; default 64 MiB. */
+  /**
+   * Lines longer than this are not edited. In bytes.
+   * @default 64 * 1024 * 1024
+   */
   readonly maxLineBytes?: number | undefined;
 }
 
-/** A line that contains one of the ids, anywhere in it. */
+/** A line that contains one of the ids, anywhere in the line. */
 export interface EditableLine {
   /** The whole line. */
   readonly value: JsonValue;
@@ -45,6 +51,7 @@ export interface EditReport<Reason extends string = never> {
   readonly edited: readonly string[];
   /** The ids that the file does not have. */
   readonly missing: readonly string[];
+  /** The ids that were found but not edited. */
   readonly skipped: readonly SkippedId<Reason | "line_too_long" | "has_to_grow">[];
   /** How much shorter the values are, in bytes of JSON. Negative if they are longer. */
   readonly bytesFreed: number;
@@ -112,7 +119,7 @@ async function planLines<Reason extends string>(
     if (value === undefined) continue;
     const line: PlannedLine = { offset, bytes, replacements: [] };
     const replaceText = (id: string, { start, end }: Span, json: string) => {
-      if (!wanted.has(id)) throw new TypeError(`${JSON.stringify(id)} is not one of the ids that were asked for`);
+      if (!wanted.has(id)) throw new TypeError(`${JSON.stringify(id)} is not one of the ids of this edit`);
       const isSame = ({ span }: Replacement) => span.start === start && span.end === end;
       // If two ids share a value, neither is edited without the other.
       const ids = [...line.replacements.filter(isSame).flatMap((other) => other.ids), id];

@@ -16,16 +16,17 @@ export class EditPlan<Reason extends string = string> {
   readonly lines = new Map<number, PlannedLine>();
   /** Ids that the file contains, and that have the new values once the plan is carried out. */
   readonly edited = new Set<string>();
+  /** Ids that the file contains, but that are not edited. */
   readonly skipped = new Map<string, SkippedId<Reason>>();
 
-  /** Removes everything from the plan, to plan once more. */
+  /** Removes everything from the plan, so that it can be planned again. */
   clear(): void {
     this.lines.clear();
     this.edited.clear();
     this.skipped.clear();
   }
 
-  /** Reports an id as not edited. What is planned for it stays; see `drop`. */
+  /** Reports an id as not edited. Keeps its planned replacements; see `drop`. */
   skip(id: string, reason: Reason, message: string): void {
     this.edited.delete(id);
     if (!this.skipped.has(id)) this.skipped.set(id, { id, reason, message });
@@ -63,4 +64,5 @@ export class EditPlan<Reason extends string = string> {
   }
 }
 
+/** Returns the ids for which some lines change. */
 export const idsOf = (changes: readonly LineChange[]): string[] => changes.flatMap(({ ids }) => ids);

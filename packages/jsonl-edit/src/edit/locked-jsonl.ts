@@ -31,6 +31,7 @@ export class SearchableFile {
    * earlier line matters for it. The search ends when the set is empty.
    *
    * @param end The offset at which to start the search. Default: the end of the file.
+   * @throws JsonlEditError `replaced` if the file becomes shorter.
    */
   search(ids: Set<string>, limits: SearchLimits, end = this.size): AsyncGenerator<FoundLine, void, undefined> {
     return searchBackward(this.file, this.path, end, ids, limits);
@@ -60,6 +61,7 @@ export interface JsonlEditor<Reason extends string = string> {
   beforeWrite?(changes: readonly LineChange[]): Promise<void>;
 }
 
+/** Options of one edit. */
 export interface EditOptions {
   /** Plan only: `mode` says what the edit would do. */
   readonly dryRun?: boolean | undefined;
@@ -67,10 +69,12 @@ export interface EditOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The result of one edit. */
 export interface EditOutcome<Reason extends string = string> {
   readonly plan: EditPlan<Reason>;
   /** What was done, or what would be done without `dryRun`. */
   readonly mode: "unchanged" | "in-place" | "rewritten";
+  /** The lines that were changed, or would be. */
   readonly changes: readonly LineChange[];
 }
 

@@ -2,6 +2,7 @@ import { type ReadableFile, readInto } from "../files.ts";
 import { IdMatcher } from "./id-matcher.ts";
 import { Pauses } from "./pauses.ts";
 
+/** Limits of a search. */
 export interface SearchLimits {
   /** Lines longer than this are not read. In bytes. */
   readonly maxLineBytes: number;
@@ -12,8 +13,9 @@ export interface SearchLimits {
 
 /** A line that contains one of the ids as a JSON string, anywhere in it. */
 export interface FoundLine {
+  /** The offset of the line's first byte. */
   readonly offset: number;
-  /** Without the newline. */
+  /** In bytes, without the newline. */
   readonly length: number;
   /** Undefined if the line is longer than allowed. */
   readonly bytes: Buffer | undefined;
@@ -92,7 +94,7 @@ export async function* searchBackward(
   }
 }
 
-/** A matcher for the ids that are left. It is rebuilt each time half of them are done, so that searching for the last few is cheap. */
+/** A matcher for the remaining ids. It is rebuilt whenever half of them are done, so that searching for the last few is cheap. */
 class Matchers {
   readonly #ids: ReadonlySet<string>;
   #matcher: IdMatcher;
@@ -133,6 +135,7 @@ export async function idsInLine(
   return found;
 }
 
+/** Reads the line around an offset, which may reach beyond the chunk. */
 async function lineAround(
   read: Read,
   chunk: { low: number; bytes: Buffer },

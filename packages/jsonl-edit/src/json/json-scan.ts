@@ -1,6 +1,6 @@
 /**
- * Finds values in JSON text without parsing it into objects. So one value can be replaced while every other byte is kept: numbers,
- * duplicate keys, escapes, key order, whitespace.
+ * Finds values in JSON text without parsing it into objects. So one value can be replaced while every other byte is kept, including
+ * numbers, duplicate keys, escapes, key order and whitespace.
  */
 
 /** The bytes from `start` up to, but not including, `end`. */
@@ -10,7 +10,7 @@ export interface Span {
 }
 
 export interface Member {
-  /** Decoded. */
+  /** The key, without quotation marks and escapes. */
   readonly key: string;
   readonly value: Span;
   /** The members of the value, if it is an object and they were asked for. */
@@ -79,6 +79,7 @@ export function stringAt(bytes: Uint8Array, span: Span): string | undefined {
   return JSON.parse(textAt(bytes, span)) as string;
 }
 
+/** Returns the JSON text at a span. */
 export const textAt = (bytes: Uint8Array, span: Span): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset + span.start, span.end - span.start).toString("utf8");
 

@@ -59,8 +59,9 @@ export class JsonValue implements Span {
   }
 }
 
+/** A member of a JSON object. */
 export interface JsonMember {
-  /** Decoded. */
+  /** The key, without quotation marks and escapes. */
   readonly key: string;
   readonly value: JsonValue;
 }

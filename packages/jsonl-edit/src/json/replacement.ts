@@ -6,7 +6,7 @@ export interface Replacement {
   readonly span: Span;
   /** The new value as JSON text. */
   readonly value: string;
-  /** The ids that this edit is for: more than one where they share a value. */
+  /** The ids that this edit is for: more than one if they share a value. */
   readonly ids: readonly string[];
 }
 
@@ -52,7 +52,7 @@ export function patchBytes(patch: Pick<Patch, "length" | "value">): Buffer {
 
 /**
  * Applies the replacements to a line. A new value can use the bytes of the old one and the spaces after it, which an earlier
- * replacement of a longer value leaves. If the same value is replaced twice, the later replacement counts.
+ * replacement of a longer value leaves. If the same value is replaced twice, the later replacement wins.
  *
  * @returns Undefined if no byte is to change.
  * @throws TypeError if two replacements overlap.

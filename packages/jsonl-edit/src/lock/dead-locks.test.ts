@@ -22,8 +22,8 @@ async function session() {
   return { path, lock, names, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
 }
 
-describe("recovery removes dead locks of killed editors", () => {
-  it("the lock, a lock to take it over, and drafts of both, but none of a running process", async () => {
+describe("recovery removes the locks of killed editors", () => {
+  it("including locks to take over a lock, and drafts, but none of a running process", async () => {
     await using one = await session();
     await writeFile(one.lock, gone("11"));
     await writeFile(`${one.lock}-11`, gone("12"));
@@ -41,7 +41,7 @@ describe("recovery removes dead locks of killed editors", () => {
     expect(await readFile(one.path, "utf8")).toBe(content);
   });
 
-  it("whichever operation of an edit was the last", async () => {
+  it("after a kill at any operation of an edit", async () => {
     for (let at = 1, isOver = false; !isOver; at++) {
       await using one = await session();
       isOver = await editResults(one.path, [{ id: "id_1", result: "x" }], { files: faultyFiles(at) }).then(
@@ -65,7 +65,7 @@ describe("recovery removes dead locks of killed editors", () => {
     }
   });
 
-  it("but not those of a running editor, which it does not wait for", async () => {
+  it("but not those of a running editor, and does not wait for it", async () => {
     await using one = await session();
     await using _locked = await lockJsonl(one.path);
     expect(await recoverJsonl(one.path, { waitMs: 0 })).toBe("clean");

@@ -105,7 +105,7 @@ describe.each(cases)("$what under the name of a $kind", ({ kind, make }) => {
   });
 });
 
-it("a pipe in its place never blocks, checked in a process of its own", () => {
+it("a pipe in its place never blocks, checked in a separate process", () => {
   const script = `import { editResults } from ${JSON.stringify(new URL("../testing/sample-session.ts", import.meta.url).href)};
 import { Sidecars } from ${JSON.stringify(new URL("./sidecar.ts", import.meta.url).href)};
 import { execFileSync } from "node:child_process";

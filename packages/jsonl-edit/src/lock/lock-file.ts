@@ -58,7 +58,7 @@ export async function acquireLock(files: Files, path: string, options: AcquireOp
       if ((await holderOf(files, path))?.nonce === holder.nonce) await files.unlink(path);
       continue;
     }
-    // A lock that was released just now can be acquired at once.
+    // A lock that was released a moment ago can be acquired at once.
     const isFree = holder === undefined && pause === FIRST_PAUSE_MS;
     if (performance.now() >= deadline && !isFree) {
       const why =

@@ -4,9 +4,14 @@ import type { Files } from "../files.ts";
 import type { Warn } from "./set-aside.ts";
 import type { SidecarNames } from "./sidecar.ts";
 
+/** Options of everything that locks a file. */
 export interface LockJsonlOptions extends SidecarNames {
-  /** How long to wait for another editor of the file, in milliseconds. Default 5,000. */
+  /**
+   * How long to wait for another editor of the file, in milliseconds.
+   * @default 5_000
+   */
   readonly waitMs?: number | undefined;
+  /** Aborts waiting for the lock, and the edit until writing begins. */
   readonly signal?: AbortSignal | undefined;
   /** Called with a message when something that has the name of a sidecar, but can't be one, is set aside. Default: a process warning. */
   readonly onWarning?: Warn | undefined;

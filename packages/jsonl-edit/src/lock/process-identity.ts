@@ -22,7 +22,8 @@ const attempt = <T>(read: () => T): T | undefined => {
 };
 
 /**
- * Returns when a process started: "" for one that has ended but was not reaped yet, undefined where it can't be determined.
+ * Returns when a process started. Returns "" for a process that has ended but was not reaped yet, and undefined if it can't be
+ * determined.
  */
 function startOf(pid: number | "self"): string | undefined {
   const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, "latin1"));
@@ -35,6 +36,7 @@ function startOf(pid: number | "self"): string | undefined {
 
 let own: ProcessIdentity | undefined;
 
+/** Returns the identity of this process. */
 export function ownIdentity(): ProcessIdentity {
   own ??= {
     pid: process.pid,

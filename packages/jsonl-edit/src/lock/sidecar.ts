@@ -2,7 +2,10 @@ import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 
 export interface SidecarNames {
-  /** The prefix for names of files beside the edited one. All editors of a file must use the same. Default `.jsonl-edit-`. */
+  /**
+   * The prefix for names of files beside the edited one. All editors of a file must use the same.
+   * @default ".jsonl-edit-"
+   */
   readonly sidecarPrefix?: string | undefined;
   /** Other folders in which the file may have been when an edit of it was interrupted. Default: none. */
   readonly formerFolders?: readonly string[] | undefined;
@@ -15,7 +18,7 @@ export const DEFAULT_SIDECAR_PREFIX = ".jsonl-edit-";
 /** The files that an edit keeps beside the edited one while it runs. */
 export class Sidecars {
   readonly #name: string;
-  /** The folder that the file is in, then those where it may have been. */
+  /** The folder that the file is in, then those in which it may have been. */
   readonly folders: readonly string[];
 
   constructor(path: string, { sidecarPrefix = DEFAULT_SIDECAR_PREFIX, formerFolders = [] }: SidecarNames = {}) {
@@ -24,6 +27,7 @@ export class Sidecars {
     this.folders = [here, ...formerFolders.filter((folder) => folder !== here)];
   }
 
+  /** Returns the path of a sidecar. */
   path(kind: SidecarKind, folder = this.folders[0] ?? ""): string {
     return join(folder, `${this.#name}.${kind}`);
   }

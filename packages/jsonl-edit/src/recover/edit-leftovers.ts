@@ -23,7 +23,7 @@ export interface EditLeftover {
 
 export interface EditLeftoversOptions extends Omit<LockJsonlOptions, "waitMs" | "formerFolders"> {
   /**
-   * Returns the name that a file's sidecars are named after, or undefined for a file that is never edited. Default: the file's own
+   * Returns the name after which a file's sidecars are named, or undefined for a file that is never edited. Default: the file's own
    * name.
    */
   readonly editedName?: ((name: string) => string | undefined) | undefined;
@@ -58,7 +58,7 @@ export async function editLeftovers(
 interface Scan {
   /** The sidecars, by the key that their names share. */
   readonly sidecars: ReadonlyMap<string, readonly string[]>;
-  /** The file that they are named after, by the same key. */
+  /** The edited files, by the same key. */
   readonly edited: ReadonlyMap<string, string>;
 }
 

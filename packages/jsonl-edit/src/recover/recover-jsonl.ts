@@ -11,7 +11,7 @@ import { Sidecars } from "../lock/sidecar.ts";
 /**
  * - `clean`: no edit was interrupted
  * - `replayed`: an edit was interrupted, and is finished now
- * - `dropped`: an edit was interrupted before it changed anything, or the file is not the one it was for; nothing was written
+ * - `dropped`: an edit was interrupted, and nothing was written: it had not changed anything yet, or the file is another one
  */
 export type Recovery = "clean" | "replayed" | "dropped";
 
@@ -44,6 +44,8 @@ export async function recoverJsonl(path: string, options: RecoverJsonlOptions = 
 /**
  * Does the same for a reader of the file, in a few `stat` calls. It does not wait for a running edit, since the reader sees each line
  * as before the edit or as after it.
+ *
+ * @throws JsonlEditError `not_permitted` and the like if an interrupted edit can't be finished.
  */
 export async function recoverBeforeReading(
   path: string,

@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 
 const { pid } = spawnSync("true");
 
-/** Makes a lock, and the claims to it, name a process that has ended, as after a crash. In crash tests they name this process. */
+/** Makes a lock, and locks to take it over, name a process that has ended, as after a crash. In crash tests, they name this process. */
 export async function dieFor(lockPath: string): Promise<void> {
   for (const name of await readdir(dirname(lockPath))) {
     if (!name.startsWith(basename(lockPath))) continue;

@@ -3,8 +3,8 @@ import { type Files, nodeFiles, type OpenFile } from "../files.ts";
 export class Fault extends Error {}
 
 /**
- * Returns files whose n-th operation (counting from 1) fails: half of a write is done, and nothing of any other operation. With
- * `error`, only that operation fails, as on a full disk. Without it, every later one fails too, as after the end of the process.
+ * Returns files whose n-th operation fails, counted from 1. A write is done by half, any other operation not at all. With `error`, only
+ * that operation fails, as on a full disk. Without it, all later ones fail too, as after the end of the process.
  */
 export function faultyFiles(at: number, error?: NodeJS.ErrnoException): Files & { operations: number } {
   const state = { operations: 0, isDead: false };

@@ -20,8 +20,8 @@ const STARTING_MS = 60_000;
 
 /**
  * Returns the sockets of this user's bridges on which no process listens any more, in the directories that
- * `bridgeSocketPath` may choose in this environment. They do no harm: the next bridge of the same agent replaces its own.
- * There are none on Windows, where a named pipe ends with its process.
+ * `bridgeSocketPath` may choose in this environment. They do no harm. The next bridge of the same agent replaces its own,
+ * except one with a unique path. There are none on Windows, where a named pipe ends with its process.
  *
  * @throws what the file system throws for a directory that can't be listed.
  */

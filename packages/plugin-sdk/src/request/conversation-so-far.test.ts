@@ -7,11 +7,11 @@ const limits = { maxCharacters: MAX_CHARACTERS };
 
 const said = (role: Message["role"], text: string): Message => ({ role, content: [{ type: "text", text }] });
 
-test("without earlier messages it is the prompt alone", () => {
+test("is only the prompt if there are no earlier messages", () => {
   expect(withConversationSoFar([said("user", "now")], "now", limits)).toBe("now");
 });
 
-test("says who said what, and how calls ended", () => {
+test("names the speaker of each message, and includes calls and their results", () => {
   const messages: Message[] = [
     said("user", "look"),
     {
@@ -36,7 +36,7 @@ test("says who said what, and how calls ended", () => {
   expect(prompt).not.toContain("not to be shown");
 });
 
-test("gives the model the reason", () => {
+test("includes the reason for the model", () => {
   const messages = [said("user", "before"), said("user", "now")];
   expect(withConversationSoFar(messages, "now", limits)).toMatch(
     /^Your own record of this conversation is lost\. This/,
@@ -44,7 +44,7 @@ test("gives the model the reason", () => {
   expect(withConversationSoFar(messages, "now", { ...limits, reason: "It rained." })).toMatch(/^It rained\. This/);
 });
 
-test("leaves out the oldest messages when not all fit, and says so", () => {
+test("omits the oldest messages when not all fit, with a note", () => {
   const long = "x".repeat(400_000);
   const messages = [
     said("user", `first ${long}`),
@@ -64,7 +64,7 @@ test.each([
   ["all of it", "x".repeat(MAX_CHARACTERS)],
   ["nearly all of it", "x".repeat(MAX_CHARACTERS - 50)],
   ["all of it, in characters of two units", "😀".repeat(MAX_CHARACTERS)],
-])("a prompt that leaves no room stays alone: it takes %s", (_name, prompt) => {
-  // Compared by hand: a difference in a text of that size is not to be printed.
+])("is only the prompt if that leaves no room: it takes %s", (_name, prompt) => {
+  // Compared by hand, so that a difference does not print a text of that size.
   expect(withConversationSoFar([said("user", "before"), said("user", prompt)], prompt, limits) === prompt).toBe(true);
 });

@@ -14,8 +14,8 @@ export interface ConversationOptions {
 }
 
 /**
- * Returns a prompt for a fresh session that replaces a lost one: what was said before, then `prompt`. Leaves out the oldest
- * messages if not all of them fit. Without earlier messages, or room beside the prompt, it is the prompt alone.
+ * Returns a prompt for a new session that replaces a lost one: the earlier conversation, then `prompt`. Omits the oldest messages if
+ * not all of them fit. Returns only the prompt if there are no earlier messages or there is no room for them.
  */
 export function withConversationSoFar(
   messages: readonly Message[],

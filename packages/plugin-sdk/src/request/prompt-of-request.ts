@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { PluginSdkError } from "../errors.ts";
 import type { Block, Message } from "../wire.ts";
 
-/** An image of a request: a file of this machine, or its bytes. */
+/** An image of a request: a file on this machine, or its bytes. */
 export type RequestImage = { readonly path: string } | { readonly bytes: Uint8Array; readonly mediaType?: string };
 
 /** The prompt of a turn. */
@@ -10,23 +10,25 @@ export interface Prompt {
   /** Blank only if there are images. */
   readonly text: string;
   readonly images: readonly RequestImage[];
-  /** A sentence for each image that had to be left out. */
+  /** One sentence for each image that had to be omitted. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Returns the text of the last user message: its text blocks, joined by newlines. For a CLI that takes no images.
- * @throws PluginSdkError `no_user_text` if that is blank, or there is no user message.
+ * Returns the text of the last user message: its text blocks, joined by newlines. For a CLI that does not accept images.
+ *
+ * @throws PluginSdkError `no_user_text` if the text is blank or there is no user message.
  */
 export function lastUserText(messages: readonly Message[]): string {
   const text = textOf(lastUserBlocks(messages));
   if (text.trim() !== "") return text;
-  throw noUserText("The request has no user message with text, so there is nothing to ask: send one.");
+  throw noUserText("The request has no user message with text, so there is no prompt: send one.");
 }
 
 /**
  * Returns the text and the images of the last user message.
- * @throws PluginSdkError `no_user_text` if it has neither, or there is no user message.
+ *
+ * @throws PluginSdkError `no_user_text` if it has neither or there is no user message.
  */
 export function promptOf(messages: readonly Message[]): Prompt {
   const blocks = lastUserBlocks(messages);
@@ -37,11 +39,11 @@ export function promptOf(messages: readonly Message[]): Prompt {
     if (block.type !== "image") continue;
     const image = imageOf(block);
     if (image === undefined)
-      warnings.push("an image was left out: send a file of this machine or inline base64 data, not another address");
+      warnings.push("an image was omitted: send a file on this machine or inline base64 data, not another URL");
     else images.push(image);
   }
   if (text.trim() !== "" || images.length > 0) return { text, images, warnings };
-  throw noUserText("The request has no user message with text or an image, so there is nothing to ask: send one.");
+  throw noUserText("The request has no user message with text or an image, so there is no prompt: send one.");
 }
 
 /** Returns the text blocks, joined by newlines. */
@@ -53,7 +55,7 @@ const lastUserBlocks = (messages: readonly Message[]): readonly Block[] =>
 
 const noUserText = (message: string) => new PluginSdkError("no_user_text", message);
 
-/** A host may write "" for a value that it leaves out. */
+/** A host may send "" for a value that it omits. */
 function imageOf(block: Block & { type: "image" }): RequestImage | undefined {
   if (block.path) return { path: block.path };
   if (block.data_base64) return inline(block.data_base64, block.media_type);
@@ -62,7 +64,7 @@ function imageOf(block: Block & { type: "image" }): RequestImage | undefined {
   return data === undefined ? undefined : inline(data, mediaType);
 }
 
-/** Returns undefined for a file of another machine or a malformed address. */
+/** Returns undefined for a file on another machine or a malformed URL. */
 function fileImage(url: string): RequestImage | undefined {
   try {
     return { path: fileURLToPath(url) };

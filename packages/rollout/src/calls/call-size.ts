@@ -1,7 +1,7 @@
 import { asText } from "./tool-call.ts";
 
 export const BYTES_PER_TOKEN = 4;
-/** Codex's own: it sends every image in about the same size (0.135 to 0.169). */
+/** Codex's own estimate. It sends every image in about the same size (0.135 to 0.169). */
 export const TOKENS_PER_IMAGE = Math.ceil(7_373 / BYTES_PER_TOKEN);
 
 export interface Size {

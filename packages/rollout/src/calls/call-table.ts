@@ -1,11 +1,11 @@
-/** Where a line stands: in which of a history's files, and where in it. */
+/** The place of a line: which of a history's files it is in, and where. */
 export interface LinePlace {
   readonly segment: number;
   readonly offset: number;
   readonly length: number;
 }
 
-/** The calls of a thread and the places of their lines, without what they say: some 50 bytes a call, as there may be hundreds of thousands. */
+/** The calls of a thread and the places of their lines, without text. Takes some 50 bytes per call: there may be hundreds of thousands. */
 export class CallTable {
   readonly #calls = new Rows(8);
   readonly #outputs = new Rows(5);
@@ -57,7 +57,7 @@ export class CallTable {
     this.#calls.set(call, 7, this.#calls.get(call, 7) + tokens * 2);
   }
 
-  /** Adds a line that names a call, and is not an output of a call whose turn is going on. */
+  /** Adds a line that names a call, but is not an output of a call of the current turn. */
   addStray(idHash: number, segment: number, offset: number, length: number): void {
     const row = this.#strays.add();
     const block = this.#strays.block(row);
@@ -69,16 +69,16 @@ export class CallTable {
     block[start + 4] = length;
   }
 
-  /** A hash: of two calls with different ids it may be the same. */
+  /** The hash of its id. Calls with different ids may have the same hash. */
   idHash = (call: number): number => this.#calls.get(call, 0);
   at = (call: number): number => this.#calls.get(call, 5);
   turn = (call: number): number => this.#calls.get(call, 6) - 1;
-  /** As the lengths of its lines tell. */
+  /** Estimated from the lengths of its lines. */
   tokens = (call: number): number => this.#calls.get(call, 7) >>> 1;
   isNested = (call: number): boolean => this.#calls.get(call, 7) % 2 === 1;
   place = (call: number): LinePlace => placeIn(this.#calls, call);
 
-  /** The places of the outputs of some calls, in order. */
+  /** Yields the places of the outputs of some calls, in order. */
   *outputsOf(calls: ReadonlySet<number>): Generator<{ call: number; place: LinePlace }> {
     const isWanted = new Uint8Array(this.count);
     for (const call of calls) isWanted[call] = 1;
@@ -155,7 +155,7 @@ class Rows {
   }
 }
 
-/** FNV-1a, cut to 30 bits: a small integer to V8. */
+/** Returns the FNV-1a hash of a text, truncated to 30 bits: a small integer for V8. */
 export function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);

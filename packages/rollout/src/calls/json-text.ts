@@ -1,4 +1,7 @@
-/** A value as JSON; "" if it has none. Never throws: `JSON.parse` takes any depth, and `JSON.stringify` a few thousand. */
+/**
+ * Returns a value as JSON, or "" if it has no JSON text. Never throws. `JSON.parse` accepts any depth, but `JSON.stringify` only a few
+ * thousand levels.
+ */
 export function jsonText(value: unknown): string {
   try {
     return JSON.stringify(value) ?? "";

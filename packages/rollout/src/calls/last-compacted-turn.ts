@@ -2,12 +2,15 @@ import { SearchableFile } from "@plexum/jsonl-edit";
 import type { OpenRollout } from "../read/open-rollout.ts";
 import { toRolloutEntry } from "../read/rollout-entry.ts";
 
-/** A compaction's line holds what it kept of the history. */
+/** Large, since the line of a compaction contains what it kept of the history. */
 const MAX_LINE_BYTES = 32 * 1024 * 1024;
 /** A context is seldom so long. Searching farther would take longer than it saves where there is no compaction. */
 const MAX_SEARCHED_BYTES = 128 * 1024 * 1024;
 
-/** Returns the offset of the turn that contains the last compaction; undefined if there is no compaction in the last 128 MiB, or no turn is recorded. */
+/**
+ * Returns the offset of the turn that contains the last compaction. Returns undefined if no compaction is found in the last 128 MiB,
+ * or no turn is recorded.
+ */
 export async function lastCompactedTurn(
   rollout: OpenRollout,
   end: number,

@@ -1,21 +1,22 @@
 /**
- * What a line is to the list of a thread's calls:
+ * What a line means for the list of a thread's calls:
  * - `call`, `output`, `nested`: a call, an output, or codex's record of a nested call
- * - `turn`: it tells of a turn, a message of the user's or a rollback, and has to be parsed
- * - `compacted`
+ * - `turn`: about a turn, a message from the user or a rollback; it has to be parsed
+ * - `compacted`: a compaction
  * - `count`: the tokens of a request
  * - `other`: none of these
- * - `unknown`: it has to be parsed to know
+ * - `unknown`: it has to be parsed to find out
  */
 export type LineRole = "call" | "output" | "nested" | "turn" | "compacted" | "count" | "other" | "unknown";
 
-/** Gives how a line begins, a character for a byte. */
+/** Returns the beginning of a line, one character per byte. */
 export interface LineHead {
   head(bytes: number): string;
 }
 
-/** What tells most lines apart stands in so many bytes; what tells all, in so many. */
+/** Enough bytes to distinguish most lines. */
 const SHORT_HEAD_BYTES = 128;
+/** Enough bytes to distinguish all lines. */
 export const HEAD_BYTES = 512;
 
 const TYPE = '"type":"';
@@ -29,7 +30,7 @@ const EVENTS: Record<string, LineRole> = {
   token_count: "count",
 };
 
-/** Tells what a line is by how codex begins it (0.135 to 0.169), without parsing it. */
+/** Determines the role of a line from its beginning, as codex writes it (0.135 to 0.169), without parsing it. */
 export function lineRole(line: LineHead): LineRole {
   const head = line.head(SHORT_HEAD_BYTES);
   if (!head.startsWith('{"timestamp":"')) return "unknown";
@@ -41,7 +42,7 @@ export function lineRole(line: LineHead): LineRole {
   return at < TYPE.length ? "unknown" : "other";
 }
 
-/** The payload's type, if the payload begins with it. */
+/** Returns the payload's type, if the payload begins with it. */
 function typeAt(head: string, from: number): string | undefined {
   if (!head.startsWith(PAYLOAD, from)) return undefined;
   const start = from + PAYLOAD.length;

@@ -2,7 +2,7 @@ import type { EventMessage } from "../read/rollout-line.ts";
 import { jsonText } from "./json-text.ts";
 import { asText } from "./tool-call.ts";
 
-/** What codex keeps of a call for its own display. In code mode it is the only record of a nested call. */
+/** The copy of a call that codex keeps for its own display. In code mode, it is the only record of a nested call. */
 export interface DisplayedCall {
   readonly callId: string;
   readonly name: string;
@@ -16,7 +16,7 @@ type Fields = Record<string, unknown>;
 const fields = (value: unknown): Fields => (typeof value === "object" && value !== null ? (value as Fields) : {});
 const json = (value: unknown): string => jsonText(value ?? {});
 
-/** Reads `item_completed` (codex 0.148 and later) and `mcp_tool_call_end` (before). Undefined for any other event. */
+/** Reads `item_completed` (codex 0.148 and later) and `mcp_tool_call_end` (before). Returns undefined for any other event. */
 export function displayedCall(event: EventMessage): DisplayedCall | undefined {
   if (event.type === "mcp_tool_call_end" && typeof event.call_id === "string")
     return legacyMcpCall(event.call_id, event);
@@ -67,7 +67,7 @@ function legacyMcpCall(callId: string, event: EventMessage): DisplayedCall {
   };
 }
 
-/** An MCP result as text: its blocks, or where it has structured content that, as codex shows it to a model. */
+/** Returns an MCP result as text, as codex shows it to a model: its structured content if it has any, else its blocks. */
 function resultText(result: unknown): string | undefined {
   if (typeof result !== "object" || result === null) return undefined;
   const { content, structuredContent } = fields(result);

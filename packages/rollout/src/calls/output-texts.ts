@@ -1,17 +1,18 @@
 import { JsonValue, type PlannedLine, type Span } from "@plexum/jsonl-edit";
 
-/** A text of a call's output, with what is planned for it so far. */
+/** A text of a call's output, with the replacements planned so far. */
 export interface OutputText {
-  /** Where it stands in the line. */
+  /** Where it is in the line. */
   readonly span: Span;
   readonly text: string;
-  /** The output is this one string, not a list of blocks. */
+  /** True if the output is this one string, false if it is a list of blocks. */
   readonly isWhole: boolean;
 }
 
-/** A response item's `output`. */
+/** Returns the `output` of a response item. */
 export const outputOfItem = (line: Buffer): JsonValue | undefined => JsonValue.of(line)?.get("payload")?.get("output");
 
+/** Returns the texts of the output in a line. */
 export function outputTexts({ bytes, replacements }: PlannedLine): OutputText[] {
   const output = outputOfItem(bytes);
   if (output === undefined) return [];

@@ -66,7 +66,7 @@ const anyLine = fc
   }))
   .map((line) => Buffer.from(JSON.stringify({ timestamp: "2026-01-02T03:04:05.678Z", ...line })));
 
-it("says of any line what a closer look says, or nothing", () => {
+it("determines the same role for any line as lineRole does, or none", () => {
   fc.assert(
     fc.property(anyLine, (bytes) => {
       const at = payloadTypeAt(bytes, 0, bytes.length);
@@ -78,7 +78,7 @@ it("says of any line what a closer look says, or nothing", () => {
   );
 });
 
-it("finds the id of a call or an output, or nothing", () => {
+it("finds the id of a call or an output, or none", () => {
   fc.assert(
     fc.property(anyLine, (bytes) => {
       const at = payloadTypeAt(bytes, 0, bytes.length);

@@ -1,17 +1,18 @@
 /**
- * What `lineRole` tells, by single bytes and for the commonest lines only: the rest of a rollout is passed over at the speed of reading
- * it. Knows the two forms in which codex begins a line (0.135 to 0.169), and says nothing of any other.
+ * The role of a line, as from `lineRole`, but determined from a few single bytes, and only for the most common lines. Undefined for
+ * all others. So most of a rollout is skipped as fast as it is read. Codex begins a line in one of two forms (0.135 to 0.169), and only
+ * these are known here.
  */
 export type QuickRole = "call" | "output" | "count" | "other" | undefined;
 
 const [QUOTE, BACKSLASH, COMMA, BRACE, CLOSE] = [0x22, 0x5c, 0x2c, 0x7b, 0x7d];
 const [UNDERSCORE, COLON] = [0x5f, 0x3a];
-/** How `response_item` ends, and `event_msg` does not. */
+/** The last letter of `response_item`, but not of `event_msg`. */
 const M = 0x6d;
 const [A, C, F] = [0x41, 0x43, 0x46];
 const [a, c, d, e, f, g, i, o, r, t, x, y] = [0x61, 0x63, 0x64, 0x65, 0x66, 0x67, 0x69, 0x6f, 0x72, 0x74, 0x78, 0x79];
 
-/** `{"timestamp":"` and 24 characters, up to the comma behind them. */
+/** The length of `{"timestamp":"`, 24 characters and the closing quotation mark. */
 const AFTER_TIME = 39;
 const ORDINAL = ',"ordinal":'.length;
 const TYPE = ',"type":"'.length;
@@ -21,7 +22,7 @@ const EVENT_MSG = "event_msg".length;
 const UUID = "01a218bc-cb2d-7002-a966-5cd8edc575df";
 const ITEM = `item_completed","thread_id":"${UUID}","turn_id":"${UUID}","item":{"type":"`.length;
 
-/** @returns Where the payload's type begins; 0 if it does not begin with one, or the line does not look as expected. */
+/** Returns where the payload's type begins. Returns 0 if the payload does not begin with its type, or the line has an unknown form. */
 export function payloadTypeAt(bytes: Uint8Array, from: number, end: number): number {
   if (end - from < 128 || bytes[from] !== BRACE || bytes[from + 2] !== t) return 0;
   let at = from + AFTER_TIME;
@@ -41,7 +42,10 @@ export function payloadTypeAt(bytes: Uint8Array, from: number, end: number): num
 
 const isDigit = (byte: number | undefined) => byte !== undefined && byte >= 0x30 && byte <= 0x39;
 
-/** @param at Where the payload's type begins. */
+/**
+ * Returns the role of a line, if it is one of the most common.
+ * @param at Where the payload's type begins.
+ */
 export function quickRole(bytes: Uint8Array, at: number): QuickRole {
   return bytes[at - PAYLOAD - 1] === M ? quickItemRole(bytes, at) : quickEventRole(bytes, at);
 }
@@ -77,8 +81,8 @@ function quickEventRole(bytes: Uint8Array, at: number): QuickRole {
 }
 
 /**
- * `item_completed","thread_id":"<uuid>","turn_id":"<uuid>","item":{"type":"CommandExecution","id":"call_…`: of a call that has lines of
- * its own, or of what the model said.
+ * Returns the role of an `item_completed","thread_id":"<uuid>","turn_id":"<uuid>","item":{"type":"CommandExecution","id":"call_…`. It
+ * is `other` for a call that also has response items, and for a message of the model.
  */
 function itemRole(bytes: Uint8Array, at: number): QuickRole {
   const item = at + ITEM;
@@ -90,7 +94,7 @@ function itemRole(bytes: Uint8Array, at: number): QuickRole {
   return bytes[id] === c && bytes[id - 1] === QUOTE && bytes[id - 2] === COLON ? "other" : undefined;
 }
 
-/** Where the id of an output stands, from its payload's type on: behind an id of its own, if it has one. 0 if it is not found. */
+/** Returns where the call id of an output begins, after the item's own id if it has one. Returns 0 if it is not found. */
 export function outputIdAt(bytes: Uint8Array, typeAt: number): number {
   let at = endOfString(bytes, typeAt) + 1;
   // `,"id":"…"`
@@ -101,11 +105,14 @@ export function outputIdAt(bytes: Uint8Array, typeAt: number): number {
     : 0;
 }
 
-/** So much of a call's end is looked at, where its id stands behind the arguments. */
+/** How much of a call's end is searched for its id, which follows the arguments. */
 const TAIL_BYTES = 512;
 const CALL_ID = Buffer.from('"call_id":"');
 
-/** Where the id of a call stands, behind its arguments: last of all (0.135, 0.169), or near the end. 0 if it is not found. */
+/**
+ * Returns where the id of a call begins, after its arguments. It is the last field (0.135, 0.169), or near the end. Returns 0 if it
+ * is not found.
+ */
 export function callIdAt(bytes: Buffer, typeAt: number, end: number): number {
   // `"call_id":"…"}}`
   if (bytes[end - 1] === CLOSE && bytes[end - 2] === CLOSE && bytes[end - 3] === QUOTE)
@@ -122,25 +129,28 @@ export function callIdAt(bytes: Buffer, typeAt: number, end: number): number {
   return at < typeAt || at < end - TAIL_BYTES ? 0 : at + CALL_ID.length;
 }
 
-/** Between the type of a turn's beginning or end and the turn's id. */
+/** What separates the type of a turn's first or last event from the turn's id. */
 export const TURN_ID = '","turn_id":"';
 const TURN_EVENTS = (["task_started", "task_complete"] as const).map(
   (type) => [type, Buffer.from(type + TURN_ID)] as const,
 );
 
-/** The type of an event that begins or ends a turn, if the turn's id stands right behind it (0.135 to 0.169). */
+/** Returns the type of an event that begins or ends a turn, if the turn's id directly follows it (0.135 to 0.169). */
 export function turnEventAt(bytes: Buffer, typeAt: number): "task_started" | "task_complete" | undefined {
   if (bytes[typeAt - PAYLOAD - 1] === M || bytes[typeAt] !== t || bytes[typeAt + 1] !== a) return undefined;
   const found = TURN_EVENTS.find(([, start]) => start.equals(bytes.subarray(typeAt, typeAt + start.length)));
   return found?.[0];
 }
 
-/** Whether an output is a text, and not a list of blocks. @param idEnd Where the call's id ends, which stands before it. */
+/**
+ * Returns true if an output is a text, not a list of blocks.
+ * @param idEnd Where the call's id ends, which precedes the output.
+ */
 export const isTextOutput = (bytes: Uint8Array, idEnd: number): boolean =>
   // `,"output":"`
   bytes[idEnd + 1] === COMMA && bytes[idEnd + 3] === o && bytes[idEnd + 10] === COLON && bytes[idEnd + 11] === QUOTE;
 
-/** The quote behind a string that has no escapes; -1 if it has any, or is long. */
+/** Returns where a string without escapes ends: its closing quotation mark. Returns -1 if it has escapes, or is long. */
 export function endOfString(bytes: Uint8Array, from: number): number {
   for (let at = from; at < from + 128; at++) {
     const byte = bytes[at];
@@ -150,7 +160,7 @@ export function endOfString(bytes: Uint8Array, from: number): number {
   return -1;
 }
 
-/** The hash of a string that stands in some bytes, as `hashOf` has it; undefined if it is not ASCII. */
+/** Returns the hash of a string in some bytes, the same as from `hashOf`. Returns undefined if it is not ASCII. */
 export function hashAt(bytes: Uint8Array, from: number, end: number): number | undefined {
   let hash = 0x811c9dc5;
   for (let at = from; at < end; at++) {

@@ -10,12 +10,13 @@ import type { CallCount, ThreadCall, ThreadCalls } from "./read-thread-calls.ts"
 import type { ScannedFile, ThreadScan } from "./thread-scan.ts";
 import { callOf, outputOf, type ToolCall } from "./tool-call.ts";
 
-/** Of more calls than this only the larger ones are read. */
+/** If there are more calls than this, only the largest ones are read. */
 const MAX_CALLS = 10_000;
+/** How many of them are read then. */
 const MAX_READ_OF_MORE = 2_000;
-/** A longer line is not parsed for its size. */
+/** Lines longer than this are not parsed to measure their size. */
 const MAX_PARSED_BYTES = 4 * 1024 * 1024;
-/** Lines are read together that stand no farther apart. */
+/** Lines that are not farther apart than this are read together. */
 const MAX_GAP_BYTES = 64 * 1024;
 const MAX_SPAN_BYTES = 1024 * 1024;
 const EXCERPT_CHARACTERS = 200;
@@ -25,7 +26,7 @@ interface ReadCallsOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Reads what the calls say that a scan has found. */
+/** Reads the details of the calls that a scan has found. */
 export async function readCalls(scan: ThreadScan, options: ReadCallsOptions, skippedBytes = 0): Promise<ThreadCalls> {
   const { turns, calls: table } = scan;
   const states = new States(scan, await scan.keptIds());
@@ -52,7 +53,7 @@ export async function readCalls(scan: ThreadScan, options: ReadCallsOptions, ski
     details,
     ([call, { callId, name, kind, argumentsExcerpt, size, isConsumed }]): ThreadCall => {
       const turn = turns.turns[table.turn(call)];
-      // What a nested call returned is in the context only as far as its script passed it on, and counted there.
+      // A nested call's result is in the context only as far as its script passed it on, and is counted there.
       const own = kind === "nested" ? NOTHING : size;
       return {
         callId,
@@ -87,7 +88,7 @@ export async function readCalls(scan: ThreadScan, options: ReadCallsOptions, ski
 
 const newCount = (): { -readonly [Key in keyof CallCount]: CallCount[Key] } => ({ calls: 0, tokens: 0 });
 
-/** Where the calls of a scan are gone to, if they are gone. */
+/** Determines whether the calls of a scan are still in the context. */
 class States {
   readonly #scan: ThreadScan;
   readonly #compactedAt: number;
@@ -101,7 +102,7 @@ class States {
     this.#keptHashes = new Set(Array.from(kept, hashOf));
   }
 
-  /** @param callId Its id, where it is known: without it another call may be taken for one that was kept. */
+  /** @param callId The call's id, if it is known. Without it, only hashes are compared, so the result may be that of another call. */
   of(call: number, callId?: string): ThreadCall["state"] {
     const { turns, calls } = this.#scan;
     if (turns.turns[calls.turn(call)]?.isTakenBack) return "taken-back";
@@ -111,7 +112,7 @@ class States {
   }
 }
 
-/** Of too many calls the largest ones. */
+/** Returns the calls, or only the largest ones if there are too many. */
 function largest(calls: readonly number[], tokensOf: (call: number) => number): Set<number> {
   if (calls.length <= MAX_CALLS) return new Set(calls);
   const most = 0xffff;
@@ -130,7 +131,7 @@ function largest(calls: readonly number[], tokensOf: (call: number) => number): 
   const chosen = new Set<number>();
   for (let index = 0; index < calls.length; index++)
     if ((sizes[index] as number) > least) chosen.add(calls[index] as number);
-  // Of those of the same size the newest.
+  // Of calls of the same size, take the newest.
   for (let index = calls.length - 1; index >= 0 && chosen.size < MAX_READ_OF_MORE; index--)
     if (sizes[index] === least) chosen.add(calls[index] as number);
   return chosen;
@@ -188,7 +189,7 @@ async function readDetails(
 
 type Span = [WantedLine, ...WantedLine[]];
 
-/** Lines that stand close together, to be read at once. */
+/** Yields groups of lines that are close together, to be read at once. */
 function* spansOf(lines: readonly WantedLine[]): Generator<Span> {
   let span: Span | undefined;
   for (const line of lines) {
@@ -226,7 +227,7 @@ function takeLine(details: Map<number, Details>, call: number, line: RolloutLine
   }
 }
 
-/** A copy: a part of a text would hold all of it in memory. */
+/** Returns a copy, since a substring would keep the whole text in memory. */
 const excerptOf = (text: string): string =>
   Buffer.from(
     text
@@ -238,7 +239,7 @@ const excerptOf = (text: string): string =>
 
 const IMAGE = Buffer.from('"type":"input_image"');
 
-/** The size of an output that is too long to be parsed: mostly images, or mostly text. */
+/** Returns the size of an output that is too long to be parsed, as if it were either all images or all text. */
 async function sizeOfLong({ file, path }: ScannedFile, place: LinePlace, signal?: AbortSignal): Promise<Size> {
   let images = 0;
   const end = place.offset + place.length;

@@ -21,28 +21,28 @@ const begin =
   line("event_msg", { type: "agent_message", message: "x".repeat(8_000_000) }).repeat(9);
 
 it.each([
-  ["skips what a compaction has summed up", turn("c") + compacted() + turn("d"), ["call_d"], true],
+  ["skips what a compaction has summarized", turn("c") + compacted() + turn("d"), ["call_d"], true],
   [
-    "keeps what follows a compaction in its turn",
+    "keeps what follows a compaction in the same turn",
     turn("c") + compacted() + turn("d").slice(turn("d").indexOf('{"timestamp"', 200)),
     ["call_d"],
     true,
   ],
-  ["reads all where nothing was compacted", turn("c"), ["call_a", "call_b", "call_c"], false],
+  ["reads everything if nothing was compacted", turn("c"), ["call_a", "call_b", "call_c"], false],
   [
-    "reads all where the compaction was rolled back",
+    "reads everything if the compaction was rolled back",
     turn("c") + compacted() + rolledBack(1) + turn("d"),
     ["call_a", "call_b", "call_d"],
     false,
   ],
   [
-    "reads all where a rollback goes farther back",
+    "reads everything if a rollback reaches farther back",
     turn("c") + compacted() + turn("d") + rolledBack(3) + turn("e"),
     ["call_a", "call_e"],
     false,
   ],
   [
-    "reads all where calls were kept",
+    "reads everything if the compaction kept calls",
     turn("c") + compacted([{ type: "function_call", call_id: "call_a" }]) + turn("d"),
     ["call_a", "call_d"],
     false,

@@ -13,7 +13,7 @@ import { CodexThread, RECALL } from "../testing/codex-thread.ts";
 const call = (callId: string) => answer([shell("seq 30", { callId })]);
 const answers = { image: { content: [{ type: "image", data: noise(400).toString("base64"), mimeType: "image/png" }] } };
 
-/** A PNG that does not compress. */
+/** Returns a PNG that does not compress. */
 function noise(side: number): Buffer {
   const rows = Array.from({ length: side }, () => Buffer.concat([Buffer.of(0), randomBytes(3 * side)]));
   const header = Buffer.alloc(13);
@@ -37,7 +37,7 @@ async function callsOf(made: CodexThread, threadId = made.threadId) {
 }
 
 describe.each(testedCodexes(codex147, codex150))("the calls of codex $version", (codex) => {
-  it("have their turn's number, also behind turns without calls; an image costs what codex takes it for", async () => {
+  it("have the number of their turn, also after turns without calls, and an image counts as codex counts it", async () => {
     await using made = await CodexThread.create({ codex, answers });
     await made.turn([say("no call")], "first");
     await made.turn([call("call_1"), say("done")], "second");
@@ -58,7 +58,7 @@ describe.each(testedCodexes(codex147, codex150))("the calls of codex $version", 
     expect(picture?.tokens).toBeLessThan(2_000);
   });
 
-  it("are gone from the context behind a compaction, unlike later ones", async () => {
+  it("are no longer in the context after a compaction, unlike later ones", async () => {
     await using made = await CodexThread.create({ codex });
     await made.turn([call("call_before"), say("done")], "first");
     {
@@ -86,7 +86,7 @@ describe.each(testedCodexes(codex147, codex150))("the calls of codex $version", 
       await using server = await AppServer.start(made);
       const { threadId } = made;
       await server.request("thread/resume", { threadId });
-      // Reverting came as rolling back went.
+      // Later versions revert instead of rolling back.
       await server.request("thread/rollback", { threadId, numTurns: 1 }).catch(async () => {
         const { data } = await server.request("thread/turns/list", { threadId });
         const [last] = data.toSorted((a: { id: string }, b: { id: string }) => (a.id < b.id ? 1 : -1));
@@ -103,7 +103,7 @@ describe.each(testedCodexes(codex147, codex150))("the calls of codex $version", 
     ]);
   });
 
-  it("are not a sub-agent's own where it was given its parent's turns", async () => {
+  it("are marked as inherited in a sub-agent that was given its parent's turns", async () => {
     await using made = await CodexThread.create({ codex });
     await made.turn([call("call_parents"), say("done")], "first");
     const spawned = functionCall(
@@ -135,7 +135,7 @@ describe.each(testedCodexes(codex147, codex150))("the calls of codex $version", 
   });
 });
 
-it("a call without output, one in no turn, and outputs that are no texts", async () => {
+it("reads a call without output, calls in no turn, and outputs that are not text", async () => {
   await using folder = await temporaryFolder();
   await mkdir(folder.path, { recursive: true });
   const path = join(folder.path, "rollout.jsonl");

@@ -9,32 +9,32 @@ import { readCalls } from "./read-calls.ts";
 import { type ThreadContext, ThreadScan } from "./thread-scan.ts";
 import type { ToolCall } from "./tool-call.ts";
 
-/** Shorter rollouts are read as a whole. */
+/** Shorter rollouts are read completely. */
 const MIN_BYTES_TO_SKIP = 64 * 1024 * 1024;
 
-/** A tool call as a part of what the model is sent with every request. */
+/** A tool call, as a part of what the model is sent with every request. */
 export interface ThreadCall extends Pick<ToolCall, "callId" | "name" | "kind"> {
-  /** Of its turn; 0 if it belongs to none. Turns without calls count too. */
+  /** The number of its turn; 0 if it belongs to none. Turns without calls count too. */
   readonly turn: number;
-  /** How its arguments begin, on one line: at most 200 characters. */
+  /** The beginning of its arguments, on one line: at most 200 characters. */
   readonly argumentsExcerpt: string;
-  /** Of arguments and output as the rollout has them, images included. */
+  /** The size of its arguments and output in the rollout, including images. */
   readonly bytes: number;
-  /** As codex estimates where it has no count: four bytes a token, and the same for every image. */
+  /** Its tokens, estimated as codex does without a count: four bytes per token, and the same number for every image. */
   readonly tokens: number;
   /**
    * - `in-context`: the model sees it
-   * - `compacted`: a summary stands in its place
+   * - `compacted`: a summary has replaced it
    * - `taken-back`: its turn was rolled back
    */
   readonly state: "in-context" | "compacted" | "taken-back";
-  /** It was made in the thread that this one was made from, and codex copied its lines. */
+  /** True if the call was made in the thread from which this one was created, and codex copied its lines. */
   readonly isInherited: boolean;
-  /** Its output was consumed, light or heavy. Not told of a nested call. */
+  /** True if its output was consumed, light or heavy. Always false for a nested call. */
   readonly isConsumed: boolean;
 }
 
-/** Some calls, counted. */
+/** The number of some calls, and their tokens. */
 export interface CallCount {
   readonly calls: number;
   /** Estimated from the lengths of their lines. */
@@ -42,21 +42,22 @@ export interface CallCount {
 }
 
 export interface ThreadCalls {
-  /** How many turns the thread has, without those that were taken back. */
+  /** The number of turns in the thread, without those that were rolled back. */
   readonly turnCount: number;
-  /** In the order in which they were first seen. Of more than 10,000 only the 2,000 largest. */
+  /** The calls, in the order in which they were first seen. If there are more than 10,000, only the 2,000 largest. */
   readonly calls: readonly ThreadCall[];
   /**
-   * How many bytes of the history were not read, since a compaction has summed them up: turns are counted from there, and so are what
-   * compactions and rollbacks took. 0 unless `inContextOnly` was asked for, and the rollout is longer than 64 MiB.
+   * How many bytes of the history were not read, since a compaction has summarized them. Turns, compactions and rollbacks are then
+   * counted only from there. 0 unless `inContextOnly` was set and the rollout is longer than 64 MiB.
    */
   readonly skippedBytes: number;
-  /** How often a summary was put in the place of all that stood before it. */
+  /** How often a summary replaced everything before it. */
   readonly compactionCount: number;
-  /** How many turns were rolled back. */
+  /** The number of turns that were rolled back. */
   readonly takenBackTurnCount: number;
-  /** The calls that compactions took from the context, and rollbacks. */
+  /** The calls that compactions removed from the context. */
   readonly compacted: CallCount;
+  /** The calls that rollbacks removed from the context. */
   readonly takenBack: CallCount;
   /** The calls in the context that are not among `calls`. */
   readonly omitted: CallCount;
@@ -67,15 +68,21 @@ export interface ThreadCalls {
 }
 
 export interface ReadThreadCallsOptions extends Pick<ReadRolloutOptions, "codexHome" | "signal" | "maxLineBytes"> {
-  /** Tells the turns that codex copied from the thread that this one was made from. */
+  /** The thread's id. It is needed to detect turns that codex copied from another thread. */
   readonly threadId?: string;
-  /** Leave calls out that are not in the context, which are counted all the same. Default false. */
+  /**
+   * Omit calls that are not in the context. They are counted all the same.
+   * @default false
+   */
   readonly inContextOnly?: boolean;
 }
 
 /**
- * Reads a thread for what its tool calls cost. Passes over the lines, parses those of the calls that it returns, and holds no texts.
- * @throws RolloutError
+ * Returns the tool calls of a thread and their sizes. Parses only the lines of the calls that it returns, and a few others. Holds no
+ * texts in memory.
+ *
+ * @throws RolloutError `not_found`, `not_a_file` or `not_permitted` if a file of the history can't be opened; `replaced` if it becomes
+ * shorter; `damaged` or `no_space` if it can't be decompressed; `io`.
  */
 export async function readThreadCalls(path: string, options: ReadThreadCallsOptions = {}): Promise<ThreadCalls> {
   await recoverBeforeReading(path, options);
@@ -99,7 +106,10 @@ export async function readThreadCalls(path: string, options: ReadThreadCallsOpti
   }
 }
 
-/** Reads from the turn on that the last compaction stands in. Undefined if that is not all that is in the context, or does not pay. */
+/**
+ * Reads from the turn of the last compaction. Returns undefined if the context has calls from before it, or the rollout is too short for
+ * this to pay off.
+ */
 async function readRecent(
   rollouts: readonly { rollout: OpenRollout; end: number }[],
   options: ReadThreadCallsOptions,
@@ -110,10 +120,10 @@ async function readRecent(
   if (start === undefined) return undefined;
   const scan = new ThreadScan(options);
   await scan.read(last.rollout, last.end, start);
-  // The compaction was rolled back, or a rollback went farther back than was read.
+  // The compaction was rolled back, or a rollback reaches back to turns that were not read.
   if (scan.turns.compactedAt === undefined || scan.turns.reachesBack) return undefined;
   const before = rollouts.slice(0, -1).reduce((sum, { end }) => sum + end, start);
   const thread = await readCalls(scan, options, before);
-  // What a compaction kept of the calls before it stands in no line that was read.
+  // If the compaction kept calls, their lines were not read.
   return (await scan.keptIds()).size > 0 ? undefined : thread;
 }

@@ -4,10 +4,10 @@ import type { ToolCall, ToolOutput } from "./tool-call.ts";
 import { ToolCallPairer } from "./tool-call-pairer.ts";
 
 export interface PairedToolCall extends ToolCall {
-  /** The call's own output, without what a script notified; undefined where none came. */
+  /** The call's own output, without notifications of a script. Undefined if there is none. */
   readonly output: string | undefined;
   readonly isError: boolean;
-  /** Every output line, notifications among them. */
+  /** Every output line, including notifications. */
   readonly outputs: readonly ToolOutput[];
 }
 
@@ -17,10 +17,11 @@ export interface ReadToolCallsOptions extends Omit<ReadRolloutOptions, "directio
 }
 
 /**
- * The tool calls of a thread with their outputs, in the order in which they were first seen. Holds the calls of one turn.
+ * Yields the tool calls of a thread with their outputs, in the order in which they were first seen. Holds the calls of one turn in
+ * memory.
  *
  * @param source A rollout's path, or entries as `readRollout` yields them forward.
- * @throws RolloutError
+ * @throws RolloutError, RangeError for the same reasons as `readRollout`, if the source is a path.
  */
 export async function* readToolCalls(
   source: string | AsyncIterable<RolloutEntry> | Iterable<RolloutEntry>,

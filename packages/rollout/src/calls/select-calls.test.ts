@@ -49,7 +49,7 @@ it.each([
   expect(selectCalls(thread, rules).map(({ callId }) => callId)).toEqual(expected);
 });
 
-it("leaves out what was consumed in a rollout", async () => {
+it("omits calls that were consumed in a rollout", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "rollout.jsonl");
   await writeFile(path, sampleRollout(sampleCalls(4)));

@@ -1,20 +1,20 @@
 import type { ThreadCall, ThreadCalls } from "./read-thread-calls.ts";
 
-/** What a call must be to be selected: all that is given. */
+/** Rules that select calls. A call has to match all that are given. */
 export interface CallRules {
-  /** It is one of these. A nested call, whose result stands in its script's output, is selected by its id only. */
+  /** The call has one of these ids. A nested call, whose result is in its script's output, is selected only by its id. */
   readonly callIds?: Iterable<string> | undefined;
-  /** More turns have begun since its own than this: 0 leaves out the last turn. */
+  /** More turns than this have begun since the call's own. 0 omits the last turn. */
   readonly olderThanTurns?: number | undefined;
-  /** Its arguments and output take more tokens than this. */
+  /** Its arguments and output have more tokens than this. */
   readonly largerThanTokens?: number | undefined;
-  /** It is a call of this tool, by its name in the rollout. */
+  /** The call is of the tool with this name in the rollout. */
   readonly tool?: string | undefined;
 }
 
 /**
- * Selects the calls of a thread whose consumption frees something: the model sees them, they are the thread's own, and they have not
- * been consumed. Returns them in the thread's order.
+ * Returns the calls of a thread that match some rules and are worth consuming, in the thread's order. These are the calls that the
+ * model sees, that are the thread's own, and that are not consumed yet.
  */
 export function selectCalls(
   { calls, turnCount }: Pick<ThreadCalls, "calls" | "turnCount">,

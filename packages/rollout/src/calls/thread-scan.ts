@@ -21,13 +21,13 @@ import {
 } from "./quick-role.ts";
 import { callOf, outputOf } from "./tool-call.ts";
 
-/** How large the context was at the last request, by the provider's own count. */
+/** The size of the context at the last request, as the provider counted it. */
 export interface ThreadContext {
-  /** Of the last request and what was answered. */
+  /** The tokens of the last request and its answer. */
   readonly tokens: number;
-  /** How many of them the provider had in its cache. */
+  /** How many of them the provider read from its cache. */
   readonly cachedTokens: number;
-  /** How many the model takes; undefined if codex does not know. */
+  /** The size of the model's context window. Undefined if codex does not know it. */
   readonly window: number | undefined;
 }
 
@@ -40,11 +40,11 @@ export interface ScannedFile extends Pick<OpenRollout, "path" | "file"> {
 }
 
 const DEFAULT_MAX_LINE_BYTES = 32 * 1024 * 1024;
-/** So many calls of earlier turns are held until they are forgotten. */
+/** The number of calls of earlier turns that are kept until they are cleared. */
 const MAX_CLOSED_CALLS = 1_000;
-/** So much of a call's end is looked at, where its id stands behind the arguments. */
+/** How much of a call's end is searched for its id, which follows the arguments. */
 const TAIL_BYTES = 512;
-/** Of a call's or an output's line what is not text: timestamp, ordinal, types, ids. */
+/** The part of a call's or an output's line that is not text: timestamp, ordinal, types, ids. */
 const FRAME_BYTES = 200;
 const CALL_ID = '"call_id":"';
 const INFO = 'token_count","info":'.length;
@@ -52,7 +52,7 @@ const BRACE = 0x7b;
 const NESTED_ID = /"(exec-[\x20-\x21\x23-\x5b\x5d-\x7e]+)"/;
 const ASCII = /^[\x20-\x7e]+$/;
 
-/** Passes over the files of a thread's history, oldest first, and keeps where its calls stand and which turns it has. */
+/** Scans the files of a thread's history, oldest first. Records its turns and where its calls are. */
 export class ThreadScan {
   readonly turns: TurnTracker;
   readonly calls = new CallTable();
@@ -63,7 +63,7 @@ export class ThreadScan {
   readonly unread: LinePlace[] = [];
   readonly #maxLineBytes: number;
   readonly #signal: AbortSignal | undefined;
-  /** Calls by their ids' hashes, and the first of those whose turn is not over. */
+  /** Calls by the hashes of their ids. Those from `#firstOpen` on are the calls of the current turn. */
   readonly #open = new Map<number, number>();
   #firstOpen = 0;
   #turnId: string | undefined;
@@ -80,8 +80,8 @@ export class ThreadScan {
   }
 
   /**
-   * Passes over the next file, which has to stay open for as long as its lines are asked for.
-   * @param start Where to begin: a line's first byte.
+   * Scans the next file. It has to stay open as long as its lines are requested.
+   * @param start The offset at which to begin: a line's first byte.
    */
   async read(rollout: OpenRollout, end: number, start = 0): Promise<void> {
     const file: ScannedFile = {
@@ -113,14 +113,14 @@ export class ThreadScan {
     }
   }
 
-  /** Reads a line again. Undefined if there is none by now that can be read. */
+  /** Reads a line again. Returns undefined if it can't be read anymore. */
   async lineAt(place: LinePlace): Promise<RolloutLine | undefined> {
     const { file, path } = this.files[place.segment] as ScannedFile;
     const entry = await this.#entry(place, await readExactly(file, path, place.offset, place.length));
     return entry?.kind === "line" ? entry.line : undefined;
   }
 
-  /** The calls that the last compaction has kept, by their ids. */
+  /** Returns the ids of the calls that the last compaction kept. */
   async keptIds(): Promise<Set<string>> {
     const last = this.compactions.findLast(({ at }) => at === this.turns.compactedAt);
     const line = last && (await this.lineAt(last.place));
@@ -129,12 +129,12 @@ export class ThreadScan {
     return new Set(ids.filter((id) => typeof id === "string"));
   }
 
-  /** Where the provider's last count stands. */
+  /** Returns the place of the provider's last count. */
   get lastCount(): LinePlace | undefined {
     return this.#lastCount;
   }
 
-  /** The provider's last count. */
+  /** Returns the provider's last count. */
   async context(): Promise<ThreadContext | undefined> {
     const line = this.#lastCount && (await this.lineAt(this.#lastCount));
     if (line?.type !== "event_msg") return undefined;
@@ -149,7 +149,7 @@ export class ThreadScan {
     };
   }
 
-  /** Takes a line of the commonest kinds. Returns false if it has to be looked at more closely. */
+  /** Takes a line of the most common kinds. Returns false if the line has to be examined more closely. */
   #takeQuickly(scanner: LineScanner, segment: number): boolean {
     const { chunk, from, offset, length } = scanner;
     const typeAt = from === -1 ? 0 : payloadTypeAt(chunk, from, from + length);
@@ -159,7 +159,7 @@ export class ThreadScan {
     if (length > this.#maxLineBytes) return false;
     if (role === undefined) return this.#takeTurnQuickly(chunk, typeAt);
     if (role === "count") {
-      // `token_count","info":null` says nothing but limits.
+      // `token_count","info":null` has only limits.
       if (chunk[typeAt + INFO] !== BRACE) return false;
       this.#lastCount = { segment, offset, length };
       return true;
@@ -189,10 +189,10 @@ export class ThreadScan {
     return true;
   }
 
-  /** Takes a line whose beginning and end tell enough. Returns false if it has to be parsed. */
+  /** Takes a line whose beginning and end are enough. Returns false if it has to be parsed. */
   #takeUnparsed(role: LineRole, scanner: LineScanner, place: LinePlace): boolean {
     if (role === "count") {
-      // The last one may say nothing but limits; see #take.
+      // The last one may have only limits; see #take.
       if (!scanner.head(HEAD_BYTES).includes('"info":null')) this.#lastCount = place;
       return true;
     }
@@ -286,7 +286,7 @@ export class ThreadScan {
     else this.calls.addStray(idHash, segment, offset, length);
   }
 
-  /** In direct mode codex's record is a copy of a call that has its own lines. */
+  /** Takes codex's record of a call. In direct mode it is a copy of a call that also has response items. */
   #nest(idHash: number, { segment, offset, length }: LinePlace): void {
     if (this.#openCall(idHash) === undefined) this.#begin(idHash, segment, offset, length, 0, true);
   }
@@ -295,7 +295,7 @@ export class ThreadScan {
     this.compactions.push({ at: this.turns.write({ type: "compacted", payload: undefined }), place });
   }
 
-  /** A line that is being mutated at this moment may be read half old and half new, and is whole at once: it is read again. */
+  /** Parses a line. One that is being mutated may be read half old and half new, so a damaged line is read again. */
   async #entry({ segment, offset, length }: LinePlace, bytes: Buffer): Promise<RolloutEntry | undefined> {
     const { file, path } = this.files[segment] as ScannedFile;
     let entry: RolloutEntry | undefined;
@@ -308,7 +308,7 @@ export class ThreadScan {
   }
 }
 
-/** The id that stands behind the key `call_id`. Inside of a string the quotes would be escaped. */
+/** Returns the id after the key `call_id`. Inside a string, the quotation marks of the key would be escaped. */
 function idIn(text: string): string | undefined {
   const start = text.indexOf(CALL_ID) + CALL_ID.length;
   const end = start < CALL_ID.length ? -1 : text.indexOf('"', start);

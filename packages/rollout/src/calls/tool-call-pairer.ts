@@ -5,7 +5,7 @@ import { callOf, outputOf, type ToolCall, type ToolOutput } from "./tool-call.ts
 export type ToolCallEvent =
   | { readonly type: "call-started"; readonly call: ToolCall }
   | { readonly type: "call-output"; readonly output: ToolOutput; readonly call: ToolCall }
-  /** The turn ended without an output: codex shows the model `aborted` on the next turn. */
+  /** The turn ended without an output. On the next turn, codex shows the model `aborted`. */
   | { readonly type: "call-abandoned"; readonly call: ToolCall };
 
 /**
@@ -16,20 +16,21 @@ export type ToolCallEvent =
  * `parentCallId` is set if exactly one script was running, or if `nestedCalls` names it.
  */
 export class ToolCallPairer {
-  /** Calls whose turn is not over, by id: also those that have an output, as a script may add to it by `notify()`. */
+  /** The calls of the current turn, by id. Includes calls with an output, since a script may add to it by `notify()`. */
   readonly #calls = new Map<string, { call: ToolCall; answered: boolean }>();
-  /** Of them the scripts that run, and by their items' ids all: what may be the parent of a nested call. */
+  /** The ids of the scripts that are running. One of them may be the parent of a nested call. */
   readonly #scripts = new Set<string>();
+  /** The ids of all these calls, by the ids of their items. */
   readonly #byItem = new Map<string, Set<string>>();
   readonly #nestedCalls: ReadonlyMap<string, string>;
   #turnId: string | undefined;
 
-  /** @param options.nestedCalls By `exec-<uuid>`: the id of the outer response item (`ctc_…`), which an MCP server gets as `_meta.itemId`. */
+  /** @param options.nestedCalls Maps `exec-<uuid>` to the outer response item's id (`ctc_…`): `_meta.itemId` for an MCP server. */
   constructor(options: { readonly nestedCalls?: ReadonlyMap<string, string> } = {}) {
     this.#nestedCalls = options.nestedCalls ?? new Map();
   }
 
-  /** Takes the next line; returns its events, in order. */
+  /** Takes the next line. Returns its events in order. */
   write(entry: RolloutEntry): ToolCallEvent[] {
     if (entry.kind !== "line") return [];
     const { line, path, offset } = entry;
@@ -66,7 +67,7 @@ export class ToolCallPairer {
     return [{ type: "call-output", call: open.call, output: { ...output, isError: false, path, offset } }];
   }
 
-  /** Ends the turn, or the input: returns the calls without an output. */
+  /** Ends the turn or the input. Returns an event for each call without an output. */
   end(): ToolCallEvent[] {
     const abandoned = [...this.#calls.values()].filter(({ answered }) => !answered);
     this.#calls.clear();
@@ -82,7 +83,7 @@ export class ToolCallPairer {
   }
 
   #nested(entry: RolloutEntry, displayed: ReturnType<typeof displayedCall>): ToolCallEvent[] {
-    // In direct mode this is a copy of a call that has its own lines.
+    // In direct mode, this is a copy of a call that also has response items.
     if (!displayed?.callId.startsWith("exec-") || this.#calls.has(displayed.callId)) return [];
     const { path, offset } = entry;
     const { output, isError, ...rest } = displayed;
@@ -109,7 +110,7 @@ export class ToolCallPairer {
 
   #open(call: ToolCall, answered: boolean): void {
     const { callId, itemId } = call;
-    // A model provider may use an id again: the later call counts.
+    // A model provider may reuse an id. The later call wins.
     const earlier = this.#calls.get(callId)?.call.itemId;
     if (earlier !== undefined) this.#byItem.get(earlier)?.delete(callId);
     this.#calls.set(callId, { call, answered });

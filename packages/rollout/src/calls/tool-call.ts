@@ -2,38 +2,39 @@ import type { ResponseItem } from "../read/rollout-line.ts";
 import { jsonText } from "./json-text.ts";
 
 /**
- * - `function`: a function, an MCP tool or codex's own
+ * - `function`: a function, of an MCP server or of codex
  * - `custom`: a tool with raw text as input, such as `apply_patch` or the `exec` of code mode
  * - `local-shell`, `tool-search`: codex's own kinds
- * - `nested`: called from inside a script in code mode; it has no response item of its own
+ * - `nested`: called from inside a script in code mode; it has no response item
  */
 export type ToolCallKind = "function" | "custom" | "local-shell" | "tool-search" | "nested";
 
 export interface ToolCall {
   /** Codex's own id: `call_…`, or `exec-<uuid>` for a nested call. */
   readonly callId: string;
-  /** The response item's id (`fc_…`, `ctc_…`), where codex wrote one. */
+  /** The response item's id (`fc_…`, `ctc_…`), if codex wrote one. */
   readonly itemId: string | undefined;
   readonly kind: ToolCallKind;
-  /** As in the rollout: sanitised for a `function`, raw for a `nested` call. */
+  /** The name in the rollout: sanitized for a `function`, raw for a `nested` call. */
   readonly name: string;
   /** `mcp__<server>` for an MCP tool in direct mode, `functions` for code mode; the server's raw name for a nested call. */
   readonly namespace: string | undefined;
   /** JSON text, or raw text for a `custom` call. */
   readonly arguments: string;
   readonly turnId: string | undefined;
-  /** Of a nested call: the script's call, where it is certain. */
+  /** The call of the script that made a nested call, if it is certain. */
   readonly parentCallId: string | undefined;
+  /** The file that contains the call's line. */
   readonly path: string;
-  /** Where the line stands that tells of the call. */
+  /** The offset of the call's line. */
   readonly offset: number;
 }
 
 export interface ToolOutput {
   readonly callId: string;
-  /** Text, whatever its form in the rollout; what is not text stands as `[image]`, `[audio]` and the like. */
+  /** The output as text, whatever its form in the rollout. Other content is `[image]`, `[audio]` and the like. */
   readonly output: string;
-  /** True for what a script said by `notify()`, beside its own output. */
+  /** True if a script emitted it with `notify()`, in addition to its own output. */
   readonly isNotification: boolean;
   readonly isError: boolean;
   readonly path: string;
@@ -47,7 +48,7 @@ const CALLS: Record<string, (item: ResponseItem) => Pick<ToolCall, "kind" | "nam
   tool_search_call: (item) => ({ kind: "tool-search", name: "tool_search", arguments: asText(item.arguments) }),
 };
 
-/** Undefined if the item is not a call, or one without call id. */
+/** Returns the call in an item. Returns undefined if the item is not a call, or has no call id. */
 export function callOf(
   item: ResponseItem,
 ): (Pick<ToolCall, "kind" | "name" | "arguments"> & { callId: string }) | undefined {
@@ -55,14 +56,14 @@ export function callOf(
   return describe && item.call_id ? { callId: item.call_id, ...describe(item) } : undefined;
 }
 
-/** Undefined if the item is not a call's output, or one without call id. */
+/** Returns the output in an item. Returns undefined if the item is not a call's output, or has no call id. */
 export function outputOf(item: ResponseItem): { callId: string; output: string; isNotification: boolean } | undefined {
   if (!item.call_id || !item.type.endsWith("_output")) return undefined;
   const output = item.type === "tool_search_output" ? jsonText(item.tools) : asText(item.output);
   return { callId: item.call_id, output, isNotification: item.type === "custom_tool_call_output" && item.name != null };
 }
 
-/** The text of an output or a result: a string as it is, the texts of a list of blocks by newlines. */
+/** Returns the text of an output or a result: a string unchanged, or the texts of a list of blocks, joined with newlines. */
 export function asText(value: unknown): string {
   if (typeof value === "string") return value;
   if (!Array.isArray(value)) return value === undefined || value === null ? "" : jsonText(value);

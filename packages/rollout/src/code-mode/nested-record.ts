@@ -3,9 +3,9 @@ import type { ResultText } from "./replace-passed-on.ts";
 import { textsOfCutRecord } from "./truncated-record.ts";
 
 /**
- * Codex's record of a nested call (`item_completed`, or `mcp_tool_call_end` before 0.148) is the one line that is the call's
- * own. An edit leaves its note there, in place of the result: which text took the result's place, or that it was asked for and the
- * result not found in the script's output. So a later mutation knows, wherever the file was moved to meanwhile.
+ * Codex's record of a nested call (`item_completed`, or `mcp_tool_call_end` before 0.148). It is the only line that belongs to the call
+ * alone. An edit writes a note there, in place of the result. The note has the text that replaced the result, or null if the result was
+ * not found in the script's output. So a later mutation knows of the edit, even if the file was moved since.
  */
 export type NestedRecord =
   | { readonly state: "intact"; readonly results: ResultText[]; readonly note: (to: string | null) => Note | undefined }
@@ -18,7 +18,7 @@ interface Note {
 
 const NOTE_KEY = "to";
 
-/** Undefined if the line is no such record. */
+/** Reads the record in a line. Returns undefined if the line has none. */
 export function readNestedRecord(line: Buffer): NestedRecord | undefined {
   const event = JsonValue.of(line)?.get("payload");
   if (event === undefined) return undefined;
@@ -59,7 +59,7 @@ function record(
   return { state: "edited", to: edited.value.string ?? null, note };
 }
 
-/** An edited value may take the spaces that the first edit left behind it. */
+/** Returns how much room an edited value has. It may use the spaces after it that an earlier edit left. */
 function roomOf(line: Buffer, span: Span): number {
   let end = span.end;
   while (line[end] === 0x20) end++;

@@ -9,7 +9,7 @@ import { collect } from "../testing/collect.ts";
 
 const idOf = (number: number) => `exec-${String(number).padStart(8, "0")}-0000-4000-8000-000000000000`;
 
-/** A turn of code mode with scripts that each call a tool and pass its result on, as codex 0.169 writes it, cut to what matters. */
+/** Returns a turn in code mode. Each script calls a tool and passes on its result. As codex 0.169 writes it, reduced to what matters. */
 function scriptTurn(results: readonly string[]): string {
   const line = (type: string, payload: object) =>
     `${JSON.stringify({ timestamp: "2026-01-02T03:04:05Z", type, payload })}\n`;
@@ -35,7 +35,7 @@ function scriptTurn(results: readonly string[]): string {
 const results = Array.from({ length: 40 }, (_, number) => `result ${number} `.repeat(20));
 const ids = results.flatMap((_, number) => (number % 2 === 0 ? [idOf(number)] : []));
 
-/** A rollout with these results, and files that tell of each line that is read for itself. */
+/** Creates a rollout with these results, and files that report each read of a single line. */
 async function watched(folder: string, onLine: (offset: number) => void) {
   const path = join(folder, "rollout.jsonl");
   const content = scriptTurn(results);
@@ -55,7 +55,7 @@ async function watched(folder: string, onLine: (offset: number) => void) {
   return { path, files };
 }
 
-it("a line is read a few times, however many calls and scripts there are", async () => {
+it("reads a line only a few times, however many calls and scripts there are", async () => {
   await using folder = await temporaryFolder();
   const reads = new Map<number, number>();
   const { path, files } = await watched(folder.path, (offset) => reads.set(offset, (reads.get(offset) ?? 0) + 1));
@@ -68,7 +68,7 @@ it("a line is read a few times, however many calls and scripts there are", async
   );
 });
 
-it("an abort is heeded between two lines", async () => {
+it("can be aborted between two lines", async () => {
   await using folder = await temporaryFolder();
   const abort = new AbortController();
   let reads = 0;

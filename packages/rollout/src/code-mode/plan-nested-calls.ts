@@ -5,9 +5,9 @@ import { type NestedRecord, readNestedRecord } from "./nested-record.ts";
 import type { ResultText } from "./replace-passed-on.ts";
 import { type LineAt, ScriptOutput } from "./script-output.ts";
 import type { Script, ScriptTurn } from "./script-turn.ts";
-import { endOf, keyOf, resultsOf, TurnRecords } from "./turn-records.ts";
+import { keyOf, outputOffsetOf, resultsOf, TurnRecords } from "./turn-records.ts";
 
-/** A call from inside a script that is to be edited, with the line that codex recorded it in. */
+/** A call from inside a script that is to be edited, with the line in which codex recorded it. */
 export interface NestedCall {
   readonly edit: CallEdit;
   readonly recordLine: PlannedLine;
@@ -16,7 +16,7 @@ export interface NestedCall {
 export interface NestedCallsContext {
   readonly plan: MutationPlan;
   readonly turn: ScriptTurn;
-  /** By a nested call's id, the item id of its script's call. */
+  /** Maps a nested call's id to the item id of its script's call. */
   readonly links: ReadonlyMap<string, string>;
   readonly lineAt: LineAt;
   readonly signal: AbortSignal | undefined;
@@ -28,18 +28,17 @@ interface Pending extends NestedCall {
   readonly record: NestedRecord;
   /** The scripts that may have made the call. */
   readonly scripts: readonly Script[];
-  /** What to look for in the outputs of scripts. */
+  /** The texts to search for in the outputs of scripts. */
   readonly results: readonly (ResultText & { readonly key: string })[];
   isFound: boolean;
 }
 
-/** A shorter text may be in the output of a script that did not make the call by chance. */
+/** A text shorter than this may be by chance in the output of a script that did not make the call. */
 const MIN_LENGTH_ELSEWHERE = 24;
 
 /**
- * Plans the edits of calls that the scripts of one turn made. Reads each of the turn's records and outputs once or a few times,
- * however many calls are edited. Holds the lines that are edited and the results that are looked for, and of the other lines one
- * at a time.
+ * Plans the edits of calls that the scripts of one turn made. Reads each of the turn's records and outputs at most a few times,
+ * however many calls are edited. Holds in memory the lines to edit, the results to search for, and one other line at a time.
  */
 export async function planNestedCalls(calls: readonly NestedCall[], context: NestedCallsContext): Promise<void> {
   const { turn, links, lineAt, signal } = context;
@@ -70,13 +69,13 @@ class NestedCallPlanner {
     for (const [script, group] of groups) await this.#replaceWhole(script, group);
   }
 
-  /** Undefined if the call can't be edited, which the plan then says. */
+  /** Returns undefined if the call can't be edited. The plan then has the reason. */
   #pending(call: NestedCall): Pending | undefined {
     const { callId, output } = call.edit;
     const { plan } = this.#context;
     const record = readNestedRecord(call.recordLine.bytes);
     if (record === undefined || output === undefined) {
-      plan.skip(callId, "arguments_in_script", "its arguments are in the script of the outer call: edit that call");
+      plan.skip(callId, "arguments_in_script", "its arguments are in the script of the outer call; edit that call");
       return undefined;
     }
     const to = record.state === "edited" ? record.to : undefined;
@@ -84,7 +83,7 @@ class NestedCallPlanner {
       plan.skip(callId, "already_edited", "another call of the same turn has the same text in place of its result");
       return undefined;
     }
-    // A note without text had no room for it.
+    // A note without text means that there was no room for the text.
     const isFound = to === output || to === "";
     const results = isFound ? [] : resultsOf(record).map((text) => ({ ...text, key: keyOf(text.text) }));
     const scripts = this.#records.scriptsOf(callId, call.recordLine.offset);
@@ -93,19 +92,19 @@ class NestedCallPlanner {
 
   async #replaceIn(script: Script, sought: readonly Pending[], keptInTurn: ReadonlySet<string>): Promise<void> {
     this.#context.signal?.throwIfAborted();
-    // A later script passes on what `store()` kept, and what arrived while a script was left to run.
+    // A later script may pass on what `store()` kept, and what arrived while an earlier script was running.
     const isLater = (place: { readonly offset: number }, { recordLine }: Pending) => place.offset > recordLine.offset;
     const isConcerned = (one: Pending) =>
       one.scripts.includes(script) || script.outputs.some((place) => isLater(place, one));
     const concerned = sought.filter(isConcerned);
     if (concerned.length === 0) return;
     const outputs = await ScriptOutput.allOf(script, this.#context.lineAt);
-    const isGone = outputs.find(({ place }) => !place.isNotification)?.wasReplaced ?? false;
+    const wasReplaced = outputs.find(({ place }) => !place.isNotification)?.wasReplaced ?? false;
     const keptInScript = this.#records.textsKept(script);
     const replaced = new Set<string>();
     for (const one of concerned) {
       const isOwn = one.scripts.includes(script);
-      if (isOwn && isGone) {
+      if (isOwn && wasReplaced) {
         one.isFound = true;
         continue;
       }
@@ -116,22 +115,22 @@ class NestedCallPlanner {
         if (texts.length === 0 || !(isOwn || isLater(output.place, one))) continue;
         const isHere = output.replaceResults(texts, one.output, one.edit.callId);
         if (isHere) this.#context.plan.lines.set(output.line.offset, output.line);
-        // In the output of yet another script it says nothing about what the call's own script did with it.
+        // Finding it in another script's output does not show what the call's own script did with it.
         one.isFound ||= isHere && (isOwn || script.isWait);
       }
       if (!isOwn) continue;
       if (one.isFound) for (const { key } of one.results) replaced.add(key);
-      // An equal result of another call in this mutation was replaced, and this one with it.
+      // Replacing an equal result of another call in this mutation also replaced this one.
       else one.isFound = one.results.length > 0 && one.results.every(({ key }) => replaced.has(key));
     }
   }
 
-  /** Calls whose results were not found: the script's whole output is replaced if nothing but results to be edited is lost. */
+  /** Edits calls whose results were not found: replaces the script's whole output, if that loses only results to be edited. */
   async #replaceWhole(script: Script | undefined, group: readonly Pending[]): Promise<void> {
     const { plan, lineAt } = this.#context;
-    if (script !== undefined && !script.isWait && endOf(script) < Number.POSITIVE_INFINITY) {
+    if (script !== undefined && !script.isWait && outputOffsetOf(script) < Number.POSITIVE_INFINITY) {
       const outputs = await ScriptOutput.allOf(script, lineAt);
-      if (this.#records.areAllEdited(script) && !outputs.some(({ runsOn }) => runsOn)) {
+      if (this.#records.areAllEdited(script) && !outputs.some(({ isStillRunning }) => isStillRunning)) {
         const ids = group.map(({ edit }) => edit.callId);
         for (const output of outputs)
           if (output.replaceWhole(group.at(-1)?.output, ids)) plan.lines.set(output.line.offset, output.line);
@@ -141,8 +140,8 @@ class NestedCallPlanner {
     }
     const message =
       script === undefined
-        ? "its result is not found in the output of any script that ran then; name its script by nestedCalls, or edit the outer call"
-        : `its result is not found in the output of ${script.callId}; that is replaced as a whole once all calls of the script are edited`;
+        ? "its result was not found in the output of any script that was running; name its script in nestedCalls, or edit the outer call"
+        : `its result was not found in the output of ${script.callId}; edit all calls of that script to replace its whole output`;
     for (const pending of group) {
       note(pending, null);
       plan.skip(pending.edit.callId, "changed_by_script", message);
@@ -155,7 +154,7 @@ class NestedCallPlanner {
   }
 }
 
-/** Records in the call's own line what became of its result; `null`: it was looked for and not found. */
+/** Notes in the call's record what replaced its result; `null` if the result was not found. */
 function note({ record, recordLine, edit }: Pending, to: string | null): void {
   if (record.state === "edited" && record.to === to) return;
   const noted = record.note(to) ?? (to === null ? undefined : record.note(""));

@@ -13,19 +13,19 @@ const consume = (output: string, ...texts: string[]) =>
 describe("a result that codex cut the middle out of", () => {
   const log = "an equal line of a log\n".repeat(200);
 
-  it("goes as a whole where it repeats itself, on both sides of the cut", () => {
+  it("is replaced completely on both sides of the cut if it repeats itself", () => {
     expect(consume(`before ${log.slice(0, 1_000)}${CUT}${log.slice(-1_000)} after`, log)).toBe("before (gone) after");
     expect(consume(JSON.stringify({ log }).replace(/(?<=^.{500}).*(?=.{500}$)/, CUT), log)).toBe('{"log":"(gone)"}');
   });
 
-  it("takes along what is the same text behind it, and nothing else", () => {
+  it("is replaced together with the same text right after it, and with nothing else", () => {
     const more = "an equal line of a log\n".repeat(5);
     expect(consume(`${log.slice(0, 1_000)}${CUT}${log.slice(-1_000)}${more}end`, log)).toBe("(gone)end");
     const other = "a line of another log, and equal\n".repeat(5);
     expect(consume(`${log.slice(0, 1_000)}${CUT}${log.slice(-1_000)}${other}`, log)).toBe(`(gone)${other}`);
   });
 
-  it("goes where it was passed on whole too; another's text at the cut stays", () => {
+  it("is replaced also where it was passed on complete, and another text at the cut stays", () => {
     const text = Array.from({ length: 50 }, (_, row) => `row ${row} of it`).join("\n");
     const [start, end] = [text.slice(0, 300), text.slice(-300)];
     expect(consume(`${text}\n---\n${start}${CUT}${end}\n---\n${text}`, text)).toBe("(gone)\n---\n(gone)\n---\n(gone)");
@@ -33,7 +33,7 @@ describe("a result that codex cut the middle out of", () => {
     expect(consume(`${text}\n---\n${another}`, text)).toBe(`(gone)\n---\n${another}`);
   });
 
-  it("leaves nothing of it, and takes nothing of what stands around it", () => {
+  it("is replaced completely, and nothing around it is", () => {
     const word = fc.constantFrom("a", "b", "ab ", "\n", '"', "é", "𝄞");
     const result = fc
       .array(word, { minLength: 1, maxLength: 60 })

@@ -1,23 +1,23 @@
 /**
- * Finds a tool's result in what a script of code mode passed on of it to the model.
+ * Finds a tool's result in the text that a script in code mode passed on to the model.
  *
- * A result may stand there raw or escaped as JSON, alone or inside a longer text, once or more often. Codex cuts a long output in the
- * middle and says so in the text; and it cuts its own record of the result likewise. So of a long result a beginning and an
- * end may be all that is left on either side.
+ * The result may be there raw or escaped as JSON, alone or inside a longer text, once or several times. Codex cuts the middle out of a
+ * long output, and marks the cut in the text. It does the same to its own record of the result. So only the beginning and the end of a
+ * long result may be left in either of them.
  */
 
 /** A text of a result, as codex recorded it. */
 export interface ResultText {
   readonly text: string;
-  /** A value of its own in JSON, not a string's content: replaced by a JSON string where it is part of a longer text. */
+  /** True if the text is a JSON value, not the content of a string. In a longer text, a JSON string replaces it. */
   readonly isJson: boolean;
 }
 
-/** What a script may have done to a text: nothing, `JSON.stringify` of something that holds it, or the same once more. */
+/** How often a script may have escaped a text: not at all, by `JSON.stringify` of something that contains it, or twice. */
 const ESCAPES = [0, 1, 2];
-/** A shorter text may stand in an output by chance: it counts only where it stands alone. */
+/** A text shorter than this may be in an output by chance. It counts only if it is delimited. */
 const MIN_LOOSE_LENGTH = 12;
-/** Of what a cut left of a text at least this much must be there to know it by. */
+/** How much of a text must be left next to a cut to identify it. */
 const SEED_LENGTH = 24;
 const RECORD_CUT = /^Truncated tool output:\n([\s\S]*)…\d+ (?:chars|tokens) truncated…([\s\S]*)$/;
 const OUTPUT_CUT = /…\d+ (?:chars|tokens) truncated…/;
@@ -28,16 +28,17 @@ const escaped = (text: string, times: number): string =>
 /** A result as a script may have passed it on. */
 interface Form {
   readonly whole: string;
-  /** What is left of it where codex cut its record; the whole where it did not. */
+  /** The beginning that is left if codex cut its record; otherwise the whole text. */
   readonly head: string;
+  /** The same for the end. */
   readonly tail: string;
   readonly isCut: boolean;
 }
 
-/** Kept for as long as a result is looked for, which may be in the outputs of many scripts. */
+/** The forms of a result. They are kept while it is searched for, possibly in the outputs of many scripts. */
 const forms = new WeakMap<ResultText, readonly Form[]>();
 
-/** By how often it is escaped; up to where that makes no difference any more. */
+/** Returns the forms of a result, by how often it is escaped. Omits those that further escaping does not change. */
 function formsOf(result: ResultText): readonly Form[] {
   const known = forms.get(result);
   if (known !== undefined) return known;
@@ -54,9 +55,9 @@ function formsOf(result: ResultText): readonly Form[] {
 }
 
 /**
- * Replaces every occurrence.
+ * Replaces every occurrence of some results in an output.
  *
- * @returns undefined if there is none: the script passed nothing on, or changed it.
+ * @returns Undefined if there is none: the script passed nothing on, or changed it.
  */
 export function replacePassedOn(
   output: string,
@@ -64,7 +65,7 @@ export function replacePassedOn(
   replacement: string,
 ): string | undefined {
   let current = output;
-  // The longest first: a shorter one may be part of it.
+  // Replace the longest first, since a shorter one may be part of it.
   for (const result of [...results].sort((a, b) => b.text.length - a.text.length)) {
     if (result.text.trim() === "") continue;
     for (const [times, form] of formsOf(result).entries()) {
@@ -84,7 +85,7 @@ function replaceWhole(text: string, wanted: string, insert: string): string | un
   let copied = 0;
   for (let at = text.indexOf(wanted); at !== -1; ) {
     const end = at + wanted.length;
-    if (wanted.length >= MIN_LOOSE_LENGTH || (standsAlone(text, at - 1) && standsAlone(text, end))) {
+    if (wanted.length >= MIN_LOOSE_LENGTH || (isDelimited(text, at - 1) && isDelimited(text, end))) {
       result += text.slice(copied, at) + insert;
       copied = end;
     }
@@ -93,36 +94,36 @@ function replaceWhole(text: string, wanted: string, insert: string): string | un
   return copied === 0 ? undefined : result + text.slice(copied);
 }
 
-const standsAlone = (text: string, at: number) => at < 0 || at >= text.length || '"\n\\'.includes(text.charAt(at));
+const isDelimited = (text: string, at: number) => at < 0 || at >= text.length || '"\n\\'.includes(text.charAt(at));
 
 /**
- * A result of which a cut, in the record or in the output, left a beginning and an end.
+ * Replaces a result of which only a beginning and an end are left, after a cut in the record or in the output.
  *
- * @param isCopy It was found whole too: the cut went through it only if it begins once more before the cut.
+ * @param isCopy True if the result was also found complete. Then the cut went through it only if it begins once more before the cut.
  */
 function replaceCut(text: string, form: Form, insert: string, isCopy: boolean): string | undefined {
   const cut = OUTPUT_CUT.exec(text);
   if (cut === null) return undefined;
   const before = text.slice(0, cut.index);
-  const behind = text.slice(cut.index + cut[0].length);
+  const after = text.slice(cut.index + cut[0].length);
   const head = overlap(before, form.head);
-  const tail = overlap(form.tail, behind);
+  const tail = overlap(form.tail, after);
   if (head === 0 && (tail === 0 || isCopy)) return undefined;
-  // Where the record itself is cut, what stands behind the output's cut may be a part of the result that it doesn't hold.
+  // If the record itself is cut, the text after the output's cut may be a part of the result that is not in the record.
   if (tail === 0 && form.isCut) return undefined;
-  return (head === 0 ? before + cut[0] : before.slice(0, -head)) + insert + behind.slice(tail);
+  return (head === 0 ? before + cut[0] : before.slice(0, -head)) + insert + after.slice(tail);
 }
 
 /**
- * The length of the longest end of one text that another begins with; 0 if it is shorter than a seed.
+ * Returns the length of the longest end of one text with which another begins. Returns 0 if it is shorter than a seed.
  *
- * The longest, since of a result that repeats itself, such as equal lines of a log, a shorter one fits too, and would leave the rest.
- * Where such a result is followed by more of the same text, that goes with it: rather too much of one text than too little. What
- * differs from the result stays.
+ * It has to be the longest one. In a result that repeats itself, such as equal lines of a log, a shorter one matches too, and would
+ * leave the rest. More of the same text right after such a result is replaced too: too much is better than too little. Text that differs
+ * from the result stays.
  */
 function overlap(ending: string, beginning: string): number {
   if (beginning.length < SEED_LENGTH || !ending.includes(beginning.slice(0, SEED_LENGTH))) return 0;
-  // By Knuth, Morris and Pratt: of each beginning of `beginning`, the longest shorter one that it ends with.
+  // Knuth-Morris-Pratt: for each prefix of `beginning`, the length of its longest proper prefix that is also its end.
   const length = Math.min(ending.length, beginning.length);
   const borders = new Uint32Array(length);
   const extend = (matched: number, character: number) => {

@@ -3,17 +3,17 @@ import { outputOfItem, outputTexts } from "../calls/output-texts.ts";
 import { type ResultText, replacePassedOn } from "./replace-passed-on.ts";
 import type { Script } from "./script-turn.ts";
 
-/** Returns a line of the file with what is planned for it so far: read from the file, unless the plan has it. */
+/** Returns a line with the replacements planned for it so far. Reads it from the file if the plan does not have it. */
 export type LineAt = (place: { readonly offset: number; readonly length: number }) => Promise<PlannedLine>;
 
 type Place = Script["outputs"][number];
 
-/** How codex begins the own output of every script (0.144 to 0.169). */
+/** How codex begins the output of every script (0.144 to 0.169). Notifications do not begin like this. */
 const SCRIPT_OUTPUT = /^Script (completed|failed|running|terminated)/;
-/** A script that is still running passes the rest of its output to a later `wait`, or to none. */
-const RUNS_ON = "Script running with cell ID";
+/** How it begins if the script is still running. The rest of the output goes to a later `wait`, if there is one. */
+const STILL_RUNNING = "Script running with cell ID";
 
-/** One output of a script: its own, or something it notified of. Changes go to `line`, and are made when the plan is. */
+/** One output of a script: its own, or a notification. Changes are collected in `line`, and made when the plan is carried out. */
 export class ScriptOutput {
   readonly place: Place;
   readonly line: PlannedLine;
@@ -33,19 +33,19 @@ export class ScriptOutput {
     return outputs;
   }
 
-  /** Whether the script was still running when it wrote this. */
-  get runsOn(): boolean {
-    return this.#texts.some(({ text }) => text.startsWith(RUNS_ON));
+  /** True if the script was still running when it wrote this. */
+  get isStillRunning(): boolean {
+    return this.#texts.some(({ text }) => text.startsWith(STILL_RUNNING));
   }
 
-  /** Whether nothing is left of the script's own output: the outer call itself was edited, now or before. */
+  /** True if nothing is left of the script's own output, since the outer call itself was edited, now or before. */
   get wasReplaced(): boolean {
     const [text, ...more] = this.#texts;
     const isOneText = text?.isWhole === true && more.length === 0;
     return !this.place.isNotification && isOneText && !SCRIPT_OUTPUT.test(text.text);
   }
 
-  /** Replaces what the script passed on of a call's results, wherever it is found. Returns false if it was not. */
+  /** Replaces a call's results wherever the script passed them on. Returns false if none was found. */
   replaceResults(results: readonly ResultText[], replacement: string, callId: string): boolean {
     const { line } = this;
     let isFound = false;
@@ -62,7 +62,7 @@ export class ScriptOutput {
     return isFound;
   }
 
-  /** Replaces the output with one text, in the name of these calls. Returns false if the line has no output. */
+  /** Replaces the output with one text, as an edit of these calls. Returns false if the line has no output. */
   replaceWhole(replacement: string | undefined, callIds: readonly string[]): boolean {
     const { line } = this;
     const span = outputOfItem(line.bytes);

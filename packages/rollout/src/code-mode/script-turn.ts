@@ -11,17 +11,17 @@ interface Place {
   readonly length: number;
 }
 
-/** A script of code mode: a call of `exec`, or of `wait` for one that runs on. */
+/** A script in code mode: a call of `exec`, or of `wait` for one that is still running. */
 export interface Script {
   readonly callId: string;
   readonly itemId: string | undefined;
   readonly isWait: boolean;
   readonly offset: number;
-  /** Its own output and what it notified of, in the order of the file. */
+  /** Its own output and its notifications, in the order of the file. */
   readonly outputs: (Place & { readonly isNotification: boolean })[];
 }
 
-/** The scripts of one turn, and where codex recorded the calls that they made. */
+/** The scripts of one turn, and the places where codex recorded their calls. */
 export interface ScriptTurn {
   readonly scripts: Script[];
   readonly nested: (Place & { readonly callId: string })[];
@@ -34,7 +34,7 @@ const MARKS = ['"custom_tool_call', '"function_call', '"exec-', '"task_', '"turn
   Buffer.from(mark),
 );
 
-/** Reads the turn that a line belongs to, from its beginning to its end or the file's. */
+/** Reads the turn to which a line belongs, from its beginning to its end or the end of the file. */
 export async function readScriptTurn(
   searchable: SearchableFile,
   fileEnd: number,
@@ -68,7 +68,7 @@ class TurnReader {
   readonly turn: ScriptTurn = { scripts: [], nested: [] };
   readonly #path: string;
   readonly #start: number;
-  /** By its call id: the last one, if a provider uses an id again. */
+  /** Scripts by call id. If a provider reuses an id, the last one wins. */
   readonly #scripts = new Map<string, Script>();
 
   constructor(path: string, start: number) {

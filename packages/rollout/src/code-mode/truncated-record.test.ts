@@ -4,11 +4,11 @@ import { textsOfCutRecord } from "./truncated-record.ts";
 
 const record = (...texts: string[]) => JSON.stringify({ content: texts.map((text) => ({ type: "text", text })) });
 
-/** As codex 0.166.0 does it. */
+/** Cuts the middle out of a record as codex 0.166.0 does. */
 const cutOut = (json: string, from: number, to: number) =>
   `${json.slice(0, from)}…${to - from} chars truncated…${json.slice(to)}`;
 
-test("a result that was cut is given as a beginning and an end, wherever the cut went through", () => {
+test("returns a cut result as a beginning and an end, wherever the cut is", () => {
   const text = 'row 1 of "é"\n'.repeat(20);
   const json = record(text);
   const first = json.indexOf("row");
@@ -27,7 +27,7 @@ test("a result that was cut is given as a beginning and an end, wherever the cut
   );
 });
 
-test("of several texts those that are whole are given whole", () => {
+test("returns uncut texts completely, beside a cut one", () => {
   const json = record("the first", "long ".repeat(50), "the last");
   const at = json.indexOf("long");
   expect(textsOfCutRecord(cutOut(json, at + 50, at + 150))?.map(({ text }) => text)).toEqual([
@@ -41,6 +41,6 @@ test.each([
   ["whole JSON", record("a")],
   ["text", "a …12 chars truncated… b"],
   ["a cut between values", '{"content":[…12 chars truncated…]}'],
-])("%s is no such record", (_name, text) => {
+])("does not accept %s", (_name, text) => {
   expect(textsOfCutRecord(text)).toBeUndefined();
 });

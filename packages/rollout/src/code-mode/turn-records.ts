@@ -4,10 +4,10 @@ import type { ResultText } from "./replace-passed-on.ts";
 import type { LineAt } from "./script-output.ts";
 import type { Script, ScriptTurn } from "./script-turn.ts";
 
-/** Where codex recorded a call from inside a script. */
+/** The place where codex recorded a call from inside a script. */
 export type NestedPlace = ScriptTurn["nested"][number];
 
-/** What the edits of other calls depend on in a call's record. */
+/** The parts of a call's record on which the edits of other calls depend. */
 interface KnownRecord {
   readonly isEdited: boolean;
   /** The keys of its texts. */
@@ -16,19 +16,19 @@ interface KnownRecord {
 
 const KEY_LENGTH = 64;
 
-/** Returns a text, or the hash of a long one, so that a turn's calls take some hundred bytes each, however long their results are. */
+/** Returns a text, or the hash of a long text. So a call takes some hundred bytes of memory, however long its results are. */
 export const keyOf = (text: string): string =>
   text.length < KEY_LENGTH ? text : createHash("sha256").update(text).digest("hex").padEnd(KEY_LENGTH);
 
-/** Returns what to search outputs for: what the tool returned, or what an edit has put in its place. */
+/** Returns the texts to search for in outputs: what the tool returned, or what an edit has put in its place. */
 export const resultsOf = (record: NestedRecord): readonly ResultText[] =>
   record.state === "intact" ? record.results : record.to === null ? [] : [{ text: record.to, isJson: false }];
 
-/** Where a script's own output is; infinity while it has none. */
-export const endOf = (script: Script): number =>
+/** Returns the offset of a script's own output, or infinity if it has none. */
+export const outputOffsetOf = (script: Script): number =>
   script.outputs.find((output) => !output.isNotification)?.offset ?? Number.POSITIVE_INFINITY;
 
-/** Says which script of a turn may have made which call, and which results must stay in the scripts' outputs. */
+/** Determines which script of a turn may have made which call, and which results must stay in the scripts' outputs. */
 export class TurnRecords {
   readonly #turn: ScriptTurn;
   readonly #edited: ReadonlySet<string>;
@@ -47,7 +47,7 @@ export class TurnRecords {
    * Reads the record of each call in the turn, one line at a time.
    *
    * @param edited The ids of the calls whose results are to be edited.
-   * @param links By a nested call's id, the item id of its script's call.
+   * @param links Maps a nested call's id to the item id of its script's call.
    */
   static async read(
     turn: ScriptTurn,
@@ -64,14 +64,16 @@ export class TurnRecords {
     return records;
   }
 
-  /** Returns the scripts that were running when codex recorded a call, or the one that a link names. */
+  /** Returns the script that a link names for a call, or else all scripts that were running when codex recorded the call. */
   scriptsOf(callId: string, at: number): Script[] {
     const itemId = this.#links.get(callId);
     const linked = this.#turn.scripts.filter((script) => itemId !== undefined && script.itemId === itemId);
-    return linked.length > 0 ? linked : this.#turn.scripts.filter((script) => script.offset < at && at < endOf(script));
+    return linked.length > 0
+      ? linked
+      : this.#turn.scripts.filter((script) => script.offset < at && at < outputOffsetOf(script));
   }
 
-  /** Returns the keys of the results that are not to be edited, of a script or of the turn: an equal text in an output may be one of them. */
+  /** Returns the keys of results that must stay, of a script or of the whole turn. An equal text in an output may be one of them. */
   textsKept(script?: Script): Set<string> {
     const kept = new Set<string>();
     for (const { callId, offset } of script === undefined ? this.#turn.nested : this.#calls(script)) {
@@ -82,14 +84,14 @@ export class TurnRecords {
     return kept;
   }
 
-  /** Whether each call that the script may have made is to be edited, or was edited before. */
+  /** Returns whether each call that the script may have made is to be edited, or was edited before. */
   areAllEdited(script: Script): boolean {
     return this.#calls(script).every(
       ({ callId, offset }) => this.#edited.has(callId) || this.#records.get(offset)?.isEdited,
     );
   }
 
-  /** Whether exactly one edited record of the turn has this text. */
+  /** Returns whether exactly one edited record of the turn has this text. */
   isOnlyOneWith(text: string): boolean {
     const key = keyOf(text);
     const withIt = [...this.#records.values()].filter(({ isEdited, texts }) => isEdited && texts.includes(key));

@@ -3,12 +3,12 @@ import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { asRolloutError, isErrno } from "../errors.ts";
 
-/** `CODEX_HOME`, else `~/.codex`. Absolute: a relative one is resolved against this process's working directory. */
+/** Returns `CODEX_HOME`, else `~/.codex`. The path is absolute: a relative one is resolved against this process's working directory. */
 export const defaultCodexHome = (): string => resolve(process.env.CODEX_HOME || join(homedir(), ".codex"));
 
 /**
- * The home that a rollout stands in; undefined for a file that stands elsewhere, such as a copy. The path as it is given counts
- * before where its links lead to: `sessions` may be a link to a folder of another name.
+ * Returns the home that a rollout is in. Returns undefined for a file outside of a home, such as a copy. Tries the path as given
+ * before its resolved form, since `sessions` may be a link to a folder of another name.
  */
 export const codexHomeOf = (path: string): string | undefined => homeByName(path) ?? homeByName(resolvedPath(path));
 
@@ -20,8 +20,10 @@ function homeByName(path: string): string | undefined {
 }
 
 /**
- * The homes in which codex may have a rollout open: the one that was asked for, and the one that the file stands in once its
- * links are followed. Two homes share a file where a folder of one is a link into the other, as in a copy that kept its links.
+ * Returns the homes in which codex may have a rollout open: the given one, and the one that the file is in once its links are
+ * resolved. Two homes share a file if a folder of one is a link into the other, as in a copy that kept its links.
+ *
+ * @throws RolloutError `not_permitted` or `io` if the path can't be resolved.
  */
 export function homesOfRollout(codexHome: string | undefined, path: string): string[] {
   const own = homeByName(resolvedPath(path));
@@ -30,10 +32,14 @@ export function homesOfRollout(codexHome: string | undefined, path: string): str
   return isHome ? [codexHome, own] : [codexHome];
 }
 
-/** What codex, or a mutation, has made in a home that was ever used: any other folder may be called `sessions`. */
+/** Codex, or a mutation, creates these in a home that is used. A folder without them may be called `sessions` by chance. */
 const HOME_MARKS = ["state_5.sqlite", "thread-writer-locks", "plexum-thread-locks"];
 
-/** A rollout's own path where it is reached by a symbolic link: what stands beside it is found from anywhere. @throws RolloutError */
+/**
+ * Resolves symbolic links in a rollout's path, so that the files beside it are found from anywhere.
+ *
+ * @throws RolloutError `not_permitted` or `io` if the path can't be resolved.
+ */
 export function resolvedPath(path: string): string {
   try {
     return realpathSync.native(path);
@@ -43,5 +49,5 @@ export function resolvedPath(path: string): string {
   }
 }
 
-/** Codex moves its databases, and only these, by `CODEX_SQLITE_HOME`. */
+/** Returns where codex keeps its databases. `CODEX_SQLITE_HOME` moves them, and nothing else. */
 export const sqliteHome = (codexHome: string): string => process.env.CODEX_SQLITE_HOME || codexHome;

@@ -19,12 +19,12 @@ export interface FoundRollout extends RolloutName {
 }
 
 /**
- * Finds the file that codex would resume a thread from. Undefined if this home has none.
+ * Finds the file that codex would resume a thread from. Returns undefined if this home has none.
  *
- * Asks codex's own index first, which alone knows the newest file of a thread that was reverted. Without an answer there,
- * looks at the names: at the days around the id's own time of creation, then in the archive, then at all other folders,
- * newest first. Where a rollout is there both plain and compressed, the plain one counts, as it does for codex. A file whose
- * first line names another thread is not this thread's, whatever its name says. No file of another home is ever returned.
+ * Asks codex's own index first. Only the index knows the newest file of a thread that was reverted. Without an answer there,
+ * looks at file names: in the days around the creation time in the id, then in the archive, then in all other folders, newest
+ * first. If a rollout exists both plain and compressed, the plain one wins, as it does for codex. A file whose first line names
+ * another thread is skipped, whatever its name is. A file of another home is never returned.
  *
  * @throws RolloutError `not_permitted` or `io` if a directory can't be listed.
  */
@@ -34,24 +34,28 @@ export async function findRollout(
 ): Promise<FoundRollout | undefined> {
   const { codexHome = defaultCodexHome(), signal } = options;
   if (!isLowercaseUuid(threadId)) return undefined;
-  const isOf = (name: RolloutName) => name.threadId === threadId;
-  const isThreads = (path: string) => [undefined, threadId].includes(threadIdInFirstLine(path));
+  const isOwnName = (name: RolloutName) => name.threadId === threadId;
+  const isOwnFile = (path: string) => [undefined, threadId].includes(threadIdInFirstLine(path));
   const head = await headInStateDatabase(codexHome, threadId);
   const path = head === undefined ? undefined : pathInHome(codexHome, head);
   const name = path === undefined ? undefined : parseRolloutName(basename(path));
-  if (path !== undefined && name !== undefined && isOf(name) && isThreads(path))
+  if (path !== undefined && name !== undefined && isOwnName(name) && isOwnFile(path))
     return { ...name, path, archived: isArchived(codexHome, path) };
-  return findByName(codexHome, threadId, isOf, isThreads, signal);
+  return findByName(codexHome, threadId, isOwnName, isOwnFile, signal);
 }
 
-/** The file with this rollout id, which is what a `history_base` names. */
+/**
+ * Finds the file with a rollout id, which is what a `history_base` names. Returns undefined if this home has none.
+ *
+ * @throws RolloutError `not_permitted` or `io` if a directory can't be listed.
+ */
 export async function findRolloutFile(codexHome: string, rolloutId: string): Promise<FoundRollout | undefined> {
   if (!isLowercaseUuid(rolloutId)) return undefined;
   return findByName(codexHome, rolloutId, (name) => name.rolloutId === rolloutId);
 }
 
-/** A rollout by its path, plain or as codex has compressed it meanwhile. */
-export function existing(path: string): string | undefined {
+/** Returns the path of a rollout that exists: plain, or the compressed form if codex has compressed it since. */
+export function existingForm(path: string): string | undefined {
   const plain = path.replace(/\.zst$/, "");
   return [plain, `${plain}.zst`].find(existsSync);
 }
@@ -68,7 +72,7 @@ function findByName(
     const found = files
       .map((file) => ({ file, name: file.includes(id) ? parseRolloutName(file) : undefined }))
       .filter((entry) => entry.name !== undefined && matches(entry.name))
-      // The first is wanted: the newest after a revert; of one file the plain form; and of two with one id the one named later.
+      // The first one wins: the newest after a revert, the plain form of one file, and the later name of two with one id.
       .sort((a, b) => rank(b.name, a.name) || (a.file < b.file ? 1 : -1))
       .find(({ file }) => isWanted(join(folder, file)));
     return found?.name && { ...found.name, path: join(folder, found.file), archived: isArchived(codexHome, folder) };
@@ -84,7 +88,7 @@ function findByName(
     const found = usual.includes(folder) ? undefined : search(folder, names);
     if (found !== undefined) return found;
   }
-  // The rollout may stand there.
+  // The rollout may be there.
   if (failures.length > 0) throw failures[0];
   return undefined;
 }
@@ -94,17 +98,17 @@ function rank(a: RolloutName | undefined, b: RolloutName | undefined): number {
   return time(a) - time(b) || Number(b?.compressed) - Number(a?.compressed);
 }
 
-/** The day of an id and the days next to it: codex names the directory by its local date, whatever its time zone was. */
+/** Returns the day of an id and the days next to it: codex names the directory by its local date, in any time zone. */
 function nearbyDays(id: string): string[] {
   const time = uuidTime(id);
   if (time === undefined) return [];
   return [0, 1, -1].map((days) => dayOf(time + days * 86_400_000));
 }
 
-/** `YYYY/MM/DD` in UTC. */
+/** Returns a time's day as `YYYY/MM/DD` in UTC. */
 export const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10).replaceAll("-", "/");
 
-/** The days under `sessions` as `YYYY/MM/DD`, newest first. Other directories are passed over. */
+/** Yields the days under `sessions` as `YYYY/MM/DD`, newest first. Skips other directories. */
 export function* daysBackward(sessions: string): Generator<string, void, undefined> {
   for (const year of numbered(sessions, /^\d{4}$/))
     for (const month of numbered(join(sessions, year), /^\d{2}$/))
@@ -120,10 +124,10 @@ const numbered = (folder: string, pattern: RegExp) =>
 const MAX_DEPTH = 4;
 
 /**
- * The folders of a codex home in which rollouts stand, with the names of what may be one, whoever put it there: those of
- * `sessions` first, then the archive's, each newest first.
+ * Yields the folders of a codex home that may contain rollouts, each with the names of files that may be rollouts. Yields those of
+ * `sessions` first, then those of the archive, newest first. Includes folders that the user created.
  *
- * @param failed Takes the error of a directory that can't be listed, and the search goes on without it. Default: throws it.
+ * @param failed Called with the error if a directory can't be listed. The search then continues without it. Default: throws it.
  * @throws RolloutError `not_permitted` or `io`.
  */
 export function* rolloutFilesBelow(
@@ -137,7 +141,7 @@ function rethrow(error: unknown): never {
   throw error;
 }
 
-/** People put archives and copies beside codex's own days. */
+/** Looks into all folders, since users put archives and copies beside codex's own days. */
 function* foldersBelow(
   folder: string,
   depth: number,
@@ -151,12 +155,12 @@ function* foldersBelow(
   }
   yield { folder, names: names.filter((name) => !name.startsWith(".") && /\.jsonl(?:\.zst)?$/.test(name)) };
   if (depth === MAX_DEPTH) return;
-  // A name with a dot is a file, or one that a mutation or a system hides.
+  // A name with a dot is a file, or something hidden by a mutation or the system.
   for (const name of names.filter((one) => !one.includes(".")).sort((a, b) => (a < b ? 1 : -1)))
     yield* foldersBelow(join(folder, name), depth + 1, failed);
 }
 
-/** The names in a directory; none if there is no such directory. Synchronous: of a day's directory it takes some microseconds. */
+/** Returns the names in a directory. Returns none if there is no such directory. Synchronous: a day's directory takes some microseconds. */
 export function list(folder: string): string[] {
   try {
     return readdirSync(folder);

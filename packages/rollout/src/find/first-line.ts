@@ -1,15 +1,16 @@
 import { closeSync, constants, openSync, readSync } from "node:fs";
 
-/** The ids stand in the first few hundred bytes. */
+/** The ids are in the first few hundred bytes. */
 const PREFIX_BYTES = 4096;
 
-/** A `session_meta` line up to its own id: the keys before it hold strings, numbers and flags only (0.135 to 0.169). */
+/** Matches a `session_meta` line up to its own id. The keys before it have only strings, numbers and flags (0.135 to 0.169). */
 const ID =
   /^\s*\{(?:[^{}]*?,)?\s*"type"\s*:\s*"session_meta"[^{}]*?"payload"\s*:\s*\{(?:[^{}]*?,)?\s*"id"\s*:\s*"([^"]+)"/;
 
 /**
- * Returns the thread that a rollout's first line names; undefined if that can't be determined without reading further: the file is compressed,
- * is no rollout, or can't be read. Reads a few kilobytes, synchronously: callers look at one file, or at very few.
+ * Returns the thread that a rollout's first line names. Returns undefined if that can't be determined without reading further: for a
+ * compressed file, a file that is not a rollout, or one that can't be read. Reads a few kilobytes, synchronously, since callers look
+ * at very few files.
  */
 export function threadIdInFirstLine(path: string): string | undefined {
   if (path.endsWith(".zst")) return undefined;

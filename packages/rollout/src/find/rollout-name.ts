@@ -4,17 +4,17 @@ const NAME = new RegExp(
 );
 const WHOLE_UUID = new RegExp(`^${UUID}$`);
 
-/** What a rollout file's name says. */
+/** The parts of a rollout file's name. */
 export interface RolloutName {
   readonly threadId: string;
-  /** Names the file among those of its thread: the thread id for the first, an id of its own after a revert. */
+  /** Identifies the file among those of its thread. It is the thread id for the first file, and a new id after a revert. */
   readonly rolloutId: string;
-  /** `YYYY/MM/DD`: the directory under `sessions` in which codex put it. */
+  /** `YYYY/MM/DD`: the directory under `sessions` in which codex created the file. */
   readonly day: string;
   readonly compressed: boolean;
 }
 
-/** Reads the name of a file as codex gives it to a rollout. Undefined for any other name. */
+/** Parses the name of a rollout file. Returns undefined for a name that codex does not give to rollouts. */
 export function parseRolloutName(name: string): RolloutName | undefined {
   const match = NAME.exec(name);
   const threadId = match?.[4];
@@ -29,7 +29,7 @@ export function parseRolloutName(name: string): RolloutName | undefined {
 
 export const isLowercaseUuid = (text: string): boolean => WHOLE_UUID.test(text);
 
-/** When a UUIDv7 was made, in milliseconds since 1970; undefined for any other version. */
+/** Returns when a UUIDv7 was created, in milliseconds since 1970. Returns undefined for any other version. */
 export function uuidTime(id: string): number | undefined {
   return id[14] === "7" ? Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) : undefined;
 }

@@ -7,8 +7,8 @@ import { resolvedPath, sqliteHome } from "./codex-home.ts";
 const NAME = "state_5.sqlite";
 
 /**
- * The path that codex's own index gives for a thread. Undefined where there is no index, where it does not know the
- * thread, and where it can't be read: it is a hint, and the file names are the truth.
+ * Returns the path that codex's own index has for a thread. Returns undefined if there is no index, if it does not know the
+ * thread, or if it can't be read: the index is a hint, and the file names are the truth.
  */
 export async function headInStateDatabase(codexHome: string, threadId: string): Promise<string | undefined> {
   const path = join(sqliteHome(codexHome), NAME);
@@ -24,8 +24,8 @@ export async function headInStateDatabase(codexHome: string, threadId: string): 
         database.close();
       }
     };
-    // Read-only connections also create a `-wal` and a `-shm` and leave them, unless opened with `immutable`. That is safe while
-    // there is no `-wal`: codex has one for as long as it has the index open (0.135, 0.169).
+    // Read-only connections also create a `-wal` and a `-shm` and do not remove them, unless opened with `immutable`. That is safe
+    // while there is no `-wal`: codex has one for as long as it has the index open (0.135, 0.169).
     const isAtRest = () => !existsSync(`${path}-wal`);
     if (isAtRest()) {
       const url = pathToFileURL(path);
@@ -40,9 +40,10 @@ export async function headInStateDatabase(codexHome: string, threadId: string): 
 }
 
 /**
- * Makes codex resume a thread from this home's own file. In a copy of a home codex's index names the files of the first one, and
- * codex goes on with those (0.135, 0.169): it would read what was consumed in the copy, and write to the first home. Nothing is
- * changed where the named file is gone, or is this one by another path, or `CODEX_SQLITE_HOME` has homes share an index.
+ * Makes codex resume a thread from this home's own file. In a copy of a home, codex's index names the files of the original home,
+ * and codex continues those (0.135, 0.169): the model would see what was consumed in the copy, and codex would write to the
+ * original home. Does nothing if the named file does not exist, if it is this file by another path, or if `CODEX_SQLITE_HOME`
+ * makes homes share an index.
  *
  * @throws RolloutError `busy` if codex does not release its index in time; `io`
  */

@@ -30,7 +30,7 @@ it("a reader sees each line as before a mutation or as after it", async () => {
   expect(await reading).toBeGreaterThan(0);
 });
 
-it("of two mutations at once both are made, or one is busy with a typed error", async () => {
+it("two mutations at once both succeed, or one fails with a typed busy error", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "two.jsonl");
   await writeFile(path, sampleRollout(calls));

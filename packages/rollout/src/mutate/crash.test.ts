@@ -38,7 +38,7 @@ describe.each([
   ["in place", inPlace, "in-place"],
   ["with a line that grows", growing, "rewritten"],
 ])("a mutation %s", (_name, edits, mode) => {
-  it("is whole or not at all, whichever operation is the last", async () => {
+  it("is complete or absent, whichever operation is the last", async () => {
     const done = await fresh();
     expect(await mutateRollout(done, edits)).toMatchObject({ mode });
     const after = await readFile(done);
@@ -70,7 +70,7 @@ describe.each([
   });
 
   it.each(["ENOSPC", "EIO", "EROFS"])(
-    "is whole or not at all, and %s a typed error, whichever operation it strikes",
+    "is complete or absent, and %s is a typed error, whichever operation fails",
     async (code) => {
       const done = await fresh();
       await mutateRollout(done, edits);
@@ -92,7 +92,7 @@ describe.each([
 });
 
 describe("recovery", () => {
-  it("finds what was left where the rollout stood before codex archived it", async () => {
+  it("finds leftovers where the rollout was before codex archived it", async () => {
     const name = "rollout-2026-01-02T03-04-05-019b7c9d-dd0d-7000-8000-000000000000.jsonl";
     for (let at = 1, isTorn = false; !isTorn && at < 200; at++) {
       const home = join(folder.path, `archived-${at}`);
@@ -112,7 +112,7 @@ describe("recovery", () => {
 });
 
 describe("a compressed rollout", () => {
-  it("is there as it was, or plain and mutated, after a crash at any operation", async () => {
+  it("is unchanged, or plain and mutated, after a crash at any operation", async () => {
     for (let at = 1, isOver = false; !isOver && at < 200; at++) {
       const plain = join(folder.path, `packed-${at}`, "rollout.jsonl");
       await cp(await seed(), plain);
@@ -134,7 +134,7 @@ describe("a compressed rollout", () => {
   });
 });
 
-describe("a compressed rollout that codex brings back meanwhile", () => {
+describe("a compressed rollout that codex unpacks concurrently", () => {
   it("keeps what codex wrote to it", async () => {
     const plain = await fresh();
     const packed = `${plain}.zst`;
@@ -143,7 +143,7 @@ describe("a compressed rollout that codex brings back meanwhile", () => {
     const codexs = Buffer.concat([old, Buffer.from("a line of the turn that runs\n")]);
     const files = {
       ...nodeFiles,
-      // The last look at the compressed file was before this.
+      // The compressed file was checked for the last time before this call.
       copyOwner: async (...args: Parameters<typeof nodeFiles.copyOwner>) => {
         await writeFile(plain, codexs);
         return nodeFiles.copyOwner(...args);
@@ -155,7 +155,7 @@ describe("a compressed rollout that codex brings back meanwhile", () => {
     expect(await readdir(dirname(plain))).toEqual([basename(plain)]);
   });
 
-  it("is mutated as the plain file that it has become when the lock is free", async () => {
+  it("is mutated as a plain file if it has become one before the lock is acquired", async () => {
     const plain = await fresh();
     const packed = `${plain}.zst`;
     await writeFile(packed, zstdCompressSync(old));

@@ -1,23 +1,23 @@
 import { JsonValue, type Replacement, type Span } from "@plexum/jsonl-edit";
 import type { CallEdit } from "./call-edit.ts";
 
-/** What one line has of the calls that are to be edited. */
+/** The planned edit of one line. */
 export interface LineEdit {
   readonly replacements: Replacement[];
-  /** Calls whose beginning this line is: no line before it belongs to them. */
+  /** Calls that begin with this line: no line before it belongs to them. */
   readonly begins: string[];
-  /** Calls that this line has an output of. */
+  /** Calls whose output is in this line. */
   readonly outputs: string[];
 }
 
 export interface LineEditOptions {
-  /** Also the copies that codex keeps for its own display. */
+  /** Also edit the copies that codex keeps for its own display. */
   readonly displayCopies: boolean;
 }
 
 /**
- * Plans the edits of one line of a rollout. A line that is not JSON has none, since codex passes over it too.
- * A value that stands under a duplicate key is replaced each time.
+ * Plans the edits of one line of a rollout. A line that is not JSON has none, since codex skips it too. All values of a duplicate
+ * key are replaced.
  */
 export function editLine(line: Buffer, edits: ReadonlyMap<string, CallEdit>, options: LineEditOptions): LineEdit {
   const plan: LineEdit = { replacements: [], begins: [], outputs: [] };
@@ -39,14 +39,14 @@ export function editLine(line: Buffer, edits: ReadonlyMap<string, CallEdit>, opt
   return plan;
 }
 
-/** What a line says of itself beside its content. */
+/** What a line says about itself, besides its content. */
 interface LineHead {
   readonly type: string | undefined;
   readonly payloadType: string | undefined;
   readonly timestamp: string | undefined;
 }
 
-/** Of planned lines, whose bytes don't change: a line is looked at in many places. */
+/** The heads of planned lines. Their bytes don't change, and several checks need the head of the same line. */
 const heads = new WeakMap<Buffer, LineHead>();
 
 const headIn = (entry: JsonValue | undefined): LineHead => ({
@@ -55,17 +55,17 @@ const headIn = (entry: JsonValue | undefined): LineHead => ({
   timestamp: entry?.get("timestamp")?.string,
 });
 
-/** Reads the head of a planned line; all of it is undefined for one that is not JSON. The line must not be changed afterwards. */
+/** Returns the head of a planned line. All of it is undefined if the line is not JSON. The line must not be changed afterward. */
 export function headOf(line: Buffer): LineHead {
   const known = heads.get(line) ?? headIn(JsonValue.of(line));
   heads.set(line, known);
   return known;
 }
 
-/** What kind of line it is; undefined for one that is not JSON. */
+/** Returns the type of a line. Returns undefined if the line is not JSON. */
 export const typeOf = (line: Buffer): string | undefined => headOf(line).type;
 
-/** The edit that a value has the call id of. A call without an id is nobody's. */
+/** Returns the edit for a call id. Returns undefined if there is none, or if the value is not an id. */
 function editFor(id: JsonValue | undefined, edits: ReadonlyMap<string, CallEdit>): CallEdit | undefined {
   const callId = id?.string;
   return callId === undefined ? undefined : edits.get(callId);
@@ -87,7 +87,7 @@ function editItem(item: JsonValue, edits: ReadonlyMap<string, CallEdit>, plan: L
   } else if (type.endsWith("_output")) {
     plan.outputs.push(edit.callId);
     if (edit.output === undefined) return;
-    // A tool search gives definitions, no text: without any it is still what codex takes.
+    // A tool search returns definitions, not text. Codex accepts an empty list.
     if (type === "tool_search_output") replace(item.all("tools"), "[]");
     else replace(item.all("output"), quoted(edit.output));
   }
@@ -108,7 +108,7 @@ function replaceArguments(
 function isJsonObject(text: string): boolean {
   try {
     const value: unknown = JSON.parse(text);
-    // A newline would end the line, and for an escaped half of a surrogate pair codex would drop it (0.135, 0.169).
+    // A newline would end the line. Codex drops a line with an escaped half of a surrogate pair (0.135, 0.169).
     const isUsable = !/[\r\n]/.test(text) && !/(?<!\\)(\\\\)*\\ud[89a-f]/i.test(JSON.stringify(value));
     return typeof value === "object" && value !== null && !Array.isArray(value) && isUsable;
   } catch {
@@ -117,8 +117,8 @@ function isJsonObject(text: string): boolean {
 }
 
 /**
- * `item_completed` (codex 0.148 and later), `mcp_tool_call_end` and `patch_apply_end` (before). Each stays of the form that
- * codex wrote; a copy too short for the new text becomes empty rather than longer.
+ * Plans the edits of `item_completed` (codex 0.148 and later), `mcp_tool_call_end` and `patch_apply_end` (before). Each keeps the form
+ * in which codex wrote it. A copy that is too short for the new text becomes empty, so that the line does not grow.
  */
 function editDisplayCopy(event: JsonValue, edits: ReadonlyMap<string, CallEdit>, plan: LineEdit): void {
   const item = event.get("item");

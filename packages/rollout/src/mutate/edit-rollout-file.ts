@@ -1,7 +1,7 @@
 import { type EditOutcome, type Files, type JsonlEditor, lockJsonl } from "@plexum/jsonl-edit";
 import { RolloutError } from "../errors.ts";
 import { resolvedPath } from "../find/codex-home.ts";
-import { existing } from "../find/find-rollout.ts";
+import { existingForm } from "../find/find-rollout.ts";
 import { unpack } from "../read/open-rollout.ts";
 import { plainName, sidecarsOf } from "../recover/sidecars.ts";
 import type { SkipReason } from "./mutation-report.ts";
@@ -16,10 +16,10 @@ export interface EditRolloutFileOptions {
 }
 
 /**
- * Locks a rollout's file and edits it. Undefined if there is no such file.
+ * Locks a rollout's file and edits it. Returns undefined if there is no such file.
  *
- * Codex brings a compressed rollout back as a plain file when it resumes its thread. So does this, if there is anything to change: as
- * a step of its own, after which the file is what it was.
+ * Codex unpacks a compressed rollout to a plain file when it resumes its thread. So does this, if there is anything to change.
+ * Unpacking is a separate step that leaves the content unchanged.
  *
  * @param after Called with the outcome while the file is still locked.
  */
@@ -30,15 +30,15 @@ export async function editRolloutFile<Editor extends JsonlEditor<SkipReason>>(
   after: (editor: Editor) => Promise<void> = async () => {},
 ): Promise<{ editor: Editor; outcome: EditOutcome<SkipReason> } | undefined> {
   const { files, codexHome, waitMs, signal, onWarning, dryRun = false } = options;
-  const place = resolvedPath(existing(given) ?? given);
+  const place = resolvedPath(existingForm(given) ?? given);
   const before = await files.stat(place);
   if (before === undefined) return undefined;
   if (!before.isFile()) throw new RolloutError("not_a_file", place, `${place} is not a file; name a rollout file`);
   const plain = plainName(place);
   const lockOptions = { ...sidecarsOf(plain, codexHome), files, waitMs, signal, onWarning };
   await using locked = await lockJsonl(plain, lockOptions);
-  // Whoever held the lock before may have brought a compressed one back.
-  const path = existing(place) ?? place;
+  // The previous holder of the lock may have unpacked a compressed file.
+  const path = existingForm(place) ?? place;
   let editor = newEditor();
   let outcome: EditOutcome<SkipReason> | undefined;
   if (path.endsWith(".zst")) {

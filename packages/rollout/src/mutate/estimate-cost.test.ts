@@ -9,11 +9,11 @@ import { CodexThread, EXEC_FLAGS } from "../testing/codex-thread.ts";
 
 type Item = ModelRequest["input"][number];
 
-/** A tokenizer and a cache of prompts: instructions and tools come first, then each item; a prefix of the last request is cached. */
+/** A tokenizer and a prompt cache. A request has instructions and tools, then items. The prefix shared with the last request is cached. */
 class CountingModel {
   static readonly INSTRUCTIONS = 3_000;
   last: readonly Item[] = [];
-  /** Of the last request. */
+  /** The cached tokens of the last request. */
   cached = 0;
   readonly #charactersPerToken: number;
 
@@ -25,7 +25,7 @@ class CountingModel {
     return items.reduce((sum, item) => sum + Math.ceil(textOf(item).length / this.#charactersPerToken) + 4, 0);
   }
 
-  /** Answers with the true figures of a request. */
+  /** Returns a reply with the true figures of a request. */
   counted(request: ModelRequest, reply: Reply): Reply {
     if (reply.kind !== "answer") return reply;
     const common = request.input.findIndex((item, index) => textOf(item) !== textOf(this.last[index]));
@@ -102,7 +102,7 @@ describe.each(testedCodexes())("what a mutation frees and costs, with codex $ver
       near(report.cost?.tokensUncached ?? 0, model.tokensOf(edited.slice(first)));
     }
 
-    // And what the next request really reads without the cache, besides what is new in it.
+    // Compare with what the next request really reads without the cache, minus what is new in it.
     const [, edits] = EDITS[2] as (typeof EDITS)[number];
     const { cost } = await mutateRollout(path, edits, { estimate: true });
     await turn([say("fourth")]);
@@ -136,12 +136,12 @@ describe("an estimate", () => {
     return cost;
   }
 
-  it("costs nothing where the provider caches nothing", async () => {
+  it("has no cost if the provider caches nothing", async () => {
     const content = meta + started("1") + call("a") + output("a") + count(100, 0) + count(1000, 0);
     expect(await costOf(content, ["a"])).toEqual({ tokensFreed: expect.closeTo(900, -2), tokensUncached: 0 });
   });
 
-  it("frees nothing of what a compaction has summed up, or a rollback has taken back", async () => {
+  it("frees nothing in what a compaction has summarized or a rollback has removed", async () => {
     const one = meta + started("1") + call("a") + output("a") + count(100, 50) + count(1000, 100);
     const compacted = line("compacted", { message: "summary", replacement_history: [] });
     expect(await costOf(one + compacted, ["a"])).toEqual({ tokensFreed: 0, tokensUncached: 0 });
@@ -158,7 +158,7 @@ describe("an estimate", () => {
     expect((await costOf(content, ["a"]))?.tokensFreed).toBeLessThan(1_900);
   });
 
-  it("searches a long file's end for the last count and for compactions, and reads only a part of the rest", async () => {
+  it("searches the end of a long file for the last count and for compactions, and reads only a part of the rest", async () => {
     const filler = line("event_msg", { type: "agent_message", message: "x".repeat(1e6) }).repeat(40);
     const long = meta + started("1") + call("a") + output("a") + count(100, 50) + count(1000, 100) + filler;
     expect(await costOf(long + count(9000, 8000), ["a"])).toMatchObject({ tokensUncached: expect.closeTo(8000, -2) });
@@ -169,11 +169,11 @@ describe("an estimate", () => {
     });
   });
 
-  it("of a thread without counts weighs text by four bytes a token", async () => {
+  it("assumes four bytes per token in a thread without counts", async () => {
     expect(await costOf(meta + call("a") + output("a"), ["a"])).toEqual({ tokensFreed: 872, tokensUncached: 0 });
   });
 
-  it("is not made unless asked for, and is nothing where nothing changes", async () => {
+  it("is made only if requested, and is zero if nothing changes", async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "rollout.jsonl");
     await writeFile(path, meta + call("a") + output("a"));

@@ -10,11 +10,11 @@ import { headOf, typeOf } from "./edit-line.ts";
 
 /** What a mutation frees and costs, estimated from the token counts in the rollout. */
 export interface MutationCost {
-  /** By how many tokens each later request is smaller. */
+  /** How many tokens smaller each later request is. */
   readonly tokensFreed: number;
   /**
-   * How many tokens the next request reads without the provider's prompt cache, once: all that stands behind the first changed line. 0
-   * where the provider has reported no cached tokens.
+   * How many tokens the next request reads without the provider's prompt cache, once: all tokens after the first changed line. 0 if
+   * the provider has reported no cached tokens.
    */
   readonly tokensUncached: number;
 }
@@ -22,50 +22,51 @@ export interface MutationCost {
 interface Counts {
   readonly input: number;
   readonly cached: number;
-  /** Without reasoning, which the next request does not have. */
+  /** Without reasoning, which is not part of the next request. */
   readonly output: number;
 }
 
 /**
- * What a part of a file has. Codex records an answer's items, the outputs of its calls and then its count (0.135, 0.169): what the
- * answer's request did not have yet stands before the count.
+ * The content of a part of a file. Codex records an answer's items, the outputs of its calls and then its count (0.135, 0.169). So the
+ * items between two counts were not yet in the request of the second count.
  */
 interface Part {
-  /** Of the text that the last request had. */
+  /** The size of the text that the last request contained. */
   sentBytes: number;
-  /** The first and the last request's. The first one's is that of the answer that the part begins in. */
+  /** The counts of the answer in which the part begins. */
   first: Counts | undefined;
+  /** The last counts. */
   last: Counts | undefined;
   hasCached: boolean;
-  /** What stands behind the last count, in bytes of text: an answer's messages and calls, and the outputs of these. */
+  /** What follows the last count, in bytes of text: an answer's messages and calls, and the outputs of the calls. */
   unsent: { answer: number; outputs: number };
-  /** Where the last compaction stands. */
+  /** The offset of the last compaction. */
   compactedAt: number | undefined;
   isRolledBack: boolean;
 }
 
-/** So much behind the first changed line is read to know what text comes to; of the rest only what matters is searched for. */
+/** How much is read after the first changed line, to learn how many tokens a byte of text is. The rest is only searched. */
 const SAMPLE_BYTES = 16 * 1024 * 1024;
 const CHUNK_BYTES = 256 * 1024;
-/** The farthest that a count is looked for before a line. */
+/** How far before a line to search for a count. */
 const MAX_BYTES_BEFORE = 64 * 1024 * 1024;
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
-/** Of a long line what is not text: timestamp, ordinal, types, keys. */
+/** The part of a long line that is not text: timestamp, ordinal, types, keys. */
 const FRAME_BYTES = 200;
-/** Each item carries its role and its kind for the model: some four tokens. */
+/** The role and the kind that each item has for the model: some four tokens. */
 const ITEM_BYTES = 16;
-/** Shorter lines are parsed to know their text, as long as there are not too many of them. */
+/** Lines shorter than this are parsed to measure their text, until `MAX_PARSED_BYTES` are parsed. */
 const SHORT_LINE_BYTES = 64 * 1024;
 const MAX_PARSED_BYTES = 64 * 1024 * 1024;
-/** What no text and no tokenizer goes beyond: tokens to a byte. */
+/** The limits of tokens per byte, for any text and tokenizer. */
 const MIN_RATIO = 1 / 8;
 const MAX_RATIO = 1 / 2;
 
 /**
- * Estimates what changes free and cost. Reads 16 MiB from the first of them on, searches the rest, and holds a line at a time.
+ * Estimates what changes free and cost. Reads 16 MiB from the first change, searches the rest, and holds one line at a time.
  *
- * The figures are the provider's own, as codex records them after each answer; text is weighed by what the text behind the change came
- * to, and a changed image counts as codex counts it.
+ * The figures are derived from the provider's counts, which codex records after each answer. The tokens per byte of text are those of
+ * the text after the first change. A changed image counts as codex counts it.
  */
 export async function estimateCost(
   file: SearchableFile,
@@ -94,7 +95,7 @@ export async function estimateCost(
     }
     const before = await readBefore(file, first.offset, options.signal);
     let weight = 1 / BYTES_PER_TOKEN;
-    // What stands before the line in its own answer is weighed too.
+    // The text before the line in its own answer is weighed with the same ratio, so the ratio is refined in a few rounds.
     for (let round = 0; round < 3; round++) {
       const behind = rest.last === undefined ? 0 : rest.last.input - prefixOf(first, before, rest, weight);
       if (behind > 0 && rest.sentBytes > 0) weight = clamp(behind / rest.sentBytes);
@@ -107,7 +108,7 @@ export async function estimateCost(
   }
 }
 
-/** The changes that the model sees: not what a compaction has summed up, or a rollback has taken back. */
+/** Returns the changes that the model sees. Excludes lines that a compaction has summarized or a rollback has removed. */
 async function inContext(
   file: SearchableFile,
   changes: readonly LineChange[],
@@ -126,7 +127,7 @@ async function inContext(
 
 const clamp = (ratio: number) => Math.min(MAX_RATIO, Math.max(MIN_RATIO, ratio));
 
-/** Reads a part of a file from one line to another. */
+/** Reads a part of a file, from one line up to another. */
 async function readPart(
   { file, path }: SearchableFile,
   start: number,
@@ -144,9 +145,9 @@ async function readPart(
   };
   const splitter = new LineSplitter({ startOffset: start, maxLineBytes: MAX_LINE_BYTES });
   const sizes = new ItemSizes();
-  /** What the next request has. */
+  /** The size of what the next request contains. */
   let bytes = 0;
-  /** A count that comes after a new turn has begun is not that of the answer that the part begins in. */
+  /** A count after the beginning of another turn does not belong to the answer in which the part begins. */
   let isFirstTurn = true;
   const take = (split: SplitLine) => {
     const kind = kindOf(split);
@@ -179,7 +180,10 @@ async function readPart(
 
 type Tail = Pick<Part, "last" | "compactedAt" | "isRolledBack">;
 
-/** Finds the last count and what takes back, down to a place. Searches only what was not read before. */
+/**
+ * Finds the last count, the last compaction and rollbacks, from an offset to the end of the file. Takes what `places` knows, and
+ * searches only the rest.
+ */
 async function readTail(
   file: SearchableFile,
   start: number,
@@ -200,7 +204,7 @@ async function readTail(
   return last === undefined ? searchTail(file, start, end, signal) : { last, compactedAt, isRolledBack };
 }
 
-/** Searches from the end of a file for the last count and for what takes back, down to a place. */
+/** Searches backward from the end of a file to an offset, for the last count, the last compaction and rollbacks. */
 async function searchTail(
   file: SearchableFile,
   start: number,
@@ -221,7 +225,7 @@ async function searchTail(
     const kind = split && kindOf(split);
     if (kind === "count" && split !== undefined) tail.last ??= countsIn(file.path, split);
     if (tail.last !== undefined) marks.delete("token_count");
-    // What stands before it is not in the context, taken back or not.
+    // Nothing before a compaction is in the context, whether or not it was rolled back.
     if (kind === "compacted") {
       tail.compactedAt = found.offset;
       break;
@@ -231,7 +235,7 @@ async function searchTail(
   return tail;
 }
 
-/** Reads from the last count before a line up to the line. Undefined if there is none near. */
+/** Reads from the last count before a line up to the line. Returns undefined if there is none nearby. */
 async function readBefore(
   file: SearchableFile,
   offset: number,
@@ -246,7 +250,7 @@ async function readBefore(
   return undefined;
 }
 
-/** How many tokens stand before a line. */
+/** Returns how many tokens precede a line. */
 function prefixOf({ bytes }: LineChange, before: Part | undefined, { first, last }: Part, weight: number): number {
   const own = before?.unsent ?? { answer: 0, outputs: 0 };
   const type = headOf(bytes).payloadType ?? "";
@@ -255,7 +259,7 @@ function prefixOf({ bytes }: LineChange, before: Part | undefined, { first, last
     return type.endsWith("_output")
       ? first.input + first.output + own.outputs * weight
       : first.input + own.answer * weight;
-  // The answer was cut off before its count.
+  // The answer was interrupted before its count.
   if (before?.last !== undefined) return before.last.input + before.last.output + (own.answer + own.outputs) * weight;
   return last?.input ?? 0;
 }
@@ -276,7 +280,7 @@ type LineKind = "prompt" | "answer" | "output" | "count" | "turn" | "compacted" 
 
 const bufferOf = ({ buffer, byteOffset, length }: Uint8Array) => Buffer.from(buffer, byteOffset, length);
 
-/** By the beginning of a line, without parsing it. */
+/** Returns the kind of a line by its beginning, without parsing it. */
 function kindOf(split: SplitLine): LineKind | undefined {
   const head = bufferOf(split.kind === "line" ? split.bytes : split.head).subarray(0, HEAD_BYTES);
   if (head.includes(ITEM)) {
@@ -292,7 +296,7 @@ function kindOf(split: SplitLine): LineKind | undefined {
 
 const IMAGE = mark('"input_image"');
 
-/** Measures how much text the model is sent for a line. */
+/** Measures how much text of a line the model is sent. */
 class ItemSizes {
   #parsed = 0;
 
@@ -328,7 +332,10 @@ function countsIn(path: string, split: SplitLine): Counts | undefined {
   );
 }
 
-/** In tokens, given how many of them a byte of text comes to. */
+/**
+ * Returns how many tokens a change frees.
+ * @param weight The tokens per byte of text.
+ */
 function freedBy({ offset, bytes, patches }: LineChange, weight: number): number {
   const weigh = (json: string) => {
     const { textBytes, images } = sizeOf(JSON.parse(json));

@@ -6,8 +6,8 @@ import { sqliteHome } from "../find/codex-home.ts";
 const TABLES = ["thread_items", "thread_turns", "thread_realtime_items", "thread_history_projection_state"];
 
 /**
- * Makes codex (0.148 and later) forget what it derived from a rollout, offsets among it: it derives it again when the thread is
- * resumed next. Needed before a rollout is replaced by one of another length, and only then.
+ * Deletes what codex (0.148 and later) derived from a rollout, such as offsets. Codex derives it again at the next resume of the
+ * thread. This is needed only before a file of another length replaces a rollout.
  *
  * @throws RolloutError `busy` if codex does not release it in time; `io`
  */

@@ -17,17 +17,17 @@ import type { MutationPlan, MutationReport, SkipReason } from "./mutation-report
 import { planMutation } from "./plan-mutation.ts";
 import { guardAgainstWriters } from "./writer-guard.ts";
 
-/** What a whole mutation goes through the files with. */
+/** The state of a mutation, for all files of a thread. */
 export interface Mutation extends MutateRolloutOptions {
   readonly files: Files;
   /** The edits that are still to be made. */
   readonly wanted: ReadonlyMap<string, CallEdit>;
   readonly codexHome: string | undefined;
-  /** The thread that was asked for. */
+  /** The thread that the caller named. Undefined until its file is read. */
   threadId: string | undefined;
 }
 
-/** Where a thread's history goes on from. */
+/** The file that a thread's history continues, and the offset at which its part ends. */
 interface HistoryBase {
   readonly path: string;
   readonly end: number;
@@ -44,24 +44,27 @@ export interface FileOutcome {
 const DEFAULT_WAIT_MS = 5_000;
 const DEFAULT_MAX_LINE_BYTES = 64 * 1024 * 1024;
 
-/** Mutates one of the files that a thread's history stands in, up to where the next one goes on. Undefined if there is no such file. */
+/**
+ * Mutates one of the files that contain a thread's history. Returns undefined if there is no such file.
+ * @param end The offset from which the next file continues.
+ */
 export async function mutateFile(mutation: Mutation, given: string, end: number): Promise<FileOutcome | undefined> {
   const edited = await editRolloutFile(mutation, given, () => new RolloutEditor(mutation, end));
   return edited?.editor.outcome(edited.outcome);
 }
 
-/** Plans what is to be done in one file, and drops what must not be done. */
+/** Plans the edits of one file, and drops those that are not allowed. */
 class RolloutEditor implements JsonlEditor<SkipReason> {
   readonly #mutation: Mutation;
   readonly #end: number;
   #plan: MutationPlan | undefined;
   #path = "";
-  /** Of the thread that the file is of. */
+  /** The thread to which the file belongs. */
   #threadId = "";
   #base: HistoryBase | undefined;
   #cost: MutationCost | undefined;
 
-  /** @param end Where the part ends that the mutated thread shows. */
+  /** @param end The offset at which the part ends that the mutated thread shows. */
   constructor(mutation: Mutation, end: number) {
     this.#mutation = mutation;
     this.#end = end;
@@ -94,7 +97,7 @@ class RolloutEditor implements JsonlEditor<SkipReason> {
       this.#cost = await estimateCost(file, Math.min(this.#end, file.size), await plan.changes(), mutation);
   }
 
-  /** Keeps the old values, so that they are there whenever the new ones are. */
+  /** Saves the old values, so that they exist whenever the new ones do. */
   async beforeWrite(changes: readonly LineChange[]): Promise<void> {
     const { files, undoFolder, codexHome, onWarning } = this.#mutation;
     if (undoFolder !== undefined)
@@ -115,7 +118,7 @@ class RolloutEditor implements JsonlEditor<SkipReason> {
     return {
       ...(isFree
         ? {}
-        : { refusal: { reason: "writer_active", message: `a line has to grow for it, and ${why}` } as const }),
+        : { refusal: { reason: "writer_active", message: `a line has to grow for this edit, and ${why}` } as const }),
       beforeReplace: async () => {
         for (const home of homes) await forgetHistoryIndex(home, [this.#threadId, rolloutId], { waitMs, signal });
       },
@@ -131,9 +134,12 @@ class RolloutEditor implements JsonlEditor<SkipReason> {
   }
 }
 
-/** In a new file the lines stand elsewhere. */
+/** With `undoFolder`, no line may grow: in a new file the lines are at other offsets. */
 const NO_UNDO: RewriteGuard<SkipReason> = {
-  refusal: { reason: "has_to_grow", message: "the new text is longer than the line allows, and could not be restored" },
+  refusal: {
+    reason: "has_to_grow",
+    message: "the new text is longer than its line allows, and a file that is rewritten for it could not be restored",
+  },
   async [Symbol.asyncDispose]() {},
 };
 

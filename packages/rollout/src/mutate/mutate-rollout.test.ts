@@ -28,7 +28,7 @@ const line = (payload: object, type = "response_item") =>
 const lastOf = async (path: string) => JSON.parse((await readFile(path, "utf8")).trimEnd().split("\n").at(-1) ?? "");
 
 describe("the bytes", () => {
-  /** JSON text that a parser would not give back as it was: big numbers, duplicate keys, escapes, spaces. */
+  /** JSON text that does not survive parsing and serializing: big numbers, duplicate keys, escapes, spaces. */
   const oddity = fc.constantFrom(
     '"big":123456789012345678901234567890.10',
     '"same":1,"same":2',
@@ -69,7 +69,7 @@ describe("the bytes", () => {
     .array(fc.oneof({ weight: 3, arbitrary: item }, noise), { maxLength: 25 })
     .map((lines) => lines.join("\n"));
 
-  /** What is around the values of a key stands where it stood, byte for byte. */
+  /** Expects everything around the values of a key to be in its place, byte for byte. */
   const expectAroundSame = (oldLine: string, newLine: string, key: string) => {
     const [old, now] = [Buffer.from(oldLine).toString("latin1"), Buffer.from(newLine).toString("latin1")];
     let at = 0;
@@ -81,7 +81,7 @@ describe("the bytes", () => {
     expect(now.slice(at)).toBe(old.slice(at));
   };
 
-  it("outside of the named values and their padding stay, at their place; the rest parses to what was asked for", async () => {
+  it("outside of the named values and their padding stay in place, and the rest parses to the new values", async () => {
     await fc.assert(
       fc.asyncProperty(
         content,
@@ -123,7 +123,7 @@ describe("the bytes", () => {
     );
   });
 
-  it("are found wherever the borders of what is read at a time fall", async () => {
+  it("are found wherever the boundaries of chunks are", async () => {
     for (const size of [65_000, 65_536, 131_072, 1_114_112, 3_000_000]) {
       const path = await rollout(
         [
@@ -141,7 +141,7 @@ describe("the bytes", () => {
     }
   });
 
-  it("of a hundred calls are found in one go", async () => {
+  it("of a hundred calls are found in one pass", async () => {
     const calls = sampleCalls(300);
     const path = await rollout(sampleRollout(calls, 1_000));
     const ids = calls.map((call) => call.callId).filter((_, index) => index % 3 === 0);
@@ -153,8 +153,8 @@ describe("the bytes", () => {
   });
 });
 
-describe("what is edited", () => {
-  it("takes the room that an earlier edit left", async () => {
+describe("an edit", () => {
+  it("uses the room that an earlier edit left", async () => {
     const path = await rollout(sampleRollout(sampleCalls(1, 500)));
     for (const output of ["short", "l".repeat(480), "short", "m".repeat(500)])
       expect(await mutateRollout(path, [{ callId: "call_0", output }])).toMatchObject({ mode: "in-place" });
@@ -179,7 +179,7 @@ describe("what is edited", () => {
     expect((await lastOf(path)).payload).toEqual({ ...payload, ...expected });
   });
 
-  it("are the items of a compacted history too", async () => {
+  it("includes the items of a compacted history", async () => {
     const history = [
       { type: "function_call_output", call_id: "c", output: "a long old output of c" },
       { type: "message" },
@@ -191,7 +191,7 @@ describe("what is edited", () => {
     expect((await lastOf(path)).payload.replacement_history[0].output).toBe("...(consumed)");
   });
 
-  it("are codex's copies for its display only if asked", async () => {
+  it("includes codex's copies for its display only if requested", async () => {
     const copy = line(
       {
         type: "mcp_tool_call_end",
@@ -213,7 +213,7 @@ describe("what is edited", () => {
     });
   });
 
-  it("is what there is of a call without output, as a killed codex leaves it", async () => {
+  it("of a call without output, as a killed codex leaves it, replaces its arguments", async () => {
     const path = await rollout(`${line({ type: "function_call", call_id: "c", arguments: '{"a":1}' })}\n`);
     const skipped = [{ callId: "c", reason: "no_output" }];
     expect(await mutateRollout(path, [consumeLight("c")])).toMatchObject({ mode: "unchanged", touched: [], skipped });
@@ -223,7 +223,7 @@ describe("what is edited", () => {
     expect(await mutateRollout(path, [consumeHeavy("c")])).toMatchObject({ mode: "unchanged", ...heavy });
   });
 
-  it.each(["", "call_1"])("is never a call or an output without an id, for the id %j", async (callId) => {
+  it.each(["", "call_1"])("of the id %j does not change calls or outputs without an id", async (callId) => {
     const without = [
       { type: "function_call", arguments: '{"a":""}' },
       { type: "function_call_output", output: `an output with "" and call_1, quoted: "call_1"` },
@@ -240,7 +240,7 @@ describe("what is edited", () => {
     expect(await readFile(path)).toEqual(before);
   });
 
-  it("is the last of two calls with one id, or both", async () => {
+  it("of two calls with one id changes the last one, or both", async () => {
     const pair = (output: string) =>
       `${line({ type: "function_call", call_id: "c", arguments: "{}" })}\n${line({ type: "function_call_output", call_id: "c", output })}\n`;
     const path = await rollout(pair("the first of two outputs") + pair("the second of two outputs"));
@@ -250,7 +250,7 @@ describe("what is edited", () => {
     expect(await readFile(path, "utf8")).not.toContain("the first");
   });
 
-  it("has no half of a surrogate pair, for which codex would drop the line", async () => {
+  it("writes no half of a surrogate pair, since codex would drop the line", async () => {
     const call = { type: "function_call", call_id: "c", arguments: '{"a":"some longer text"}' };
     const search = { type: "tool_search_call", call_id: "s", arguments: { query: "some longer text" } };
     const output = { type: "function_call_output", call_id: "c", output: "an output with room" };
@@ -271,7 +271,7 @@ describe("what is edited", () => {
     expect(await mutateRollout(path, edits)).toMatchObject({ mode: "unchanged", touched: ["c", "s"] });
   });
 
-  it("is not a line longer than allowed", async () => {
+  it("does not change a line longer than allowed", async () => {
     const path = await rollout(sampleRollout(sampleCalls(2, 5_000)));
     const before = await readFile(path);
     const report = await mutateRollout(path, [consumeHeavy("call_0")], { maxLineBytes: 4_000 });
@@ -299,7 +299,7 @@ describe("the file", () => {
     expect((await readFile(path, "utf8")).endsWith("\n\n")).toBe(true);
   });
 
-  it("may be a symbolic link to one, which stays; but no directory", async () => {
+  it("may be a symbolic link to one, which stays, but not a directory", async () => {
     const path = await rollout(sampleRollout(sampleCalls(1)));
     const link = join(folder.path, "link.jsonl");
     await symlink(path, link);
@@ -310,7 +310,7 @@ describe("the file", () => {
     expect(await codeOf(mutateRollout(directory, edits))).toBe("not_a_file");
   });
 
-  it("may be removed or replaced while it is looked through: nothing is lost", async () => {
+  it("may be removed or replaced during the search: nothing is lost", async () => {
     for (const replace of [false, true]) {
       const path = await rollout(sampleRollout(sampleCalls(1)));
       let opened = 0;
@@ -329,13 +329,13 @@ describe("the file", () => {
     }
   });
 
-  it("may be one that this user must not write: a typed error, and not a byte changed", async () => {
+  it("may be read-only for this user: there is a typed error, and no byte changes", async () => {
     const path = await rollout(sampleRollout(sampleCalls(1)));
     const before = await readFile(path);
     await chmod(path, 0o444);
     const script = `import { mutateRollout } from ${JSON.stringify(fileURLToPath(new URL("mutate-rollout.ts", import.meta.url)))};
 await mutateRollout(${JSON.stringify(path)}, [{ callId: "call_0", output: "x" }]).catch((error) => console.log(error.code));`;
-    // Root may write anything, unless it gives that up.
+    // Root may write anything, unless it drops its capabilities.
     const args = ["--input-type=module", "--disable-warning=ExperimentalWarning", "-e", script];
     const isRoot = process.getuid?.() === 0;
     const drop = ["--inh-caps=-all", "--bounding-set=-all", process.execPath, ...args];
@@ -346,7 +346,7 @@ await mutateRollout(${JSON.stringify(path)}, [{ callId: "call_0", output: "x" }]
     expect(await readFile(path)).toEqual(before);
   });
 
-  it("may stand on a full disk: a typed error, or edited; never half", async () => {
+  it("may be on a full disk: there is a typed error or a complete edit", async () => {
     const disk = join(folder.path, "disk");
     await mkdir(disk);
     const content = sampleRollout(sampleCalls(3, 30_000));
@@ -362,7 +362,7 @@ const same = readFileSync(path, "utf8") === content;
 const light = await mutateRollout(path, [{ callId: "call_1", output: "x" }]).then((report) => report.mode, (error) => error.code);
 const now = readFileSync(path, "utf8");
 console.log(JSON.stringify({ grown, same, light, length: now.length, changed: now !== content }));`;
-    // A file system of this process's own: needs no rights where users may have namespaces, and none but these as root.
+    // A private file system. Users need no rights for it if they may create namespaces, and root needs no others.
     const inner = `mount -t tmpfs -o size=256k tmpfs "$0" && exec "$@"`;
     const script = join(folder.path, "attempt.mts");
     const input = join(folder.path, "attempt.json");
@@ -376,7 +376,7 @@ console.log(JSON.stringify({ grown, same, light, length: now.length, changed: no
       expect(outcome).toMatchObject({ grown: "no_space", same: true, length: content.length });
       expect(outcome.light).toBe(outcome.changed ? "in-place" : "no_space");
     } else {
-      // Without a file system of its own: one that says it is full at every write. Each single write failing is crash.test.ts's.
+      // Without a private file system: every write reports a full disk. crash.test.ts lets each single write fail.
       await writeFile(path, content);
       const full = {
         ...nodeFiles,

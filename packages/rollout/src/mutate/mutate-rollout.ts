@@ -10,50 +10,73 @@ import type { MutationReport } from "./mutation-report.ts";
 
 export interface MutateRolloutOptions {
   /**
-   * Edit the copies too that codex keeps for its own display: its `thread/read` and its desktop app show the new text then, once
-   * they derive it again. The model never sees them. Default false.
+   * Also edit the copies that codex keeps for its own display. Its `thread/read` and its desktop app then show the new text, once they
+   * derive it again. The model never sees the copies.
+   * @default false
    */
   readonly scrubDisplayCopies?: boolean;
-  /** Only report. Default false. */
+  /**
+   * Only report.
+   * @default false
+   */
   readonly dryRun?: boolean;
-  /** Edit lines too that stand in, or are shown by, another thread: the parent or the forks of this one. Default false. */
+  /**
+   * Also edit lines that another thread contains or shows: the parent or a fork of this one.
+   * @default false
+   */
   readonly allowOtherThreads?: boolean;
-  /** For model providers that use a call id again in the same thread: edit every call of that id, which reads the whole file. Default false. */
+  /**
+   * Edit every call of an id, for model providers that reuse ids in a thread. This reads the whole file.
+   * @default false
+   */
   readonly repeatedIds?: boolean;
-  /** Estimate what the mutation frees and costs: `cost` in the report. Searches the file from the first edited line on once more. Default false. */
+  /**
+   * Estimate what the mutation frees and costs: `cost` in the report. Searches the file once more, from the first edited line.
+   * @default false
+   */
   readonly estimate?: boolean;
   /**
-   * Keep the old values in this folder, for `restoreRollout`: for 30 days, and of all mutations together at most 100 MB. It is made if
-   * it is not there. Text that is longer than its line allows is skipped then. Default: none are kept.
+   * Save the old values in this folder, for `restoreRollout`. They are kept for 30 days, and at most 100 MB for all mutations. The
+   * folder is created if it does not exist. Text that is longer than its line allows is skipped. Default: none are kept.
    */
   readonly undoFolder?: string;
-  /** By `exec-<uuid>`: the id of the outer response item (`ctc_…`), as `_meta.itemId` tells an MCP server. Where it is missing, the order of the lines tells. */
+  /**
+   * Maps `exec-<uuid>` to the id of the outer response item (`ctc_…`), which an MCP server gets as `_meta.itemId`. For calls that are
+   * not in the map, the script is derived from the order of the lines.
+   */
   readonly nestedCalls?: ReadonlyMap<string, string>;
   /**
-   * Where the calls' lines stand, from `readThreadCalls`: they are not searched for then, but for what was appended since. A file that
-   * is not the one that was read is searched as without it.
+   * Where the calls' lines are, from `readThreadCalls`. Then only what was appended since is searched. If the file is not the one
+   * that was read, all of it is searched, as without this option.
    */
   readonly places?: CallPlaces;
-  /** Where forks and parents are looked for. Default: the home that the file stands in, by its path as given, else by where links lead. */
+  /** Where to search for forks and parents. Default: the home that the file is in, by its path as given, else by its resolved path. */
   readonly codexHome?: string;
-  /** How long to wait for another mutation of the same file, and for codex to release its index, in milliseconds. Default 5,000. */
+  /**
+   * How long to wait for another mutation of the same file, and for codex to release its index, in milliseconds.
+   * @default 5_000
+   */
   readonly waitMs?: number;
-  /** A longer line is not edited. In bytes; default 64 MiB. */
+  /**
+   * Lines longer than this are not edited. In bytes.
+   * @default 64 * 1024 * 1024
+   */
   readonly maxLineBytes?: number;
-  /** Takes effect until writing begins. */
+  /** Aborts the mutation, until writing begins. */
   readonly signal?: AbortSignal;
-  /** Gets a message about something that was set aside, since it stood under a name of this package's and can't be its. Default: a process warning. */
+  /** Called with a message when a file that has a name of this package, but can't be its own, is set aside. Default: a process warning. */
   readonly onWarning?: (message: string) => void;
 }
 
 /**
- * Changes what the model sees of earlier tool calls when the thread is resumed. Nothing else changes: in place, not a byte moves.
- * Of two edits of one call the later counts. No file, or no such call, is no error.
+ * Changes what the model sees of earlier tool calls when the thread is resumed. Nothing else changes, and an edit in place moves no
+ * byte. If there are two edits of one call, the later one wins. A missing file or call is not an error.
  *
- * A codex that has the thread loaded does not notice before it loads it again. A thread whose history stands in several files is
- * edited file by file, each of them as a whole or not at all.
+ * A codex that has the thread loaded does not notice until it loads the thread again. A thread whose history is in several files is
+ * edited file by file. A crash leaves all of the edits of a file or none of them.
  *
- * @throws RolloutError `busy` if another mutation does not end in time, `not_permitted`, `no_space`, `replaced`, `not_a_file`, `damaged`, `io`.
+ * @throws RolloutError `busy` if another mutation does not end in time, or codex is writing to its index; `not_permitted`,
+ * `no_space`, `replaced`, `not_a_file`, `damaged`, `io`.
  */
 export function mutateRollout(
   path: string,
@@ -63,6 +86,12 @@ export function mutateRollout(
   return mutateWith(nodeFiles, path, edits, options);
 }
 
+/**
+ * Does the same with the given file operations.
+ *
+ * In this folder, "mutate" is about a thread: its history may be in several files. "Edit" is about one file and its lines, as in
+ * jsonl-edit. A mutation edits file by file, beginning with the thread's own.
+ */
 export async function mutateWith(
   files: Files,
   path: string,
@@ -74,7 +103,7 @@ export async function mutateWith(
   const asked = [...wanted.keys()];
   const outcomes: FileOutcome[] = [];
   try {
-    // By the path as it was given: the folder that it leads to may have any name.
+    // Use the path as it was given: the folder to which it leads may have any name.
     const codexHome = options.codexHome ?? codexHomeOf(path);
     const mutation: Mutation = { ...options, files, wanted, codexHome, threadId: undefined };
     for (let next: FileOutcome["base"] = { path, end: Number.POSITIVE_INFINITY }; next && wanted.size > 0; ) {
@@ -107,7 +136,7 @@ export async function mutateWith(
   };
 }
 
-/** Of the files of one history: what the first of them has changed, all that stands behind has to be read again for. */
+/** Adds up the costs of a history's files. The uncached tokens are those after the first change of all: the largest figure. */
 function sum(costs: readonly (MutationCost | undefined)[]): MutationCost {
   const all = costs.flatMap((cost) => cost ?? []);
   return {
@@ -116,7 +145,7 @@ function sum(costs: readonly (MutationCost | undefined)[]): MutationCost {
   };
 }
 
-/** Codex drops a line that has half of a surrogate pair in it (0.135, 0.169), and the model sees the call as aborted: the half goes. */
+/** Replaces halves of surrogate pairs. Codex drops a line that has one (0.135, 0.169), and the model sees the call as aborted. */
 const wellFormed = (edit: CallEdit): CallEdit => ({
   ...edit,
   output: edit.output?.toWellFormed(),

@@ -18,11 +18,11 @@ export interface PlanOptions extends SearchLimits {
 }
 
 /**
- * Finds the calls in a file and plans their edits. Searches from the end: a call's outputs stand behind it, and so do codex's
- * copies for its display, so that nothing before the call's own line is read. Where the places of their lines are known, it reads
- * these, and searches only what was appended since.
+ * Finds the calls in a file and plans their edits. Searches from the end. A call's outputs, and codex's copies for its display, are
+ * after the call's own line. So nothing before that line is read. If the places of the calls' lines are known, reads them there, and
+ * searches only what was appended since.
  *
- * @param end Where the file is taken to end.
+ * @param end The offset at which to start the search, as if the file ended there.
  */
 export async function planMutation(
   file: SearchableFile,
@@ -117,7 +117,7 @@ class Planner {
     for (const callId of plan.edited) {
       const edit = this.#direct.get(callId);
       if (edit?.output === undefined || this.#answered.has(callId) || tooLong.has(callId)) continue;
-      // What there is of it looks as asked for: a codex that was killed never writes the output.
+      // Its arguments are edited, and it may never get an output: a killed codex does not write it.
       if (edit.arguments !== undefined && this.#begun.has(callId)) continue;
       plan.skip(callId, "no_output", "the call has no output: it was aborted, or is still running");
     }
@@ -131,7 +131,7 @@ class Planner {
   }
 }
 
-/** Calls from inside a script, which have no response item of their own. */
+/** Returns true for a call from inside a script, which has no response item. */
 const isNested = (callId: string) => callId.startsWith("exec-");
 
 function nestedEdit(path: string, found: FoundLine, edits: ReadonlyMap<string, CallEdit>): CallEdit | undefined {
@@ -152,7 +152,7 @@ async function planNested(
 ): Promise<void> {
   const turns = new Map<ScriptTurn, NestedCall[]>();
   const turnOf = new Map<string, ScriptTurn>();
-  // They were found from the file's end: in its order.
+  // They were found from the end of the file. Handle them in its order.
   for (const call of calls.toReversed()) {
     const known = turnOf.get(call.edit.callId);
     const turn = known ?? (await readScriptTurn(file, end, call.recordLine.offset, options));

@@ -4,17 +4,23 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * Keeps codex away from a thread while its rollout is replaced by a new file. (Writing in place needs none of this.)
+ * Keeps codex away from a thread while a new file replaces its rollout. Writing in place does not need this.
  *
- * Codex 0.147 and later holds `thread-writer-locks/<thread>.lock` by flock(2) for as long as it has the thread open, and will not
- * open it while someone else does. Node has no flock, so the util-linux program of that name takes it: `held`. Where it is not
- * there, the open files of all processes are looked at: `checked`, which leaves a moment in which codex may be started. Older codex
- * versions have no lock, so open files are looked at in any case. Where neither can be done, on systems other than Linux, nothing is
- * known: `unknown`.
+ * Codex 0.147 and later holds `thread-writer-locks/<thread>.lock` with flock(2) for as long as it has the thread open, and does not
+ * open the thread while another process holds it. Older versions have no lock, so the open files of all processes are checked too.
+ *
+ * - `held`: the lock is held. Node has no flock, so the util-linux program of that name holds it.
+ * - `checked`: there is no lock or no such program. No process had the file open, but codex may start at any moment.
+ * - `unknown`: nothing can be determined, as on systems other than Linux.
+ * - `active`: codex has the thread open.
  */
 export type WriterGuard = AsyncDisposable & { readonly state: "held" | "checked" | "unknown" | "active" };
 
-/** @param codexHomes Whose codex may have the thread open. */
+/**
+ * Guards a rollout against writers until the result is disposed of.
+ * @param codexHomes The homes in which codex may have the thread open.
+ * @throws Error of the file system if the rollout does not exist.
+ */
 export async function guardAgainstWriters(
   codexHomes: readonly string[],
   threadId: string,
@@ -41,14 +47,14 @@ export async function guardAgainstWriters(
 }
 
 /**
- * Takes a lock as codex does: the lock file is made and locked while `.coordination.lock` is held, since a holder removes it when it
- * lets go. Removes it likewise.
+ * Acquires a lock as codex does. The lock file is created and locked while `.coordination.lock` is held, since a holder removes the
+ * file on release. Releases it in the same way.
  */
 async function flock(
   folder: string,
   name: string,
 ): Promise<(() => Promise<void>) | "refused" | "unusable" | undefined> {
-  // A pipe under either name would be waited for without end.
+  // Opening a pipe under either name would block forever.
   const script = `command -v flock >/dev/null || exit 127
 for file in .coordination.lock "$1"; do [ ! -e "$file" ] || [ -f "$file" ] || exit 8; done
 exec 8>>.coordination.lock && flock -w 5 8 || exit 7
@@ -66,12 +72,12 @@ flock -w 5 8 && rm -f "$1"`;
       await ended;
     };
   }
-  // 7: the lock is another's. Anything else, such as 127: there is no flock to ask.
+  // 7: another process holds the lock. 8: a pipe or the like has its name. Anything else, such as 127: there is no flock program.
   const [code] = await ended;
   return code === 7 ? "refused" : code === 8 ? "unusable" : undefined;
 }
 
-/** True if any process that this user may look at has the file open for writing. */
+/** Returns true if a process that this user may inspect has the file open for writing. */
 function isOpenForWriting(path: string): boolean {
   const target = statSync(path, { bigint: true });
   return processes().some((pid) =>
@@ -82,7 +88,7 @@ function isOpenForWriting(path: string): boolean {
         const flags = /^flags:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, "latin1"))?.[1] ?? "0";
         return (Number.parseInt(flags, 8) & 3) !== 0;
       } catch {
-        // The process, or its file, is gone by now.
+        // The process has ended, or has closed the file.
         return false;
       }
     }),

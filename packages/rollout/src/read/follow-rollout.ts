@@ -8,19 +8,26 @@ import { chunksOf, openToRead } from "./open-rollout.ts";
 import { type RolloutEntry, toRolloutEntry } from "./rollout-entry.ts";
 
 export interface FollowRolloutOptions extends LineLimit {
-  /** Begin at this offset, which must be a line's. Default 0. */
+  /**
+   * The offset at which to begin. It must be the beginning of a line.
+   * @default 0
+   */
   readonly from?: number;
-  /** Stops following, after yielding what is in the file by then. To stop at once, leave the loop. */
+  /** Stops following, after yielding what is in the file by then. To stop at once, exit the loop. */
   readonly signal?: AbortSignal;
-  /** Looks at the file this often, for file systems that don't report changes. In milliseconds; default 1,000. */
+  /**
+   * How often to check the file, for file systems that don't report changes. In milliseconds.
+   * @default 1_000
+   */
   readonly pollIntervalMs?: number;
 }
 
 /**
- * The lines of a rollout as codex appends them. The file need not exist yet, nor its directories. An unfinished last line is held
- * until it is whole. Sleeps until the system tells of a change.
+ * Yields the lines of a rollout as codex appends them. The file and its directories need not exist yet. An unfinished last line is
+ * held until it is complete. Sleeps until the system reports a change.
  *
- * @throws RolloutError `replaced` if the file is replaced or shortened: its lines stand elsewhere then.
+ * @throws RolloutError `replaced` if the file is replaced or shortened, since its lines are elsewhere then; `not_a_file`,
+ * `not_permitted`, `io`.
  */
 export async function* followRollout(
   path: string,
@@ -33,7 +40,7 @@ export async function* followRollout(
   let position = from;
   let followed: { ino: bigint; dev: bigint } | undefined;
   for (;;) {
-    // Before looking, so that what comes while this looks is not slept over.
+    // Set up before the file is read, so that a change during the read is not missed.
     const change = changes.next();
     const isLast = signal?.aborted ?? false;
     try {
@@ -58,13 +65,13 @@ export async function* followRollout(
   }
 }
 
-/** Tells when a file may have changed: by the system where it does so, else by the clock. */
+/** Waits for a file to change. Uses the system's notifications, and a timer in case there are none. */
 class Changes implements Disposable {
   readonly #path: string;
   readonly #timer: NodeJS.Timeout;
   readonly #signal: AbortSignal | undefined;
   #watcher: FSWatcher | undefined;
-  /** What the watcher looks at: the file, or the nearest directory above it that exists. */
+  /** The path that is watched: the file, or the nearest directory above it that exists. */
   #watched = "";
   #wake = () => {};
   #disposed = false;
@@ -78,7 +85,7 @@ class Changes implements Disposable {
 
   readonly #onAbort = () => this.#wake();
 
-  /** Resolves at the next change, be it one of a directory on the way to the file. */
+  /** Resolves at the next change, also one of a directory above the file. */
   async next(): Promise<void> {
     const changed = new Promise<void>((resolve) => {
       this.#wake = resolve;
@@ -96,9 +103,9 @@ class Changes implements Disposable {
     this.#watched = target;
     try {
       this.#watcher = watch(target, { persistent: false }, () => this.#wake());
-      // A watched file that is removed ends the watching; the clock finds what comes in its place.
+      // Removing a watched file ends the watch. The timer finds the file that replaces it.
       this.#watcher.on("error", () => this.#unwatch());
-      // It may have come between the look and the watch.
+      // The file may have been created after the check and before the watch.
       this.#wake();
     } catch {
       this.#unwatch();

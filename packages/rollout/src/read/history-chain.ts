@@ -6,28 +6,29 @@ import { chunksOf, type OpenRollout, openRollout, type ReadableFile } from "./op
 import { toRolloutEntry } from "./rollout-entry.ts";
 import type { SessionMeta } from "./rollout-line.ts";
 
-/** A part of a thread's history: one file, up to where the next one goes on. */
+/** A part of a thread's history: one file, up to where the next one continues it. */
 export interface HistorySegment {
   readonly path: string;
   readonly threadId: string;
-  /** The part ends before this offset; undefined for the thread's own file, which ends where it ends. */
+  /** The offset at which the part ends. Undefined for the thread's own file, all of which belongs to the history. */
   readonly end: number | undefined;
 }
 
-/** More than any thread has: a file that goes on from itself, or two from each other, would be followed without end. */
+/** More than any thread has. Without a limit, a file that continues itself, or two that continue each other, would never end. */
 export const MAX_SEGMENTS = 256;
 
 export const tooManySegments = (path: string) =>
-  new RolloutError("damaged", path, `${path} goes on from more than ${MAX_SEGMENTS} other files`);
+  new RolloutError("damaged", path, `${path} continues more than ${MAX_SEGMENTS} other files`);
 
 /** The first line is some 20 KB. */
 const HEAD_BYTES = 32 * 1024;
 
 /**
- * The files that a thread's history stands in, oldest first: a fork goes on from a part of another thread's file, and a
- * reverted thread from a part of its own earlier one (codex 0.148 and later).
+ * Returns the files that contain a thread's history, oldest first. A fork continues a part of another thread's file, and a reverted
+ * thread continues a part of its own earlier file (codex 0.148 and later).
  *
- * @throws RolloutError `not_found` if a file that the history goes on from is gone.
+ * @throws RolloutError `not_found` if a file that the history continues does not exist; `damaged` if there are more than 256 files;
+ * `not_a_file`, `not_permitted`, `no_space`, `io`.
  */
 export async function historyChain(
   path: string,
@@ -47,7 +48,7 @@ export async function historyChain(
       throw new RolloutError(
         "not_found",
         rollout.path,
-        `${rollout.path} goes on from rollout ${base.thread_id}, which is not in ${codexHome ?? "a codex home"}`,
+        `${rollout.path} continues rollout ${base.thread_id}, which is not in ${codexHome ?? "a codex home"}`,
       );
     next = found.path;
     end = base.end_byte_offset;
@@ -55,14 +56,14 @@ export async function historyChain(
   return segments;
 }
 
-/** The file's first line that is not blank, if it is a `session_meta`: otherwise codex does not take the file (0.135, 0.169). */
+/** Returns the file's first line that is not blank, if it is a `session_meta`. Codex rejects a file without one (0.135, 0.169). */
 export async function readSessionMeta(
   rollout: Pick<OpenRollout, "path" | "size"> & { readonly file: ReadableFile },
 ): Promise<SessionMeta | undefined> {
   return sessionMetaIn(rollout.path, chunksOf(rollout.file, rollout.path, 0, rollout.size, HEAD_BYTES));
 }
 
-/** The same of a file that is read as a stream, and no further than its first line. */
+/** Does the same for a file that is read as a stream. Reads no further than its first line. */
 export async function sessionMetaIn(path: string, chunks: AsyncIterable<Uint8Array>): Promise<SessionMeta | undefined> {
   for await (const split of splitLines(chunks)) {
     const entry = toRolloutEntry(path, split);

@@ -5,17 +5,17 @@ const CHUNK_BYTES = 2 * 1024 * 1024;
 /** One chunk is looked at while the others are read. */
 const CHUNKS = 3;
 const NEWLINE = 0x0a;
-/** So much of a line's beginning can be looked at. */
+/** How much of a line's beginning `head` can return. */
 const MAX_HEAD_BYTES = 512;
 
 /**
- * A cursor over the lines of a file that parses none, so that passing over them takes little more time than reading them: while one
- * chunk is looked at, the next ones are read.
+ * A cursor over the lines of a file. It parses none of them, so moving over them takes little more time than reading them. The next
+ * chunks are read while the caller examines the current one.
  */
 export class LineScanner {
-  /** Of the line's first byte. */
+  /** The offset of the line's first byte. */
   offset = 0;
-  /** In bytes, without the newline. */
+  /** The line's length in bytes, without the newline. */
   length = 0;
   /** Whether a newline ends it. */
   terminated = true;
@@ -24,14 +24,16 @@ export class LineScanner {
   #chunk: Buffer = Buffer.alloc(0);
   #chunkStart = 0;
   #isLast = false;
-  /** Where the next line begins in the file, and from where on it is looked for in the chunk. */
+  /** Where the next line begins in the file. */
   #lineStart = 0;
+  /** Where the search for the next newline begins in the chunk. */
   #at = 0;
-  /** How the next line begins, where it began in an earlier chunk; and the current one. */
+  /** The beginning of the next line, if it is in an earlier chunk. */
   #carried = "";
+  /** The same for the current line. */
   #head = "";
 
-  /** @param start Where reading begins: a line's first byte. */
+  /** @param start The offset at which to begin: a line's first byte. */
   constructor(file: ReadableFile, path: string, start = 0) {
     this.#file = file;
     this.#path = path;
@@ -39,7 +41,7 @@ export class LineScanner {
   }
 
   /**
-   * Reads the file up to an offset. Yields for each chunk: move over its lines by `next()` before the next chunk is asked for.
+   * Reads the file up to an offset. Yields for each chunk. Call `next()` until it returns false before you request the next chunk.
    * @throws RolloutError `replaced`
    */
   async *chunks(end: number, signal?: AbortSignal): AsyncGenerator<void, void, undefined> {
@@ -71,7 +73,7 @@ export class LineScanner {
         yield;
       }
     } finally {
-      // The file must not be closed under a read.
+      // The file must not be closed during a read.
       await Promise.allSettled(reads);
     }
   }
@@ -97,17 +99,17 @@ export class LineScanner {
     return true;
   }
 
-  /** Where the line begins in `chunk`; -1 if a part of it stood in an earlier one. */
+  /** Where the line begins in `chunk`; -1 if a part of it is in an earlier one. */
   get from(): number {
     return this.offset < this.#chunkStart ? -1 : this.offset - this.#chunkStart;
   }
 
-  /** The bytes that the line ends in. */
+  /** The chunk in which the line ends. */
   get chunk(): Buffer {
     return this.#chunk;
   }
 
-  /** How the line begins: a character for a byte, at most 512. */
+  /** Returns the beginning of the line: one character per byte, at most 512. */
   head(bytes: number): string {
     const from = Math.max(0, this.offset - this.#chunkStart);
     const end = this.offset + this.length - this.#chunkStart;
@@ -116,13 +118,13 @@ export class LineScanner {
     return this.#head === "" ? rest : (this.#head + rest).slice(0, bytes);
   }
 
-  /** How the line ends, a character for a byte; shorter where a chunk ends in between. */
+  /** Returns the end of the line: one character per byte. It is shorter if a chunk boundary is in between. */
   tail(bytes: number): string {
     const end = this.offset + this.length - this.#chunkStart;
     return this.#chunk.toString("latin1", Math.max(0, this.offset - this.#chunkStart, end - bytes), end);
   }
 
-  /** The line. Valid until the cursor moves. */
+  /** Returns the line. The bytes are valid until the cursor moves. */
   bytes(): Buffer | Promise<Buffer> {
     const from = this.offset - this.#chunkStart;
     if (from >= 0) return this.#chunk.subarray(from, from + this.length);

@@ -6,20 +6,24 @@ import { join } from "node:path";
 import { pipeline } from "node:stream";
 import { createZstdDecompress } from "node:zlib";
 import { asRolloutError, isErrno, RolloutError } from "../errors.ts";
-import { existing } from "../find/find-rollout.ts";
+import { existingForm } from "../find/find-rollout.ts";
 
-/** A rollout opened for reading. Of a compressed one it is a decompressed copy, which is gone when it is closed. */
+/** A rollout opened for reading. For a compressed one, this is a decompressed copy, which disappears when it is closed. */
 export interface OpenRollout extends AsyncDisposable {
-  /** The file that was found: with or without `.zst`, whatever was asked for. */
+  /** The file that was found. It may end in `.zst` although the given path does not, and the reverse. */
   readonly path: string;
   readonly file: FileHandle;
-  /** In bytes, when it was opened. */
+  /** The size in bytes when it was opened. */
   readonly size: number;
 }
 
-/** @throws RolloutError */
+/**
+ * Opens a rollout, plain or compressed.
+ *
+ * @throws RolloutError `not_found`, `not_a_file`, `not_permitted`, `io`; `damaged` or `no_space` if it can't be decompressed.
+ */
 export async function openRollout(path: string, signal?: AbortSignal): Promise<OpenRollout> {
-  const found = existing(path) ?? path;
+  const found = existingForm(path) ?? path;
   try {
     const file = found.endsWith(".zst") ? await decompressed(found, signal) : await openToRead(found);
     const { size } = await file.stat();
@@ -29,7 +33,7 @@ export async function openRollout(path: string, signal?: AbortSignal): Promise<O
   }
 }
 
-/** @throws RolloutError `not_a_file` */
+/** Opens a regular file. @throws RolloutError `not_a_file` */
 export async function openToRead(path: string): Promise<FileHandle> {
   // Does not wait for a writer if it is a pipe.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -47,7 +51,7 @@ async function decompressed(path: string, signal?: AbortSignal): Promise<FileHan
   const copy = join(tmpdir(), `rollout-copy-${randomUUID()}`);
   const file = await open(copy, "wx+", 0o600);
   try {
-    // Without a name it can't be left behind, however this process ends. (Windows keeps it until the temp folder is cleaned.)
+    // A file without a name can't be left behind, however this process ends. (Windows keeps it until the temp folder is cleaned.)
     await rm(copy).catch(() => {});
     for await (const chunk of unpack(path, signal)) await file.writeFile(chunk);
     return file;
@@ -61,7 +65,7 @@ async function decompressed(path: string, signal?: AbortSignal): Promise<FileHan
 const MAX_UNPACKED_BYTES = 4 * 1024 ** 3;
 
 /**
- * What a `.zst` file holds, in chunks. Leaving the loop closes the file.
+ * Yields the content of a `.zst` file in chunks. Exiting the loop closes the file.
  *
  * @throws RolloutError `damaged` if it isn't zstd, or ends too early; `no_space` if it unpacks to more than 4 GiB.
  */
@@ -80,7 +84,7 @@ export async function* unpack(
         throw new RolloutError(
           "no_space",
           path,
-          `${path} unpacks to more than ${maxBytes} bytes; if it is a rollout, unpack it by zstd`,
+          `${path} unpacks to more than ${maxBytes} bytes; if it is a rollout, unpack it with zstd`,
         );
       yield chunk;
     }
@@ -93,12 +97,12 @@ export async function* unpack(
   }
 }
 
-/** What reading at a place needs of an open file. */
+/** The part of an open file that reads at an offset need. */
 export interface ReadableFile {
   read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
 }
 
-/** Reads exactly `length` bytes. @throws RolloutError `replaced` if the file ends before. */
+/** Reads exactly `length` bytes. @throws RolloutError `replaced` if the file ends earlier. */
 export async function readExactly(
   file: ReadableFile,
   path: string,
@@ -116,7 +120,7 @@ export async function readExactly(
 
 const CHUNK_BYTES = 256 * 1024;
 
-/** The bytes of an open file from one offset to another, in chunks. */
+/** Yields the bytes of an open file from one offset up to another, in chunks. */
 export async function* chunksOf(
   file: ReadableFile,
   path: string,

@@ -1,5 +1,17 @@
 import { execFileSync } from "node:child_process";
-import { appendFile, cp, mkdir, readdir, readFile, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  cp,
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setFlagsFromString } from "node:v8";
@@ -29,10 +41,10 @@ afterAll(() => folder[Symbol.asyncDispose]());
 
 const event = (message: string) =>
   `${JSON.stringify({ type: "event_msg", payload: { type: "agent_message", message } })}\n`;
-const told = (entry: RolloutEntry) => (entry.kind === "damaged" ? entry.reason : entry.line.type);
+const reasonOrType = (entry: RolloutEntry) => (entry.kind === "damaged" ? entry.reason : entry.line.type);
 
 describe("readRollout", () => {
-  it("reports damage and steps over it, forward and backward, plain and compressed", async () => {
+  it("reports damage and skips it, forward and backward, plain and compressed", async () => {
     const path = join(folder.path, "damaged.jsonl");
     const lines = [
       Buffer.from('\ufeff{"type":"session_meta","payload":{"id":"x"}}'),
@@ -63,7 +75,7 @@ describe("readRollout", () => {
       "oversized",
       "torn",
     ];
-    expect(entries.map(told)).toEqual(reasons);
+    expect(entries.map(reasonOrType)).toEqual(reasons);
     expect(entries[1]).toMatchObject({
       line: { ordinal: 7, timestamp: "2026-01-02T03:04:05Z", payload: { turn_id: "t" } },
     });
@@ -72,15 +84,15 @@ describe("readRollout", () => {
       expect(lines.some((line) => line.equals(content.subarray(offset, offset + length)))).toBe(true);
     expect(await collect(readRollout(path, { ...options, direction: "backward" }))).toEqual([...entries].reverse());
     const [, second] = entries;
-    expect((await collect(readRollout(path, { ...options, from: second?.offset }))).map(told)).toEqual(
+    expect((await collect(readRollout(path, { ...options, from: second?.offset }))).map(reasonOrType)).toEqual(
       reasons.slice(1),
     );
     await writeFile(`${path}.zst`, zstdCompressSync(content));
     await rm(path);
-    expect((await collect(readRollout(path, options))).map(told)).toEqual(reasons);
+    expect((await collect(readRollout(path, options))).map(reasonOrType)).toEqual(reasons);
   });
 
-  it("says what is wrong with what is no rollout", async () => {
+  it("reports why something is not a rollout", async () => {
     const codeOf = (path: string) =>
       collect(readRollout(path)).catch((error: unknown) => RolloutError.isInstance(error) && error.code);
     expect(await codeOf(join(folder.path, "none.jsonl"))).toBe("not_found");
@@ -98,7 +110,20 @@ describe("readRollout", () => {
   });
 });
 
-describe("a history that goes on from itself", () => {
+describe.each(["forward", "backward"] as const)("reading %s", (direction) => {
+  it("throws if the file becomes shorter in the meantime", async () => {
+    const path = join(folder.path, `shortened-${direction}.jsonl`);
+    await writeFile(path, event("x".repeat(1000)).repeat(2000));
+    const entries = readRollout(path, { direction, history: false });
+    expect((await entries.next()).done).toBe(false);
+    await truncate(path, 100);
+    const rest = collect(entries);
+    await expect(rest).rejects.toBeInstanceOf(RolloutError);
+    await expect(rest).rejects.toMatchObject({ code: "replaced", path });
+  });
+});
+
+describe("a history that continues itself", () => {
   it("is reported as damaged, by reading and by mutating", async () => {
     const id = "0199a213-81c0-7800-8aa1-bbab2a035a53";
     const path = join(folder.path, `sessions/2025/10/02/rollout-2025-10-02T10-00-00-${id}.jsonl`);
@@ -111,7 +136,7 @@ describe("a history that goes on from itself", () => {
 });
 
 describe("tool calls", () => {
-  it("are paired in the order they were first seen, those without output are reported as such", async () => {
+  it("are paired in the order in which they were first seen, and reported as abandoned without an output", async () => {
     const path = join(folder.path, "calls.jsonl");
     const item = (payload: object) => `${JSON.stringify({ type: "response_item", payload })}\n`;
     const turn = (id: string) =>
@@ -153,7 +178,7 @@ describe("tool calls", () => {
     ]);
   });
 
-  it("are read however deep their values are nested", async () => {
+  it("are read, however deeply their values are nested", async () => {
     const path = join(folder.path, "deep.jsonl");
     const deep = "[".repeat(100_000) + "]".repeat(100_000);
     const item = (payload: string) => `{"type":"response_item","payload":${payload}}\n`;
@@ -167,7 +192,7 @@ describe("tool calls", () => {
     expect(others).toEqual([]);
   });
 
-  it("of a long rollout are read without holding it", async () => {
+  it("are read from a long rollout without holding all of it in memory", async () => {
     const path = join(folder.path, "long.jsonl");
     const [turns, callsEach] = [100, 10];
     for (let turn = 0; turn < turns; turn++)
@@ -186,13 +211,13 @@ describe("tool calls", () => {
       if (count % 100 === 0) most = Math.max(most, held() - before);
     }
     expect(count).toBe(turns * callsEach);
-    // The file has 20 MB. Held are a turn's calls, 0.2 MB, and what is read at a time.
+    // The file has 20 MB. In memory are the calls of one turn, 0.2 MB, and a chunk of the file.
     expect(most).toBeLessThan(5e6);
   });
 });
 
 describe("findRollout", () => {
-  it("looks in the sessions of all days, in the archive, plain before compressed", async () => {
+  it("searches the sessions of all days and the archive, and prefers plain files to compressed ones", async () => {
     const codexHome = join(folder.path, "home");
     const id = "01a1fb15-63b2-7533-9ec8-b7aa484b56ae";
     const name = `rollout-2026-11-20T22-30-45-${id}.jsonl`;
@@ -225,7 +250,7 @@ describe("findRollout", () => {
       expect(await findRollout(odd, { codexHome })).toBeUndefined();
   });
 
-  it("asks codex's index, also while codex writes to it, and leaves nothing beside it", async () => {
+  it("asks codex's index, also while codex is writing to it, and creates no files beside it", async () => {
     const codexHome = join(folder.path, "indexed");
     const id = "01a1fb15-63b2-7533-9ec8-b7aa484b56ae";
     const paths = ["one", "two"].map((place) => join(codexHome, place, `rollout-2026-11-20T22-30-45-${id}.jsonl`));
@@ -251,7 +276,7 @@ describe("findRollout", () => {
   });
 });
 
-describe("findRollout, where a home is not what it seems", () => {
+describe("findRollout in unusual homes", () => {
   const [id, other] = ["01a1fb15-63b2-7533-9ec8-b7aa484b56ae", "01a1fb15-63b2-7533-9ec8-b7aa484b56af"] as const;
   const DAY = "sessions/2026/11/20";
   const nameOf = (threadId: string, rolloutId?: string) =>
@@ -271,12 +296,12 @@ describe("findRollout, where a home is not what it seems", () => {
   };
   const find = async (codexHome: string) => (await findRollout(id, { codexHome }))?.path;
 
-  it("a copy of a home: the file in the copy, never the first home's, though codex's index there names that", async () => {
+  it("finds the file in a copy of a home, although the copied index names the original home's file", async () => {
     await using made = await temporaryFolder();
     const [first, copy] = [join(made.path, "first"), join(made.path, "copy")];
     const reverted = "01a1fb14-63b2-7533-9ec8-b7aa484b56ae";
     await put(join(first, DAY, nameOf(id)));
-    // Its id is older than the thread's, so that the names alone would not show that it is the head.
+    // Its id is older than the thread's, so the names alone do not show that it is the head.
     index(first, await put(join(first, DAY, nameOf(id, reverted))));
     await cp(first, copy, { recursive: true });
     expect(await find(first)).toBe(join(first, DAY, nameOf(id, reverted)));
@@ -287,7 +312,7 @@ describe("findRollout, where a home is not what it seems", () => {
     expect(await find(copy)).toBeUndefined();
   });
 
-  it("a copy around the home, and one inside it", async () => {
+  it("finds the home's own file, also if a copy of the home is inside it or around it", async () => {
     await using made = await temporaryFolder();
     const [outer, inner] = [join(made.path, "outer"), join(made.path, "outer/backup")];
     index(outer, await put(join(outer, DAY, nameOf(id))));
@@ -303,7 +328,7 @@ describe("findRollout, where a home is not what it seems", () => {
     expect(await find(inner)).toBeUndefined();
   });
 
-  it("a copy whose sessions were archived or compressed since", async () => {
+  it("finds a file in a copy of a home that was archived or compressed since", async () => {
     await using made = await temporaryFolder();
     const [first, copy] = [join(made.path, "first"), join(made.path, "copy")];
     index(first, await put(join(first, DAY, nameOf(id))));
@@ -318,7 +343,7 @@ describe("findRollout, where a home is not what it seems", () => {
     });
   });
 
-  it("a home reached by a link, and one whose folders are links: the path is below the home as it is given", async () => {
+  it("returns a path below the home as it is given, if the home or its folders are links", async () => {
     await using made = await temporaryFolder();
     const [real, linked, disk] = ["real", "linked", "disk"].map((name) => join(made.path, name)) as [
       string,
@@ -343,7 +368,7 @@ describe("findRollout, where a home is not what it seems", () => {
     }
   });
 
-  it("a file that names another thread in its first line is not this one's", async () => {
+  it("skips a file whose first line names another thread", async () => {
     await using made = await temporaryFolder();
     const path = await put(join(made.path, DAY, nameOf(id)), metaOf(other));
     expect(await find(made.path)).toBeUndefined();
@@ -353,7 +378,7 @@ describe("findRollout, where a home is not what it seems", () => {
     expect(await find(made.path)).toBe(own);
   });
 
-  it("a long first line of codex's is read as far as its id", async () => {
+  it("reads a long first line as far as its id", async () => {
     await using made = await temporaryFolder();
     const long = (threadId: string) =>
       `{"timestamp":"2026-11-20T22:30:45.000Z","ordinal":0,"type":"session_meta","payload":{"account_scoped":true,"session_id":"${id}","id":"${threadId}","base_instructions":{"text":"${"x".repeat(9000)}"}}}`;
@@ -363,7 +388,7 @@ describe("findRollout, where a home is not what it seems", () => {
     expect(await find(made.path)).toBe(path);
   });
 
-  it("in a dated archive, and in a folder of the user's own", async () => {
+  it("finds a file in a dated archive and in a folder that the user created", async () => {
     await using made = await temporaryFolder();
     const kept = await put(join(made.path, "sessions/kept/parser", nameOf(id)));
     expect(await find(made.path)).toBe(kept);
@@ -374,7 +399,7 @@ describe("findRollout, where a home is not what it seems", () => {
 });
 
 describe("followRollout", () => {
-  it("waits for file and directories, yields whole lines as they come, and what is there when it ends", async () => {
+  it("waits for the file and its directories, yields whole lines as they appear, and the last ones when it is aborted", async () => {
     const path = join(folder.path, "not", "yet", "here.jsonl");
     const stop = new AbortController();
     const heard: string[] = [];

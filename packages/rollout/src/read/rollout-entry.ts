@@ -3,20 +3,20 @@ import { type RolloutLine, typeRolloutLine } from "./rollout-line.ts";
 
 /** @inline */
 interface Place {
-  /** The file it stands in: of a forked or reverted thread, one of several. */
+  /** The file that contains the line: one of several for a forked or reverted thread. */
   readonly path: string;
-  /** Of the line's first byte in that file (decompressed, if it is compressed). */
+  /** The offset of the line's first byte in that file. For a compressed file, in its decompressed content. */
   readonly offset: number;
-  /** In bytes, without the newline. */
+  /** The line's length in bytes, without the newline. */
   readonly length: number;
 }
 
 /**
  * - `malformed`: not JSON
  * - `invalid-utf-8`
- * - `not-an-object`: JSON, but no object with a `type`
+ * - `not-an-object`: JSON, but not an object with a `type`
  * - `torn`: the end of the file is an unfinished line
- * - `nul-bytes`: zeros that a crash of the machine left
+ * - `nul-bytes`: zeros, as a crash of the machine leaves them
  * - `byte-order-mark`: codex refuses a thread that begins with one
  * - `oversized`: longer than `maxLineBytes`
  */
@@ -29,14 +29,14 @@ export type DamageReason =
   | "byte-order-mark"
   | "oversized";
 
-/** A line that was read, or one that could not be: reported, and stepped over. */
+/** A line that was read, or a damaged one that was skipped. */
 export type RolloutEntry =
   | (Place & { readonly kind: "line"; readonly line: RolloutLine })
   | (Place & { readonly kind: "damaged"; readonly reason: DamageReason });
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Reads one line. Undefined for a blank one. */
+/** Parses one line. Returns undefined for a blank line. */
 export function toRolloutEntry(path: string, split: SplitLine): RolloutEntry | undefined {
   const place = { path, offset: split.offset, length: split.length };
   const damaged = (reason: DamageReason): RolloutEntry => ({ kind: "damaged", ...place, reason });

@@ -57,17 +57,17 @@ export const tokenCountInfo = z.looseObject({ total_token_usage: tokenTotals, la
 
 type Payloads = typeof payloads;
 
-/** A thread's first line: whose it is, and where its history goes on from. */
+/** A thread's first line: which thread it is, and what history it continues. */
 export type SessionMeta = z.infer<Payloads["session_meta"]>;
-/** With what settings a turn runs. */
+/** The settings of a turn. */
 export type TurnContext = z.infer<Payloads["turn_context"]>;
-/** What the model was sent or said: messages, calls, outputs. This is what it sees again when the thread is resumed. */
+/** Something that the model was sent or said: a message, a call, an output. The model sees it again when the thread is resumed. */
 export type ResponseItem = z.infer<Payloads["response_item"]>;
-/** What codex told of a turn, for its own display; `token_count` among it. */
+/** An event that codex emitted for its own display, including `token_count`. */
 export type EventMessage = z.infer<Payloads["event_msg"]>;
-/** A history that was summed up, with its replacement. */
+/** A compaction: the history up to here was summarized, and this line has what replaced it. */
 export type Compacted = z.infer<Payloads["compacted"]>;
-/** Tokens, from codex 0.153 on. */
+/** Token counts of a turn and of the thread. Codex 0.153 and later. */
 export type TokenUsageRecord = z.infer<Payloads["token_usage_record"]>;
 
 /** A line of a kind that this package knows. Unknown keys are kept. */
@@ -79,22 +79,22 @@ export type KnownRolloutLine =
   | { readonly type: "compacted"; readonly payload: Compacted }
   | { readonly type: "token_usage_record"; readonly payload: TokenUsageRecord };
 
-/** A line of another kind, or one whose payload is not as expected: kept as it was parsed. */
+/** A line of another kind, or one whose payload is not as expected. Its payload is kept as it was parsed. */
 export interface OtherRolloutLine {
   readonly type: "other";
-  /** What the line says its type is. */
+  /** The type in the line. */
   readonly originalType: string;
   readonly payload: unknown;
 }
 
 export type RolloutLine = (KnownRolloutLine | OtherRolloutLine) & {
-  /** As in the line: RFC 3339, UTC. */
+  /** Unchanged from the line: RFC 3339, UTC. */
   readonly timestamp: string | undefined;
-  /** Since codex 0.148, unless the thread began in an older one. */
+  /** Codex 0.148 and later, unless an older version started the thread. */
   readonly ordinal: number | undefined;
 };
 
-/** Types a parsed line. Undefined if it is not an object with a `type`. */
+/** Types a parsed line. Returns undefined if it is not an object with a `type`. */
 export function typeRolloutLine(parsed: unknown): RolloutLine | undefined {
   if (typeof parsed !== "object" || parsed === null) return undefined;
   const { type, payload, timestamp, ordinal } = parsed as Record<string, unknown>;

@@ -36,7 +36,7 @@ const output = (text: string) => ({
   payload: { type: "function_call_output", call_id: "c", output: text },
 });
 
-describe("what a thread has used", () => {
+describe("the usage of a thread", () => {
   it("is read from the last counts, whatever a tool prints after them", async () => {
     const path = await rollout(
       event("task_started"),
@@ -50,7 +50,7 @@ describe("what a thread has used", () => {
     expect(await readThreadUsage(path)).toMatchObject({ total: { input_tokens: 3 }, record: { input_tokens: 4 } });
   });
 
-  it("has no record of an earlier turn, and no count without numbers", async () => {
+  it("does not include a record of an earlier turn, or a count without numbers", async () => {
     const path = await rollout(
       record(1),
       event("task_started"),
@@ -62,7 +62,7 @@ describe("what a thread has used", () => {
     expect(await readThreadUsage(await rollout())).toEqual({ total: undefined, record: undefined });
   });
 
-  it.runIf(process.platform === "linux")("is searched for in the end of a file alone", async () => {
+  it.runIf(process.platform === "linux")("is searched for only at the end of a file", async () => {
     const path = await rollout(counted(1));
     await truncate(path, 3e9);
     await appendFile(path, "\n");
@@ -72,7 +72,7 @@ describe("what a thread has used", () => {
     expect(bytesRead() - before).toBeLessThan(200e6);
   });
 
-  it("takes little memory, however long a line behind it is", async () => {
+  it("is found with little memory, however long the line after it is", async () => {
     const path = await rollout(counted(7), output("x".repeat(30e6)));
     const script = `import { readThreadUsage } from ${JSON.stringify(import.meta.resolve("../index.ts"))};
 const before = process.resourceUsage().maxRSS;
@@ -86,7 +86,7 @@ console.log(total.input_tokens, (process.resourceUsage().maxRSS - before) * 1024
 });
 
 describe("a compressed rollout", () => {
-  it("that unpacks to more than is allowed is refused, and nothing more of it is unpacked", async () => {
+  it("that unpacks to more than is allowed is refused, and the rest is not unpacked", async () => {
     const path = join(folder.path, "bomb.jsonl.zst");
     await writeFile(path, zstdCompressSync(Buffer.alloc(20e6)));
     const unpacked: Buffer[] = [];

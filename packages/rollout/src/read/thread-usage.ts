@@ -7,22 +7,23 @@ import { toRolloutEntry } from "./rollout-entry.ts";
 import { type TokenTotals, tokenCountInfo } from "./rollout-line.ts";
 
 export interface ThreadUsage {
-  /** The thread's running total by its last `token_count`: what `turn.completed` of `codex exec` counts on from. */
+  /** The thread's running total, from its last `token_count`. `turn.completed` of `codex exec` continues to count from it. */
   readonly total: TokenTotals | undefined;
-  /** The same by its last `token_usage_record` (codex 0.153 and later). */
+  /** The same total, from the last `token_usage_record` (codex 0.153 and later). */
   readonly record: TokenTotals | undefined;
 }
 
-/** Codex writes a count after each answer of the model: one that is farther from the end is not searched for. */
+/** How far from the end to search. Codex writes a count after each answer of the model. */
 const MAX_BYTES = 128 * 1024 * 1024;
 /** The lines searched for are some hundred bytes long. */
 const MAX_LINE_BYTES = 1024 * 1024;
 
 /**
- * Returns what a thread has used so far: the last counts in its rollout. A fork that has no count of its own yet begins with its
- * parent's. Searches from the end, at most 128 MiB, and parses nothing but the counts.
+ * Returns the tokens that a thread has used so far: the last counts in its rollout. A fork that has no count yet starts with its
+ * parent's. Searches at most 128 MiB from the end, and parses only the counts.
  *
- * @throws RolloutError
+ * @throws RolloutError `not_found`, `not_a_file` or `not_permitted` if a file of the history can't be opened; `replaced` if it becomes
+ * shorter; `damaged` or `no_space` if it can't be decompressed; `io`.
  */
 export async function readThreadUsage(
   path: string,
@@ -44,7 +45,7 @@ export async function readThreadUsage(
       if (line.type === "event_msg" && line.payload.type === "token_count")
         total ??= tokenCountInfo.safeParse(line.payload.info).data?.total_token_usage;
       if (line.type === "token_usage_record") record ??= line.payload.thread_token_usage;
-      // A record stands in the same turn as its count, or the version writes none: the turn's beginning ends the search.
+      // The record is in the same turn as the count, unless the version writes none. So the beginning of the turn ends the search.
       const isTurnStart = line.type === "event_msg" && line.payload.type === "task_started";
       if (total !== undefined && (record !== undefined || isTurnStart)) return { total, record };
     }

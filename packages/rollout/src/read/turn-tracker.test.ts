@@ -34,13 +34,13 @@ describe("a rollback", () => {
     [1, ["a", "b"]],
     [2, ["a"]],
     [9, []],
-  ])("of %i turns takes back the last ones", (count, expected) => {
+  ])("of %i turns removes the last ones", (count, expected) => {
     const tracker = track(turn("1", "a"), turn("2", "b"), turn("3", "c"), rolledBack(count));
     expect(left(tracker)).toEqual(expected);
     expect(tracker.saidCount).toBe(3);
   });
 
-  it("takes a turn of several messages whole, and turns without any as they come between", () => {
+  it("removes a turn with several messages completely, and turns without messages in between", () => {
     const tracker = track(turn("1", "a"), turn("2", "b", "steered"), turn("compaction"), rolledBack(1), turn("4", "d"));
     expect(left(tracker)).toEqual(["a", "d"]);
     expect(tracker.turns.map(({ number, isTakenBack }) => [number, isTakenBack])).toEqual([
@@ -51,13 +51,13 @@ describe("a rollback", () => {
     ]);
   });
 
-  it("again takes back what is left", () => {
+  it("can be followed by another one, which removes the turns before it", () => {
     expect(
       left(track(turn("1", "a"), turn("2", "b"), rolledBack(1), turn("3", "c"), rolledBack(2), turn("4", "d"))),
     ).toEqual(["d"]);
   });
 
-  it("works in rollouts that tell of no turns, in either form of a message", () => {
+  it("works in rollouts that record no turns, with either form of a message", () => {
     const messages = ["a", "b", "c"].map(said);
     expect(left(track(messages.flat(), rolledBack(2)))).toEqual(["a"]);
     for (const form of [0, 1])
@@ -71,12 +71,12 @@ describe("a rollback", () => {
       ).toEqual(["a"]);
   });
 
-  it("of a count that is none takes nothing back", () => {
+  it("with an invalid count removes nothing", () => {
     for (const count of [undefined, null, "x", -1, Number.NaN])
       expect(left(track(turn("1", "a"), rolledBack(count)))).toEqual(["a"]);
   });
 
-  it("leaves as many messages as a list would, whatever came before", () => {
+  it("leaves the same messages as removing them from a list, in any sequence", () => {
     const step = fc.oneof(fc.constant("say" as const), fc.nat({ max: 4 }));
     fc.assert(
       fc.property(fc.array(step), (steps) => {
@@ -96,18 +96,18 @@ describe("a rollback", () => {
 });
 
 describe("a compaction", () => {
-  it("leaves what it keeps, and what comes after", () => {
+  it("leaves the messages that it keeps, and those after it", () => {
     const tracker = track(turn("1", "a"), turn("2", "b"), turn("3"), compacted("b"), turn("4", "c"));
     expect(left(tracker)).toEqual(["b", "c"]);
     expect(tracker.messages().at(-1)?.text).toBe("c");
   });
 
-  it("keeps all messages where it does not say which", () => {
+  it("keeps all messages if it does not list any", () => {
     const old = { type: "compacted", payload: { message: "summary" } };
     expect(left(track(turn("1", "a"), old, turn("2", "b")))).toEqual(["a", "b"]);
   });
 
-  it("is undone with the turn that it was made in", () => {
+  it("is undone when its turn is rolled back", () => {
     const tracker = new TurnTracker();
     const write = (...lines: object[]) => lines.map((line) => tracker.write(line as never)).at(-1) ?? 0;
     write(...turn("1", "a"));
@@ -120,7 +120,7 @@ describe("a compaction", () => {
     expect(left(tracker)).toEqual(["a"]);
   });
 
-  it("may keep a call, which it names", () => {
+  it("may keep a call, by its id", () => {
     const tracker = new TurnTracker();
     for (const line of turn("1", "a")) tracker.write(line);
     const [first] = tracker.turns;
@@ -131,7 +131,7 @@ describe("a compaction", () => {
   });
 });
 
-it("tells the turns that were copied from the thread that this one was made from", () => {
+it("marks the turns that were copied from the thread from which this one was created", () => {
   const at = (ms: number) => `0199a213-${ms.toString(16).padStart(4, "0")}-7800-8aa1-000000000000`;
   const tracker = new TurnTracker(at(5));
   for (const line of [...turn(at(1), "parent's"), ...turn(at(6), "own"), ...turn("no uuid", "own too")])

@@ -1,20 +1,21 @@
 import { uuidTime } from "../find/rollout-name.ts";
 import { messagesKeptBy, type UserMessage, userMessageOf } from "./user-message.ts";
 
-/** A turn of a thread, as its lines tell of it. */
+/** A turn of a thread, derived from its lines. */
 export interface TrackedTurn {
-  /** Counts from 1. A turn that was taken back leaves its number to the next one. */
+  /** Counted from 1. The next turn reuses the number of a turn that was rolled back. */
   readonly number: number;
-  /** Codex's own; undefined in rollouts that tell of no turns. */
+  /** Codex's id. Undefined in rollouts that record no turns. */
   readonly id: string | undefined;
-  /** It belongs to the thread that this one was made from, whose lines codex copied. */
+  /** True if the turn belongs to the thread from which this one was created, and codex copied its lines. */
   readonly isInherited: boolean;
+  /** True if the turn was rolled back. */
   isTakenBack: boolean;
   readonly messages: TrackedMessage[];
 }
 
 export interface TrackedMessage extends UserMessage {
-  /** The number of its line among those that were written. */
+  /** The position of its line among all lines written. */
   readonly at: number;
 }
 
@@ -32,33 +33,32 @@ interface LooseLine {
 }
 
 /**
- * Lines in, in order; out comes which turns a thread has, and what of them the model still sees: a rollback takes the last turns
- * back, a compaction puts a summary in the place of all that stands before it. Without I/O. Lines that tell of neither turns nor
- * messages may be left out.
+ * Takes a thread's lines in order. Determines which turns the thread has, and what of them the model still sees: a rollback removes
+ * the last turns, and a compaction replaces everything before it with a summary. It does no I/O. Lines that are about neither turns
+ * nor messages may be omitted.
  */
 export class TurnTracker {
   readonly turns: TrackedTurn[] = [];
-  /** The turns that are not taken back. */
+  /** The turns that were not rolled back. */
   readonly #left: TrackedTurn[] = [];
   readonly #createdAt: number | undefined;
   readonly #compactions: Compaction[] = [];
   #current: TrackedTurn | undefined;
-  #isTold = false;
+  #isRecorded = false;
   #lines = 0;
   #hasTakenBack = false;
   #reachesBack = false;
 
+  /** False if only the number of messages matters: their texts are then empty. */
   readonly #keepsTexts: boolean;
 
-  /**
-   * @param threadId The thread's own: it tells the turns that were copied from another thread.
-   */
+  /** @param threadId The thread's id. It is needed to detect turns that were copied from another thread. */
   constructor(threadId?: string, { keepsTexts = true }: { readonly keepsTexts?: boolean } = {}) {
     this.#keepsTexts = keepsTexts;
     this.#createdAt = threadId === undefined ? undefined : uuidTime(threadId);
   }
 
-  /** Takes the next line. Returns its place among all, for `isInContext`. */
+  /** Takes the next line. Returns its position among all lines, for `isInContext`. */
   write(line: LooseLine): number {
     const at = this.#lines++;
     const payload = Object(line.payload) as Record<string, unknown>;
@@ -78,37 +78,41 @@ export class TurnTracker {
     return at;
   }
 
-  /** The turn that lines belong to now. */
+  /** The turn to which the next line belongs. */
   get current(): TrackedTurn | undefined {
     return this.#current;
   }
 
-  /** The place that the next line gets. */
+  /** The position of the next line. */
   get position(): number {
     return this.#lines;
   }
 
-  /** Whether a rollback took back more turns than were written. */
+  /** True if a rollback removed more turns than were written. */
   get reachesBack(): boolean {
     return this.#reachesBack;
   }
 
-  /** How many turns are left of those that were written. */
+  /** The number of turns that were not rolled back. */
   get turnCount(): number {
     return this.#left.length;
   }
 
-  /** The place of the compaction that counts, for who looks for it; of those that were taken back none does. */
+  /** The position of the last compaction. A compaction that was rolled back does not count. */
   get compactedAt(): number | undefined {
     return this.#lastCompaction()?.at;
   }
 
-  /** Whether anything that was written has been taken back, or summed up. */
+  /** True if anything written was rolled back or summarized. */
   get hasTakenBack(): boolean {
     return this.#hasTakenBack || this.#compactions.length > 0;
   }
 
-  /** Whether the model still sees what a line of a turn says, by its place. A call may have been kept by its id. */
+  /**
+   * Returns whether the model still sees a line of a turn.
+   * @param at The line's position.
+   * @param callId The call of the line. A compaction may have kept it.
+   */
   isInContext(turn: TrackedTurn | undefined, at: number, callId?: string): boolean {
     if (turn?.isTakenBack) return false;
     const last = this.#lastCompaction();
@@ -116,8 +120,9 @@ export class TurnTracker {
   }
 
   /**
-   * The person's messages that are left, oldest first. Of a message's two forms, codex's own events count where there are any.
-   * @param isWanted Which turns are looked at. Default: all.
+   * Returns the user's messages that the model still sees, oldest first. A message has two forms in a rollout. If the rollout has any
+   * of codex's events, only the events count.
+   * @param isWanted Selects turns. Default: all.
    */
   messages(isWanted: (turn: TrackedTurn) => boolean = () => true): UserMessage[] {
     const last = this.#lastCompaction(({ kept }) => kept !== undefined);
@@ -129,7 +134,7 @@ export class TurnTracker {
     return [...(last?.kept ?? []), ...ofOneForm(left, all)];
   }
 
-  /** How often the person has said something, with what was taken back. */
+  /** The number of messages from the user, including those that were rolled back. */
   get saidCount(): number {
     const all = this.turns.flatMap((turn) => turn.messages);
     return ofOneForm(all, all).length;
@@ -152,26 +157,26 @@ export class TurnTracker {
     this.turns.push(turn);
     this.#left.push(turn);
     this.#current = turn;
-    this.#isTold = true;
+    this.#isRecorded = true;
     return turn;
   }
 
   #end(): void {
     this.#current = undefined;
-    this.#isTold = false;
+    this.#isRecorded = false;
   }
 
-  /** Where codex told of no turn, each message begins one: its two forms stand one behind the other. */
+  /** If codex recorded no turn, each message begins one. The two forms of a message follow each other. */
   #turnOf({ source }: UserMessage): TrackedTurn {
     const current = this.#current;
-    if (current !== undefined && (this.#isTold || current.messages.every((one) => one.source !== source)))
+    if (current !== undefined && (this.#isRecorded || current.messages.every((one) => one.source !== source)))
       return current;
     const turn = this.#begin(undefined);
-    this.#isTold = false;
+    this.#isRecorded = false;
     return turn;
   }
 
-  /** Turns in which the person said something count, as codex counts them (0.135); what came between goes with them. */
+  /** Rolls back the last turns. Counts only turns with a message from the user, as codex does (0.135). Those in between go too. */
   #takeBack(count: number): void {
     this.#hasTakenBack = true;
     this.#end();

@@ -23,22 +23,22 @@ const completed = (...texts: string[]) => ({
     item: { type: "UserMessage", content: texts.map((text) => ({ type: "text", text })) },
   },
 });
-const wordsOf = (line: unknown) => userMessageOf(line)?.text.trim();
+const ownText = (line: unknown) => userMessageOf(line)?.text.trim();
 
-describe("what a person wrote", () => {
+describe("the user's text", () => {
   const looksInjected = [
     "<environment_context>is that tag from you?</environment_context>",
     "# AGENTS.md instructions for /x\n\n<INSTRUCTIONS>\nquoted\n</INSTRUCTIONS>",
     "<goal_context>x</goal_context>",
     "<turn_aborted>",
   ];
-  it.each(looksInjected)("is codex's word where codex says it: %j", (text) => {
-    expect(wordsOf(event(text))).toBe(text);
-    expect(wordsOf(event(text, { kind: "plain" }))).toBe(text);
-    expect(wordsOf(completed(text))).toBe(text);
-    expect(wordsOf(item([part(text)], ["user.text"]))).toBe(text);
-    expect(wordsOf(item([part("plain")], ["environment_context"]))).toBeUndefined();
-    expect(wordsOf(event("plain", { kind: "environment_context" }))).toBeUndefined();
+  it.each(looksInjected)("is decided by codex's label, whatever the text looks like: %j", (text) => {
+    expect(ownText(event(text))).toBe(text);
+    expect(ownText(event(text, { kind: "plain" }))).toBe(text);
+    expect(ownText(completed(text))).toBe(text);
+    expect(ownText(item([part(text)], ["user.text"]))).toBe(text);
+    expect(ownText(item([part("plain")], ["environment_context"]))).toBeUndefined();
+    expect(ownText(event("plain", { kind: "environment_context" }))).toBeUndefined();
   });
 
   it.each([
@@ -49,9 +49,9 @@ describe("what a person wrote", () => {
     ["<goal_context>x</goal_context> and why?"],
     ["<a>x</a>\n<b_c>y</b_c>"],
     ["fix <turn_aborted>this</turn_aborted>"],
-  ])("is kept in an item without a label, if it only begins like codex's own: %j", (text) => {
-    expect(wordsOf(item([part(text)]))).toBe(text);
-    expect(wordsOf(item([part(text)], ["unknown"]))).toBe(text);
+  ])("is kept in an item without a label if it only begins like codex's own text: %j", (text) => {
+    expect(ownText(item([part(text)]))).toBe(text);
+    expect(ownText(item([part(text)], ["unknown"]))).toBe(text);
   });
 
   it.each([
@@ -62,9 +62,9 @@ describe("what a person wrote", () => {
     ["<some_later_context version=2>x</some_later_context>"],
     ["<hook_context>x</hook_context>\n\n<goal_context>y</goal_context>"],
     ["\n<user_shell_command>\nls\n</user_shell_command>\n"],
-  ])("is not what has codex's form from end to end: %j", (text) => {
+  ])("does not include text that has codex's form from end to end: %j", (text) => {
     expect(userMessageOf(item([part(text)]))).toBeUndefined();
-    expect(wordsOf(item([part(text), part("mine")]))).toBe("mine");
+    expect(ownText(item([part(text), part("mine")]))).toBe("mine");
   });
 
   it.each([
@@ -74,24 +74,24 @@ describe("what a person wrote", () => {
     ["<response-annotations>[]</response-annotations>\n\n## My request for Codex:\nadd a retry"],
     ["## My request for Codex:\nadd a retry"],
     ['# Files:\n\n## My request for Codex:\nadd a retry\n<image name=[Image #1] path="C:\\a.png">\n</image>'],
-  ])("stands behind a client's frame: %j", (text) => {
-    for (const line of [event(text), completed(text), item([part(text)])]) expect(wordsOf(line)).toBe("add a retry");
+  ])("follows a client's frame: %j", (text) => {
+    for (const line of [event(text), completed(text), item([part(text)])]) expect(ownText(line)).toBe("add a retry");
   });
 
-  it("is whole where the heading of a frame is quoted in it", () => {
+  it("is complete if it quotes the heading of a frame", () => {
     const text = "what does\n## My request for Codex:\nmean in my logs?";
-    expect(wordsOf(event(text))).toBe(text);
-    expect(wordsOf(event("# Notes\n## My request for more tests\nplease"))).toBe(
+    expect(ownText(event(text))).toBe(text);
+    expect(ownText(event("# Notes\n## My request for more tests\nplease"))).toBe(
       "# Notes\n## My request for more tests\nplease",
     );
   });
 
-  it("is not the tags around an image", () => {
+  it("does not include the tags around an image", () => {
     const content = [part('<image name=[Image #1] path="/tmp/a.png">'), image, part("</image>"), part("look")];
-    expect(wordsOf(item(content))).toBe("look");
-    expect(wordsOf(item(content, ["user.image_tag", "user.image", "user.image_tag", "user.text"]))).toBe("look");
-    expect(wordsOf(item([part("<image name=[Image #1]>"), image, part("</image>")]))).toBe("");
-    expect(wordsOf(event("why is <image></image> empty?"))).toBe("why is <image></image> empty?");
+    expect(ownText(item(content))).toBe("look");
+    expect(ownText(item(content, ["user.image_tag", "user.image", "user.image_tag", "user.text"]))).toBe("look");
+    expect(ownText(item([part("<image name=[Image #1]>"), image, part("</image>")]))).toBe("");
+    expect(ownText(event("why is <image></image> empty?"))).toBe("why is <image></image> empty?");
   });
 
   it.each([
@@ -104,11 +104,11 @@ describe("what a person wrote", () => {
     { type: "event_msg", payload: { type: "user_message" } },
     { type: "response_item", payload: { type: "message", role: "assistant", content: [part("x")] } },
     { type: "response_item", payload: { type: "message", role: "user" } },
-  ])("is not in %j", (line) => expect(userMessageOf(line)).toBeUndefined());
+  ])("is absent in %j", (line) => expect(userMessageOf(line)).toBeUndefined());
 });
 
-describe("what a compaction keeps", () => {
-  it("is the person's messages, without the summary and what codex adds", () => {
+describe("the messages that a compaction keeps", () => {
+  it("are the user's, without the summary and codex's own texts", () => {
     const history = [item([part("one")]), item([part("<environment_context>x</environment_context>")])].map(
       ({ payload }) => payload,
     );

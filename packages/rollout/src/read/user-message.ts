@@ -1,17 +1,17 @@
-/** A message that a person wrote, in a line of a rollout. */
+/** A message from the user, in a line of a rollout. */
 export interface UserMessage {
-  /** What codex shows of it (`event`), or what the model is given (`item`): usually both stand in a rollout, once each. */
+  /** What codex displays (`event`), or what the model is sent (`item`). A rollout usually has both forms of a message, once each. */
   readonly source: "event" | "item";
-  /** The person's words, without what codex's clients put around them. Empty if the message is images and nothing else. */
+  /** The user's text, without what codex's clients add around it. Empty if the message has only images. */
   readonly text: string;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: what a file holds, looked at field by field.
+// biome-ignore lint/suspicious/noExplicitAny: content of a file, checked field by field.
 type Loose = any;
 
 /**
- * Reads a person's message from a parsed line. Undefined for any other line, and for what codex gives to the model in the
- * person's name: its own events and labels tell the two apart, and the form of the text does where a rollout has neither.
+ * Returns the user's message in a parsed line. Returns undefined for any other line, and for text that codex sends to the model in
+ * the user's name. Codex's events and labels distinguish the two. If a rollout has neither, the form of the text does.
  */
 export function userMessageOf(line: unknown): UserMessage | undefined {
   const { type, payload } = Object(line) as Loose;
@@ -20,8 +20,8 @@ export function userMessageOf(line: unknown): UserMessage | undefined {
 }
 
 /**
- * The person's messages that a compaction keeps. Undefined if the line is no compaction, or one of a kind that keeps them all
- * (it has no `replacement_history`).
+ * Returns the user's messages that a compaction keeps. Returns undefined if the line is not a compaction, or is one that keeps all
+ * messages (it has no `replacement_history`).
  */
 export function messagesKeptBy(line: unknown): UserMessage[] | undefined {
   const { type, payload } = Object(line) as Loose;
@@ -29,34 +29,34 @@ export function messagesKeptBy(line: unknown): UserMessage[] | undefined {
   const summary = typeof payload.message === "string" ? payload.message.trim() : undefined;
   return payload.replacement_history.flatMap((item: Loose) => {
     const message = itemMessage(item);
-    // The summary stands there as one more message of the user's.
+    // The summary is there as one more message from the user.
     return message === undefined || message.text.trim() === summary ? [] : [message];
   });
 }
 
 function eventMessage(payload: Loose): UserMessage | undefined {
   if (payload?.type === "user_message") {
-    // Early versions said the kind of what was not the person's.
+    // Early versions wrote a kind for text that was not the user's.
     const isPlain = typeof payload.kind !== "string" || payload.kind === "plain";
     return isPlain && typeof payload.message === "string"
-      ? { source: "event", text: wordsOf(payload.message) }
+      ? { source: "event", text: withoutFrame(payload.message) }
       : undefined;
   }
   if (payload?.type !== "item_completed" || payload.item?.type !== "UserMessage") return undefined;
-  return { source: "event", text: wordsOf(textOf(parts(payload.item.content))) };
+  return { source: "event", text: withoutFrame(textOf(parts(payload.item.content))) };
 }
 
 function itemMessage(payload: Loose): UserMessage | undefined {
   if (payload?.type !== "message" || payload.role !== "user") return undefined;
   const content = parts(payload.content);
   const kinds = parts(payload.internal_chat_message_metadata_passthrough?.content_item_kinds);
-  const own = content.filter((part, index) => isPersons(part, kinds[index]));
+  const own = content.filter((part, index) => isFromUser(part, kinds[index]));
   if (own.length === 0) return undefined;
   const hasMedia = own.some((part) => typeof part?.text !== "string");
-  const words = hasMedia
+  const texts = hasMedia
     ? own.filter((part) => typeof part?.text === "string" && !MEDIA_TAG.test(part.text.trim()))
     : own;
-  return { source: "item", text: wordsOf(textOf(words)) };
+  return { source: "item", text: withoutFrame(textOf(texts)) };
 }
 
 const parts = (content: unknown): Loose[] => (Array.isArray(content) ? content : []);
@@ -67,33 +67,36 @@ const textOf = (content: readonly Loose[]): string =>
     .filter((text) => typeof text === "string")
     .join("\n");
 
-/** Codex labels each part since 0.169, or a little before: `user.text`, `environment_context`; `unknown` says nothing. */
-function isPersons(part: Loose, kind: unknown): boolean {
+/**
+ * Returns whether a part is the user's. Codex labels parts since 0.169, or a little earlier: `user.text`, `environment_context`. The
+ * label `unknown` means nothing.
+ */
+function isFromUser(part: Loose, kind: unknown): boolean {
   if (typeof kind === "string" && kind !== "unknown") return kind.startsWith("user.");
   return typeof part?.text !== "string" || !isInjected(part.text);
 }
 
-/** Where a client puts the person's words behind a frame of its own: what is open in the editor, files, annotations. */
+/** The heading after which a client puts the user's text. Its own frame comes first: open files, annotations. */
 const REQUEST = /^## My request for [^\n:]{1,60}:[^\S\n]*(?:\n|$)/m;
 const FRAME_START = /^\s*[#<]/;
-/** An image stands between two such parts (0.135 to 0.169), which older clients write into the text. */
+/** An image is between two such parts (0.135 to 0.169). Older clients write them into the text. */
 const MEDIA_TAG = /^(?:<(?:image|audio)(?:\s[^<>]*)?>|<\/(?:image|audio)>)$/;
-/** Nothing runs past a `<`: a text of many beginnings would take quadratic time. */
+/** No repetition matches a `<`. Otherwise a text with many opening tags would take quadratic time. */
 const NAMED_MEDIA = /<(image|audio)\s+name=\[[^\]<\n]*\][^<>\n]*>\s*(?:<\/\1>)?/g;
 
-function wordsOf(text: string): string {
+function withoutFrame(text: string): string {
   const request = FRAME_START.test(text) ? REQUEST.exec(text) : null;
-  const words = request === null ? text : text.slice(request.index + request[0].length);
-  return words.replace(NAMED_MEDIA, "");
+  const own = request === null ? text : text.slice(request.index + request[0].length);
+  return own.replace(NAMED_MEDIA, "");
 }
 
 const INSTRUCTIONS = /^# AGENTS\.md instructions[^\n]*\n\s*<INSTRUCTIONS>[\s\S]*<\/INSTRUCTIONS>$/;
-/** The names of the elements that codex wraps its own texts in have a `_`, but for these (0.135 to 0.169). */
+/** Codex wraps its own texts in elements. Their names contain a `_`, except for those listed here (0.135 to 0.169). */
 const OPEN = /^<((?=[a-z]*_)[a-z_]\w*|INSTRUCTIONS|skill|[a-z]+ instructions)(?:\s[^<>]*)?>/;
 
 /**
- * Whether a text has the form of what codex itself says in the person's name: one element after another, from the first
- * character to the last. A text that only begins like one is a person's.
+ * Returns whether a text has the form of what codex adds in the user's name: one element after another, from the first character
+ * to the last. A text that only begins like that is the user's.
  */
 function isInjected(text: string): boolean {
   let rest = text.trim();

@@ -6,21 +6,23 @@ import { daysBackward, type FindRolloutOptions } from "../find/find-rollout.ts";
 import { recoverRollout } from "./recover-rollout.ts";
 import { plainName, SIDECAR_PREFIX } from "./sidecars.ts";
 
-/** What a mutation left that was killed, or lost its machine. */
+/** Leftovers of a mutation that was killed, by itself or with its machine. */
 export interface MutationLeftover {
-  /** Undefined if the rollout is gone: then there is nothing to finish. */
+  /** The mutated rollout. Undefined if it no longer exists: then there is nothing to finish. */
   readonly rollout: string | undefined;
+  /** The paths of the leftovers. */
   readonly files: readonly string[];
   /**
    * Finishes or drops the mutation, as `recoverRollout` does, and removes the files.
-   * @throws RolloutError `busy` if somebody works on the rollout by now; `not_permitted` and the like.
+   * @throws RolloutError `busy` if another process is mutating the rollout now; `not_permitted` and the like.
    */
   repair(): Promise<Recovery>;
 }
 
 /**
- * What interrupted mutations left in a codex home. Recovery happens by itself when a thread is used again; this is for the
- * threads that nobody uses. What a running mutation has there is not among it. Reads directories, and of the files found locks only.
+ * Finds leftovers of interrupted mutations in a codex home. Recovery happens by itself when a thread is used again; this is for
+ * threads that nobody uses. Files of a running mutation are not included. Lists directories, and reads only the locks among the
+ * files found.
  *
  * @throws RolloutError `not_permitted` or `io` if a directory can't be listed.
  */
@@ -44,7 +46,7 @@ export async function mutationLeftovers(options: FindRolloutOptions = {}): Promi
   }));
 }
 
-/** The archive is looked at before and after the rest: codex may be moving a rollout to or from there. */
+/** The archive is listed before and after the rest, since codex may be moving a rollout to or from it. */
 function* folders(codexHome: string): Generator<string, void, undefined> {
   const archive = join(codexHome, "archived_sessions");
   const sessions = join(codexHome, "sessions");

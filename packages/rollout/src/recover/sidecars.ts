@@ -3,17 +3,17 @@ import type { SidecarNames } from "@plexum/jsonl-edit";
 import { parseRolloutName } from "../find/rollout-name.ts";
 
 /**
- * Names that don't look like a rollout's, don't hold a thread id (codex searches names for one, and not only exactly) and don't end
- * in `.tmp` (codex deletes such files under `sessions`).
+ * The prefix of sidecar names. The names must not look like a rollout's, must not contain a thread id (codex also searches for names
+ * that contain one) and must not end in `.tmp` (codex deletes such files under `sessions`).
  */
 export const SIDECAR_PREFIX = ".plexum-";
 
-/** A rollout's name without the ending of a compressed one: its sidecars are named after that. */
+/** Returns a rollout's name without the ending of a compressed file. Its sidecars are named after it. */
 export const plainName = (name: string): string => name.replace(/\.zst$/, "");
 
 /**
- * How the files beside a rollout are named, and where else it may have stood when a crash left something there: codex moves it when it
- * is archived and brought back.
+ * Returns how the files beside a rollout are named, and the other folders in which a crash may have left some: codex moves a rollout
+ * when it is archived or unarchived.
  */
 export function sidecarsOf(path: string, codexHome: string | undefined): SidecarNames {
   const day = parseRolloutName(basename(path))?.day;

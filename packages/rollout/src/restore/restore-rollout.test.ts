@@ -1,12 +1,13 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { appendFile, cp, mkdir, readdir, readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
 import { testedCodexes } from "@plexum/codex-versions";
 import { answer, say, shell } from "@plexum/scripted-model";
 import { temporaryFolder } from "@plexum/test-support";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { dieFor } from "../../../jsonl-edit/src/testing/die-for.ts";
 import { Fault, faultyFiles } from "../../../jsonl-edit/src/testing/faulty-files.ts";
 import { type CallEdit, consumeHeavy, consumeLight, mutateRollout, recoverRollout, restoreRollout } from "../index.ts";
 import { mutateWith } from "../mutate/mutate-rollout.ts";
@@ -38,20 +39,8 @@ async function homeWithRollout(content: Uint8Array | string = original) {
   };
 }
 
-const { pid: deadPid } = spawnSync("true");
-
-/** The locks of a process that crashed name one that is gone; here both are this one. */
-async function dieFor(path: string): Promise<void> {
-  for (const name of await readdir(dirname(path))) {
-    if (!name.startsWith(basename(sidecarPath(path, "lock")))) continue;
-    const lock = join(dirname(path), name);
-    const holder = await readFile(lock, "utf8");
-    if (holder.endsWith("}")) await writeFile(lock, JSON.stringify({ ...JSON.parse(holder), pid: deadPid }));
-  }
-}
-
-describe("what was consumed", () => {
-  it("is given back byte for byte and in place, behind it what codex has appended since", async () => {
+describe("consumed values", () => {
+  it("are restored in place and byte for byte, and the lines that codex has appended since stay", async () => {
     await using home = await homeWithRollout();
     const before = await stat(home.path);
     await mutateRollout(home.path, [consumeLight("call_0"), consumeHeavy("call_3")], home.options);
@@ -73,7 +62,7 @@ describe("what was consumed", () => {
     expect(await restoreRollout(home.path, home.options)).toMatchObject({ mode: "unchanged", restored: [] });
   });
 
-  it("is given back after any mutations, in whatever order, of any text", async () => {
+  it("are restored after any mutations, in any order, of any text", async () => {
     const text = fc.string({ unit: "grapheme", maxLength: 40 });
     const mutation = fc.array(
       fc.oneof(
@@ -97,7 +86,7 @@ describe("what was consumed", () => {
     );
   });
 
-  it("is given back where the rollout was archived or compressed since, and not to its copy in another home", async () => {
+  it("are restored if the rollout was archived or compressed since, but not in its copy in another home", async () => {
     await using home = await homeWithRollout();
     const copy = `${home.codexHome}-copy`;
     await cp(home.codexHome, copy, { recursive: true });
@@ -113,7 +102,7 @@ describe("what was consumed", () => {
     expect((await readFile(archived.slice(0, -4))).equals(original)).toBe(true);
   });
 
-  it("is left alone where something else has changed the line since, and kept", async () => {
+  it("are not restored if something else has changed the line since, and stay saved", async () => {
     await using home = await homeWithRollout();
     await mutateRollout(home.path, ids.map(consumeLight), home.options);
     await mutateRollout(home.path, [{ callId: "call_2", output: "by somebody else" }]);
@@ -128,7 +117,7 @@ describe("what was consumed", () => {
     expect(text.split("\n").filter((line) => line.includes("secret"))).toHaveLength(5);
   });
 
-  it("may not be longer than its line, since a new file could not be taken back", async () => {
+  it("are not replaced by a text longer than the line, since a new file could not be restored", async () => {
     await using home = await homeWithRollout(
       sampleRollout([{ callId: "call_0", output: "short" }, ...sampleCalls(2).slice(1)]),
     );
@@ -146,7 +135,7 @@ describe("what was consumed", () => {
 });
 
 describe("a process that is killed at any operation", () => {
-  it("of a mutation leaves what can be restored", async () => {
+  it("of a mutation leaves a file that can be restored", async () => {
     for (let at = 1, isOver = false; !isOver; at++) {
       await using home = await homeWithRollout();
       isOver = await mutateWith(faultyFiles(at), home.path, ids.map(consumeHeavy), home.options).then(
@@ -156,7 +145,7 @@ describe("a process that is killed at any operation", () => {
           return false;
         },
       );
-      await dieFor(home.path);
+      await dieFor(sidecarPath(home.path, "lock"));
       await recoverRollout(home.path);
       const isMutated = !(await readFile(home.path)).includes("secret");
       const report = await restoreRollout(home.path, home.options);
@@ -167,7 +156,7 @@ describe("a process that is killed at any operation", () => {
     }
   });
 
-  it("of a restore has restored all of it or nothing, and the next one restores the rest", async () => {
+  it("of a restore has restored all or nothing, and the next restore finishes it", async () => {
     const outcomes = new Set<string>();
     for (let at = 1, isOver = false; !isOver; at++) {
       await using home = await homeWithRollout();
@@ -181,7 +170,7 @@ describe("a process that is killed at any operation", () => {
           return false;
         },
       );
-      await dieFor(home.path);
+      await dieFor(sidecarPath(home.path, "lock"));
       outcomes.add(await recoverRollout(home.path));
       const content = await readFile(home.path);
       expect(content.equals(mutated) || content.equals(original), `operation ${at}`).toBe(true);
@@ -194,10 +183,10 @@ describe("a process that is killed at any operation", () => {
   });
 });
 
-describe("what is kept", () => {
+describe("saved values", () => {
   const recordOf = (time: number) => `undo-0123456789abcdef-${String(time).padStart(13, "0")}-01234567.jsonl`;
 
-  it("is its user's alone", async () => {
+  it("are readable only by their user", async () => {
     await using home = await homeWithRollout();
     await mutateRollout(home.path, ids.map(consumeLight), home.options);
     const [name = ""] = await home.kept();
@@ -205,7 +194,7 @@ describe("what is kept", () => {
     expect((await stat(home.undoFolder)).mode & 0o777).toBe(0o700);
   });
 
-  it("goes after 30 days, and of more than 100 MB the oldest; what else is there stays", async () => {
+  it("are removed after 30 days, and the oldest if there are more than 100 MB; other files stay", async () => {
     await using home = await homeWithRollout();
     await mkdir(home.undoFolder);
     const day = 24 * 60 * 60 * 1000;
@@ -230,7 +219,7 @@ describe("what is kept", () => {
     expect(names).toEqual(expect.arrayContaining(["notes", recordOf(now - day), recordOf(now - 2 * day)]));
   });
 
-  it("is never more than that: a mutation with more is refused, and nothing is written", async () => {
+  it("never exceed 100 MB: a mutation with more is refused, and nothing is written", async () => {
     const big = [1, 2, 3].map((index) => ({ callId: `big_${index}`, output: "x".repeat(40e6) }));
     await using home = await homeWithRollout(sampleRollout(big));
     const { mtimeNs } = await stat(home.path, { bigint: true });
@@ -243,7 +232,7 @@ describe("what is kept", () => {
     expect(await home.kept()).toEqual([]);
   });
 
-  it("may be damaged, or a pipe: a warning, and the rest is restored", async () => {
+  it("may be damaged, or a pipe: there is a warning, and the rest is restored", async () => {
     await using home = await homeWithRollout();
     await mutateRollout(home.path, [consumeLight("call_0")], home.options);
     await mutateRollout(home.path, [consumeLight("call_1")], home.options);
@@ -267,7 +256,7 @@ describe("what is kept", () => {
     expect(warnings).toHaveLength(3);
   });
 
-  it("and says what never stood there writes nothing", async () => {
+  it("that were never in the file are not written", async () => {
     await using home = await homeWithRollout();
     await mutateRollout(home.path, [consumeLight("call_0")], home.options);
     const [name = ""] = await home.kept();
@@ -282,7 +271,7 @@ describe("what is kept", () => {
   });
 });
 
-it("what a fork shows by now stays as it is", async () => {
+it("does not restore lines that a fork now shows", async () => {
   await using home = await homeWithRollout();
   await mutateRollout(home.path, ids.map(consumeLight), home.options);
   const fork = "01a1fb16-63b2-7533-9ec8-b7aa484b56ae";
@@ -302,7 +291,7 @@ it("what a fork shows by now stays as it is", async () => {
 });
 
 it.each(testedCodexes())(
-  "the model of codex $version sees the markers, and the results again after a restore",
+  "the model of codex $version sees the markers, and after a restore the results again",
   async (codex) => {
     await using thread = await CodexThread.create({ codex });
     const some = ["call_1", "call_2"];

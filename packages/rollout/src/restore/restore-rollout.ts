@@ -16,32 +16,41 @@ import { readExactly } from "../read/open-rollout.ts";
 import { lineHash, type UndoLine, type UndoRecord, UndoStore } from "./undo-store.ts";
 
 export interface RestoreRolloutOptions {
-  /** Where the mutations kept the old values: their `undoFolder`. */
+  /** The folder in which the mutations saved the old values: their `undoFolder`. */
   readonly undoFolder: string;
-  /** Only report. Default false. */
+  /**
+   * Only report.
+   * @default false
+   */
   readonly dryRun?: boolean;
-  /** Restore lines too that another thread shows. Default false. */
+  /**
+   * Also restore lines that another thread shows.
+   * @default false
+   */
   readonly allowOtherThreads?: boolean;
-  /** The mutations' `codexHome`. Default: the home that the file stands in. */
+  /** The mutations' `codexHome`. Default: the home that the file is in. */
   readonly codexHome?: string;
-  /** How long to wait for a mutation of the same file, in milliseconds. Default 5,000. */
+  /**
+   * How long to wait for a mutation of the same file, in milliseconds.
+   * @default 5_000
+   */
   readonly waitMs?: number;
-  /** Takes effect until writing begins. */
+  /** Aborts the restore, until writing begins. */
   readonly signal?: AbortSignal;
-  /** Gets a message about what was kept and is damaged, or was set aside. Default: a process warning. */
+  /** Called with a message when saved values are damaged, or a file is set aside. Default: a process warning. */
   readonly onWarning?: (message: string) => void;
 }
 
 export interface RestoreReport extends Pick<MutationReport, "dryRun"> {
   readonly mode: "unchanged" | "in-place";
-  /** The calls that look again as they did, by now or already. */
+  /** The calls that look again as they did before the mutations, whether they were restored now or already. */
   readonly restored: readonly string[];
   readonly skipped: readonly SkippedEdit[];
 }
 
 /**
- * Gives the calls of a thread back what mutations with the same `undoFolder` took, for as long as nothing else has changed their
- * lines: in place, byte for byte, and of each file all or nothing. What was restored is no longer kept.
+ * Restores what mutations with the same `undoFolder` replaced in a thread. Restores in place and byte for byte, and in each file
+ * either everything or nothing. Skips lines that something else has changed since. Deletes the saved values that were restored.
  *
  * @throws RolloutError `not_found`, `busy`, `not_permitted`, `no_space`, `replaced`, `damaged`, `io`.
  */
@@ -49,6 +58,7 @@ export function restoreRollout(path: string, options: RestoreRolloutOptions): Pr
   return restoreWith(nodeFiles, path, options);
 }
 
+/** Does the same with the given file operations. */
 export async function restoreWith(files: Files, path: string, options: RestoreRolloutOptions): Promise<RestoreReport> {
   const { dryRun = false } = options;
   const codexHome = options.codexHome ?? codexHomeOf(path);
@@ -83,7 +93,7 @@ interface RestorerOptions extends Omit<RestoreRolloutOptions, "codexHome"> {
   readonly askedThreadId: string;
 }
 
-/** Plans to take back the mutations of one file, the last one first. */
+/** Plans to undo the mutations of one file, the last one first. */
 class Restorer implements JsonlEditor<SkipReason> {
   readonly #options: RestorerOptions;
   readonly #store: UndoStore;
@@ -109,16 +119,16 @@ class Restorer implements JsonlEditor<SkipReason> {
       this.#options.signal?.throwIfAborted();
       const ids = changes.flatMap((change) => change.ids);
       for (const id of ids) plan.edited.add(id);
-      const line = await takenBack(file, changes);
+      const line = await planUndo(file, changes);
       if (line === undefined) for (const id of ids) changed.add(id);
       else plan.lines.set(line.offset, line);
     }
-    plan.drop(changed, "changed_since", "something else has changed its line since, or what was kept of it is damaged");
+    plan.drop(changed, "changed_since", "something else has changed its line since, or its saved values are damaged");
     const meta = await readSessionMeta(file);
     await dropShared(plan, { ...this.#options, path: file.path, ownThreadId: meta?.id ?? "" });
   }
 
-  /** Forgets the mutations of which nothing is left to restore. */
+  /** Deletes the records of mutations that are completely undone. */
   async removeDone(): Promise<void> {
     for (const record of this.#records)
       if (!record.lines.some(({ ids }) => ids.some((id) => this.#plan?.skipped.has(id))))
@@ -127,12 +137,12 @@ class Restorer implements JsonlEditor<SkipReason> {
 }
 
 /**
- * Plans to take back the changes of one line, given the last one first. A restore that was killed, or a mutation that never came to
- * write, leaves the line as it was between two of them: so it begins with the one that the line tells.
+ * Plans to undo the changes of one line, given the last one first. After a restore that was killed, or a mutation that was killed
+ * before it wrote, the line has a state between two of the changes. So this begins with the change whose result the line has.
  *
- * @returns Undefined if the line is as none of them left or found it.
+ * @returns Undefined if the line matches no state before or after a change.
  */
-async function takenBack(file: SearchableFile, changes: readonly UndoLine[]): Promise<PlannedLine | undefined> {
+async function planUndo(file: SearchableFile, changes: readonly UndoLine[]): Promise<PlannedLine | undefined> {
   const [{ offset, length } = { offset: 0, length: 0 }] = changes;
   if (offset + length > file.size) return undefined;
   const bytes = await readExactly(file.file, file.path, offset, length);
@@ -152,7 +162,7 @@ async function takenBack(file: SearchableFile, changes: readonly UndoLine[]): Pr
     if (hash !== before) return undefined;
   }
   const ids = [...new Set(changes.flatMap((change) => change.ids))];
-  const replacements = joined(places).map(({ start, end }) => ({
+  const replacements = joinOverlapping(places).map(({ start, end }) => ({
     span: { start, end },
     value: old.toString("utf8", start, end),
     ids,
@@ -161,7 +171,7 @@ async function takenBack(file: SearchableFile, changes: readonly UndoLine[]): Pr
 }
 
 /** Joins places that overlap. */
-function joined(places: readonly { start: number; end: number }[]): { start: number; end: number }[] {
+function joinOverlapping(places: readonly { start: number; end: number }[]): { start: number; end: number }[] {
   const all: { start: number; end: number }[] = [];
   for (const { start, end } of places.toSorted((a, b) => a.start - b.start)) {
     const last = all.at(-1);

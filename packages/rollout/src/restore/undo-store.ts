@@ -12,12 +12,12 @@ const offset = z.number().int().nonnegative();
 const undoLine = z.object({
   offset,
   length: offset,
-  /** Hash of the whole line as it was. */
+  /** Hash of the whole line before the mutation. */
   before: z.string(),
-  /** Hash of the whole line as the mutation left it. */
+  /** Hash of the whole line after the mutation. */
   after: z.string(),
   ids: z.array(z.string()),
-  /** The old text, by offset in the line. */
+  /** The old texts, each with its offset in the line. */
   patches: z.array(z.object({ start: offset, text: z.string() })),
 });
 
@@ -33,11 +33,11 @@ export interface UndoRecord {
 const header = z.object({ version: z.literal(1), file: z.string(), lines: offset });
 
 const MAX_AGE_MS = 30 * 24 * 60 * 60 * 1000;
-/** Of all records in a folder. */
+/** The limit for all records in a folder. */
 const MAX_BYTES = 100_000_000;
-/** So many characters of a record are written at once. */
+/** How many characters of a record are written at once. */
 const PIECE_LENGTH = 512 * 1024;
-/** A draft that is older belongs to nobody who still writes. */
+/** No process is still writing a draft older than this. */
 const DRAFT_MS = 60 * 60 * 1000;
 
 /** `undo-<key>-<milliseconds since 1970>-<random>.jsonl`; drafts end in `.new`. */
@@ -47,10 +47,11 @@ const DRAFT = /^undo-[0-9a-f]{16}-(\d{13})-[0-9a-f]{8}\.jsonl\.new$/;
 export const lineHash = (bytes: Uint8Array): string => hash("sha256", bytes, "hex").slice(0, 32);
 
 /**
- * The old values of a rollout's mutations, a file each. A record is written before its mutation, so that of a killed one it may tell
- * what never happened: its lines are known by their content, as they were and as they were to be.
+ * The old values of a rollout's mutations, in one file for each. A record is written before its mutation. So if the mutation is
+ * killed, its record may describe changes that were never made. That is why a record has hashes of each line before and after the
+ * change: they show what state the line is in.
  *
- * Use it with the rollout locked.
+ * Use it only while the rollout is locked.
  */
 export class UndoStore {
   readonly #files: Files;
@@ -59,7 +60,7 @@ export class UndoStore {
   readonly #key: string;
   readonly #warn: (message: string) => void;
 
-  /** @param of Copies of a rollout in two homes are two rollouts. */
+  /** @param of The rollout. Copies of a rollout in two homes are two rollouts. */
   constructor(
     files: Files,
     folder: string,
@@ -79,12 +80,13 @@ export class UndoStore {
   }
 
   /**
-   * Keeps what is about to be overwritten, and survives a loss of power. Removes what is too old, and the oldest where it would be too much.
-   * @throws RolloutError `no_space` if it is more than is kept of all; what the file system throws.
+   * Saves what is about to be overwritten, so that it survives a power failure. Removes records that are too old, and the oldest ones
+   * if there are too many.
+   * @throws RolloutError `no_space` if the values exceed the limit for all records; errors of the file system.
    */
   async keep(changes: readonly LineChange[]): Promise<void> {
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-    // In the order of their names, also when the clock was set back.
+    // Names sort in the order of writing, also if the clock was set back.
     const time = String(Math.max(Date.now(), (await this.#newest()) + 1)).padStart(13, "0");
     const path = join(this.#folder, `undo-${this.#key}-${time}-${randomUUID().slice(0, 8)}.jsonl`);
     const draft = `${path}.new`;
@@ -118,7 +120,7 @@ export class UndoStore {
         throw new RolloutError(
           "no_space",
           this.#folder,
-          `the old values are more than ${MAX_BYTES / 1e6} MB, which is what is kept to undo mutations; edit fewer calls at once`,
+          `the old values exceed ${MAX_BYTES / 1e6} MB, the limit for undoing mutations; edit fewer calls at once`,
         );
       await file.write(piece, 0, piece.length, length);
       length += piece.length;
@@ -132,7 +134,7 @@ export class UndoStore {
     return length;
   }
 
-  /** Returns the time of this rollout's newest record; 0 if it has none. */
+  /** Returns the time of this rollout's newest record, or 0 if it has none. */
   async #newest(): Promise<number> {
     const names = await this.#files.list(this.#folder);
     return names.reduce((newest, name) => {
@@ -141,6 +143,7 @@ export class UndoStore {
     }, 0);
   }
 
+  /** Removes records to make room for a new one. */
   async #makeRoom(bytes: number): Promise<void> {
     const records: { readonly path: string; readonly time: number; readonly size: number }[] = [];
     for (const name of await this.#files.list(this.#folder)) {
@@ -158,7 +161,7 @@ export class UndoStore {
     }
   }
 
-  /** Reads this rollout's records, the newest first. One that is damaged is passed over, with a warning. */
+  /** Reads this rollout's records, the newest first. Skips damaged records, with a warning. */
   async load(): Promise<UndoRecord[]> {
     const names = (await this.#files.list(this.#folder)).filter((name) => NAME.exec(name)?.[1] === this.#key);
     const records: UndoRecord[] = [];
@@ -168,7 +171,7 @@ export class UndoStore {
       const bytes = await this.#files.readSmall(path, MAX_BYTES);
       const lines = bytes === undefined || bytes === "unfit" ? undefined : await parse(bytes, this.#file);
       if (lines !== undefined) records.push({ path, lines });
-      else if (bytes !== undefined) this.#warn(`${path} is damaged: what it says was changed can't be restored`);
+      else if (bytes !== undefined) this.#warn(`${path} is damaged: the changes that it records can't be restored`);
     }
     return records;
   }

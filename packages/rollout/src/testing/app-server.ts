@@ -4,10 +4,10 @@ import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import type { CodexThread } from "./codex-thread.ts";
 
-// biome-ignore lint/suspicious/noExplicitAny: what codex answers is looked at by the tests, field by field.
+// biome-ignore lint/suspicious/noExplicitAny: tests check codex's answers field by field.
 type Answer = any;
 
-/** `codex app-server`, which shows a thread as codex itself sees it. */
+/** Runs `codex app-server`, which shows a thread as codex itself sees it. */
 export class AppServer implements AsyncDisposable {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #waiting = new Map<number, { resolve: (result: Answer) => void; reject: (error: Error) => void }>();

@@ -7,7 +7,7 @@ import { type Reply, ScriptedModel } from "@plexum/scripted-model";
 
 export interface CodexThreadOptions {
   readonly codex: CodexInstall;
-  /** Default `gpt-5`, direct mode. `gpt-5.6-sol` is code mode. */
+  /** Default `gpt-5`, which uses direct mode. `gpt-5.6-sol` uses code mode. */
   readonly model?: string;
   /** What the MCP tool `recall` returns, by key. */
   readonly answers?: Record<string, unknown>;
@@ -18,13 +18,13 @@ export interface CodexThreadOptions {
 /** The namespace under which a model calls the test's MCP server. */
 export const RECALL = "mcp__recall";
 
-/** A codex home with a scripted model and an MCP server, in which turns are run with the real codex. */
+/** A codex home with a scripted model and an MCP server. The real codex runs turns in it. */
 export class CodexThread implements AsyncDisposable {
   readonly home: CodexHome;
   readonly model: ScriptedModel;
   readonly workspace: string;
   codex: CodexInstall;
-  /** Of the thread that the last turn ran in. */
+  /** The thread in which the last turn ran. */
   threadId = "";
 
   private constructor(home: CodexHome, model: ScriptedModel, codex: CodexInstall) {
@@ -56,14 +56,14 @@ ${options.config ?? ""}`,
     return thread;
   }
 
-  /** Runs one turn in this thread (the first call starts it) with these replies of the model. */
+  /** Runs one turn in this thread with these replies of the model. The first call starts the thread. */
   async turn(replies: readonly Reply[], prompt = "go on"): Promise<void> {
     this.model.play(replies);
     const resume = this.threadId === "" ? [] : ["resume", this.threadId];
     await this.run(["exec", ...EXEC_FLAGS, ...resume, prompt]);
   }
 
-  /** Runs codex, and takes over the thread id it names. */
+  /** Runs codex, and keeps the id of the thread that it starts or resumes. */
   async run(args: readonly string[]): Promise<string> {
     const { stdout } = await new Promise<{ stdout: string }>((resolve, reject) => {
       const child = execFile(
@@ -82,7 +82,7 @@ ${options.config ?? ""}`,
     return stdout;
   }
 
-  /** Every rollout of this home, oldest name first. */
+  /** Returns every rollout of this home, sorted by path. */
   async rollouts(): Promise<string[]> {
     const names = await readdir(this.home.path, { recursive: true });
     return names

@@ -1,4 +1,4 @@
-/** Mutates a rollout back and forth until it is killed, or as often as asked: `path callIds [times] [markers…]`. */
+/** Mutates a rollout back and forth until it is killed, or `times` times. Arguments: `path callIds [times] [markers…]`. */
 import { mutateRollout } from "../mutate/mutate-rollout.ts";
 
 const [path = "", callIds = "", times = "1000000", ...markers] = process.argv.slice(2);

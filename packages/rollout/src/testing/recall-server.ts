@@ -1,6 +1,6 @@
 /**
- * A stdio MCP server with one tool, `recall {key}`: returns the CallToolResult that stands under that key in the JSON
- * file named by the first argument. So a secret is in the tool's result and nowhere else.
+ * A stdio MCP server with one tool, `recall {key}`. The first argument names a JSON file, and the tool returns the CallToolResult
+ * under that key. So a secret is in the tool's result and nowhere else.
  */
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";

@@ -1,4 +1,4 @@
-/** Lines as codex 0.169 writes them, cut to what matters. */
+/** Returns a line as codex 0.169 writes it, reduced to what matters. */
 const line = (ordinal: number, type: string, payload: object) =>
   JSON.stringify({ timestamp: "2026-01-02T03:04:05.678Z", ordinal, type, payload });
 
@@ -7,7 +7,7 @@ export interface SampleCall {
   readonly output: string;
 }
 
-/** A rollout with a turn that makes each of these calls. */
+/** Returns a rollout with one turn that makes all these calls. */
 export function sampleRollout(calls: readonly SampleCall[], padding = 0): string {
   const lines = [
     line(0, "session_meta", {

@@ -28,7 +28,7 @@ export function checkRollout(now: RolloutSnapshot, { before, mutated, mayBeTorn 
     const next = now.lines[index];
     if (next === undefined || next === line) continue;
     if (![...mutated].some((id) => line.includes(id)))
-      report(`line ${index + 1} changed, and no mutation was about it: ${excerpt(line)} is ${excerpt(next)}`);
+      report(`line ${index + 1} changed, although no mutation was to change it: ${excerpt(line)} is ${excerpt(next)}`);
   }
   return found;
 }
@@ -40,7 +40,7 @@ function checkOrdinals({ records }: RolloutSnapshot, report: (what: string) => v
     const ordinal = record?.ordinal;
     if (typeof ordinal !== "number") continue;
     if (last !== undefined && ordinal !== last + 1) {
-      report(`line ${index + 1} has the ordinal ${ordinal}, and the one before it ${last}`);
+      report(`line ${index + 1} has the ordinal ${ordinal}, but the line before it has ${last}`);
       return;
     }
     last = ordinal;

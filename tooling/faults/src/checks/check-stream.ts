@@ -8,7 +8,7 @@ export function checkStream({ streamId, events, end }: StreamRecord): Violation[
   const types = events.map(({ event }) => event.type);
   for (const [index, { seq }] of events.entries()) {
     if (seq === index) continue;
-    report(`event ${seq} came where event ${index} was due`);
+    report(`event ${seq} arrived instead of event ${index}`);
     break;
   }
   if (events.length > 0 && types[0] !== "message_start") report(`begins with ${types[0]}`);
@@ -16,7 +16,7 @@ export function checkStream({ streamId, events, end }: StreamRecord): Violation[
   if (starts > 1) report(`has ${starts} message_start`);
   const ends = types.filter((type) => type === "message_end").length;
   if (ends > 1) report(`has ${ends} message_end`);
-  if (ends > 0 && types.at(-1) !== "message_end") report(`goes on after message_end with ${types.at(-1)}`);
+  if (ends > 0 && types.at(-1) !== "message_end") report(`continues after message_end with ${types.at(-1)}`);
   if (end === undefined) report("is not over");
   if (end === "answered" && ends === 0) report("was answered without a message_end");
   if (end === "refused" && events.length > 0) report(`was refused after ${types.join(", ")}`);

@@ -16,7 +16,7 @@ import { checkRequest } from "./check-request.ts";
 import { checkRollout } from "./check-rollout.ts";
 import { checkStream } from "./check-stream.ts";
 
-// Each check is given what is right, and then the same with one thing wrong in it.
+// Each check gets a correct input, and then the same input with one fault.
 
 const USAGE = { input_tokens: 0, output_tokens: 0, cache_read_tokens: 0, thinking_tokens: 0 };
 const START: ProviderEvent = { type: "message_start" };
@@ -37,7 +37,7 @@ const streamOf = (events: ProviderEvent[], end: StreamRecord["end"] = "answered"
 describe("a stream", () => {
   const whole = [START, ...callEvents("a"), END];
 
-  test("that is whole, and one that was cut short by the plugin's end", () => {
+  test("that is whole, and one that was cut off by the plugin's end", () => {
     expect(checkStream(streamOf(whole))).toEqual([]);
     for (let length = 0; length < whole.length; length++)
       expect(checkStream(streamOf(whole.slice(0, length), "plugin-gone"))).toEqual([]);
@@ -46,13 +46,13 @@ describe("a stream", () => {
   test.each([
     ["without a message_end", streamOf(whole.slice(0, -1)), /without a message_end/],
     ["with two message_end", streamOf([...whole, END]), /2 message_end/],
-    ["that goes on after message_end", streamOf([...whole, { type: "text_delta", text: "x" }]), /goes on/],
+    ["that continues after message_end", streamOf([...whole, { type: "text_delta", text: "x" }]), /continues/],
     ["with two message_start", streamOf([START, ...whole]), /2 message_start/],
     ["without a message_start", streamOf(whole.slice(1)), /begins with tool_call_start/],
     [
       "with a gap",
       { ...streamOf(whole), events: streamOf(whole).events.toSpliced(2, 1) },
-      /event 3 came where event 2/,
+      /event 3 arrived instead of event 2/,
     ],
     ["that is not over", { ...streamOf(whole), end: undefined }, /not over/],
     ["that was refused after its start", streamOf([START], "refused"), /refused after message_start/],
@@ -63,7 +63,7 @@ describe("a stream", () => {
     expect(checkStream(stream)).toContainEqual({ invariant: "stream", what: expect.stringMatching(what) });
   });
 
-  test("is recorded as it came over the wire, and a line that is no message is kept", () => {
+  test("is recorded as it arrived, including lines that are not messages", () => {
     const record = new HostRecord();
     const event = { method: "notifications/plexum/provider/event", params: { stream_id: "s", seq: 7, event: START } };
     record.takeLine(JSON.stringify(event));
@@ -98,8 +98,8 @@ describe("a rollout", () => {
     ["with two lines in one", rolloutOf(...lines.with(1, `${lines[1]}${lines[2]}`)), /line 2 is torn/],
     ["with a line of NULs", rolloutOf(...lines.with(2, "\0".repeat(20))), /line 3 is torn/],
     ["whose last line has no end", snapshotOf(Buffer.from(lines.join("\n"))), /no end/],
-    ["with an ordinal left out", rolloutOf(...lines.toSpliced(1, 1)), /ordinal 6, and the one before it 4/],
-    ["with an ordinal twice", rolloutOf(...lines.toSpliced(1, 0, called("x", 4))), /ordinal 4, and the one before/],
+    ["with an ordinal left out", rolloutOf(...lines.toSpliced(1, 1)), /ordinal 6, but the line before it has 4/],
+    ["with an ordinal twice", rolloutOf(...lines.toSpliced(1, 0, called("x", 4))), /ordinal 4, but the line before/],
     ["that has lost its end", rolloutOf(...lines.slice(0, 3)), /1 of 4 lines are lost/],
     ["with a changed line", rolloutOf(...consumed), /line 2 changed/],
   ])("%s", (_name, now, what) => {
@@ -113,7 +113,7 @@ describe("the calls", () => {
   const streams = [streamOf([START, ...callEvents("a"), END]), streamOf([START, ...callEvents("b"), END])];
   const right = { streams, rollout, issued: new Set(["a", "b"]), unemitted: new Set<string>() };
 
-  test("that both know, and those that a killed plugin could not tell of", () => {
+  test("that both know, and those that a killed plugin could not emit", () => {
     expect(checkCalls(right)).toEqual([]);
     expect(checkCalls({ ...right, streams: streams.slice(0, 1), unemitted: new Set(["b"]) })).toEqual([]);
   });
@@ -196,7 +196,7 @@ describe("a request to the model", () => {
   });
 });
 
-describe("what is left at the end", () => {
+describe("what remains at the end", () => {
   const ID = "0199a213-81c0-7800-8aa1-bbab2a035a53";
 
   async function places(): Promise<AsyncDisposable & Parameters<typeof checkLeftovers>[0]> {
@@ -218,12 +218,12 @@ describe("what is left at the end", () => {
     };
   }
 
-  test("is what belongs there", async () => {
+  test("may be the expected files", async () => {
     await using found = await places();
     expect(await checkLeftovers(found)).toEqual([]);
   });
 
-  test("is a journal, a lock, a temporary file, a file in the workspace", async () => {
+  test("must not be a journal, a lock, a temporary file or a file in the workspace", async () => {
     await using found = await places();
     await writeFile(join(found.codexHome, "sessions/2026/11/26/.plexum-1f.journal"), "");
     await writeFile(join(found.codexHome, "sessions/2026/11/26/.plexum-1f.lock"), "");
@@ -238,7 +238,7 @@ describe("what is left at the end", () => {
     ]);
   });
 
-  test("is a process, whoever its parent is", async () => {
+  test("must not be a process, whatever its parent is", async () => {
     await using found = await places();
     const env = { ...process.env, PLEXUM_PROFILE_ROOT: found.profile };
     const child = spawn("sleep", ["60"], { env, detached: true });
@@ -251,7 +251,7 @@ describe("what is left at the end", () => {
     expect(await checkLeftovers(found, 0)).toEqual([]);
   });
 
-  test("is a lock that somebody holds", async () => {
+  test("must not be a held lock", async () => {
     await using found = await places();
     await using _workspace = await lockWorkspace(found.workspaces[0] as string);
     await using _thread = await lockThread(found.codexHome, ID);

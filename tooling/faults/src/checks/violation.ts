@@ -4,14 +4,16 @@ type Invariant =
   | "stream"
   /** The host's record and the rollout name the same calls. */
   | "calls"
-  /** Each line of a rollout is whole, and stays as it was unless a mutation was asked to change it. */
+  /** Each line of a rollout is whole, and stays unchanged unless a mutation was to change it. */
   | "rollout"
   /** The thread continues: each request has every completed turn. */
   | "thread"
   /** Each request has the marker in place of what was consumed. */
   | "marker"
-  /** A turn that nothing disturbs completes, and each turn ends in time. */
+  /** A turn that nothing disturbs completes, and the plugin ends as it should. */
   | "ending"
+  /** Each turn ends. */
+  | "hang"
   /** No process, socket, lock, journal or temporary file is left. */
   | "leftover";
 

@@ -24,7 +24,7 @@ export interface TurnOutcome {
 
 let nextSleep = 10_000_000 + (process.pid % 10_000) * 1000;
 
-/** Starts a turn. Its prompt has the turn's name, from which the model knows what to do. */
+/** Starts a turn. Its prompt has the turn's name, by which the scripted model finds its answers. */
 export async function startTurn(bench: Bench, state: WorkspaceState, turn: PlannedTurn): Promise<RunningTurn> {
   const plugin = await bench.plugin();
   const script = new TurnScript(`${turn.number}-${randomUUID().slice(0, 8)}`, turn, nextSleep);

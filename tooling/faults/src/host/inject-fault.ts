@@ -12,6 +12,9 @@ import { settle } from "./settle-turn.ts";
 import { becomesTrue } from "./wait.ts";
 import { rolloutFile, type WorkspaceState } from "./workspace-state.ts";
 
+/** How long a host without a network waits for codex before it cancels the turn. */
+const NETWORK_WAIT_MS = 20_000;
+
 /** What a fault does to a turn: before it, at the planned moment, and when it is over. */
 export interface InjectedFault {
   before?(): Promise<void>;
@@ -130,16 +133,24 @@ export function startFault(bench: Bench, state: WorkspaceState, turn: PlannedTur
           plugin.readOn();
         },
       };
-    case "remove-home":
+    case "remove-home": {
+      let threadId: string | undefined;
       return {
-        async during() {
+        async during(running) {
+          threadId = state.threadId;
           bench.forgetThreads();
           await rm(bench.home.path, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+          // Without its config, codex asks OpenAI's servers, and 0.169 waits for a network as long as there is none.
+          await Promise.race([running.over, delay(NETWORK_WAIT_MS)]);
+          running.cancel();
         },
         async after() {
           await bench.restoreHome();
+          // A thread that began without the config belongs to OpenAI's servers, and 0.169 does not change that.
+          if ((await state.savedThreadId()) !== threadId) await rm(state.sessionFile, { force: true });
         },
       };
+    }
     case "read-only-rollout":
       return bench.canMount ? readOnlyRollout(bench, state, turn) : {};
     case "full-disk":

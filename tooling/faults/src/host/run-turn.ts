@@ -25,8 +25,9 @@ export async function runTurn(bench: Bench, turn: PlannedTurn): Promise<void> {
   ]);
   limit.abort();
   if (ended === "late") {
-    bench.report("ending", `the turn did not end within ${TURN_LIMIT_MS} ms`);
+    bench.report("hang", `the turn did not end within ${TURN_LIMIT_MS} ms`);
     (await bench.plugin()).kill();
+    bench.leavePlugin();
   }
   await happening;
   const outcome = await running.over;

@@ -44,4 +44,10 @@ export async function settle(
 }
 
 /** Faults in which the turn is canceled. */
-const CANCELS: ReadonlySet<Fault> = new Set(["cancel", "model-never-ends", "stop-codex-cancel", "cut-stdin"]);
+const CANCELS: ReadonlySet<Fault> = new Set([
+  "cancel",
+  "model-never-ends",
+  "stop-codex-cancel",
+  "cut-stdin",
+  "remove-home",
+]);

@@ -18,8 +18,8 @@ export class WorkspaceState {
   streams: string[] = [];
   /** The prompts of the turns that completed. */
   completed: string[] = [];
-  /** The calls that the model made, and those of turns whose plugin was killed. */
-  issued = new Set<string>();
+  /** All calls that the model made, and those that the host may not have been sent: of forgotten turns, or of a killed plugin. */
+  readonly issued = new Set<string>();
   unemitted = new Set<string>();
   consumed = new Map<string, Consumption>();
   /** The calls of the turns that completed, whose outputs the model must be shown. */
@@ -35,12 +35,14 @@ export class WorkspaceState {
     this.agentId = agentId;
   }
 
-  /** Records that the thread is gone: the next turn starts another one. */
+  /**
+   * Records that the thread is gone. The next turn starts another one, unless codex has recorded the end of the last turn
+   * in a new file: then it has calls of the forgotten turns.
+   */
   forget(): void {
     this.streams = [];
     this.completed = [];
-    this.issued = new Set();
-    this.unemitted = new Set();
+    this.unemitted = new Set(this.issued);
     this.consumed = new Map();
     this.answered = [];
     this.threadId = undefined;
@@ -49,9 +51,12 @@ export class WorkspaceState {
     this.mayBeTorn = false;
   }
 
+  get sessionFile(): string {
+    return join(this.path, ".plexum-codex-session");
+  }
+
   async savedThreadId(): Promise<string | undefined> {
-    const file = join(this.path, ".plexum-codex-session");
-    return existsSync(file) ? (await readFile(file, "utf8")).trim() : undefined;
+    return existsSync(this.sessionFile) ? (await readFile(this.sessionFile, "utf8")).trim() : undefined;
   }
 }
 

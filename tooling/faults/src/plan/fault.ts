@@ -34,7 +34,7 @@ export const FAULTS = {
   "two-turns": { weight: 4, isHarmless: true },
   "two-workspaces": { weight: 4, isHarmless: true },
   "stop-codex": { weight: 2, isHarmless: true },
-  /** No `turn/completed`, ever: codex is stopped, and the host cancels. */
+  /** `turn/completed` never arrives: codex is stopped, and the host cancels. */
   "stop-codex-cancel": { weight: 2 },
   "cut-stdin": { weight: 3 },
   "silent-host": { weight: 3, isHarmless: true },

@@ -11,7 +11,7 @@ test.each(TRANSPORTS)("the same seed plans the same run by %s, another seed anot
   expect(linesOf({ ...run, transport })).not.toEqual(linesOf({ ...run, transport, seed: 8 }));
 });
 
-test("a longer run begins as a shorter one", () => {
+test("a longer run begins like a shorter one", () => {
   expect(linesOf({ ...run, turns: 100 }).slice(0, 52)).toEqual(linesOf({ ...run, turns: 50 }));
 });
 

@@ -64,7 +64,7 @@ export class TurnScript {
     return this.#secondRequest.promise;
   }
 
-  /** The model does what it should not, by plan. */
+  /** The model misbehaves as planned. */
   get failed(): Promise<void> {
     return this.#failed.promise;
   }

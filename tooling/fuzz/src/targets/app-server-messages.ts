@@ -71,7 +71,7 @@ function readAnswer(answer: unknown): void {
     readLoadedThread(answer);
   } catch (error) {
     // This error is documented, for an answer without a thread.
-    must(error instanceof TypeError && error.message.includes("did not say its id"), "a documented error");
+    must(error instanceof TypeError && error.message.includes("without reporting its id"), "a documented error");
   }
   readConfig(answer);
   readDefaultModel(answer);

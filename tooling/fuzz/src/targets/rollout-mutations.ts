@@ -29,8 +29,8 @@ export const rolloutMutations: FuzzTarget = {
       must(after.equals(bytes), "without a mutation nothing changes");
       return;
     }
-    const told = report.touched.length + report.missing.length + report.skipped.length;
-    must(told === ids.length, "each call is touched, missing or skipped");
+    const counted = report.touched.length + report.missing.length + report.skipped.length;
+    must(counted === ids.length, "each call is touched, missing or skipped");
     await restoreRollout(path, { undoFolder, onWarning() {} });
     must(readFileSync(path).equals(bytes), "an undo restores the file byte for byte");
   },

@@ -38,6 +38,13 @@ export const FAILURES = table({
       "Codex has no record of this thread (deleted, or created on another machine or with another CODEX_HOME): start a new thread.",
     isBeforeTurn: true,
   },
+  providerChanged: {
+    code: "provider_changed",
+    pattern: /Cannot change this thread's model provider/, // 0.169.0, by exec only
+    advice:
+      "Codex does not continue this thread with another model provider: choose the thread's own for the turn, or start a new thread.",
+    isBeforeTurn: true,
+  },
   promptTooLong: {
     code: "prompt_too_long",
     pattern: /Input exceeds the maximum length|input_too_large/,
@@ -173,7 +180,7 @@ export const FAILURES = table({
     code: "config_invalid",
     pattern: /unexpected status (404|405)/,
     advice:
-      "The model server does not know this address: check base_url and wire_api of the model provider in codex's config.toml.",
+      "The model server does not have this address: check base_url and wire_api of the model provider in codex's config.toml.",
   },
   requestTooLarge: {
     code: "context_too_long",
@@ -204,7 +211,7 @@ export const FAILURES = table({
 
 export type FailureName = keyof typeof FAILURES;
 
-/** Failures of which one applies: the one that the words name, otherwise the first. */
+/** Possible failures: the words decide which one it is. If they name none, it is the first. */
 export type Candidates = readonly [otherwise: FailureName, ...byWords: FailureName[]];
 
 /** Returns the possible failures for an HTTP status. Returns undefined for a status that gives no information, such as 400. */

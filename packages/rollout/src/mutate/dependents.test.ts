@@ -35,7 +35,7 @@ async function homeWithParent() {
   return { codexHome, day, path, folder: folder.path, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
 }
 
-describe("what a fork shows", () => {
+describe("a line that a fork shows", () => {
   const expectKept = async (path: string, codexHome?: string) => {
     const before = await readFile(path);
     const options = codexHome === undefined ? {} : { codexHome };
@@ -54,31 +54,31 @@ describe("what a fork shows", () => {
     expect(await mutateRollout(home.path, light)).toMatchObject({ mode: "in-place", skipped: [] });
   });
 
-  it("is kept where the fork is compressed", async () => {
+  it("is kept if the fork is compressed", async () => {
     await using home = await homeWithParent();
     await writeFile(join(home.day, `${nameOf(FORK)}.zst`), zstdCompressSync(forkOf(PARENT)));
     await expectKept(home.path);
   });
 
-  it("is kept where sessions is a link to a folder of another name", async () => {
+  it("is kept if sessions is a link to a folder of another name", async () => {
     await using home = await homeWithParent();
     await writeFile(join(home.day, nameOf(FORK)), forkOf(PARENT));
     const elsewhere = join(home.folder, "data");
     await rename(join(home.codexHome, "sessions"), elsewhere);
     await symlink(elsewhere, join(home.codexHome, "sessions"));
     await expectKept(home.path);
-    // Nothing in this path tells the home.
+    // The home can't be derived from this path.
     await expectKept(join(elsewhere, DAY, nameOf(PARENT)), home.codexHome);
   });
 
-  it("is kept where a link leads to the file", async () => {
+  it("is kept if the file is reached by a link", async () => {
     await using home = await homeWithParent();
     await writeFile(join(home.day, nameOf(FORK)), forkOf(PARENT));
     await symlink(home.path, join(home.folder, "link.jsonl"));
     await expectKept(join(home.folder, "link.jsonl"));
   });
 
-  it("is kept where the archive is a link, and was not changed since", async () => {
+  it("is kept if the archive is a link, and was not changed since", async () => {
     await using home = await homeWithParent();
     const archive = join(home.folder, "old");
     await mkdir(archive);
@@ -90,7 +90,7 @@ describe("what a fork shows", () => {
     await expectKept(path);
   });
 
-  it("is kept of a parent whose fork is compressed and stands outside of the home", async () => {
+  it("is kept in the parent of a compressed fork outside of the home", async () => {
     await using home = await homeWithParent();
     const copy = join(home.folder, `${nameOf(FORK)}.zst`);
     await writeFile(copy, zstdCompressSync(forkOf(PARENT)));
@@ -103,7 +103,7 @@ describe("what a fork shows", () => {
   });
 });
 
-it("what was left in the day's folder is found from the archive, where sessions is a link", async () => {
+it("leftovers in the day's folder are found from the archive, also if sessions is a link", async () => {
   await using home = await homeWithParent();
   const elsewhere = join(home.folder, "data");
   await rename(join(home.codexHome, "sessions"), elsewhere);
@@ -123,7 +123,7 @@ it("what was left in the day's folder is found from the archive, where sessions 
   expect(await readFile(archived, "utf8")).toContain("public");
 });
 
-it("a fork is found that codex compresses while it is looked for", async () => {
+it("a fork is found if codex compresses it during the search", async () => {
   await using home = await homeWithParent();
   const names = [FORK, FORK.replace("01a1fb16", "01a1fb17")].map((id) => join(home.day, nameOf(id)));
   for (const name of names) await writeFile(name, "");
@@ -142,7 +142,7 @@ it("a fork is found that codex compresses while it is looked for", async () => {
 });
 
 describe("another file of the home", () => {
-  it("is passed over if it is no rollout", async () => {
+  it("is skipped if it is not a rollout", async () => {
     await using home = await homeWithParent();
     const at = (n: number) => join(home.day, nameOf(FORK.replace(/^......../, `01a1fb${n}`)));
     await mkdir(at(20));
@@ -156,7 +156,7 @@ describe("another file of the home", () => {
     expect(await mutateRollout(home.path, light)).toMatchObject({ mode: "in-place", skipped: [] });
   });
 
-  it("is passed over if it goes while it is looked for", async () => {
+  it("is skipped if it is removed during the search", async () => {
     await using home = await homeWithParent();
     const fork = join(home.day, nameOf(FORK));
     await writeFile(fork, forkOf(PARENT, 10));
@@ -170,7 +170,7 @@ describe("another file of the home", () => {
     expect(await mutateWith(files, home.path, light)).toMatchObject({ mode: "in-place" });
   });
 
-  it("is named if it can't be read", async () => {
+  it("is named in the error if it can't be read", async () => {
     await using home = await homeWithParent();
     const fork = join(home.day, nameOf(FORK));
     await writeFile(fork, forkOf(PARENT));
@@ -191,7 +191,7 @@ describe("another file of the home", () => {
 });
 
 it.each([".coordination.lock", `${PARENT}.lock`])(
-  "a line does not grow where a pipe under the name of codex's %s says nothing of who has the thread open",
+  "a line does not grow if a pipe under the name of codex's %s hides whether the thread is open",
   async (name) => {
     await using home = await homeWithParent();
     const locks = join(home.codexHome, "thread-writer-locks");
@@ -211,7 +211,7 @@ describe("codex's index", () => {
     return database;
   };
 
-  it("may be locked: nothing is left behind, and other work goes on meanwhile", async () => {
+  it("may be locked: other work continues while waiting, and nothing is left behind", async () => {
     await using home = await homeWithParent();
     const database = await open(home.codexHome);
     database.exec("BEGIN IMMEDIATE");

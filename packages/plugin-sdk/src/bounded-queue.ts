@@ -1,7 +1,10 @@
 import { PluginSdkError } from "./errors.ts";
 
-/** A bounded queue between a producer that can't wait and a consumer that reads at its own pace. */
-export class EventQueue<T> {
+/**
+ * A queue between a producer that can't wait and a consumer that reads at its own pace. It is limited in bytes: a value beyond the
+ * limit is refused. (`EventQueue` of cli-turn is for a producer that can wait: it is unlimited, and reports when it is drained.)
+ */
+export class BoundedQueue<T> {
   readonly #maxBytes: number;
   #items: { readonly value: T; readonly bytes: number }[] = [];
   /** The index of the next value to read. Removing the first element of a long array would move all others. */
@@ -23,20 +26,20 @@ export class EventQueue<T> {
     const unread = this.#items.length - this.#next;
     if (unread > 0 && this.#bytes + bytes > this.#maxBytes) {
       const held = `${unread} events of ${this.#bytes} bytes`;
-      throw new PluginSdkError("event_overflow", `${held} are unread: read the stream's events as they come`);
+      throw new PluginSdkError("event_overflow", `${held} are unread: read the stream's events as they arrive`);
     }
     this.#items.push({ value, bytes });
     this.#bytes += bytes;
     this.#wake.resolve();
   }
 
-  /** Ends the queue. Its values can still be read; then the error, if any, is thrown. */
+  /** Ends the queue. Its values can still be read. After them, the error is thrown, if there is one. */
   end(failure: { readonly error?: unknown } = {}): void {
     this.#end ??= failure;
     this.#wake.resolve();
   }
 
-  /** @throws the error that was passed to `end`. */
+  /** Yields the values. @throws the error that was passed to `end`. */
   async *read(): AsyncGenerator<T, void, undefined> {
     for (;;) {
       for (let item = this.#take(); item; item = this.#take()) {
