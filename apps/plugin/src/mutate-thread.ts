@@ -5,11 +5,11 @@ import {
   consumeHeavy,
   consumeLight,
   findRollout,
-  homesOfRollout,
   type MutationCost,
   mutateRollout,
 } from "@plexum/rollout";
-import { lockThread, lockWorkspace, WorkspaceThread } from "@plexum/session-store";
+import { lockWorkspace, WorkspaceThread } from "@plexum/session-store";
+import { ThreadLocks } from "./thread-locks.ts";
 
 export interface MutateOptions {
   readonly codexHome: string;
@@ -51,14 +51,10 @@ export async function mutateThread(request: MutateRequest, options: MutateOption
   const allMissing = report(0, [...edits.keys()], []);
   // Locking it would create the folder.
   if (edits.size === 0 || !existsSync(workspace)) return allMissing;
-  const thread = await holdThread(workspace, codexHome, signal);
-  await using _threadLock = thread?.lock;
-  const rollout = thread && (await findRollout(thread.id, { codexHome, signal }));
+  await using thread = await holdThread(workspace, codexHome, signal);
+  const rollout = thread && (await findRollout(thread.threadId, { codexHome, signal }));
   if (thread === undefined || rollout === undefined) return allMissing;
-  await using locks = new AsyncDisposableStack();
-  // Also lock other homes that this home's links lead into: a turn there writes to the same file.
-  for (const home of homesOfRollout(codexHome, rollout.path).slice(1))
-    locks.use(await lockThread(home, thread.id, { waitMs: Number.POSITIVE_INFINITY, signal }));
+  await thread.acquireForRollout(rollout.path);
   const { touched, missing, skipped, cost } = await mutateRollout(rollout.path, edits.values(), {
     codexHome,
     nestedCalls,
@@ -74,12 +70,12 @@ export async function mutateThread(request: MutateRequest, options: MutateOption
 }
 
 /**
- * Locks the workspace's thread and returns it; undefined if there is none. It releases the workspace's lock at once, so that
+ * Locks the workspace's thread and returns its locks; undefined if there is none. It releases the workspace's lock at once, so that
  * a turn that starts now waits for the thread instead of being refused as a second turn.
  */
 async function holdThread(workspace: string, codexHome: string, signal: AbortSignal) {
   const wait = { waitMs: Number.POSITIVE_INFINITY, signal };
   await using _workspaceLock = await lockWorkspace(workspace, wait);
   const { threadId: id } = await new WorkspaceThread(workspace).load();
-  return id === undefined ? undefined : { id, lock: await lockThread(codexHome, id, wait) };
+  return id === undefined ? undefined : ThreadLocks.acquire(codexHome, id, wait);
 }

@@ -1,36 +1,13 @@
-import { execFile } from "node:child_process";
 import { appendFile, mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { testedCodexes } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
-import { answer, say, shell } from "@plexum/scripted-model";
+import { say } from "@plexum/scripted-model";
 import { lockThread } from "@plexum/session-store";
 import { describe, expect, test } from "vitest";
 import { AppServer } from "../../../packages/rollout/src/testing/app-server.ts";
 import { CodexThread } from "../../../packages/rollout/src/testing/codex-thread.ts";
-import { PLUGIN } from "./harness.ts";
-
-/** Runs the subcommand as the user does, without a terminal. */
-async function sessions(thread: CodexThread, ...args: string[]) {
-  const env = { ...thread.home.env, XDG_CACHE_HOME: join(thread.home.path, "cache"), COLUMNS: "80" };
-  return promisify(execFile)(process.execPath, [PLUGIN, "sessions", ...args], { env }).then(
-    ({ stdout, stderr }) => ({ stdout, stderr, exitCode: 0 }),
-    ({ stdout, stderr, code }) => ({ stdout, stderr, exitCode: code as number }),
-  );
-}
-
-const IDS = ["call_one", "call_two", "call_three"];
-const print = (callId: string) => answer([shell(`seq 1000 1400 # ${callId}`, { callId })]);
-
-/** Creates a thread of three turns. Each except the last has a call. */
-async function threadWithCalls(codex = newestCodex): Promise<CodexThread> {
-  const thread = await CodexThread.create({ codex });
-  await thread.turn([print("call_one"), say("1")], "first");
-  await thread.turn([print("call_two"), say("2")], "second");
-  await thread.turn([print("call_three"), say("3")], "third");
-  return thread;
-}
+import { IDS, sessions, threadWithCalls } from "./sessions-command.ts";
 
 const outputs = (thread: CodexThread) => IDS.flatMap((id) => thread.model.lastRequest.outputsOf(id));
 
@@ -146,6 +123,7 @@ test("the output fits 80 columns, has no color without a terminal, and shows how
 test.each([
   [["show", "0000"], "there is no session 0000"],
   [["show"], "the id of a session is missing"],
+  [["show", ""], "the id of a session is missing"],
   [["show", "ID", "more"], "unknown arguments: more"],
   [["show", "ID", "--sort", "age"], "--sort"],
   [["show", "ID", "--heavy"], "'--heavy'"],

@@ -1,3 +1,4 @@
+export type { CallPlaces } from "./calls/call-places.ts";
 export {
   type CallCount,
   type ReadThreadCallsOptions,

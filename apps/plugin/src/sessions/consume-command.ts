@@ -50,7 +50,7 @@ export async function consumeCommand(argv: readonly string[], env: NodeJS.Proces
   const calls = selectedCalls(thread, named, rules);
   const edits = calls.map(({ callId }) => (flags.heavy ? consumeHeavy(callId) : consumeLight(callId)));
   const onWarning = (message: string) => void process.stderr.write(`warning: ${plain(message)}\n`);
-  const options = { codexHome, undoFolder: undoFolder(env), estimate: true, onWarning };
+  const options = { codexHome, undoFolder: undoFolder(env), places: thread.places, estimate: true, onWarning };
   const plan = await mutateRollout(file, edits, { ...options, dryRun: true });
   if (flags["dry-run"] || plan.touched.length === 0) {
     if (flags.json) printJson(asJson(session, calls, plan));

@@ -11,7 +11,7 @@ export interface KnownSession extends FoundSession {
 /** Finds the session that the user named. @throws SessionsError, SessionStoreError */
 export async function knownSession(positionals: readonly string[], env: NodeJS.ProcessEnv): Promise<KnownSession> {
   const [id, ...rest] = positionals;
-  if (id === undefined) throw new SessionsError("the id of a session is missing", true);
+  if (!id) throw new SessionsError("the id of a session is missing", true);
   if (rest.length > 0) throw new SessionsError(`unknown arguments: ${rest.join(" ")}`, true);
   const codexHome = codexHomeOf(env);
   const session = await findSession(id, { codexHome });

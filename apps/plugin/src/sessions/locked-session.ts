@@ -1,5 +1,6 @@
 import { guardAgainstWriters, homesOfRollout } from "@plexum/rollout";
-import { isThreadId, lockThread, SessionStoreError } from "@plexum/session-store";
+import { isThreadId, SessionStoreError } from "@plexum/session-store";
+import { ThreadLocks } from "../thread-locks.ts";
 import type { KnownSession } from "./known-session.ts";
 import { SessionsError } from "./sessions-error.ts";
 
@@ -18,7 +19,8 @@ export async function lockSession({ codexHome, id, file }: KnownSession): Promis
   await using stack = new AsyncDisposableStack();
   if (isThreadId(id)) {
     try {
-      stack.use(await lockThread(codexHome, id, { waitMs: WAIT_MS }));
+      const locks = stack.use(await ThreadLocks.acquire(codexHome, id, { waitMs: WAIT_MS }));
+      await locks.acquireForRollout(file);
     } catch (error) {
       if (!SessionStoreError.isInstance(error) || error.code !== "busy") throw error;
       throw new SessionsError(

@@ -4,13 +4,14 @@ import { parseArgs } from "node:util";
 import { childSessions, type FoundSession, sessionTitle } from "@plexum/codex-sessions";
 import { readThreadCalls, type ThreadCall, type ThreadCalls } from "@plexum/rollout";
 import { plain } from "../plain.ts";
+import { fitted } from "./display-width.ts";
 import { type KnownSession, knownSession } from "./known-session.ts";
 import { number, plural } from "./numbers.ts";
 import { print, printJson } from "./print.ts";
 import { SessionsError } from "./sessions-error.ts";
 import { printCalls, SORTS, type Sort } from "./show-calls.ts";
 import { printTurns } from "./show-turns.ts";
-import { bar, fitted, styled, terminalWidth } from "./terminal.ts";
+import { bar, styled, terminalWidth } from "./terminal.ts";
 
 const MAX_BAR_WIDTH = 40;
 
@@ -44,7 +45,7 @@ export async function showCommand(argv: readonly string[], env: NodeJS.ProcessEn
 function asJson(
   { id, file, parentId, role }: KnownSession,
   title: string | undefined,
-  { calls, ...thread }: ThreadCalls,
+  { calls, places: _places, ...thread }: ThreadCalls,
   children: readonly FoundSession[],
 ) {
   return {

@@ -1,6 +1,7 @@
 import { plain } from "../plain.ts";
+import { displayWidth, fitted, padded } from "./display-width.ts";
 import { print } from "./print.ts";
-import { fitted, type Style, styled, terminalWidth } from "./terminal.ts";
+import { type Style, styled, terminalWidth } from "./terminal.ts";
 
 /** A narrower column is useless. */
 const MIN_CUT_WIDTH = 12;
@@ -24,7 +25,9 @@ export function printTable(
   { cuttable = [], right = [], style = () => undefined }: TableOptions = {},
 ): void {
   const lines = [head, ...rows].map((cells) => cells.map(plain));
-  const needed = head.map((_, column) => lines.reduce((max, cells) => Math.max(max, cells[column]?.length ?? 0), 0));
+  const needed = head.map((_, column) =>
+    lines.reduce((max, cells) => Math.max(max, displayWidth(cells[column] ?? "")), 0),
+  );
   const fixed = needed.filter((_, column) => !cuttable.includes(column)).reduce((sum, width) => sum + width + 2, 0);
   const terminal = terminalWidth();
   const mostCut = Math.max(1, Math.floor((terminal - fixed + 2) / (MIN_CUT_WIDTH + 2)));
@@ -47,7 +50,4 @@ export function printTable(
   }
 }
 
-function cell(text: string, width: number, isRight: boolean): string {
-  if (text.length > width) return fitted(text, width);
-  return isRight ? text.padStart(width) : text.padEnd(width);
-}
+const cell = (text: string, width: number, isRight: boolean): string => padded(fitted(text, width), width, isRight);

@@ -10,10 +10,6 @@ export type Style = Parameters<typeof styleText>[0];
 /** Styles a text on a terminal, unless `NO_COLOR` is set. */
 export const styled = (style: Style, text: string): string => styleText(style, text, { stream: process.stdout });
 
-/** Shortens a text that is longer than `width`. */
-export const fitted = (text: string, width: number): string =>
-  text.length > width ? `${text.slice(0, Math.max(0, width - 1))}…` : text;
-
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
 /** Draws a share of 1 as a bar. Any share above 0 is visible. */

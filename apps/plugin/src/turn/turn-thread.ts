@@ -1,15 +1,8 @@
 import { stat } from "node:fs/promises";
 import type { Usage as ThreadUsage } from "@plexum/codex-jsonl";
-import {
-  adoptRollout,
-  findRollout,
-  homesOfRollout,
-  RolloutError,
-  readRollout,
-  readThreadUsage,
-  recoverRollout,
-} from "@plexum/rollout";
-import { lockThread, type WorkspaceThread } from "@plexum/session-store";
+import { adoptRollout, findRollout, RolloutError, readRollout, readThreadUsage, recoverRollout } from "@plexum/rollout";
+import type { WorkspaceThread } from "@plexum/session-store";
+import { ThreadLocks } from "../thread-locks.ts";
 
 /** How long a turn waits for a mutation of its thread to end, in milliseconds. */
 const LOCK_WAIT_MS = 10_000;
@@ -22,7 +15,7 @@ export class TurnThread implements AsyncDisposable {
   readonly #codexHome: string;
   readonly #store: WorkspaceThread;
   #threadId: string | undefined;
-  readonly #locks = new AsyncDisposableStack();
+  #locks: ThreadLocks | undefined;
   #rollout: string | undefined;
   #sizeBefore = 0;
   #usageBefore: ThreadUsage | undefined;
@@ -99,7 +92,7 @@ export class TurnThread implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#locks[Symbol.asyncDispose]();
+    await this.#locks?.[Symbol.asyncDispose]();
   }
 
   /** Finishes an interrupted mutation before codex reads the rollout. */
@@ -116,8 +109,7 @@ export class TurnThread implements AsyncDisposable {
     const rollout = await findRollout(threadId, { codexHome: this.#codexHome, signal });
     if (rollout === undefined) return;
     const { path, compressed } = rollout;
-    // Also lock other homes that this home's links lead into: a mutation there rewrites the same file.
-    for (const home of homesOfRollout(this.#codexHome, path).slice(1)) await this.#hold(threadId, signal, home);
+    await this.#locks?.acquireForRollout(path);
     await adoptRollout(rollout, { codexHome: this.#codexHome, signal });
     await recoverRollout(path, { codexHome: this.#codexHome, signal });
     this.#usageBefore = await usageOf(path, { codexHome: this.#codexHome, signal });
@@ -126,8 +118,8 @@ export class TurnThread implements AsyncDisposable {
     this.#rollout = path.replace(/\.zst$/, "");
   }
 
-  async #hold(threadId: string, signal?: AbortSignal, codexHome = this.#codexHome): Promise<void> {
-    this.#locks.use(await lockThread(codexHome, threadId, { waitMs: LOCK_WAIT_MS, signal }));
+  async #hold(threadId: string, signal?: AbortSignal): Promise<void> {
+    this.#locks = await ThreadLocks.acquire(this.#codexHome, threadId, { waitMs: LOCK_WAIT_MS, signal });
     this.#threadId = threadId;
   }
 }

@@ -19,6 +19,13 @@ export class EditPlan<Reason extends string = string> {
   /** Ids that the file contains, but that are not edited. */
   readonly skipped = new Map<string, SkippedId<Reason>>();
 
+  /** Removes everything from the plan, so that it can be planned again. */
+  clear(): void {
+    this.lines.clear();
+    this.edited.clear();
+    this.skipped.clear();
+  }
+
   /** Reports an id as not edited. Keeps its planned replacements; see `drop`. */
   skip(id: string, reason: Reason, message: string): void {
     this.edited.delete(id);

@@ -1,4 +1,4 @@
-import { createHash, type Hash } from "node:crypto";
+import { createHash, type Hash, hash as hashAtOnce } from "node:crypto";
 import { basename, dirname } from "node:path";
 import { JsonlEditError } from "../errors.ts";
 import { type Files, type OpenFile, readInto } from "../files.ts";
@@ -35,6 +35,8 @@ const HASH_LENGTH = 32;
 /** Enough for several GB of replaced text: each block of 512 bytes has a hash of 32 characters. */
 const MAX_BYTES = 256 * 1024 * 1024;
 const CHUNK_BYTES = 1024 * 1024;
+/** So many characters are written at once. */
+const PIECE_LENGTH = 512 * 1024;
 
 /**
  * Neither a disk nor a killed process tears a write within a block of this size, counted from the file's beginning. The kernel works
@@ -43,6 +45,9 @@ const CHUNK_BYTES = 1024 * 1024;
 const BLOCK_BYTES = 512;
 
 const hash = (...pieces: Uint8Array[]) => {
+  const [only, ...others] = pieces;
+  // There may be a million blocks, and this is several times as fast.
+  if (only !== undefined && others.length === 0) return hashAtOnce("sha256", only, "hex").slice(0, HASH_LENGTH);
   const sum = createHash("sha256");
   for (const piece of pieces) sum.update(piece);
   return digest(sum);
@@ -61,11 +66,10 @@ export async function writeJournal(
   changes: readonly LineChange[],
   edited: string,
 ): Promise<void> {
-  const bytes = await serialize(changes, edited);
   const file = await files.open(path, "wx", 0o600);
   try {
     try {
-      await file.write(bytes, 0, bytes.length, 0);
+      await write(file, changes, edited);
       await file.sync();
     } finally {
       await file.close();
@@ -77,30 +81,34 @@ export async function writeJournal(
   }
 }
 
-async function serialize(changes: readonly LineChange[], edited: string): Promise<Buffer> {
+/** Writes a journal piece by piece. Without its end it is torn. */
+async function write(file: OpenFile, changes: readonly LineChange[], edited: string): Promise<void> {
   const pauses = new Pauses();
   const sum = createHash("sha256");
-  const pieces: Buffer[] = [];
-  let length = HASH_LENGTH;
-  const add = (text: string) => {
-    const piece = Buffer.from(text);
-    sum.update(piece);
-    pieces.push(piece);
-    length += piece.length;
-    if (length > MAX_BYTES)
+  let length = 0;
+  let pending = `${BEGINNING}"file":${JSON.stringify(basename(edited))},"lines":[`;
+  const flush = async () => {
+    const piece = Buffer.from(pending);
+    pending = "";
+    if (length + piece.length > MAX_BYTES - HASH_LENGTH)
       throw new JsonlEditError(
         "no_space",
         edited,
         `the journal of this edit of ${edited} would exceed ${MAX_BYTES} bytes; edit fewer ids at once`,
       );
+    sum.update(piece);
+    await file.write(piece, 0, piece.length, length);
+    length += piece.length;
   };
-  add(`${BEGINNING}"file":${JSON.stringify(basename(edited))},"lines":[`);
   for (const [index, change] of changes.entries()) {
     await pauses.pause();
-    add(`${index === 0 ? "" : ","}${JSON.stringify(describe(change))}`);
+    pending += `${index === 0 ? "" : ","}${JSON.stringify(describe(change))}`;
+    if (pending.length > PIECE_LENGTH) await flush();
   }
-  add("]}\n");
-  return Buffer.concat([...pieces, Buffer.from(digest(sum))]);
+  pending += "]}\n";
+  await flush();
+  const end = Buffer.from(digest(sum));
+  await file.write(end, 0, end.length, length);
 }
 
 function describe({ offset, bytes, patches }: LineChange): JournalLine {

@@ -16,11 +16,14 @@ export class SearchableFile {
   readonly file: ReadableFile;
   /** The size in bytes when the file was opened. */
   readonly size: number;
+  /** The state of the file when it was opened; undefined if it is not known. */
+  readonly stat: BigIntStats | undefined;
 
-  constructor(path: string, file: ReadableFile, size: number) {
+  constructor(path: string, file: ReadableFile, size: number, stat?: BigIntStats) {
     this.path = path;
     this.file = file;
     this.size = size;
+    this.stat = stat;
   }
 
   /**
@@ -159,7 +162,7 @@ export class LockedJsonl implements AsyncDisposable {
     if (!stat.isFile()) throw new JsonlEditError("not_a_file", path, `${path} is not a file; name a file`);
     const plan = new EditPlan<Reason | "has_to_grow">();
     const size = Number(stat.size);
-    await editor.plan(new SearchableFile(path, file, size), plan as EditPlan<Reason>);
+    await editor.plan(new SearchableFile(path, file, size, stat), plan as EditPlan<Reason>);
     let changes = await plan.changes();
     if (changes.some(({ grows }) => grows)) {
       await using guard = await editor.guardRewrite?.(plan as EditPlan<Reason>);

@@ -9,10 +9,12 @@ export interface Span {
   readonly end: number;
 }
 
-interface Member {
+export interface Member {
   /** The key, without quotation marks and escapes. */
   readonly key: string;
   readonly value: Span;
+  /** The members of the value, if it is an object and they were asked for. */
+  readonly members: readonly Member[] | undefined;
 }
 
 const QUOTE = 0x22;
@@ -43,6 +45,18 @@ export function documentSpan(bytes: Uint8Array): Span {
   const end = skipValue(bytes, start, 0);
   if (skipSpace(bytes, end) !== bytes.length) fail(end);
   return { start, end };
+}
+
+/**
+ * Returns the same span, with the members of the object that the text consists of and those of their objects.
+ * @throws SyntaxError if the text is not JSON.
+ */
+export function documentTree(bytes: Uint8Array): { span: Span; members: readonly Member[] } {
+  const start = skipSpace(bytes, 0);
+  const members: Member[] = [];
+  const end = bytes[start] === OPEN_OBJECT ? walkObject(bytes, start, 0, members, true) : skipValue(bytes, start, 0);
+  if (skipSpace(bytes, end) !== bytes.length) fail(end);
+  return { span: { start, end }, members };
 }
 
 /** Returns the members of the object at a span, including duplicates. Returns none if the value there is not an object. */
@@ -81,7 +95,8 @@ function skipValue(bytes: Uint8Array, at: number, depth: number): number {
   return skipScalar(bytes, at);
 }
 
-function walkObject(bytes: Uint8Array, start: number, depth: number, members?: Member[]): number {
+/** @param isDeep Whether the members of the members' objects are listed too. */
+function walkObject(bytes: Uint8Array, start: number, depth: number, members?: Member[], isDeep = false): number {
   if (depth > MAX_DEPTH) fail(start);
   let at = skipSpace(bytes, start + 1);
   if (bytes[at] === CLOSE_OBJECT) return at + 1;
@@ -90,10 +105,13 @@ function walkObject(bytes: Uint8Array, start: number, depth: number, members?: M
     const colon = skipSpace(bytes, keyEnd);
     if (bytes[colon] !== COLON) fail(colon);
     const valueStart = skipSpace(bytes, colon + 1);
-    const valueEnd = skipValue(bytes, valueStart, depth + 1);
+    const inner: Member[] | undefined = isDeep && bytes[valueStart] === OPEN_OBJECT ? [] : undefined;
+    const valueEnd =
+      inner === undefined ? skipValue(bytes, valueStart, depth + 1) : walkObject(bytes, valueStart, depth + 1, inner);
     members?.push({
       key: stringAt(bytes, { start: at, end: keyEnd }) ?? "",
       value: { start: valueStart, end: valueEnd },
+      members: inner,
     });
     at = skipSpace(bytes, valueEnd);
     if (bytes[at] === CLOSE_OBJECT) return at + 1;

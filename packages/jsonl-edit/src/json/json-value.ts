@@ -1,4 +1,4 @@
-import { documentSpan, elementsOf, membersOf, type Span, stringAt, textAt } from "./json-scan.ts";
+import { documentTree, elementsOf, type Member, membersOf, type Span, stringAt, textAt } from "./json-scan.ts";
 
 /** A value in a line of JSON. It is located but not parsed, so it can be replaced while every other byte is kept. */
 export class JsonValue implements Span {
@@ -7,16 +7,18 @@ export class JsonValue implements Span {
   readonly #line: Uint8Array;
   #members: readonly JsonMember[] | undefined;
 
-  private constructor(line: Uint8Array, { start, end }: Span) {
+  private constructor(line: Uint8Array, { start, end }: Span, members?: readonly Member[]) {
     this.#line = line;
     this.start = start;
     this.end = end;
+    this.#members = members?.map(({ key, value, members }) => ({ key, value: new JsonValue(line, value, members) }));
   }
 
   /** Returns the value that a line consists of. Returns undefined if the line is not JSON, or is nested deeper than 256 levels. */
   static of(line: Uint8Array): JsonValue | undefined {
     try {
-      return new JsonValue(line, documentSpan(line));
+      const { span, members } = documentTree(line);
+      return new JsonValue(line, span, members);
     } catch {
       return undefined;
     }

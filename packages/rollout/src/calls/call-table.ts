@@ -5,100 +5,153 @@ export interface LinePlace {
   readonly length: number;
 }
 
-export interface TableCall {
-  /** The position of its line, as `TurnTracker` counts. */
-  readonly at: number;
-  /** The index of its turn; -1 for none. */
-  readonly turn: number;
-  /** See `hashOf`. */
-  readonly idHash: number;
-  readonly isNested: boolean;
-}
-
-/** The calls of a thread and the places of their lines, without text. Takes some 80 bytes per call: there may be hundreds of thousands. */
+/** The calls of a thread and the places of their lines, without text. Takes some 50 bytes per call: there may be hundreds of thousands. */
 export class CallTable {
-  readonly #calls = new Rows(7);
-  readonly #outputs = new Rows(4);
+  readonly #calls = new Rows(8);
+  readonly #outputs = new Rows(5);
+  readonly #strays = new Rows(5);
 
   get count(): number {
     return this.#calls.count;
   }
 
-  /** Adds a call. Returns its number. */
-  addCall({ segment, offset, length }: LinePlace, { at, turn, idHash, isNested }: TableCall, tokens: number): number {
-    const { row, block, start } = this.#calls.add();
-    block[start] = segment * 2 + Number(isNested);
-    block[start + 1] = offset;
-    block[start + 2] = length;
-    block[start + 3] = at;
-    block[start + 4] = turn;
-    block[start + 5] = tokens;
-    block[start + 6] = idHash;
+  /**
+   * Adds a call. Returns its number.
+   * @param at Its place among the lines, as the tracker of turns counts.
+   * @param turn Its turn's place among the turns; -1 for none.
+   * @param idHash See `hashOf`.
+   */
+  addCall(
+    segment: number,
+    offset: number,
+    length: number,
+    at: number,
+    turn: number,
+    tokens: number,
+    idHash: number,
+    isNested: boolean,
+  ): number {
+    const row = this.#calls.add();
+    const block = this.#calls.block(row);
+    const start = this.#calls.startOf(row);
+    block[start] = idHash;
+    block[start + 1] = segment;
+    block[start + 2] = offset / HIGH;
+    block[start + 3] = offset;
+    block[start + 4] = length;
+    block[start + 5] = at;
+    block[start + 6] = turn + 1;
+    block[start + 7] = tokens * 2 + Number(isNested);
     return row;
   }
 
-  addOutput(call: number, { segment, offset, length }: LinePlace, tokens: number): void {
-    const { block, start } = this.#outputs.add();
+  addOutput(call: number, segment: number, offset: number, length: number, tokens: number): void {
+    const row = this.#outputs.add();
+    const block = this.#outputs.block(row);
+    const start = this.#outputs.startOf(row);
     block[start] = call;
     block[start + 1] = segment;
-    block[start + 2] = offset;
-    block[start + 3] = length;
-    this.#calls.set(call, 5, this.tokens(call) + tokens);
+    block[start + 2] = offset / HIGH;
+    block[start + 3] = offset;
+    block[start + 4] = length;
+    this.#calls.set(call, 7, this.#calls.get(call, 7) + tokens * 2);
   }
 
-  at = (call: number): number => this.#calls.get(call, 3);
-  turn = (call: number): number => this.#calls.get(call, 4);
-  /** Estimated from the lengths of its lines. */
-  tokens = (call: number): number => this.#calls.get(call, 5);
+  /** Adds a line that names a call, but is not an output of a call of the current turn. */
+  addStray(idHash: number, segment: number, offset: number, length: number): void {
+    const row = this.#strays.add();
+    const block = this.#strays.block(row);
+    const start = this.#strays.startOf(row);
+    block[start] = idHash;
+    block[start + 1] = segment;
+    block[start + 2] = offset / HIGH;
+    block[start + 3] = offset;
+    block[start + 4] = length;
+  }
+
   /** The hash of its id. Calls with different ids may have the same hash. */
-  idHash = (call: number): number => this.#calls.get(call, 6);
-  isNested = (call: number): boolean => this.#calls.get(call, 0) % 2 === 1;
-
-  place(call: number): LinePlace {
-    const segment = Math.floor(this.#calls.get(call, 0) / 2);
-    return { segment, offset: this.#calls.get(call, 1), length: this.#calls.get(call, 2) };
-  }
+  idHash = (call: number): number => this.#calls.get(call, 0);
+  at = (call: number): number => this.#calls.get(call, 5);
+  turn = (call: number): number => this.#calls.get(call, 6) - 1;
+  /** Estimated from the lengths of its lines. */
+  tokens = (call: number): number => this.#calls.get(call, 7) >>> 1;
+  isNested = (call: number): boolean => this.#calls.get(call, 7) % 2 === 1;
+  place = (call: number): LinePlace => placeIn(this.#calls, call);
 
   /** Yields the places of the outputs of some calls, in order. */
   *outputsOf(calls: ReadonlySet<number>): Generator<{ call: number; place: LinePlace }> {
+    const isWanted = new Uint8Array(this.count);
+    for (const call of calls) isWanted[call] = 1;
     for (let row = 0; row < this.#outputs.count; row++) {
       const call = this.#outputs.get(row, 0);
-      if (!calls.has(call)) continue;
-      const [segment, offset, length] = [1, 2, 3].map((column) => this.#outputs.get(row, column));
-      yield { call, place: { segment, offset, length } as LinePlace };
+      if (isWanted[call] === 1) yield { call, place: placeIn(this.#outputs, row) };
+    }
+  }
+
+  /** The places of all lines that name one of some calls, by the hashes of their ids; of another call too where the hash is the same. */
+  *linesNaming(idHashes: ReadonlySet<number>): Generator<{ idHash: number; place: LinePlace }> {
+    const wanted = new Set<number>();
+    for (let call = 0; call < this.count; call++) {
+      const idHash = this.idHash(call);
+      // A nested call has no line of its own.
+      if (this.isNested(call) || !idHashes.has(idHash)) continue;
+      wanted.add(call);
+      yield { idHash, place: this.place(call) };
+    }
+    for (const { call, place } of this.outputsOf(wanted)) yield { idHash: this.idHash(call), place };
+    for (let row = 0; row < this.#strays.count; row++) {
+      const idHash = this.#strays.get(row, 0);
+      if (idHashes.has(idHash)) yield { idHash, place: placeIn(this.#strays, row) };
     }
   }
 }
 
-const ROWS_PER_BLOCK = 4096;
+/** An offset takes two numbers: what it has above 32 bits, and the rest. */
+const HIGH = 2 ** 32;
 
-/** Rows of numbers, without an object for each. */
+const placeIn = (rows: Rows, row: number): LinePlace => ({
+  segment: rows.get(row, 1),
+  offset: rows.get(row, 2) * HIGH + rows.get(row, 3),
+  length: rows.get(row, 4),
+});
+
+/** A power of two: whole numbers are divided by shifting. */
+const BLOCK_BITS = 12;
+const ROWS_PER_BLOCK = 1 << BLOCK_BITS;
+const ROW_MASK = ROWS_PER_BLOCK - 1;
+
+/** Rows of whole numbers below 2^32, without an object for each. */
 class Rows {
   count = 0;
   readonly #width: number;
-  readonly #blocks: Float64Array[] = [];
+  readonly #blocks: Uint32Array[] = [];
 
   constructor(width: number) {
     this.#width = width;
   }
 
-  /** Adds a row of zeros. Returns where its numbers are stored. */
-  add(): { row: number; block: Float64Array; start: number } {
+  /** Adds a row of zeros. Returns its number. */
+  add(): number {
     const row = this.count++;
-    if (row % ROWS_PER_BLOCK === 0) this.#blocks.push(new Float64Array(ROWS_PER_BLOCK * this.#width));
-    return { row, block: this.#block(row), start: (row % ROWS_PER_BLOCK) * this.#width };
+    if ((row & ROW_MASK) === 0) this.#blocks.push(new Uint32Array(ROWS_PER_BLOCK * this.#width));
+    return row;
   }
 
   get(row: number, column: number): number {
-    return this.#block(row)[(row % ROWS_PER_BLOCK) * this.#width + column] as number;
+    return this.block(row)[this.startOf(row) + column] as number;
   }
 
   set(row: number, column: number, value: number): void {
-    this.#block(row)[(row % ROWS_PER_BLOCK) * this.#width + column] = value;
+    this.block(row)[this.startOf(row) + column] = value;
   }
 
-  #block(row: number): Float64Array {
-    return this.#blocks[Math.floor(row / ROWS_PER_BLOCK)] as Float64Array;
+  block(row: number): Uint32Array {
+    return this.#blocks[row >>> BLOCK_BITS] as Uint32Array;
+  }
+
+  /** Where in its block a row begins. */
+  startOf(row: number): number {
+    return (row & ROW_MASK) * this.#width;
   }
 }
 

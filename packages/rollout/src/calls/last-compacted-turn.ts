@@ -4,8 +4,13 @@ import { toRolloutEntry } from "../read/rollout-entry.ts";
 
 /** Large, since the line of a compaction contains what it kept of the history. */
 const MAX_LINE_BYTES = 32 * 1024 * 1024;
+/** A context is seldom so long. Searching farther would take longer than it saves where there is no compaction. */
+const MAX_SEARCHED_BYTES = 128 * 1024 * 1024;
 
-/** Returns the offset of the turn that contains the last compaction. Returns undefined if no compaction or no turn is recorded. */
+/**
+ * Returns the offset of the turn that contains the last compaction. Returns undefined if no compaction is found in the last 128 MiB,
+ * or no turn is recorded.
+ */
 export async function lastCompactedTurn(
   rollout: OpenRollout,
   end: number,
@@ -27,7 +32,7 @@ async function lastLine(
   const searchable = new SearchableFile(path, file, size);
   for await (const { bytes, ...found } of searchable.search(
     new Set([mark]),
-    { maxLineBytes: MAX_LINE_BYTES, signal },
+    { maxLineBytes: MAX_LINE_BYTES, maxBytes: MAX_SEARCHED_BYTES, signal },
     end,
   )) {
     const entry = bytes && toRolloutEntry(path, { kind: "line", ...found, bytes });

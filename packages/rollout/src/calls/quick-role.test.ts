@@ -2,7 +2,17 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { hashOf } from "./call-table.ts";
 import { lineRole } from "./line-role.ts";
-import { hashAt, outputIdAt, payloadTypeAt, quickRole } from "./quick-role.ts";
+import {
+  callIdAt,
+  endOfString,
+  hashAt,
+  isTextOutput,
+  outputIdAt,
+  payloadTypeAt,
+  quickRole,
+  TURN_ID,
+  turnEventAt,
+} from "./quick-role.ts";
 
 const uuid = "01a218bc-cb2d-7002-a966-5cd8edc575df";
 const types = [
@@ -41,12 +51,19 @@ const anyLine = fc
         id: fc.string({ maxLength: 40 }),
         call_id: fc.string({ minLength: 1, maxLength: 40 }),
         role: fc.constantFrom("user", "assistant"),
-        output: fc.string({ unit: "binary" }),
+        arguments: fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom('{"call_id":"call_2"}', '"call_id":"')),
+        output: fc.oneof(fc.string({ unit: "binary" }), fc.array(fc.record({ type: fc.constant("input_image") }))),
         padding: fc.constant("x".repeat(200)),
       },
       { requiredKeys: ["type", "padding"] },
     ),
+    isPaddedFirst: fc.boolean(),
   })
+  // Codex puts the id of a call last.
+  .map(({ isPaddedFirst, payload: { padding, type, ...payload }, ...line }) => ({
+    ...line,
+    payload: isPaddedFirst ? { type, padding, ...payload } : { type, ...payload, padding },
+  }))
   .map((line) => Buffer.from(JSON.stringify({ timestamp: "2026-01-02T03:04:05.678Z", ...line })));
 
 it("determines the same role for any line as lineRole does, or none", () => {
@@ -61,14 +78,36 @@ it("determines the same role for any line as lineRole does, or none", () => {
   );
 });
 
-it("finds the id of an output, or none", () => {
+it("finds the id of a call or an output, or none", () => {
   fc.assert(
     fc.property(anyLine, (bytes) => {
       const at = payloadTypeAt(bytes, 0, bytes.length);
-      if (at === 0 || quickRole(bytes, at) !== "output") return;
-      const idAt = outputIdAt(bytes, at);
-      const hash = idAt === 0 ? undefined : hashAt(bytes, idAt);
-      if (hash !== undefined) expect(hash).toBe(hashOf(JSON.parse(bytes.toString()).payload.call_id));
+      const role = at === 0 ? undefined : quickRole(bytes, at);
+      if (role !== "output" && role !== "call") return;
+      const idAt = role === "output" ? outputIdAt(bytes, at) : callIdAt(bytes, at, bytes.length);
+      const end = idAt === 0 ? -1 : endOfString(bytes, idAt);
+      const hash = end === -1 ? undefined : hashAt(bytes, idAt, end);
+      const { call_id, output } = JSON.parse(bytes.toString()).payload;
+      if (hash !== undefined) expect(hash).toBe(hashOf(call_id));
+      if (hash !== undefined && role === "output" && isTextOutput(bytes, end)) expect(output).toBeTypeOf("string");
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+it("finds a turn's beginning and end with its id, or nothing", () => {
+  fc.assert(
+    fc.property(anyLine, (bytes) => {
+      const at = payloadTypeAt(bytes, 0, bytes.length);
+      const type = at === 0 ? undefined : turnEventAt(bytes, at);
+      const { type: kind, payload } = JSON.parse(bytes.toString());
+      if (type === undefined) return;
+      const idAt = at + type.length + TURN_ID.length;
+      expect({ kind, type, id: bytes.toString("utf8", idAt, endOfString(bytes, idAt)) }).toEqual({
+        kind: "event_msg",
+        type: payload.type,
+        id: payload.turn_id,
+      });
     }),
     { numRuns: 3_000 },
   );

@@ -5,12 +5,12 @@
  */
 export type QuickRole = "call" | "output" | "count" | "other" | undefined;
 
-const [QUOTE, BACKSLASH, COMMA, BRACE] = [0x22, 0x5c, 0x2c, 0x7b];
+const [QUOTE, BACKSLASH, COMMA, BRACE, CLOSE] = [0x22, 0x5c, 0x2c, 0x7b, 0x7d];
 const [UNDERSCORE, COLON] = [0x5f, 0x3a];
 /** The last letter of `response_item`, but not of `event_msg`. */
 const M = 0x6d;
 const [A, C, F] = [0x41, 0x43, 0x46];
-const [a, c, e, f, g, i, o, r, t, x, y] = [0x61, 0x63, 0x65, 0x66, 0x67, 0x69, 0x6f, 0x72, 0x74, 0x78, 0x79];
+const [a, c, d, e, f, g, i, o, r, t, x, y] = [0x61, 0x63, 0x64, 0x65, 0x66, 0x67, 0x69, 0x6f, 0x72, 0x74, 0x78, 0x79];
 
 /** The length of `{"timestamp":"`, 24 characters and the closing quotation mark. */
 const AFTER_TIME = 39;
@@ -105,23 +105,68 @@ export function outputIdAt(bytes: Uint8Array, typeAt: number): number {
     : 0;
 }
 
+/** How much of a call's end is searched for its id, which follows the arguments. */
+const TAIL_BYTES = 512;
+const CALL_ID = Buffer.from('"call_id":"');
+
+/**
+ * Returns where the id of a call begins, after its arguments. It is the last field (0.135, 0.169), or near the end. Returns 0 if it
+ * is not found.
+ */
+export function callIdAt(bytes: Buffer, typeAt: number, end: number): number {
+  // `"call_id":"…"}}`
+  if (bytes[end - 1] === CLOSE && bytes[end - 2] === CLOSE && bytes[end - 3] === QUOTE)
+    for (let at = end - 4; at > end - 68; at--) {
+      const byte = bytes[at];
+      if (byte === BACKSLASH) break;
+      if (byte !== QUOTE) continue;
+      const isId =
+        bytes[at - 1] === COLON && bytes[at - 2] === QUOTE && bytes[at - 3] === d && bytes[at - 5] === UNDERSCORE;
+      if (isId && bytes[at - 10] === QUOTE && bytes[at - 9] === c && bytes[at - 11] === COMMA) return at + 1;
+      break;
+    }
+  const at = bytes.lastIndexOf(CALL_ID, end);
+  return at < typeAt || at < end - TAIL_BYTES ? 0 : at + CALL_ID.length;
+}
+
+/** What separates the type of a turn's first or last event from the turn's id. */
+export const TURN_ID = '","turn_id":"';
+const TURN_EVENTS = (["task_started", "task_complete"] as const).map(
+  (type) => [type, Buffer.from(type + TURN_ID)] as const,
+);
+
+/** Returns the type of an event that begins or ends a turn, if the turn's id directly follows it (0.135 to 0.169). */
+export function turnEventAt(bytes: Buffer, typeAt: number): "task_started" | "task_complete" | undefined {
+  if (bytes[typeAt - PAYLOAD - 1] === M || bytes[typeAt] !== t || bytes[typeAt + 1] !== a) return undefined;
+  const found = TURN_EVENTS.find(([, start]) => start.equals(bytes.subarray(typeAt, typeAt + start.length)));
+  return found?.[0];
+}
+
+/**
+ * Returns true if an output is a text, not a list of blocks.
+ * @param idEnd Where the call's id ends, which precedes the output.
+ */
+export const isTextOutput = (bytes: Uint8Array, idEnd: number): boolean =>
+  // `,"output":"`
+  bytes[idEnd + 1] === COMMA && bytes[idEnd + 3] === o && bytes[idEnd + 10] === COLON && bytes[idEnd + 11] === QUOTE;
+
 /** Returns where a string without escapes ends: its closing quotation mark. Returns -1 if it has escapes, or is long. */
-function endOfString(bytes: Uint8Array, from: number): number {
+export function endOfString(bytes: Uint8Array, from: number): number {
   for (let at = from; at < from + 128; at++) {
-    if (bytes[at] === QUOTE) return at;
-    if (bytes[at] === BACKSLASH) return -1;
+    const byte = bytes[at];
+    if (byte === QUOTE) return at;
+    if (byte === BACKSLASH) return -1;
   }
   return -1;
 }
 
-/** Returns the hash of a string in some bytes, the same as from `hashOf`. Returns undefined if it has escapes, is not ASCII, or is long. */
-export function hashAt(bytes: Uint8Array, from: number): number | undefined {
+/** Returns the hash of a string in some bytes, the same as from `hashOf`. Returns undefined if it is not ASCII. */
+export function hashAt(bytes: Uint8Array, from: number, end: number): number | undefined {
   let hash = 0x811c9dc5;
-  for (let at = from; at < from + 128; at++) {
-    const byte = bytes[at] ?? BACKSLASH;
-    if (byte === QUOTE) return hash >>> 2;
-    if (byte === BACKSLASH || byte >= 0x80) return undefined;
+  for (let at = from; at < end; at++) {
+    const byte = bytes[at] as number;
+    if (byte >= 0x80) return undefined;
     hash = Math.imul(hash ^ byte, 0x01000193);
   }
-  return undefined;
+  return hash >>> 2;
 }

@@ -1,12 +1,13 @@
 import { isConsumedOutput } from "../mutate/call-edit.ts";
-import { type OpenRollout, readExactly } from "../read/open-rollout.ts";
+import { readExactly } from "../read/open-rollout.ts";
 import { toRolloutEntry } from "../read/rollout-entry.ts";
 import type { RolloutLine } from "../read/rollout-line.ts";
+import { CallPlaces } from "./call-places.ts";
 import { NOTHING, type Size, sizeOf, sumOf, tokensOf } from "./call-size.ts";
 import { hashOf, type LinePlace } from "./call-table.ts";
 import { displayedCall } from "./nested-item.ts";
 import type { CallCount, ThreadCall, ThreadCalls } from "./read-thread-calls.ts";
-import type { ThreadScan } from "./thread-scan.ts";
+import type { ScannedFile, ThreadScan } from "./thread-scan.ts";
 import { callOf, outputOf, type ToolCall } from "./tool-call.ts";
 
 /** If there are more calls than this, only the largest ones are read. */
@@ -78,6 +79,10 @@ export async function readCalls(scan: ThreadScan, options: ReadCallsOptions, ski
     takenBack: counts["taken-back"],
     omitted,
     context: await scan.context(),
+    places: new CallPlaces(
+      scan,
+      calls.map(({ callId }) => callId),
+    ),
   };
 }
 
@@ -111,21 +116,24 @@ class States {
 function largest(calls: readonly number[], tokensOf: (call: number) => number): Set<number> {
   if (calls.length <= MAX_CALLS) return new Set(calls);
   const most = 0xffff;
-  const bySize = new Uint32Array(most + 1);
-  const bucket = (call: number) => Math.min(most, tokensOf(call));
-  for (const call of calls) bySize[bucket(call)] = (bySize[bucket(call)] ?? 0) + 1;
+  const countOf = new Uint32Array(most + 1);
+  const sizes = new Uint16Array(calls.length);
+  for (let index = 0; index < calls.length; index++) {
+    const size = Math.min(most, tokensOf(calls[index] as number));
+    sizes[index] = size;
+    countOf[size] = (countOf[size] as number) + 1;
+  }
   let least = most;
   for (let count = 0; least > 0; least--) {
-    count += bySize[least] ?? 0;
+    count += countOf[least] as number;
     if (count >= MAX_READ_OF_MORE) break;
   }
   const chosen = new Set<number>();
-  for (const call of calls) if (bucket(call) > least) chosen.add(call);
+  for (let index = 0; index < calls.length; index++)
+    if ((sizes[index] as number) > least) chosen.add(calls[index] as number);
   // Of calls of the same size, take the newest.
-  for (const call of calls.toReversed()) {
-    if (chosen.size >= MAX_READ_OF_MORE) break;
-    if (bucket(call) === least) chosen.add(call);
-  }
+  for (let index = calls.length - 1; index >= 0 && chosen.size < MAX_READ_OF_MORE; index--)
+    if (sizes[index] === least) chosen.add(calls[index] as number);
   return chosen;
 }
 
@@ -150,17 +158,20 @@ async function readDetails(
   const lines: WantedLine[] = Array.from(calls, (call) => ({ call, place: scan.calls.place(call) }));
   for (const line of scan.calls.outputsOf(calls)) lines.push(line);
   lines.sort((a, b) => a.place.segment - b.place.segment || a.place.offset - b.place.offset);
+  let buffer = Buffer.alloc(0);
   for (const span of spansOf(lines)) {
     signal?.throwIfAborted();
     const [{ place }] = span;
-    const rollout = scan.files[place.segment] as OpenRollout;
+    const rollout = scan.files[place.segment] as ScannedFile;
     if (place.length > MAX_PARSED_BYTES && details.has(span[0].call)) {
       const known = details.get(span[0].call) as Details;
       known.size = sumOf(known.size, await sizeOfLong(rollout, place, signal));
       continue;
     }
     const end = span.at(-1)?.place ?? place;
-    const bytes = await readExactly(rollout.file, rollout.path, place.offset, end.offset + end.length - place.offset);
+    const length = end.offset + end.length - place.offset;
+    if (buffer.length < length) buffer = Buffer.allocUnsafe(length);
+    const bytes = await readExactly(rollout.file, rollout.path, place.offset, length, buffer.subarray(0, length));
     for (const { call, place: own } of span) {
       const start = own.offset - place.offset;
       const line = {
@@ -229,7 +240,7 @@ const excerptOf = (text: string): string =>
 const IMAGE = Buffer.from('"type":"input_image"');
 
 /** Returns the size of an output that is too long to be parsed, as if it were either all images or all text. */
-async function sizeOfLong({ file, path }: OpenRollout, place: LinePlace, signal?: AbortSignal): Promise<Size> {
+async function sizeOfLong({ file, path }: ScannedFile, place: LinePlace, signal?: AbortSignal): Promise<Size> {
   let images = 0;
   const end = place.offset + place.length;
   for (let offset = place.offset; offset < end; offset += MAX_SPAN_BYTES) {

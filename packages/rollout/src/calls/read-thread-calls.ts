@@ -3,14 +3,14 @@ import { historyChain } from "../read/history-chain.ts";
 import { type OpenRollout, openRollout } from "../read/open-rollout.ts";
 import type { ReadRolloutOptions } from "../read/read-rollout.ts";
 import { recoverBeforeReading } from "../recover/recover-rollout.ts";
+import type { CallPlaces } from "./call-places.ts";
 import { lastCompactedTurn } from "./last-compacted-turn.ts";
 import { readCalls } from "./read-calls.ts";
 import { type ThreadContext, ThreadScan } from "./thread-scan.ts";
+import type { ToolCall } from "./tool-call.ts";
 
 /** Shorter rollouts are read completely. */
 const MIN_BYTES_TO_SKIP = 64 * 1024 * 1024;
-
-import type { ToolCall } from "./tool-call.ts";
 
 /** A tool call, as a part of what the model is sent with every request. */
 export interface ThreadCall extends Pick<ToolCall, "callId" | "name" | "kind"> {
@@ -63,6 +63,8 @@ export interface ThreadCalls {
   readonly omitted: CallCount;
   /** How full the context was. Undefined if codex has recorded no count. */
   readonly context: ThreadContext | undefined;
+  /** Where the lines of `calls` stand, for a mutation of them. */
+  readonly places: CallPlaces;
 }
 
 export interface ReadThreadCallsOptions extends Pick<ReadRolloutOptions, "codexHome" | "signal" | "maxLineBytes"> {

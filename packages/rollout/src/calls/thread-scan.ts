@@ -1,3 +1,4 @@
+import type { BigIntStats } from "node:fs";
 import { LineScanner } from "../read/line-scanner.ts";
 import { type OpenRollout, readExactly } from "../read/open-rollout.ts";
 import { type RolloutEntry, toRolloutEntry } from "../read/rollout-entry.ts";
@@ -7,7 +8,17 @@ import { BYTES_PER_TOKEN, TOKENS_PER_IMAGE } from "./call-size.ts";
 import { CallTable, hashOf, type LinePlace } from "./call-table.ts";
 import { HEAD_BYTES, type LineRole, lineRole } from "./line-role.ts";
 import { displayedCall } from "./nested-item.ts";
-import { hashAt, outputIdAt, payloadTypeAt, quickRole } from "./quick-role.ts";
+import {
+  callIdAt,
+  endOfString,
+  hashAt,
+  isTextOutput,
+  outputIdAt,
+  payloadTypeAt,
+  quickRole,
+  TURN_ID,
+  turnEventAt,
+} from "./quick-role.ts";
 import { callOf, outputOf } from "./tool-call.ts";
 
 /** The size of the context at the last request, as the provider counted it. */
@@ -20,27 +31,41 @@ export interface ThreadContext {
   readonly window: number | undefined;
 }
 
+/** A file of a thread's history, and which part of it was passed over. */
+export interface ScannedFile extends Pick<OpenRollout, "path" | "file"> {
+  readonly stat: BigIntStats;
+  readonly start: number;
+  /** Behind the last line that a newline ends. */
+  end: number;
+}
+
 const DEFAULT_MAX_LINE_BYTES = 32 * 1024 * 1024;
+/** The number of calls of earlier turns that are kept until they are cleared. */
+const MAX_CLOSED_CALLS = 1_000;
 /** How much of a call's end is searched for its id, which follows the arguments. */
 const TAIL_BYTES = 512;
 /** The part of a call's or an output's line that is not text: timestamp, ordinal, types, ids. */
 const FRAME_BYTES = 200;
 const CALL_ID = '"call_id":"';
-const CALL_ID_BYTES = Buffer.from(CALL_ID);
 const INFO = 'token_count","info":'.length;
-const [COLON, BRACE, BRACKET] = [0x3a, 0x7b, 0x5b];
-const NESTED_ID = /"(exec-[^"\\]+)"/;
+const BRACE = 0x7b;
+const NESTED_ID = /"(exec-[\x20-\x21\x23-\x5b\x5d-\x7e]+)"/;
+const ASCII = /^[\x20-\x7e]+$/;
 
 /** Scans the files of a thread's history, oldest first. Records its turns and where its calls are. */
 export class ThreadScan {
   readonly turns: TurnTracker;
   readonly calls = new CallTable();
-  readonly files: OpenRollout[] = [];
+  readonly files: ScannedFile[] = [];
   readonly compactions: { readonly at: number; readonly place: LinePlace }[] = [];
+  readonly rollbacks: LinePlace[] = [];
+  /** Lines that were not looked at, since they are too long or damaged, and may belong to any call. */
+  readonly unread: LinePlace[] = [];
   readonly #maxLineBytes: number;
   readonly #signal: AbortSignal | undefined;
-  /** The calls of the current turn, by the hashes of their ids. */
+  /** Calls by the hashes of their ids. Those from `#firstOpen` on are the calls of the current turn. */
   readonly #open = new Map<number, number>();
+  #firstOpen = 0;
   #turnId: string | undefined;
   #lastCount: LinePlace | undefined;
 
@@ -59,25 +84,38 @@ export class ThreadScan {
    * @param start The offset at which to begin: a line's first byte.
    */
   async read(rollout: OpenRollout, end: number, start = 0): Promise<void> {
-    const segment = this.files.push(rollout) - 1;
+    const file: ScannedFile = {
+      path: rollout.path,
+      file: rollout.file,
+      start,
+      end,
+      stat: await rollout.file.stat({ bigint: true }),
+    };
+    const segment = this.files.push(file) - 1;
     const scanner = new LineScanner(rollout.file, rollout.path, start);
     for await (const _chunk of scanner.chunks(end, this.#signal)) {
       while (scanner.next()) {
+        if (!scanner.terminated) file.end = scanner.offset;
         if (this.#takeQuickly(scanner, segment)) continue;
         const role = lineRole(scanner);
-        if (role === "other" || scanner.length > this.#maxLineBytes) continue;
+        if (role === "other") continue;
         const place: LinePlace = { segment, offset: scanner.offset, length: scanner.length };
+        if (scanner.length > this.#maxLineBytes) {
+          this.unread.push(place);
+          continue;
+        }
         if (this.#takeUnparsed(role, scanner, place)) continue;
         const bytes = scanner.bytes();
         const entry = await this.#entry(place, bytes instanceof Promise ? await bytes : bytes);
         if (entry?.kind === "line") this.#take(entry.line, place);
+        else if (entry !== undefined) this.unread.push(place);
       }
     }
   }
 
   /** Reads a line again. Returns undefined if it can't be read anymore. */
   async lineAt(place: LinePlace): Promise<RolloutLine | undefined> {
-    const { file, path } = this.files[place.segment] as OpenRollout;
+    const { file, path } = this.files[place.segment] as ScannedFile;
     const entry = await this.#entry(place, await readExactly(file, path, place.offset, place.length));
     return entry?.kind === "line" ? entry.line : undefined;
   }
@@ -89,6 +127,11 @@ export class ThreadScan {
     const items = line?.type === "compacted" ? (line.payload.replacement_history ?? []) : [];
     const ids = items.map((item) => (item as { call_id?: unknown } | null)?.call_id);
     return new Set(ids.filter((id) => typeof id === "string"));
+  }
+
+  /** Returns the place of the provider's last count. */
+  get lastCount(): LinePlace | undefined {
+    return this.#lastCount;
   }
 
   /** Returns the provider's last count. */
@@ -110,23 +153,39 @@ export class ThreadScan {
   #takeQuickly(scanner: LineScanner, segment: number): boolean {
     const { chunk, from, offset, length } = scanner;
     const typeAt = from === -1 ? 0 : payloadTypeAt(chunk, from, from + length);
-    const role = typeAt === 0 ? undefined : quickRole(chunk, typeAt);
+    if (typeAt === 0) return false;
+    const role = quickRole(chunk, typeAt);
     if (role === "other") return true;
-    if (role === undefined || length > this.#maxLineBytes) return false;
+    if (length > this.#maxLineBytes) return false;
+    if (role === undefined) return this.#takeTurnQuickly(chunk, typeAt);
     if (role === "count") {
       // `token_count","info":null` has only limits.
       if (chunk[typeAt + INFO] !== BRACE) return false;
       this.#lastCount = { segment, offset, length };
       return true;
     }
-    const idAt = role === "output" ? outputIdAt(chunk, typeAt) : lastCallIdAt(chunk, typeAt, from + length);
-    const hash = idAt === 0 ? undefined : hashAt(chunk, idAt);
+    const idAt = role === "output" ? outputIdAt(chunk, typeAt) : callIdAt(chunk, typeAt, from + length);
+    const idEnd = idAt === 0 ? 0 : endOfString(chunk, idAt);
+    if (idEnd <= 0) return false;
+    const hash = hashAt(chunk, idAt, idEnd);
     if (hash === undefined) return false;
-    const place = { segment, offset, length };
     // An output with an image begins as a list.
-    if (role === "output" && chunk[chunk.indexOf(COLON, idAt) + 1] === BRACKET) return false;
-    if (role === "output") this.#answer(hash, place, tokensByLength(place));
-    else this.#begin(hash, place, tokensByLength(place));
+    if (role === "output" && !isTextOutput(chunk, idEnd)) return false;
+    if (role === "output") this.#answer(hash, segment, offset, length, tokensByLength(length));
+    else this.#begin(hash, segment, offset, length, tokensByLength(length));
+    return true;
+  }
+
+  /** The beginning or the end of a turn that says its id first. */
+  #takeTurnQuickly(chunk: Buffer, typeAt: number): boolean {
+    const type = turnEventAt(chunk, typeAt);
+    const idAt = type === undefined ? 0 : typeAt + type.length + TURN_ID.length;
+    const idEnd = idAt === 0 ? 0 : endOfString(chunk, idAt);
+    if (idEnd <= 0) return false;
+    const turn_id = chunk.toString("latin1", idAt, idEnd);
+    if (type === "task_started") this.#enterTurn(turn_id);
+    else this.#closeCalls();
+    this.turns.write({ type: "event_msg", payload: { type, turn_id } });
     return true;
   }
 
@@ -144,14 +203,15 @@ export class ThreadScan {
     if (role === "call") {
       const id = idIn(scanner.tail(TAIL_BYTES));
       if (id === undefined) return false;
-      this.#begin(hashOf(id), place, tokensByLength(place));
+      this.#beginAt(hashOf(id), place);
       return true;
     }
     const head = role === "output" || role === "nested" ? scanner.head(HEAD_BYTES) : "";
     if (role === "output") {
       const id = idIn(head);
       if (id === undefined) return false;
-      this.#answer(hashOf(id), place, head.includes('"input_image"') ? TOKENS_PER_IMAGE : tokensByLength(place));
+      const tokens = head.includes('"input_image"') ? TOKENS_PER_IMAGE : tokensByLength(place.length);
+      this.#answer(hashOf(id), place.segment, place.offset, place.length, tokens);
       return true;
     }
     if (role === "nested") {
@@ -168,10 +228,14 @@ export class ThreadScan {
     const output = line.type === "response_item" ? outputOf(line.payload) : undefined;
     const nestedId = line.type === "event_msg" ? displayedCall(line.payload)?.callId : undefined;
     if (line.type === "compacted") this.#compact(place);
-    else if (call !== undefined) this.#begin(hashOf(call.callId), place, tokensByLength(place));
-    else if (output !== undefined) this.#answer(hashOf(output.callId), place, tokensByLength(place));
+    else if (call !== undefined) this.#beginAt(hashOf(call.callId), place);
+    else if (output !== undefined)
+      this.#answer(hashOf(output.callId), place.segment, place.offset, place.length, tokensByLength(place.length));
     else if (nestedId?.startsWith("exec-")) this.#nest(hashOf(nestedId), place);
     else {
+      // Of a kind that this version does not know.
+      if (line.type === "response_item" && line.payload.call_id)
+        this.calls.addStray(hashOf(line.payload.call_id), place.segment, place.offset, place.length);
       this.#takeTurn(line, place);
       this.turns.write(line);
     }
@@ -181,31 +245,50 @@ export class ThreadScan {
     if (line.type === "turn_context") this.#enterTurn(line.payload.turn_id);
     if (line.type !== "event_msg") return;
     const { type, turn_id, info } = line.payload;
+    if (type === "thread_rolled_back") this.rollbacks.push(place);
     if (type === "token_count" && info != null) this.#lastCount = place;
     if (type === "task_started") this.#enterTurn(turn_id);
-    if (type === "task_complete" || type === "turn_aborted") this.#open.clear();
+    if (type === "task_complete" || type === "turn_aborted") this.#closeCalls();
   }
 
   #enterTurn(turnId: string | null | undefined): void {
     if (!turnId || turnId === this.#turnId) return;
     this.#turnId = turnId;
-    this.#open.clear();
+    this.#closeCalls();
   }
 
-  #begin(idHash: number, place: LinePlace, tokens: number, isNested = false): void {
-    const at = this.turns.position;
-    const turn = this.turns.current === undefined ? -1 : this.turns.turns.length - 1;
-    this.#open.set(idHash, this.calls.addCall(place, { at, turn, idHash, isNested }, tokens));
+  /** Clearing a map for each turn, and filling it again, would leave more garbage than all else. */
+  #closeCalls(): void {
+    this.#firstOpen = this.calls.count;
+    if (this.#open.size > MAX_CLOSED_CALLS) this.#open.clear();
   }
 
-  #answer(idHash: number, place: LinePlace, tokens: number): void {
+  #openCall(idHash: number): number | undefined {
     const call = this.#open.get(idHash);
-    if (call !== undefined) this.calls.addOutput(call, place, tokens);
+    return call !== undefined && call >= this.#firstOpen ? call : undefined;
+  }
+
+  #beginAt(idHash: number, { segment, offset, length }: LinePlace): void {
+    this.#begin(idHash, segment, offset, length, tokensByLength(length));
+  }
+
+  /** By numbers: an object for each of a million lines takes time. */
+  #begin(idHash: number, segment: number, offset: number, length: number, tokens: number, isNested = false): void {
+    const { turns, position, current } = this.turns;
+    const turn = current === undefined ? -1 : turns.length - 1;
+    const call = this.calls.addCall(segment, offset, length, position, turn, tokens, idHash, isNested);
+    this.#open.set(idHash, call);
+  }
+
+  #answer(idHash: number, segment: number, offset: number, length: number, tokens: number): void {
+    const call = this.#openCall(idHash);
+    if (call !== undefined) this.calls.addOutput(call, segment, offset, length, tokens);
+    else this.calls.addStray(idHash, segment, offset, length);
   }
 
   /** Takes codex's record of a call. In direct mode it is a copy of a call that also has response items. */
-  #nest(idHash: number, place: LinePlace): void {
-    if (!this.#open.has(idHash)) this.#begin(idHash, place, 0, true);
+  #nest(idHash: number, { segment, offset, length }: LinePlace): void {
+    if (this.#openCall(idHash) === undefined) this.#begin(idHash, segment, offset, length, 0, true);
   }
 
   #compact(place: LinePlace): void {
@@ -214,7 +297,7 @@ export class ThreadScan {
 
   /** Parses a line. One that is being mutated may be read half old and half new, so a damaged line is read again. */
   async #entry({ segment, offset, length }: LinePlace, bytes: Buffer): Promise<RolloutEntry | undefined> {
-    const { file, path } = this.files[segment] as OpenRollout;
+    const { file, path } = this.files[segment] as ScannedFile;
     let entry: RolloutEntry | undefined;
     for (let tries = 0, current = bytes; tries < 3; tries++) {
       entry = toRolloutEntry(path, { kind: "line", offset, length, bytes: current, terminated: true });
@@ -225,19 +308,13 @@ export class ThreadScan {
   }
 }
 
-/** Returns where the id of a call begins, after its arguments. Returns 0 if it is not found near the end. */
-function lastCallIdAt(chunk: Buffer, from: number, end: number): number {
-  const at = chunk.lastIndexOf(CALL_ID_BYTES, end);
-  return at < from || at < end - TAIL_BYTES ? 0 : at + CALL_ID_BYTES.length;
-}
-
 /** Returns the id after the key `call_id`. Inside a string, the quotation marks of the key would be escaped. */
 function idIn(text: string): string | undefined {
   const start = text.indexOf(CALL_ID) + CALL_ID.length;
   const end = start < CALL_ID.length ? -1 : text.indexOf('"', start);
   const id = end === -1 ? "" : text.slice(start, end);
-  return id === "" || id.includes("\\") ? undefined : id;
+  // A character of the head is a byte: the id of other characters is read from the parsed line.
+  return id.includes("\\") || !ASCII.test(id) ? undefined : id;
 }
 
-const tokensByLength = ({ length }: LinePlace): number =>
-  Math.ceil(Math.max(0, length - FRAME_BYTES) / BYTES_PER_TOKEN);
+const tokensByLength = (length: number): number => Math.ceil(Math.max(0, length - FRAME_BYTES) / BYTES_PER_TOKEN);

@@ -1,6 +1,7 @@
 import { basename } from "node:path";
-import { type Files, idsOf, JsonValue, type LineChange } from "@plexum/jsonl-edit";
+import { type Files, idsOf, type LineChange } from "@plexum/jsonl-edit";
 import { findDependents } from "./dependents.ts";
+import { headOf } from "./edit-line.ts";
 import type { MutationPlan } from "./mutation-report.ts";
 
 /** Drops edits of lines that another thread shows, and of growing lines before a point from which another file continues. */
@@ -44,7 +45,7 @@ const idsBefore = (changes: readonly LineChange[], end: number) => idsOf(changes
 function firstTime(changes: readonly LineChange[]): number | undefined {
   let first = Number.POSITIVE_INFINITY;
   for (const { bytes } of changes) {
-    const time = Date.parse(JsonValue.of(bytes)?.get("timestamp")?.string ?? "");
+    const time = Date.parse(headOf(bytes).timestamp ?? "");
     if (Number.isNaN(time)) return undefined;
     first = Math.min(first, time);
   }

@@ -23,6 +23,7 @@ export function editLine(line: Buffer, edits: ReadonlyMap<string, CallEdit>, opt
   const plan: LineEdit = { replacements: [], begins: [], outputs: [] };
   const entry = JsonValue.of(line);
   const payload = entry?.get("payload");
+  heads.set(line, headIn(entry));
   if (payload === undefined) return plan;
   switch (entry?.get("type")?.string) {
     case "response_item":
@@ -38,8 +39,31 @@ export function editLine(line: Buffer, edits: ReadonlyMap<string, CallEdit>, opt
   return plan;
 }
 
+/** What a line says about itself, besides its content. */
+interface LineHead {
+  readonly type: string | undefined;
+  readonly payloadType: string | undefined;
+  readonly timestamp: string | undefined;
+}
+
+/** The heads of planned lines. Their bytes don't change, and several checks need the head of the same line. */
+const heads = new WeakMap<Buffer, LineHead>();
+
+const headIn = (entry: JsonValue | undefined): LineHead => ({
+  type: entry?.get("type")?.string,
+  payloadType: entry?.get("payload")?.get("type")?.string,
+  timestamp: entry?.get("timestamp")?.string,
+});
+
+/** Returns the head of a planned line. All of it is undefined if the line is not JSON. The line must not be changed afterward. */
+export function headOf(line: Buffer): LineHead {
+  const known = heads.get(line) ?? headIn(JsonValue.of(line));
+  heads.set(line, known);
+  return known;
+}
+
 /** Returns the type of a line. Returns undefined if the line is not JSON. */
-export const typeOf = (line: Buffer): string | undefined => JsonValue.of(line)?.get("type")?.string;
+export const typeOf = (line: Buffer): string | undefined => headOf(line).type;
 
 /** Returns the edit for a call id. Returns undefined if there is none, or if the value is not an id. */
 function editFor(id: JsonValue | undefined, edits: ReadonlyMap<string, CallEdit>): CallEdit | undefined {
@@ -54,7 +78,8 @@ function editItem(item: JsonValue, edits: ReadonlyMap<string, CallEdit>, plan: L
   const type = item.get("type")?.string;
   if (edit === undefined || type === undefined) return;
   const replace = (spans: readonly Span[], value: string) => {
-    for (const span of spans) plan.replacements.push({ span, value, ids: [edit.callId] });
+    // A value would hold all the others of its line in memory.
+    for (const { start, end } of spans) plan.replacements.push({ span: { start, end }, value, ids: [edit.callId] });
   };
   if (type.endsWith("_call")) {
     if (isOwnLine) plan.begins.push(edit.callId);

@@ -1,11 +1,12 @@
 import { LineSplitter, type SplitLine } from "@plexum/jsonl";
-import { JsonValue, type LineChange, type SearchableFile } from "@plexum/jsonl-edit";
+import type { LineChange, SearchableFile } from "@plexum/jsonl-edit";
+import { type CallPlaces, type FilePlaces, placesOfFile } from "../calls/call-places.ts";
 import { BYTES_PER_TOKEN, sizeOf, tokensOf } from "../calls/call-size.ts";
 import { readThreadCalls } from "../calls/read-thread-calls.ts";
-import { chunksOf } from "../read/open-rollout.ts";
+import { readExactly } from "../read/open-rollout.ts";
 import { toRolloutEntry } from "../read/rollout-entry.ts";
 import { tokenCountInfo } from "../read/rollout-line.ts";
-import { typeOf } from "./edit-line.ts";
+import { headOf, typeOf } from "./edit-line.ts";
 
 /** What a mutation frees and costs, estimated from the token counts in the rollout. */
 export interface MutationCost {
@@ -46,6 +47,7 @@ interface Part {
 
 /** How much is read after the first changed line, to learn how many tokens a byte of text is. The rest is only searched. */
 const SAMPLE_BYTES = 16 * 1024 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 /** How far before a line to search for a count. */
 const MAX_BYTES_BEFORE = 64 * 1024 * 1024;
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
@@ -70,15 +72,20 @@ export async function estimateCost(
   file: SearchableFile,
   end: number,
   changes: readonly LineChange[],
-  options: { readonly codexHome?: string | undefined; readonly signal?: AbortSignal | undefined } = {},
+  options: {
+    readonly codexHome?: string | undefined;
+    readonly places?: CallPlaces | undefined;
+    readonly signal?: AbortSignal | undefined;
+  } = {},
 ): Promise<MutationCost> {
+  const places = placesOfFile(options.places, file.stat);
   let seen = changes.filter(({ bytes }) => typeOf(bytes) !== "event_msg").sort((a, b) => a.offset - b.offset);
   for (;;) {
     const [first] = seen;
     if (first === undefined) return { tokensFreed: 0, tokensUncached: 0 };
     const sampleEnd = Math.min(end, first.offset + SAMPLE_BYTES);
     const rest = await readPart(file, first.offset, sampleEnd, options.signal);
-    const tail = await searchTail(file, sampleEnd, end, options.signal);
+    const tail = await readTail(file, sampleEnd, end, places, options.signal);
     rest.compactedAt = tail.compactedAt ?? rest.compactedAt;
     rest.isRolledBack ||= tail.isRolledBack;
     const left = await inContext(file, seen, rest, options);
@@ -160,12 +167,41 @@ async function readPart(
     else if (kind === "compacted" && split.offset > start) part.compactedAt = split.offset;
     else if (kind === "rolled-back") part.isRolledBack = true;
   };
-  for await (const chunk of chunksOf(file, path, start, end)) {
+  // Each line is done with before the next chunk is read.
+  const buffer = Buffer.allocUnsafe(Math.max(0, Math.min(CHUNK_BYTES, end - start)));
+  for (let offset = start; offset < end; offset += buffer.length) {
     signal?.throwIfAborted();
-    for (const split of splitter.write(chunk)) take(split);
+    const chunk = buffer.subarray(0, Math.min(buffer.length, end - offset));
+    for (const split of splitter.write(await readExactly(file, path, offset, chunk.length, chunk))) take(split);
   }
   for (const split of splitter.end()) take(split);
   return part;
+}
+
+type Tail = Pick<Part, "last" | "compactedAt" | "isRolledBack">;
+
+/**
+ * Finds the last count, the last compaction and rollbacks, from an offset to the end of the file. Takes what `places` knows, and
+ * searches only the rest.
+ */
+async function readTail(
+  file: SearchableFile,
+  start: number,
+  end: number,
+  places: FilePlaces | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Tail> {
+  if (places === undefined || places.start > start || places.end > end) return searchTail(file, start, end, signal);
+  const { lastCount, lastCompaction = -1, lastRollback = -1 } = places;
+  const appended = await searchTail(file, Math.max(start, places.end), end, signal);
+  if (appended.compactedAt !== undefined) return appended;
+  const compactedAt = lastCompaction < start ? undefined : lastCompaction;
+  const isRolledBack = appended.isRolledBack || lastRollback >= Math.max(start, lastCompaction);
+  if (appended.last !== undefined || lastCount === undefined || lastCount.offset < start)
+    return { last: appended.last, compactedAt, isRolledBack };
+  const bytes = await readExactly(file.file, file.path, lastCount.offset, lastCount.length);
+  const last = countsIn(file.path, { kind: "line", ...lastCount, bytes, terminated: true });
+  return last === undefined ? searchTail(file, start, end, signal) : { last, compactedAt, isRolledBack };
 }
 
 /** Searches backward from the end of a file to an offset, for the last count, the last compaction and rollbacks. */
@@ -174,8 +210,8 @@ async function searchTail(
   start: number,
   end: number,
   signal: AbortSignal | undefined,
-): Promise<Pick<Part, "last" | "compactedAt" | "isRolledBack">> {
-  const tail: Pick<Part, "last" | "compactedAt" | "isRolledBack"> = {
+): Promise<Tail> {
+  const tail: Tail = {
     last: undefined,
     compactedAt: undefined,
     isRolledBack: false,
@@ -217,7 +253,7 @@ async function readBefore(
 /** Returns how many tokens precede a line. */
 function prefixOf({ bytes }: LineChange, before: Part | undefined, { first, last }: Part, weight: number): number {
   const own = before?.unsent ?? { answer: 0, outputs: 0 };
-  const type = JsonValue.of(bytes)?.get("payload")?.get("type")?.string ?? "";
+  const type = headOf(bytes).payloadType ?? "";
   if (typeOf(bytes) === "compacted") return 0;
   if (first !== undefined)
     return type.endsWith("_output")

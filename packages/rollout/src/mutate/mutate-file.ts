@@ -76,6 +76,7 @@ class RolloutEditor implements JsonlEditor<SkipReason> {
       displayCopies: mutation.scrubDisplayCopies ?? false,
       repeatedIds: mutation.repeatedIds ?? false,
       nestedCalls: mutation.nestedCalls ?? new Map(),
+      places: mutation.places,
       maxLineBytes: mutation.maxLineBytes ?? DEFAULT_MAX_LINE_BYTES,
       signal: mutation.signal,
     });

@@ -1,4 +1,5 @@
 import { type Files, nodeFiles } from "@plexum/jsonl-edit";
+import type { CallPlaces } from "../calls/call-places.ts";
 import { asRolloutError } from "../errors.ts";
 import { codexHomeOf } from "../find/codex-home.ts";
 import { MAX_SEGMENTS, tooManySegments } from "../read/history-chain.ts";
@@ -44,6 +45,11 @@ export interface MutateRolloutOptions {
    * not in the map, the script is derived from the order of the lines.
    */
   readonly nestedCalls?: ReadonlyMap<string, string>;
+  /**
+   * Where the calls' lines are, from `readThreadCalls`. Then only what was appended since is searched. If the file is not the one
+   * that was read, all of it is searched, as without this option.
+   */
+  readonly places?: CallPlaces;
   /** Where to search for forks and parents. Default: the home that the file is in, by its path as given, else by its resolved path. */
   readonly codexHome?: string;
   /**

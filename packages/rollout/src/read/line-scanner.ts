@@ -1,19 +1,24 @@
 import { type ReadableFile, readExactly } from "./open-rollout.ts";
 
-const CHUNK_BYTES = 1024 * 1024;
+/** Handing a read to another thread takes as long as copying some 100 KB. */
+const CHUNK_BYTES = 2 * 1024 * 1024;
+/** One chunk is looked at while the others are read. */
+const CHUNKS = 3;
 const NEWLINE = 0x0a;
 /** How much of a line's beginning `head` can return. */
 const MAX_HEAD_BYTES = 512;
 
 /**
  * A cursor over the lines of a file. It parses none of them, so moving over them takes little more time than reading them. The next
- * chunk is read while the caller examines the current one.
+ * chunks are read while the caller examines the current one.
  */
 export class LineScanner {
   /** The offset of the line's first byte. */
   offset = 0;
   /** The line's length in bytes, without the newline. */
   length = 0;
+  /** Whether a newline ends it. */
+  terminated = true;
   readonly #file: ReadableFile;
   readonly #path: string;
   #chunk: Buffer = Buffer.alloc(0);
@@ -40,30 +45,36 @@ export class LineScanner {
    * @throws RolloutError `replaced`
    */
   async *chunks(end: number, signal?: AbortSignal): AsyncGenerator<void, void, undefined> {
-    const buffers = [Buffer.allocUnsafe(CHUNK_BYTES), Buffer.allocUnsafe(CHUNK_BYTES)] as const;
+    const buffers: Buffer[] = [];
     const first = this.#lineStart;
-    const load = (number: number) => {
-      const start = first + number * CHUNK_BYTES;
-      const buffer = buffers[(number % 2) as 0 | 1].subarray(0, Math.min(CHUNK_BYTES, end - start));
-      return readExactly(this.#file, this.#path, start, buffer.length, buffer);
-    };
     const count = Math.ceil((end - first) / CHUNK_BYTES);
-    let next = count > 0 ? load(0) : undefined;
+    const reads: Promise<Buffer>[] = [];
+    let loaded = 0;
+    const load = () => {
+      const start = first + loaded * CHUNK_BYTES;
+      const length = Math.min(CHUNK_BYTES, end - start);
+      const place = loaded++ % CHUNKS;
+      buffers[place] ??= Buffer.allocUnsafe(length);
+      const read = readExactly(this.#file, this.#path, start, length, buffers[place].subarray(0, length));
+      // It is awaited below, or dropped when the reading ends.
+      read.catch(() => {});
+      reads.push(read);
+    };
     try {
-      for (let number = 0; next !== undefined; number++) {
+      for (let number = 0; number < count; number++) {
         signal?.throwIfAborted();
-        this.#chunk = await next;
+        while (loaded < count && reads.length < CHUNKS) load();
+        // The chunk before is not needed any more, and its buffer is the next one's.
+        this.#chunk = await (reads[0] as Promise<Buffer>);
+        reads.shift();
         this.#chunkStart = first + number * CHUNK_BYTES;
         this.#at = 0;
         this.#isLast = number + 1 === count;
-        next = this.#isLast ? undefined : load(number + 1);
-        // It is awaited above, or dropped when reading ends.
-        next?.catch(() => {});
         yield;
       }
     } finally {
       // The file must not be closed during a read.
-      await next?.catch(() => {});
+      await Promise.allSettled(reads);
     }
   }
 
@@ -80,6 +91,7 @@ export class LineScanner {
     }
     this.offset = this.#lineStart;
     this.length = this.#chunkStart + end - this.offset;
+    this.terminated = newline !== -1;
     this.#head = this.#carried;
     this.#carried = "";
     this.#at = Math.min(end + 1, chunk.length);

@@ -1,7 +1,7 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash, hash, randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { type Files, type LineChange, Pauses } from "@plexum/jsonl-edit";
+import { type Files, type LineChange, type OpenFile, Pauses } from "@plexum/jsonl-edit";
 import { z } from "zod";
 import { RolloutError } from "../errors.ts";
 import { resolvedPath } from "../find/codex-home.ts";
@@ -35,6 +35,8 @@ const header = z.object({ version: z.literal(1), file: z.string(), lines: offset
 const MAX_AGE_MS = 30 * 24 * 60 * 60 * 1000;
 /** The limit for all records in a folder. */
 const MAX_BYTES = 100_000_000;
+/** How many characters of a record are written at once. */
+const PIECE_LENGTH = 512 * 1024;
 /** No process is still writing a draft older than this. */
 const DRAFT_MS = 60 * 60 * 1000;
 
@@ -42,7 +44,7 @@ const DRAFT_MS = 60 * 60 * 1000;
 const NAME = /^undo-([0-9a-f]{16})-(\d{13})-[0-9a-f]{8}\.jsonl$/;
 const DRAFT = /^undo-[0-9a-f]{16}-(\d{13})-[0-9a-f]{8}\.jsonl\.new$/;
 
-export const lineHash = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex").slice(0, 32);
+export const lineHash = (bytes: Uint8Array): string => hash("sha256", bytes, "hex").slice(0, 32);
 
 /**
  * The old values of a rollout's mutations, in one file for each. A record is written before its mutation. So if the mutation is
@@ -83,21 +85,21 @@ export class UndoStore {
    * @throws RolloutError `no_space` if the values exceed the limit for all records; errors of the file system.
    */
   async keep(changes: readonly LineChange[]): Promise<void> {
-    const bytes = await this.#serialize(changes);
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-    const newest = await this.#makeRoom(bytes.length);
     // Names sort in the order of writing, also if the clock was set back.
-    const time = String(Math.max(Date.now(), newest + 1)).padStart(13, "0");
+    const time = String(Math.max(Date.now(), (await this.#newest()) + 1)).padStart(13, "0");
     const path = join(this.#folder, `undo-${this.#key}-${time}-${randomUUID().slice(0, 8)}.jsonl`);
     const draft = `${path}.new`;
     try {
       const file = await this.#files.open(draft, "wx", 0o600);
+      let length: number;
       try {
-        await file.write(bytes, 0, bytes.length, 0);
+        length = await this.#write(file, changes);
         await file.sync();
       } finally {
         await file.close();
       }
+      await this.#makeRoom(length);
       await this.#files.rename(draft, path);
       await this.#files.syncDirectory(this.#folder);
     } catch (error) {
@@ -106,48 +108,57 @@ export class UndoStore {
     }
   }
 
-  async #serialize(changes: readonly LineChange[]): Promise<Buffer> {
+  /** Writes a record piece by piece. Returns its length. */
+  async #write(file: OpenFile, changes: readonly LineChange[]): Promise<number> {
     const pauses = new Pauses();
-    const pieces: Buffer[] = [];
     let length = 0;
-    const add = (value: object) => {
-      const piece = Buffer.from(`${JSON.stringify(value)}\n`);
-      pieces.push(piece);
-      length += piece.length;
-      if (length > MAX_BYTES)
+    let pending = `${JSON.stringify({ version: 1, file: this.#file, lines: changes.length })}\n`;
+    const flush = async () => {
+      const piece = Buffer.from(pending);
+      pending = "";
+      if (length + piece.length > MAX_BYTES)
         throw new RolloutError(
           "no_space",
           this.#folder,
           `the old values exceed ${MAX_BYTES / 1e6} MB, the limit for undoing mutations; edit fewer calls at once`,
         );
+      await file.write(piece, 0, piece.length, length);
+      length += piece.length;
     };
-    add({ version: 1, file: this.#file, lines: changes.length });
     for (const change of changes) {
       await pauses.pause();
-      add(undoOf(change));
+      pending += `${JSON.stringify(undoOf(change))}\n`;
+      if (pending.length > PIECE_LENGTH) await flush();
     }
-    return Buffer.concat(pieces);
+    await flush();
+    return length;
   }
 
-  /** Removes records to make room for a new one. Returns the time of this rollout's newest record, or 0 if it has none. */
-  async #makeRoom(bytes: number): Promise<number> {
+  /** Returns the time of this rollout's newest record, or 0 if it has none. */
+  async #newest(): Promise<number> {
+    const names = await this.#files.list(this.#folder);
+    return names.reduce((newest, name) => {
+      const [, key, time] = NAME.exec(name) ?? [];
+      return key === this.#key ? Math.max(newest, Number(time)) : newest;
+    }, 0);
+  }
+
+  /** Removes records to make room for a new one. */
+  async #makeRoom(bytes: number): Promise<void> {
     const records: { readonly path: string; readonly time: number; readonly size: number }[] = [];
-    let newest = 0;
     for (const name of await this.#files.list(this.#folder)) {
       const path = join(this.#folder, name);
       const drafted = DRAFT.exec(name)?.[1];
       if (drafted !== undefined && Date.now() - Number(drafted) > DRAFT_MS) await this.#files.unlink(path);
-      const [, key, time] = NAME.exec(name) ?? [];
+      const time = NAME.exec(name)?.[2];
       const stat = time === undefined ? undefined : await this.#files.lstat(path);
       if (stat?.isFile()) records.push({ path, time: Number(time), size: Number(stat.size) });
-      if (key === this.#key) newest = Math.max(newest, Number(time));
     }
     let room = MAX_BYTES - bytes;
     for (const { path, time, size } of records.sort((a, b) => b.time - a.time)) {
       room -= size;
       if (room < 0 || Date.now() - time > MAX_AGE_MS) await this.#files.unlink(path);
     }
-    return newest;
   }
 
   /** Reads this rollout's records, the newest first. Skips damaged records, with a warning. */

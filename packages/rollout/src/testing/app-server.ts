@@ -11,6 +11,7 @@ type Answer = any;
 export class AppServer implements AsyncDisposable {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #waiting = new Map<number, { resolve: (result: Answer) => void; reject: (error: Error) => void }>();
+  readonly #listeners = new Map<string, (params: Answer) => void>();
   readonly #heard = new Map<string, () => void>();
   #nextId = 1;
 
@@ -49,8 +50,14 @@ export class AppServer implements AsyncDisposable {
     });
   }
 
+  /** Calls a function with the params of each notification of one kind. */
+  on(method: string, listener: (params: Answer) => void): void {
+    this.#listeners.set(method, listener);
+  }
+
   #take(message: Answer): void {
     if (message.method !== undefined) {
+      this.#listeners.get(message.method)?.(message.params);
       this.#heard.get(message.method)?.();
       return;
     }

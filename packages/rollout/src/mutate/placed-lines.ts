@@ -1,0 +1,95 @@
+import type { FoundLine, SearchableFile } from "@plexum/jsonl-edit";
+import { type CallPlaces, type FilePlaces, type PlaceInFile, placesOfFile } from "../calls/call-places.ts";
+import { readExactly } from "../read/open-rollout.ts";
+
+/** Lines are read together that stand no farther apart. */
+const MAX_GAP_BYTES = 64 * 1024;
+const MAX_SPAN_BYTES = 1024 * 1024;
+const NEWLINE = 0x0a;
+
+/**
+ * What is known of the places of some calls in a file. Undefined if it is not enough: their lines have to be searched for.
+ *
+ * Of a nested call codex's record is needed, which is not among the places.
+ */
+export function placesIn(
+  file: SearchableFile,
+  places: CallPlaces | undefined,
+  callIds: Iterable<string>,
+): FilePlaces | undefined {
+  const known = placesOfFile(places, file.stat);
+  for (const callId of callIds)
+    if (known?.linesOf(callId) === undefined || callId.startsWith("exec-")) return undefined;
+  return known;
+}
+
+/**
+ * Yields the lines at the places that are known of some calls, from the last to the first, as a search for their ids does.
+ * @param end Where the file is taken to end.
+ * @returns False as soon as a place is not that of a line any more: the file is not the one that was read.
+ */
+export async function* placedLines(
+  file: SearchableFile,
+  places: FilePlaces,
+  end: number,
+  callIds: Iterable<string>,
+  limits: { readonly maxLineBytes: number; readonly signal?: AbortSignal | undefined },
+): AsyncGenerator<FoundLine, boolean, undefined> {
+  const lines = new Map(places.ofAnyCall.map((place) => [place.offset, place]));
+  for (const callId of callIds)
+    for (const place of places.linesOf(callId) ?? []) if (!lines.has(place.offset)) lines.set(place.offset, place);
+  const until = Math.min(end, places.end);
+  const sorted = [...lines.values()].filter(({ offset }) => offset < until).sort((a, b) => b.offset - a.offset);
+  const [newest] = sorted;
+  if (newest !== undefined && newest.offset + newest.length >= until) return false;
+  let buffer = Buffer.alloc(0);
+  for (const span of spansOf(sorted, limits.maxLineBytes)) {
+    limits.signal?.throwIfAborted();
+    const [last] = span;
+    const first = span.at(-1) ?? last;
+    if (last.length > limits.maxLineBytes) {
+      yield { ...last, bytes: undefined, terminated: true };
+      continue;
+    }
+    // With the newlines before and behind.
+    const start = Math.max(0, first.offset - 1);
+    const end = last.offset + last.length + 1;
+    if (buffer.length < end - start) buffer = Buffer.allocUnsafe(end - start);
+    const bytes = await readExactly(file.file, file.path, start, end - start, buffer.subarray(0, end - start));
+    // One copy for all of them, without what stands between them.
+    const copy = Buffer.allocUnsafe(span.reduce((sum, { length }) => sum + length, 0));
+    let copied = 0;
+    for (const { offset, length } of span) {
+      const at = offset - start;
+      const isLine = bytes.indexOf(NEWLINE, at) === at + length && (offset === 0 || bytes[at - 1] === NEWLINE);
+      if (!isLine) return false;
+      bytes.copy(copy, copied, at, at + length);
+      yield { offset, length, bytes: copy.subarray(copied, copied + length), terminated: true };
+      copied += length;
+    }
+  }
+  return true;
+}
+
+type Span = [PlaceInFile, ...PlaceInFile[]];
+
+/** Lines that stand close together, to be read at once. A line that is too long stands alone. */
+function* spansOf(lines: readonly PlaceInFile[], maxLineBytes: number): Generator<Span> {
+  let span: Span | undefined;
+  for (const line of lines) {
+    const last = span?.[0];
+    const first = span?.at(-1);
+    const fits =
+      last !== undefined &&
+      first !== undefined &&
+      first.offset - line.offset - line.length <= MAX_GAP_BYTES &&
+      last.offset + last.length - line.offset <= MAX_SPAN_BYTES &&
+      Math.max(last.length, line.length) <= maxLineBytes;
+    if (fits) span?.push(line);
+    else {
+      if (span !== undefined) yield span;
+      span = [line];
+    }
+  }
+  if (span !== undefined) yield span;
+}
