@@ -28,13 +28,22 @@ export function toHostEvents(claudeEvent: ClaudeEvent, names: ReadonlyMap<string
       const call = { id, ...hostName(name, names) };
       return [
         { type: "tool_call_start", tool_call: call },
-        { type: "tool_call_delta", tool_call: { id: call.id, arguments: JSON.stringify(input ?? {}) } },
+        { type: "tool_call_delta", tool_call: { id: call.id, arguments: jsonOf(input) } },
         { type: "tool_call_end", tool_call: { id: call.id } },
       ];
     }
     if (type !== "tool_result" || typeof tool_use_id !== "string") return [];
     return [{ type, tool_result: { tool_call_id: tool_use_id, content, is_error: is_error === true } }];
   });
+}
+
+/** Returns the JSON of a tool's input; an empty object for one that is nested so deeply that it can't be written. */
+function jsonOf(input: unknown): string {
+  try {
+    return JSON.stringify(input ?? {});
+  } catch {
+    return "{}";
+  }
 }
 
 /** The server's name is `host`; claude replaces characters that a tool's name may not have (2.1.332). */

@@ -34,9 +34,10 @@ export const sessionFiles: FuzzTarget = {
     for (const name of ["history.jsonl", "session_index.jsonl"]) writeFileSync(join(home, name), bytes);
     const options = { codexHome: home, cacheFolder, limit: 50, subagents: true };
     const { sessions } = await listSessions(options);
+    const { sessions: found } = await listSessions({ ...options, filter: "/other" });
     must(
-      sessions.some(({ cwd }) => cwd === "/other"),
-      "another session is listed, whatever this one's files hold",
+      found.some(({ cwd }) => cwd === "/other"),
+      "another session is found, whatever this one's files hold",
     );
     for (const session of sessions) checkSession(session);
     const again = await listSessions(options);
