@@ -70,7 +70,7 @@ export async function mutateThread(request: MutateRequest, options: MutateOption
 }
 
 /**
- * Locks the workspace's thread and returns its locks; undefined if there is none. It releases the workspace's lock at once, so that
+ * Locks the workspace's thread and returns its locks. Returns undefined if there is none. Releases the workspace's lock at once, so that
  * a turn that starts now waits for the thread instead of being refused as a second turn.
  */
 async function holdThread(workspace: string, codexHome: string, signal: AbortSignal) {

@@ -1,7 +1,7 @@
 import { homesOfRollout } from "@plexum/rollout";
 import { type LockOptions, lockThread } from "@plexum/session-store";
 
-/** The locks of one thread: in the home that it was asked for in, and in each other home that shares its rollout. */
+/** The locks of one thread: in the home for which they were requested, and in each other home that shares its rollout. */
 export class ThreadLocks implements AsyncDisposable {
   readonly threadId: string;
   readonly #codexHome: string;
@@ -23,7 +23,7 @@ export class ThreadLocks implements AsyncDisposable {
 
   /**
    * Also locks the thread in the other homes that links of this one lead into: a turn or a mutation there writes to the same file.
-   * @throws SessionStoreError `busy` or `io`. What is held stays held.
+   * @throws SessionStoreError `busy` or `io`. Locks that are already held stay held.
    */
   async acquireForRollout(path: string): Promise<void> {
     for (const home of homesOfRollout(this.#codexHome, path)) if (home !== this.#codexHome) await this.#lockIn(home);

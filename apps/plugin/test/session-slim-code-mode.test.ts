@@ -8,7 +8,7 @@ import { sessions } from "./sessions-command.ts";
 const recall = (key: string) => `(await tools.mcp__recall__recall({key:"${key}"})).content[0].text`;
 const text = (value: string) => ({ content: [{ type: "text", text: value }] });
 
-/** A thread with one script, which calls two tools and passes their results on. */
+/** Creates a thread with one script, which calls two tools and passes their results on. */
 async function threadWithScript(codex: CodexThread["codex"]) {
   const answers = { a: text("SECRET-A ".repeat(200)), b: text("SECRET-B ".repeat(200)) };
   const thread = await CodexThread.create({ codex, model: "gpt-5.6-sol", answers });
@@ -74,7 +74,7 @@ describe.each(testedCodexes().filter(hasCodeMode))("a script's calls in code mod
     expect(seen(thread)).toContain("SECRET-B");
   });
 
-  test("go with their script where the rules select it", async () => {
+  test("are consumed with their script if the rules select it", async () => {
     const { thread, id, path } = await threadWithScript(codex);
     await using _thread = thread;
     const original = await readFile(path);

@@ -12,7 +12,7 @@ const envOf = (thread: CodexThread) => ({ ...thread.home.env, XDG_CACHE_HOME: jo
 /** Runs the subcommand as the user does, without a terminal. */
 export const sessions = (thread: CodexThread, ...args: string[]) => sessionsIn(thread.home.path, thread, ...args);
 
-/** The same for another codex home. */
+/** Runs the subcommand for another codex home. */
 export async function sessionsIn(codexHome: string, thread: CodexThread, ...args: string[]) {
   const env = { ...envOf(thread), CODEX_HOME: codexHome, COLUMNS: "80" };
   return promisify(execFile)(process.execPath, [PLUGIN, "sessions", ...args], { env }).then(
@@ -24,7 +24,7 @@ export async function sessionsIn(codexHome: string, thread: CodexThread, ...args
 export const IDS = ["call_one", "call_two", "call_three"];
 const print = (callId: string) => answer([shell(`seq 1000 1400 # ${callId}`, { callId })]);
 
-/** Creates a thread of three turns, with a call each. */
+/** Creates a thread of three turns with one call each. */
 export async function threadWithCalls(codex = newestCodex): Promise<CodexThread> {
   const thread = await CodexThread.create({ codex });
   await thread.turn([print("call_one"), say("1")], "first");
@@ -39,7 +39,7 @@ export async function threadWithCalls(codex = newestCodex): Promise<CodexThread>
  */
 export class SessionsTerminal implements AsyncDisposable {
   readonly #server: AppServer;
-  /** Everything that the terminal was sent. */
+  /** Everything that was written to the terminal. */
   screen = "";
   #exitCode: Promise<number> | undefined;
 

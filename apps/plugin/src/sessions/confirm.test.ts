@@ -35,7 +35,7 @@ test("the end of the input means no", async () => {
   expect(await answer).toBe(false);
 });
 
-test("nothing is asked with --yes; without a terminal it can't be asked", async () => {
+test("with --yes there is no question; without a terminal it is an error", async () => {
   const streams = terminal({ isInputTerminal: false });
   expect(await confirm("Consume?", true, streams)).toBe(true);
   expect(streams.output.read()).toBeNull();

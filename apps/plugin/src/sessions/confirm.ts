@@ -22,12 +22,12 @@ export async function confirm(
       "nothing was changed, since there is no terminal to ask on; add --yes, or --dry-run to only look",
     );
   const terminal = createInterface({ input, output });
-  // Without a listener Node rejects the question on Ctrl-C.
+  // Without a listener, Node rejects the question on Ctrl-C.
   terminal.on("SIGINT", () => terminal.close());
   const closed = new Promise<undefined>((resolve) => terminal.once("close", () => resolve(undefined)));
   try {
     const answer = await Promise.race([terminal.question(`${question} [y/N] `), closed]);
-    // The cursor is still behind the question.
+    // The cursor is still on the line of the question.
     if (answer === undefined) output.write("\n");
     return /^y(es)?$/i.test(answer?.trim() ?? "");
   } finally {

@@ -35,7 +35,7 @@ const HASH_LENGTH = 32;
 /** Enough for several GB of replaced text: each block of 512 bytes has a hash of 32 characters. */
 const MAX_BYTES = 256 * 1024 * 1024;
 const CHUNK_BYTES = 1024 * 1024;
-/** So many characters are written at once. */
+/** How many characters are written at once. */
 const PIECE_LENGTH = 512 * 1024;
 
 /**
@@ -81,7 +81,7 @@ export async function writeJournal(
   }
 }
 
-/** Writes a journal piece by piece. Without its end it is torn. */
+/** Writes a journal piece by piece. A journal without its end counts as torn. */
 async function write(file: OpenFile, changes: readonly LineChange[], edited: string): Promise<void> {
   const pauses = new Pauses();
   const sum = createHash("sha256");

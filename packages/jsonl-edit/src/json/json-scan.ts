@@ -13,7 +13,7 @@ export interface Member {
   /** The key, without quotation marks and escapes. */
   readonly key: string;
   readonly value: Span;
-  /** The members of the value, if it is an object and they were asked for. */
+  /** The members of the value, if it is an object and they were requested. */
   readonly members: readonly Member[] | undefined;
 }
 
@@ -48,7 +48,7 @@ export function documentSpan(bytes: Uint8Array): Span {
 }
 
 /**
- * Returns the same span, with the members of the object that the text consists of and those of their objects.
+ * Returns the span of the value that a text consists of. If it is an object, also returns its members and all nested members.
  * @throws SyntaxError if the text is not JSON.
  */
 export function documentTree(bytes: Uint8Array): { span: Span; members: readonly Member[] } {
@@ -95,7 +95,7 @@ function skipValue(bytes: Uint8Array, at: number, depth: number): number {
   return skipScalar(bytes, at);
 }
 
-/** @param isDeep Whether the members of the members' objects are listed too. */
+/** @param isDeep Whether to also list the members of nested objects. */
 function walkObject(bytes: Uint8Array, start: number, depth: number, members?: Member[], isDeep = false): number {
   if (depth > MAX_DEPTH) fail(start);
   let at = skipSpace(bytes, start + 1);

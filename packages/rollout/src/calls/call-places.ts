@@ -9,25 +9,25 @@ export interface PlaceInFile {
   readonly length: number;
 }
 
-/** What is known of one file: where the lines of some calls stand in a part of it. */
+/** What is known about one file: where the lines of some calls are in the part that was read. */
 export interface FilePlaces {
   readonly stat: BigIntStats;
   /** The part that was read, up to the end of a line. */
   readonly start: number;
   readonly end: number;
-  /** Returns the lines that name a call, by its id; of another call too. Undefined if the call was not looked for. */
+  /** Returns the lines that may name a call: those of another call with the same hash too. Returns undefined for an unknown call. */
   linesOf(callId: string): readonly PlaceInFile[] | undefined;
-  /** Compactions, and what could not be read: they may belong to any call. */
+  /** Compactions and lines that could not be read. They may belong to any call. */
   readonly ofAnyCall: readonly PlaceInFile[];
   readonly lastCompaction: number | undefined;
   readonly lastRollback: number | undefined;
   readonly lastCount: PlaceInFile | undefined;
 }
 
-/** Only this package looks into a `CallPlaces`. */
+/** Only this package reads the content of a `CallPlaces`. */
 let filesOf: (places: CallPlaces) => readonly FilePlaces[];
 
-/** Where the lines of some calls stand in the files of their thread. Pass it to `mutateRollout`, which then need not search for them. */
+/** Where the lines of some calls are in the files of their thread. Pass it to `mutateRollout`, which then need not search for them. */
 export class CallPlaces {
   readonly #files: readonly FilePlaces[];
 
@@ -62,11 +62,11 @@ export class CallPlaces {
   }
 }
 
-/** Returns what is known of a file; undefined for a file that was not read, or has become shorter since. */
+/** Returns what is known about a file. Returns undefined if the file was not read, or has become shorter since. */
 export const placesOfFile = (places: CallPlaces | undefined, stat: BigIntStats | undefined): FilePlaces | undefined =>
   places && filesOf(places).find((file) => sameFile(file.stat, stat) && stat !== undefined && stat.size >= file.end);
 
-/** Apart from the constructor: a function that is made there would hold the whole scan in memory. */
+/** Outside of the constructor, since a function created there would keep the whole scan in memory. */
 const linesBy =
   (hashes: ReadonlyMap<string, number>, lines: ReadonlyMap<number, PlaceInFile[]>) =>
   (callId: string): readonly PlaceInFile[] | undefined => {

@@ -17,8 +17,8 @@ export class CallTable {
 
   /**
    * Adds a call. Returns its number.
-   * @param at Its place among the lines, as the tracker of turns counts.
-   * @param turn Its turn's place among the turns; -1 for none.
+   * @param at The position of its line, as `TurnTracker` counts.
+   * @param turn The index of its turn; -1 for none.
    * @param idHash See `hashOf`.
    */
   addCall(
@@ -88,7 +88,7 @@ export class CallTable {
     }
   }
 
-  /** The places of all lines that name one of some calls, by the hashes of their ids; of another call too where the hash is the same. */
+  /** Yields the places of all lines that name some calls, by the hashes of their ids. Includes other calls with the same hash. */
   *linesNaming(idHashes: ReadonlySet<number>): Generator<{ idHash: number; place: LinePlace }> {
     const wanted = new Set<number>();
     for (let call = 0; call < this.count; call++) {
@@ -106,7 +106,7 @@ export class CallTable {
   }
 }
 
-/** An offset takes two numbers: what it has above 32 bits, and the rest. */
+/** An offset is stored as two numbers: the bits above 32, and the rest. */
 const HIGH = 2 ** 32;
 
 const placeIn = (rows: Rows, row: number): LinePlace => ({
@@ -115,12 +115,12 @@ const placeIn = (rows: Rows, row: number): LinePlace => ({
   length: rows.get(row, 4),
 });
 
-/** A power of two: whole numbers are divided by shifting. */
+/** Rows per block are a power of two, so that division is a shift. */
 const BLOCK_BITS = 12;
 const ROWS_PER_BLOCK = 1 << BLOCK_BITS;
 const ROW_MASK = ROWS_PER_BLOCK - 1;
 
-/** Rows of whole numbers below 2^32, without an object for each. */
+/** Rows of integers below 2^32, without an object for each row. */
 class Rows {
   count = 0;
   readonly #width: number;
@@ -149,7 +149,7 @@ class Rows {
     return this.#blocks[row >>> BLOCK_BITS] as Uint32Array;
   }
 
-  /** Where in its block a row begins. */
+  /** Returns where a row begins in its block. */
   startOf(row: number): number {
     return (row & ROW_MASK) * this.#width;
   }

@@ -4,7 +4,7 @@ import { toRolloutEntry } from "../read/rollout-entry.ts";
 
 /** Large, since the line of a compaction contains what it kept of the history. */
 const MAX_LINE_BYTES = 32 * 1024 * 1024;
-/** A context is seldom so long. Searching farther would take longer than it saves where there is no compaction. */
+/** A context is rarely longer. If there is no compaction, searching farther would cost more time than it saves. */
 const MAX_SEARCHED_BYTES = 128 * 1024 * 1024;
 
 /**

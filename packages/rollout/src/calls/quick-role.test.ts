@@ -95,7 +95,7 @@ it("finds the id of a call or an output, or none", () => {
   );
 });
 
-it("finds a turn's beginning and end with its id, or nothing", () => {
+it("finds the first or last event of a turn with its id, or none", () => {
   fc.assert(
     fc.property(anyLine, (bytes) => {
       const at = payloadTypeAt(bytes, 0, bytes.length);

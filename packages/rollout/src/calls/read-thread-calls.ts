@@ -63,7 +63,7 @@ export interface ThreadCalls {
   readonly omitted: CallCount;
   /** How full the context was. Undefined if codex has recorded no count. */
   readonly context: ThreadContext | undefined;
-  /** Where the lines of `calls` stand, for a mutation of them. */
+  /** Where the lines of `calls` are. Pass it to `mutateRollout`. */
   readonly places: CallPlaces;
 }
 

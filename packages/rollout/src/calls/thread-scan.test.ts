@@ -6,17 +6,17 @@ import { expect, it } from "vitest";
 import { readThreadCalls } from "../index.ts";
 import { anyRollout } from "../testing/any-rollout.ts";
 
-/** The same lines, none of which begins as codex begins it: each has to be parsed. */
+/** Returns the same lines with a beginning that codex does not write, so that each has to be parsed. */
 const toBeParsed = (content: string) => content.replaceAll(/^(?=.)/gm, " ");
 
-/** Without what is estimated from the length of a line, and where it stands. */
+/** Reads the calls of a rollout. Omits estimates from the length of a line, and places. */
 async function read(path: string, content: string) {
   await writeFile(path, content);
   const { places: _places, compacted, takenBack, omitted, ...thread } = await readThreadCalls(path);
   return { ...thread, gone: [compacted.calls, takenBack.calls, omitted.calls] };
 }
 
-it("a scan that passes over lines finds what parsing each line finds, in any rollout", async () => {
+it("a scan that skips lines finds the same as parsing each line, in any rollout", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "rollout.jsonl");
   let calls = 0;

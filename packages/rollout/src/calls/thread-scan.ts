@@ -31,11 +31,11 @@ export interface ThreadContext {
   readonly window: number | undefined;
 }
 
-/** A file of a thread's history, and which part of it was passed over. */
+/** A file of a thread's history, and which part of it was scanned. */
 export interface ScannedFile extends Pick<OpenRollout, "path" | "file"> {
   readonly stat: BigIntStats;
   readonly start: number;
-  /** Behind the last line that a newline ends. */
+  /** The end of the last line that ends in a newline. */
   end: number;
 }
 
@@ -59,7 +59,7 @@ export class ThreadScan {
   readonly files: ScannedFile[] = [];
   readonly compactions: { readonly at: number; readonly place: LinePlace }[] = [];
   readonly rollbacks: LinePlace[] = [];
-  /** Lines that were not looked at, since they are too long or damaged, and may belong to any call. */
+  /** Lines that were not read, since they are too long or damaged. They may belong to any call. */
   readonly unread: LinePlace[] = [];
   readonly #maxLineBytes: number;
   readonly #signal: AbortSignal | undefined;
@@ -176,7 +176,7 @@ export class ThreadScan {
     return true;
   }
 
-  /** The beginning or the end of a turn that says its id first. */
+  /** Takes the first or last event of a turn, if its id directly follows the type. */
   #takeTurnQuickly(chunk: Buffer, typeAt: number): boolean {
     const type = turnEventAt(chunk, typeAt);
     const idAt = type === undefined ? 0 : typeAt + type.length + TURN_ID.length;
@@ -233,7 +233,7 @@ export class ThreadScan {
       this.#answer(hashOf(output.callId), place.segment, place.offset, place.length, tokensByLength(place.length));
     else if (nestedId?.startsWith("exec-")) this.#nest(hashOf(nestedId), place);
     else {
-      // Of a kind that this version does not know.
+      // An item of a type that this version does not know.
       if (line.type === "response_item" && line.payload.call_id)
         this.calls.addStray(hashOf(line.payload.call_id), place.segment, place.offset, place.length);
       this.#takeTurn(line, place);
@@ -257,7 +257,7 @@ export class ThreadScan {
     this.#closeCalls();
   }
 
-  /** Clearing a map for each turn, and filling it again, would leave more garbage than all else. */
+  /** Closes the calls of the current turn. Clearing the map for each turn would leave more garbage than everything else. */
   #closeCalls(): void {
     this.#firstOpen = this.calls.count;
     if (this.#open.size > MAX_CLOSED_CALLS) this.#open.clear();
@@ -272,7 +272,7 @@ export class ThreadScan {
     this.#begin(idHash, segment, offset, length, tokensByLength(length));
   }
 
-  /** By numbers: an object for each of a million lines takes time. */
+  /** Adds a call. Takes numbers, since creating an object for each of a million lines takes time. */
   #begin(idHash: number, segment: number, offset: number, length: number, tokens: number, isNested = false): void {
     const { turns, position, current } = this.turns;
     const turn = current === undefined ? -1 : turns.length - 1;
@@ -313,7 +313,7 @@ function idIn(text: string): string | undefined {
   const start = text.indexOf(CALL_ID) + CALL_ID.length;
   const end = start < CALL_ID.length ? -1 : text.indexOf('"', start);
   const id = end === -1 ? "" : text.slice(start, end);
-  // A character of the head is a byte: the id of other characters is read from the parsed line.
+  // Each character here is one byte. An id with other characters is read from the parsed line.
   return id.includes("\\") || !ASCII.test(id) ? undefined : id;
 }
 

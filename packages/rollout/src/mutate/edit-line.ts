@@ -78,7 +78,7 @@ function editItem(item: JsonValue, edits: ReadonlyMap<string, CallEdit>, plan: L
   const type = item.get("type")?.string;
   if (edit === undefined || type === undefined) return;
   const replace = (spans: readonly Span[], value: string) => {
-    // A value would hold all the others of its line in memory.
+    // Keeping the `JsonValue` would keep all the others of its line in memory.
     for (const { start, end } of spans) plan.replacements.push({ span: { start, end }, value, ids: [edit.callId] });
   };
   if (type.endsWith("_call")) {

@@ -167,7 +167,7 @@ async function readPart(
     else if (kind === "compacted" && split.offset > start) part.compactedAt = split.offset;
     else if (kind === "rolled-back") part.isRolledBack = true;
   };
-  // Each line is done with before the next chunk is read.
+  // One buffer is enough: each line is processed before the next chunk is read.
   const buffer = Buffer.allocUnsafe(Math.max(0, Math.min(CHUNK_BYTES, end - start)));
   for (let offset = start; offset < end; offset += buffer.length) {
     signal?.throwIfAborted();

@@ -13,7 +13,7 @@ const anyEdits = fc
   .uniqueArray(anyCallId, { minLength: 1 })
   .chain((some) => fc.tuple(...some.map((id) => fc.constantFrom(consumeLight(id), consumeHeavy(id)))));
 
-/** Mutates a copy of a rollout. Returns the report and what the file is like then. */
+/** Mutates a copy of a rollout. Returns the report and the new content. */
 async function mutated(folder: string, content: string, edits: readonly CallEdit[], options: object) {
   const path = join(folder, "copy.jsonl");
   await writeFile(path, content);
@@ -23,7 +23,7 @@ async function mutated(folder: string, content: string, edits: readonly CallEdit
   return { report, after };
 }
 
-it("a mutation with places does what one without them does, for any rollout and whatever was appended since", async () => {
+it("a mutation with places does the same as without them, for any rollout and anything appended since", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "rollout.jsonl");
   let edited = 0;
@@ -44,7 +44,7 @@ it("a mutation with places does what one without them does, for any rollout and 
   expect(edited).toBeGreaterThan(30);
 });
 
-it("places of a file that was written again since, in the same inode, are of no use and do no harm", async () => {
+it("places of a file that was rewritten in the same inode do not change the result", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "rollout.jsonl");
   await fc.assert(
@@ -62,7 +62,7 @@ it("places of a file that was written again since, in the same inode, are of no 
   );
 });
 
-it("with places, only the calls' own lines and what was appended since are read", async () => {
+it("with places, a mutation reads only the calls' own lines and what was appended since", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "rollout.jsonl");
   const calls = sampleCalls(20, 2_000);

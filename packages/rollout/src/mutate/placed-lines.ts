@@ -2,15 +2,15 @@ import type { FoundLine, SearchableFile } from "@plexum/jsonl-edit";
 import { type CallPlaces, type FilePlaces, type PlaceInFile, placesOfFile } from "../calls/call-places.ts";
 import { readExactly } from "../read/open-rollout.ts";
 
-/** Lines are read together that stand no farther apart. */
+/** Lines that are not farther apart than this are read together. */
 const MAX_GAP_BYTES = 64 * 1024;
 const MAX_SPAN_BYTES = 1024 * 1024;
 const NEWLINE = 0x0a;
 
 /**
- * What is known of the places of some calls in a file. Undefined if it is not enough: their lines have to be searched for.
+ * Returns the known places of some calls in a file. Returns undefined if they are not enough and the lines have to be searched for.
  *
- * Of a nested call codex's record is needed, which is not among the places.
+ * This is so for a nested call: the places do not include codex's record of it, which is needed.
  */
 export function placesIn(
   file: SearchableFile,
@@ -24,9 +24,9 @@ export function placesIn(
 }
 
 /**
- * Yields the lines at the places that are known of some calls, from the last to the first, as a search for their ids does.
- * @param end Where the file is taken to end.
- * @returns False as soon as a place is not that of a line any more: the file is not the one that was read.
+ * Yields the lines at the known places of some calls, from the last to the first, as a search for their ids does.
+ * @param end The offset at which to start, as if the file ended there.
+ * @returns False as soon as a place is no longer that of a line. Then the file is not the one that was read.
  */
 export async function* placedLines(
   file: SearchableFile,
@@ -51,12 +51,12 @@ export async function* placedLines(
       yield { ...last, bytes: undefined, terminated: true };
       continue;
     }
-    // With the newlines before and behind.
+    // Includes the newline before the first line and the one after the last.
     const start = Math.max(0, first.offset - 1);
     const end = last.offset + last.length + 1;
     if (buffer.length < end - start) buffer = Buffer.allocUnsafe(end - start);
     const bytes = await readExactly(file.file, file.path, start, end - start, buffer.subarray(0, end - start));
-    // One copy for all of them, without what stands between them.
+    // One copy for all of them, without the bytes between them.
     const copy = Buffer.allocUnsafe(span.reduce((sum, { length }) => sum + length, 0));
     let copied = 0;
     for (const { offset, length } of span) {
@@ -73,7 +73,7 @@ export async function* placedLines(
 
 type Span = [PlaceInFile, ...PlaceInFile[]];
 
-/** Lines that stand close together, to be read at once. A line that is too long stands alone. */
+/** Yields groups of lines that are close together, to be read at once. A line that is too long is its own group. */
 function* spansOf(lines: readonly PlaceInFile[], maxLineBytes: number): Generator<Span> {
   let span: Span | undefined;
   for (const line of lines) {

@@ -63,7 +63,7 @@ class Planner {
     this.#options = options;
   }
 
-  /** Plans the lines at some places. Returns false if these are not all that there are: the plan is of no use then. */
+  /** Plans the edits of the lines at some places. Returns false if there may be other lines. Then the plan must not be used. */
   async planAt(places: FilePlaces, end: number): Promise<boolean> {
     if (end > places.end)
       await this.planFrom(this.#file.search(this.wanted, { ...this.#options, maxBytes: end - places.end }, end));
@@ -82,7 +82,7 @@ class Planner {
     for await (const found of lines) await this.#take(found);
   }
 
-  /** Takes the next line before the one that was taken last. */
+  /** Plans the edits of a line. Lines are taken from the last to the first. */
   async #take(found: FoundLine): Promise<void> {
     const { wanted } = this;
     const plan = this.#plan;
@@ -94,7 +94,7 @@ class Planner {
     }
     const line: PlannedLine = { offset: found.offset, bytes: found.bytes, replacements: [] };
     const edit = editLine(line.bytes, this.#direct, this.#options);
-    // A line of a call whose id was used once more behind it is left as it is.
+    // If a later call has the same id, the line of the earlier one is not edited.
     if ([...edit.outputs, ...edit.begins, ...edit.replacements.flatMap(({ ids }) => ids)].some(isWanted)) {
       line.replacements = edit.replacements;
       if (line.replacements.length > 0) plan.lines.set(line.offset, line);

@@ -1,8 +1,8 @@
 import { type ReadableFile, readExactly } from "./open-rollout.ts";
 
-/** Handing a read to another thread takes as long as copying some 100 KB. */
+/** Large, since passing a read to another thread takes as long as copying some 100 KB. */
 const CHUNK_BYTES = 2 * 1024 * 1024;
-/** One chunk is looked at while the others are read. */
+/** The caller examines one chunk while the others are read. */
 const CHUNKS = 3;
 const NEWLINE = 0x0a;
 /** How much of a line's beginning `head` can return. */
@@ -17,7 +17,7 @@ export class LineScanner {
   offset = 0;
   /** The line's length in bytes, without the newline. */
   length = 0;
-  /** Whether a newline ends it. */
+  /** Whether the line ends in a newline. */
   terminated = true;
   readonly #file: ReadableFile;
   readonly #path: string;
@@ -56,7 +56,7 @@ export class LineScanner {
       const place = loaded++ % CHUNKS;
       buffers[place] ??= Buffer.allocUnsafe(length);
       const read = readExactly(this.#file, this.#path, start, length, buffers[place].subarray(0, length));
-      // It is awaited below, or dropped when the reading ends.
+      // It is awaited below, or dropped when reading ends.
       read.catch(() => {});
       reads.push(read);
     };
@@ -64,7 +64,7 @@ export class LineScanner {
       for (let number = 0; number < count; number++) {
         signal?.throwIfAborted();
         while (loaded < count && reads.length < CHUNKS) load();
-        // The chunk before is not needed any more, and its buffer is the next one's.
+        // The previous chunk is no longer needed. Its buffer is reused for a later one.
         this.#chunk = await (reads[0] as Promise<Buffer>);
         reads.shift();
         this.#chunkStart = first + number * CHUNK_BYTES;

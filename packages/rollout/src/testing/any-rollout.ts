@@ -42,7 +42,7 @@ const anyContent = fc.oneof(
       .map((items) => ({ type: "compacted", payload: { message: "sum", replacement_history: items } })),
   },
 );
-/** Lines as codex writes them, lines with the same content in other forms, and lines that are none. */
+/** Lines as codex writes them, lines with the same content in other forms, and damaged lines. */
 const anyLine = fc.oneof(
   {
     weight: 8,
@@ -60,5 +60,5 @@ const anyLine = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom("", "{", '{"timestamp":"2026-01-02T03:04:05.678Z","type":"response_item"') },
 );
 const asFile = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join("");
-/** The content of a rollout, or what might be taken for one. */
+/** The content of a rollout, or of a file that looks like one. */
 export const anyRollout = fc.array(anyLine, { maxLength: 25 }).map(asFile);
