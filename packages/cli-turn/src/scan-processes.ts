@@ -21,7 +21,7 @@ const scans = new SharedWork(scan);
  */
 export const scanProcesses = (): Promise<readonly RunningProcess[]> => scans.next();
 
-/** Lists the running processes at once, and blocks meanwhile. Linux only. */
+/** Lists the running processes synchronously. Linux only. */
 export function scanProcessesNow(): readonly RunningProcess[] {
   const steps = new ProcTable().scan();
   for (;;) {

@@ -55,7 +55,7 @@ async function setup(script: Script, options: SetupOptions & { callTool: CallToo
   return { model, home, bridge };
 }
 
-/** A model that makes these calls and then is done. */
+/** A model that makes these calls and then ends the turn. */
 const calling =
   (...items: ReturnType<typeof functionCall>[]): Script =>
   (request) =>
@@ -133,7 +133,7 @@ describe("the model's first request", () => {
     60_000,
   );
 
-  test.each(codexes)("waits for a relay that takes long to start: codex $version", async (codex) => {
+  test.each(codexes)("waits for a relay that is slow to start: codex $version", async (codex) => {
     const { command, args } = relayCommand;
     const slow = { command: "/bin/sh", args: ["-c", 'sleep 1.5; exec "$0" "$@"', command, ...args] };
     const offered = modesOf(codex).map((mode) => toolsOfFirstRequest(codex, mode, slow));
@@ -242,7 +242,7 @@ describe.each(testedCodexes())("codex $version", (codex) => {
     await turn.finished;
   });
 
-  test("goes on when the bridge dies during a call", async () => {
+  test("continues when the bridge dies during a call", async () => {
     const { callTool, arrived } = heldCalls();
     const { model, home, bridge } = await setup(calling(work()), { callTool });
     const turn = startTurn({ codex, home, bridge });
@@ -254,7 +254,7 @@ describe.each(testedCodexes())("codex $version", (codex) => {
     expect(model.lastRequest.outputsOf("call_1")).toHaveLength(1);
   });
 
-  test.each(["no bridge", "another bridge's token"])("goes on without the tools when there is %s", async (fault) => {
+  test.each(["no bridge", "another bridge's token"])("continues without the tools when there is %s", async (fault) => {
     const { model, home, bridge } = await setup([say("done")], { callTool: async () => textResult("") });
     if (fault === "no bridge") await bridge.close();
     const turn = await runTurn({ codex, home, bridge: { ...bridge, token: "guess" } });
@@ -262,7 +262,7 @@ describe.each(testedCodexes())("codex $version", (codex) => {
     expect(model.lastRequest.toolNames.filter((name) => name.startsWith("mcp__"))).toEqual([]);
   });
 
-  test("takes what it can of a result of 20 MB", async () => {
+  test("shows the model part of a result of 20 MB", async () => {
     const callTool = async () => textResult(`head ${"0123456789abcde\n".repeat(20 * 1024 * 64)}`);
     const { model, home, bridge } = await setup(calling(work()), { callTool });
     const turn = await runTurn({ codex, home, bridge });
@@ -270,7 +270,7 @@ describe.each(testedCodexes())("codex $version", (codex) => {
     expect(JSON.stringify(model.lastRequest.outputsOf("call_1"))).toContain("head 0123456789abcde");
   });
 
-  test("takes a thousand tools", async () => {
+  test("accepts a thousand tools", async () => {
     const tools = Array.from({ length: 1000 }, (_, n) => ({ name: `tool_${n}`, description: `Tool ${n}` }));
     const last = functionCall("tool_999", {}, { namespace: alice, callId: "call_1" });
     const callTool: CallTool = async ({ name }) => textResult(`this is ${name}`);
@@ -282,7 +282,7 @@ describe.each(testedCodexes())("codex $version", (codex) => {
     expect(JSON.stringify(model.lastRequest.outputsOf("call_1"))).toContain("this is tool_999");
   });
 
-  test("sees one server and starts one relay, whatever the agents' ids; its config stays as it is", {
+  test("sees one server and starts one relay, whatever the agents' ids; its config is unchanged", {
     timeout: 60_000,
   }, async () => {
     const ids = ["", "x".repeat(300), "a/b", "a_b", "a-b", "🦊", "../..", `"quoted"\n\x7f`, "$HOME `id`", "-c"];
@@ -387,7 +387,7 @@ describe.each(testedCodexes())("a deep result in codex $version", (codex) => {
 });
 
 describe.each(testedCodexes())("a deep schema in codex $version", (codex) => {
-  test.each([48, 61, 62, 80, 1e5])("of %i objects in each other costs no tool", async (objects) => {
+  test.each([48, 61, 62, 80, 1e5])("of %i nested objects loses no tool", async (objects) => {
     let inputSchema: Record<string, unknown> = { type: "string", description: "innermost" };
     for (let i = 0; i < objects; i++) inputSchema = { type: "object", properties: { a: inputSchema } };
     const warnings: string[] = [];
@@ -404,7 +404,7 @@ describe.each(testedCodexes())("a deep schema in codex $version", (codex) => {
   });
 });
 
-test.each(testedCodexes())("malformed parts of a tool cost codex $version no tool", async (codex) => {
+test.each(testedCodexes())("codex $version loses no tool because of malformed parts", async (codex) => {
   const parts: Record<string, unknown>[] = [
     { properties: [] },
     { properties: { a: null, b: "string" } },

@@ -5,7 +5,7 @@ import { isDeeper } from "./limit-depth.ts";
 
 const object = (a: unknown) => ({ type: "object", properties: { a } });
 
-test("what is deeper allows anything, and the rest stays", () => {
+test("a deeper schema allows anything, and the rest is unchanged", () => {
   const schema = { ...object(object({ anyOf: [{ type: "string" }, object({})] })), required: ["a"] };
   expect(cutSchema(schema, 5)).toEqual({ ...object(object({})), required: ["a"] });
   expect(cutSchema(schema, 6)).toEqual({ ...object(object({})), required: ["a"] });
@@ -23,7 +23,7 @@ test("10^6 levels don't overflow the stack", () => {
   expect(cutSchema({ not: schema, enum: list }, 3)).toEqual({ not: { not: {} }, enum: [] });
 });
 
-test("any schema is cut to the limit, and stays as it is within it", () => {
+test("any schema is cut to the limit, and is unchanged within it", () => {
   const schema = fc.dictionary(fc.oneof(fc.string(), fc.constant("__proto__")), fc.jsonValue({ maxDepth: 8 }));
   fc.assert(
     fc.property(schema, fc.integer({ min: 2, max: 9 }), (schema, levels) => {

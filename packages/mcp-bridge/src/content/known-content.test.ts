@@ -18,7 +18,7 @@ test.each<object>([
   { type: "resource", resource: { uri: "file:///x", text: "", mimeType: null } },
   { type: "resource", resource: { uri: "file:///x", blob: "aGk=", _meta: {} } },
   { type: "resource_link", uri: "file:///x", name: "x", size: 7, icons: [{ src: "a", sizes: ["48x48"] }], title: null },
-])("the MCP block %j passes as it is", (block) => {
+])("the MCP block %j passes unchanged", (block) => {
   const { blocks, faults } = known([block]);
   expect(blocks[0]).toBe(block);
   expect(faults).toEqual([]);
@@ -89,7 +89,7 @@ test("a malformed field of the result is left out", () => {
   expect(faults).toEqual(["a result with a malformed isError, _meta"]);
 });
 
-test("what comes out needs no further change, whatever the host sent", () => {
+test("the result needs no further change, whatever the host sent", () => {
   const type = fc.constantFrom("text", "image", "audio", "resource", "resource_link", "json", undefined, null);
   const block = fc.tuple(
     fc.dictionary(

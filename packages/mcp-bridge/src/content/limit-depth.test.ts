@@ -8,7 +8,7 @@ function nested(levels: number): unknown {
 }
 const text = (text: string) => ({ type: "text", text });
 
-test("a result within the limit passes as it is", () => {
+test("a result within the limit passes unchanged", () => {
   const result = { content: [text("a"), { type: "x", value: nested(97) }], structuredContent: { value: nested(98) } };
   expect(limitDepth(result)).toBe(result);
 });

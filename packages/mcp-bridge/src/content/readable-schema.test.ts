@@ -6,7 +6,7 @@ function readable(schema: Record<string, unknown>) {
   return { schema: readableSchema(schema, (path) => paths.push(path)), paths };
 }
 
-test("a readable schema is copied as it is", () => {
+test("a readable schema is copied unchanged", () => {
   const schema = {
     type: "object",
     description: "d",

@@ -34,12 +34,12 @@ test.each<ToolContent>([
   { type: "image" },
   { type: "image", url: 7 },
   { type: "text", text: "a", url: "b" },
-])("%j passes as it is", (block) => {
+])("%j passes unchanged", (block) => {
   expect(hostContent(block)).toBe(block);
 });
 
 test("a text that only begins like an embedded image is an address, however long it is", () => {
-  // A pattern that goes back over it takes hours.
+  // A regular expression that backtracks takes hours.
   const url = `data:${"d;".repeat(1_000_000)}`;
   expect(hostContent({ type: "image", url })).toEqual({ type: "text", text: `[image: ${url}]` });
   expect(hostContent({ type: "image", url: `${url},aGk=` })).toMatchObject({ type: "text" });

@@ -79,7 +79,7 @@ test("without identifyCall the host gets no call_id; the turn's end aborts what 
   });
 });
 
-test("a tool that can't be offered is a warning, and no tools are none", () => {
+test("a tool that can't be offered causes a warning; a missing list means no tools", () => {
   const warnings: string[] = [];
   const onWarning = (message: string) => warnings.push(message);
   const { tools } = hostToolServer(
@@ -90,7 +90,7 @@ test("a tool that can't be offered is a warning, and no tools are none", () => {
   expect(hostToolServer(turn({}, null)).tools).toEqual([]);
 });
 
-test("two turns of one agent at once have a bridge each; a path that the caller chose is not left", async () => {
+test("two concurrent turns of one agent have a bridge each; a path that the caller chose is not changed", async () => {
   const given = turn();
   await using first = await startBridge(hostToolServer(given));
   await using second = await startBridge(hostToolServer(given));

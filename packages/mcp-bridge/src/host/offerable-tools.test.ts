@@ -46,7 +46,7 @@ test.each([
   });
 });
 
-test("of tools with one name the first is kept", () => {
+test("of tools with the same name, the first is kept", () => {
   const tools = ["a", "b", "a", "a"].map((name, index) => ({ name, description: String(index), input_schema: {} }));
   const { tools: kept, warnings } = offerableTools(tools);
   expect(kept.map(({ name, description }) => [name, description])).toEqual([
@@ -56,7 +56,7 @@ test("of tools with one name the first is kept", () => {
   expect(warnings).toHaveLength(2);
 });
 
-test("what is no tool, or has no name, is left out and named", () => {
+test("anything that is not a tool, or has no name, is left out and named", () => {
   const sent = [null, 7, "look", { input_schema: {} }, { name: "" }, { name: "look", input_schema: {} }];
   expect(offerableTools(sent as HostTool[])).toEqual({
     tools: [{ name: "look", inputSchema: { type: "object" } }],

@@ -15,7 +15,7 @@ export interface OfferableTools {
 }
 
 /**
- * Removes what MCP can't describe, so that one bad tool does not cost all others. Of tools with the same name it keeps the
+ * Removes what MCP can't describe, so that one bad tool does not lose all the others. Of tools with the same name it keeps the
  * first. It makes a schema that allows an object an object's schema, and drops a description that isn't text.
  * @param tools As the host sent them: they may be malformed in any way.
  */

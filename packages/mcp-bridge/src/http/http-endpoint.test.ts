@@ -131,7 +131,7 @@ test("a body over the limit is refused, whether its length is announced or not",
   expect((await raw(bridge.url, { headers, body: initialize })).status).toBe(200);
 });
 
-test("what is no message is refused, and arguments 10^6 levels deep are survived", async () => {
+test("anything but a message is refused, and arguments 10^6 levels deep do no harm", async () => {
   const { bridge } = await start(async (call) => ({ content: [], structuredContent: call.arguments }));
   const headers = await rawSession(bridge);
   for (const body of ["", "[]", "null", "{", '{"id":01}'])
@@ -161,7 +161,7 @@ test("DELETE ends the session and cancels its calls", async () => {
   expect((await raw(bridge.url, { headers, body: toolCall(3, "{}") })).status).toBe(404);
 });
 
-test("a client that goes away cancels its call", async () => {
+test("a client that disconnects cancels its call", async () => {
   const started = Promise.withResolvers<AbortSignal>();
   const { bridge } = await start((call) => {
     started.resolve(call.signal);

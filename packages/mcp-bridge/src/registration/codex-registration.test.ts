@@ -156,7 +156,7 @@ describe.each(testedCodexes())("in the config of codex $version", (codex) => {
     expect(await readFile(join(home.path, "config.toml"), "utf8")).toContain("[mcp_servers.other]");
   });
 
-  test("the rest of the file stays as it is, comments and all", { timeout: 30_000 }, async () => {
+  test("the rest of the file is unchanged, including comments", { timeout: 30_000 }, async () => {
     const config = `# ours\n[mcp_servers.other] # whose\n# why\ncommand = "other"\nstartup_timeout_sec = 7\n\n# the end\n`;
     await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1", config });
     const how = { codex: codex.path, env: home.env };
@@ -187,7 +187,7 @@ describe.each(testedCodexes())("in the config of codex $version", (codex) => {
     if (config !== undefined) expect(await readFile(path, "utf8")).toContain(config.includes('"""') ? config : "other");
   });
 
-  test("one whose bridge listens stays", { timeout: 30_000 }, async () => {
+  test("a server whose bridge is listening stays", { timeout: 30_000 }, async () => {
     await using folder = await temporaryFolder();
     await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1" });
     const how = { codex: codex.path, env: home.env };
@@ -206,7 +206,7 @@ describe.each(testedCodexes())("in the config of codex $version", (codex) => {
     expect(await globalRegistrations(how)).toEqual([]);
   });
 
-  test("none is lost when many are added at once", { timeout: 30_000 }, async () => {
+  test("no server is lost when many are added at once", { timeout: 30_000 }, async () => {
     await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1" });
     const ids = Array.from({ length: 8 }, (_, n) => `agent-${n}`);
     await Promise.all(ids.map((id) => registerGlobally(server(id), { codex: codex.path, env: home.env })));

@@ -1,4 +1,4 @@
-// The only file that knows codex (0.135 to 0.169): how it learns of the relay, and what it sends with a call.
+// The only file that knows codex (0.135 to 0.169): how it finds the relay, and what it sends with a call.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { homedir } from "node:os";
@@ -65,7 +65,7 @@ export function codexOverrides(server: CodexServer | CodexHttpServer, options: C
  * Returns the same as values for the `config` of `thread/start` and `thread/resume` of `codex app-server`. They hold the
  * token, so codex needs nothing in its environment. codex forgets them when it unloads the thread: pass them on each load.
  *
- * @throws McpBridgeError `invalid_value` if a value holds a NUL, or a time is none.
+ * @throws McpBridgeError `invalid_value` if a value holds a NUL, or a time is invalid.
  */
 export function codexThreadConfig(
   server: (CodexServer & { readonly token: string }) | CodexHttpServer,

@@ -49,6 +49,6 @@ test.each([
   [`a = """\n[mcp_servers.plexum-host-a]\n"""\n`],
   [`a = '''\n[mcp_servers.plexum-host-a]\n'''\n`],
   [other],
-])("what is no table of the server, or may be part of a string, is not touched: %j", (text) => {
+])("anything but a table of the server, or that may be part of a string, is unchanged: %j", (text) => {
   expect(withoutServer(text, "plexum-host-a")).toBeUndefined();
 });

@@ -9,7 +9,7 @@ export interface ConfigServer {
 }
 
 /**
- * The text with the tables of a server at its end, in place of those that it had.
+ * Returns the text with the tables of a server at its end, instead of those it had before.
  * @param name Letters, digits and hyphens, as `codexServerName` returns it.
  */
 export function withServer(text: string, name: string, { command, args, env }: ConfigServer): string {
@@ -28,8 +28,8 @@ export function withServer(text: string, name: string, { command, args, env }: C
 }
 
 /**
- * The text without the tables of a server, and without the blank line before each. Comments below a table are those of what
- * comes next, and stay. Undefined if there is no such table, or if a line may be part of a string.
+ * Returns the text without the tables of a server, and without the blank line before each. Comments after a table belong to
+ * the next one, and stay. Returns undefined if there is no such table, or if a line may be part of a string.
  * @param name As for `withServer`.
  */
 export function withoutServer(text: string, name: string): string | undefined {

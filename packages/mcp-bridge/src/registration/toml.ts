@@ -6,7 +6,7 @@ export function toml(value: unknown): string {
       .map(([key, inner]) => `${toml(key)}=${toml(inner)}`)
       .join(",")}}`;
   }
-  // JSON's escapes are TOML's too; only DEL may stand in JSON as it is, and in TOML not.
+  // JSON's escapes are TOML's too; only DEL may be unescaped in JSON, but not in TOML.
   if (typeof value === "string") return JSON.stringify(value.toWellFormed()).replaceAll("\x7f", "\\u007f");
   return String(value);
 }

@@ -102,7 +102,7 @@ describe("with a bridge, the relay", () => {
     expect(await exited).toEqual({ code: 0, signal: null });
   });
 
-  test("passes on what stdin said last before it closed", async () => {
+  test("passes on the last bytes of stdin before it closed", async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "a.sock");
     const { promise: heard, resolve } = Promise.withResolvers<string>();
@@ -113,7 +113,7 @@ describe("with a bridge, the relay", () => {
     expect(await exited).toEqual({ code: 0, signal: null });
   });
 
-  test("passes on what the bridge said last before it closed, and ends though stdin is open", async () => {
+  test("passes on the last bytes of the bridge before it closed, and ends although stdin is open", async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "a.sock");
     const words = "x".repeat(1024 * 1024);
@@ -138,11 +138,11 @@ describe("with a bridge, the relay", () => {
     await closed;
   });
 
-  test("does not outlive its parent, even when the bridge takes no more bytes", async () => {
+  test("does not outlive its parent, even when the bridge accepts no more bytes", async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "a.sock");
     const { promise: connected, resolve } = Promise.withResolvers<void>();
-    // Nothing behind the greeting is ever read.
+    // Nothing after the greeting is ever read.
     await using _ = await serverAt(path, () => resolve());
     const script = `const { spawn } = require("node:child_process");
       const relay = spawn(process.argv[1], process.argv.slice(2), { stdio: ["pipe", "inherit", "inherit"] });
@@ -157,7 +157,7 @@ describe("with a bridge, the relay", () => {
     await expect.poll(() => isRunning(Number(pid)), { timeout: 10_000 }).toBe(false);
   });
 
-  test("waits for one that is only just starting", async () => {
+  test("waits for a bridge that is still starting", async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "a.sock");
     const { child } = relay(path);
@@ -216,7 +216,7 @@ describe("the relay serves an empty list itself", () => {
     server.close();
   });
 
-  test("when others can get at the socket's directory", async () => {
+  test("when others can use the socket's directory", async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "a.sock");
     const greetings: unknown[] = [];
@@ -264,7 +264,7 @@ describe("the relay serves an empty list itself", () => {
 });
 
 describe("the command", () => {
-  test("takes its flags before its environment", async () => {
+  test("prefers its flags to its environment", async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "a.sock");
     await using _ = await bridgeAt(path);

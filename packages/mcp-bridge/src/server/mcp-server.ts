@@ -18,7 +18,7 @@ export interface McpHandlers {
   readonly serverInfo: { readonly name: string; readonly version: string };
   readonly maxResultBytes: number;
   listTools(): readonly Record<string, unknown>[];
-  /** Undefined if there is no such tool. */
+  /** Returns undefined if there is no such tool. */
   callTool(request: ToolRequest): Promise<ToolResult> | undefined;
   onFault(message: string): void;
   onClosed(): void;
@@ -34,7 +34,7 @@ interface ToolRequest {
 }
 
 export interface McpClient {
-  /** Tells the client that its list of tools is out of date. */
+  /** Notifies the client that its list of tools is out of date. */
   toolsChanged(): void;
 }
 
@@ -62,9 +62,9 @@ export async function serveMcp(connection: McpConnection, handlers: McpHandlers)
     isReady = true;
   };
   server.onclose = handlers.onClosed;
-  /** By request: the SDK passes over the cancellation of one whose id is 0 or empty (1.32). */
+  /** By request: the SDK ignores the cancellation of a request whose id is 0 or empty (1.32). */
   const running = new Map<string | number, AbortController>();
-  // Requests that the SDK has no handler for come here as they are. A registered tools/call handler would check each
+  // Requests that the SDK has no handler for arrive here unchanged. A registered tools/call handler would check each
   // result against the content kinds the SDK knows, and pass on a copy of that.
   server.fallbackRequestHandler = async ({ method, params }, { signal: sdkSignal, requestId }) => {
     if (method === "tools/list") return { tools: handlers.listTools() };

@@ -15,7 +15,7 @@ export interface ToolCall extends CallIdentity {
   readonly arguments: { readonly [name: string]: unknown };
   /** Everything that the client sent besides the name and the arguments. */
   readonly meta: { readonly [key: string]: unknown };
-  /** Aborts when the client cancels the call or goes away, the call's time is up, or the bridge closes. */
+  /** Aborts when the client cancels the call or disconnects, the call's time is up, or the bridge closes. */
   readonly signal: AbortSignal;
   /** Reports the call's progress to the client, if it asked for reports, and restarts `callTimeoutMs`. */
   reportProgress(progress: ToolProgress): void;

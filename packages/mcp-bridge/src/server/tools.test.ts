@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { toolbox } from "./tools.ts";
 
 describe("a list of tools", () => {
-  test("is offered with all that it says, in its order", () => {
+  test("is offered with all its fields, in order", () => {
     const tools = [
       {
         name: "read_file",
@@ -44,7 +44,7 @@ describe("a list of tools", () => {
     expect(warnings).toEqual([expect.stringContaining('The tool "a" is offered with a schema that was cut')]);
   });
 
-  test("goes without what a client can't read, and says so", () => {
+  test("leaves out what a client can't read, and says so", () => {
     const inputSchema = { type: "object", properties: { a: null, b: { items: [{ type: "string" }] } } };
     const malformed = { title: 7, annotations: { readOnlyHint: "yes" }, outputSchema: "x", icons: {}, _meta: [] };
     const { offered, warnings } = toolbox([{ name: "a", inputSchema, ...malformed, further: 1 } as never]);

@@ -63,7 +63,7 @@ const optionalFields = z.looseObject({
   _meta: meta,
 });
 
-/** @throws McpBridgeError `invalid_tools` if two tools have one name, or one is not what MCP or JSON can describe. */
+/** @throws McpBridgeError `invalid_tools` if two tools have the same name, or MCP or JSON can't describe one. */
 export function toolbox(tools: readonly BridgeTool[]): Toolbox {
   const parsed = toolsSchema.safeParse(tools);
   if (!parsed.success) {

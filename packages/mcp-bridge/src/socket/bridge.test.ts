@@ -39,7 +39,7 @@ async function bridge(callTool: CallTool, options: Partial<BridgeOptions> = {}) 
   return { ...started, folder: folder.path, [Symbol.asyncDispose]: () => open.disposeAsync() };
 }
 
-/** A call that its host never answers, and what becomes of it. */
+/** A call that its host never answers, and how it ends. */
 function unansweredCall() {
   const { promise: started, resolve: onStart } = Promise.withResolvers<ToolCall>();
   const callTool: CallTool = (call) => {
@@ -54,7 +54,7 @@ function unansweredCall() {
 }
 
 describe("a call", () => {
-  test("reaches the host with all that the client sent", async () => {
+  test("reaches the host with everything the client sent", async () => {
     let seen: ToolCall | undefined;
     await using host = await bridge(
       async (call) => {
@@ -102,7 +102,7 @@ describe("a call", () => {
     expect(got).toEqual(result);
   });
 
-  test("may return 20 MB, where its client takes so much", async () => {
+  test("may return 20 MB if its client accepts that much", async () => {
     const text = "0123456789abcdé\n".repeat(20 * 1024 * 64);
     await using host = await bridge(async () => textResult(text), { maxResultBytes: 64 * 1024 * 1024 });
     await using relay = await connectByRelay(host);
@@ -123,7 +123,7 @@ describe("a call", () => {
     expect(names).toEqual(["töol with spaces"]);
   });
 
-  test("of a tool that isn't offered, or without a name, is refused as MCP has it", async () => {
+  test("of a tool that isn't offered, or without a name, is refused as MCP specifies", async () => {
     await using host = await bridge(async () => textResult(""));
     await using relay = await connectByRelay(host);
     await expect(relay.client.callTool({ name: "play" })).rejects.toMatchObject({ code: -32602 });
@@ -254,7 +254,7 @@ describe("a long call", () => {
 });
 
 describe("many", () => {
-  test("calls run at once up to the limit, each client's apart", async () => {
+  test("calls run at once up to the limit, without mixing up the clients", async () => {
     let running = 0;
     let most = 0;
     const callTool: CallTool = async ({ arguments: { n } }) => {
@@ -385,7 +385,7 @@ describe("a client is turned away", () => {
     await once(socket, "connect");
     // Until the bridge has the connection, and waits.
     await delay(50);
-    // Behind the reading of what has come: timers are next.
+    // After the pending data is read: timers are next.
     await new Promise(setImmediate);
     socket.write(greetingLine("alice", host.token));
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
@@ -394,7 +394,7 @@ describe("a client is turned away", () => {
     expect(JSON.parse(answer)).toMatchObject({ accepted: true });
   });
 
-  test("without a warning when it only looks whether someone listens", async () => {
+  test("without a warning when it only checks whether a bridge is listening", async () => {
     const warnings: string[] = [];
     await using host = await bridge(async () => textResult(""), { onWarning: (message) => warnings.push(message) });
     await expect(bridge(async () => textResult(""), { socketPath: host.socketPath })).rejects.toMatchObject({

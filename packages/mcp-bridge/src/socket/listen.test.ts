@@ -58,7 +58,7 @@ function contender() {
 }
 
 describe("the socket", () => {
-  test("is its user's alone, and gone when closed", async () => {
+  test("is only for its user, and is removed when closed", async () => {
     await using folder = await temporaryFolder();
     await chmod(folder.path, 0o755);
     const path = join(folder.path, "sockets", "a.sock");
@@ -153,7 +153,7 @@ describe("the socket", () => {
     stopped.close();
   });
 
-  test("is not removed once it is another's", async () => {
+  test("is not removed once it belongs to another bridge", async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "a.sock");
     const first = await listen(path);
@@ -164,7 +164,7 @@ describe("the socket", () => {
   });
 });
 
-describe("what is in the way stays, and is named:", () => {
+describe("anything in the way stays, and is named:", () => {
   test.each(["file", "symbolic link", "directory"])("a %s", async (kind) => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "a.sock");

@@ -68,7 +68,7 @@ describe("a killed bridge's", () => {
     expect(await found?.remove()).toBe(false);
   });
 
-  test("socket stays where a bridge has come there since", async () => {
+  test("socket stays if a bridge has started there since", async () => {
     await kill(await holder("hold"));
     const [found] = await leftovers();
     await using bridge = await startBridge({ agentId: "alice", tools: [], callTool: async () => ({ content: [] }) });
@@ -89,7 +89,7 @@ describe("a killed bridge's", () => {
   });
 });
 
-test("what a bridge uses that runs, or starts again and again, is left alone", async () => {
+test("the sockets of a bridge that runs, or restarts repeatedly, are left alone", async () => {
   const child = await holder("restart");
   for (let look = 0; look < 300; look++) for (const { remove } of await leftovers()) expect(await remove()).toBe(false);
   // It has never failed to start.
@@ -97,7 +97,7 @@ test("what a bridge uses that runs, or starts again and again, is left alone", a
   await kill(child);
 });
 
-test("nothing where there is no directory, and no file of another name", async () => {
+test("finds nothing without a directory, and no file with another name", async () => {
   expect(await leftovers()).toEqual([]);
   await mkdir(sockets, { mode: 0o700 });
   for (const name of ["notes", ".abc", `${"0".repeat(24)}.sock`]) await writeFile(join(sockets, name), "mine");
