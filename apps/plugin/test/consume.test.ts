@@ -123,7 +123,7 @@ describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex
     const plugin = await harness.plugin();
     await turn(plugin, harness.request("look"));
     const rollout = await rolloutOf(harness);
-    const letGo = await mutateElsewhere(rollout);
+    const release = await mutateElsewhere(rollout);
     const order: string[] = [];
     const mutating = plugin.mutate(consume(harness, [heavy("call_a")])).finally(() => order.push("mutation"));
     const threadId = await readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
@@ -137,7 +137,7 @@ describe.each(byEachTransport(testedCodexes()))("consuming tool results on codex
     // Long enough for the turn to be refused by mistake.
     await Promise.race([running, mutating, new Promise((resolve) => setTimeout(resolve, 1500))]);
     expect(order).toEqual([]);
-    await letGo();
+    await release();
     expect(await mutating).toMatchObject({ touched: 1 });
     expect((await running).text).toBe("next");
     expect(harness.model.lastRequest.outputsOf("call_a")).toEqual(["...(tool called)"]);

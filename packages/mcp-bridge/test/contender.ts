@@ -3,16 +3,16 @@ import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { listenPrivately } from "../src/socket/listen.ts";
 
-let letGo: (() => Promise<void>) | undefined;
+let release: (() => Promise<void>) | undefined;
 for await (const path of createInterface(process.stdin)) {
-  await letGo?.();
-  letGo = undefined;
+  await release?.();
+  release = undefined;
   let outcome = "idle";
   if (path !== "") {
     const server = createServer((socket) => socket.on("error", () => {}).end("hello"));
     try {
       const removeSocket = await listenPrivately(server, path);
-      letGo = async () => {
+      release = async () => {
         await removeSocket();
         server.close();
       };
@@ -23,4 +23,4 @@ for await (const path of createInterface(process.stdin)) {
   }
   process.stdout.write(`${outcome}\n`);
 }
-await letGo?.();
+await release?.();

@@ -33,7 +33,7 @@ describe("a result", () => {
       content: [
         {
           type: "text",
-          text: `The result has ${bytes(result)} bytes, and one message to the client takes 10000: ask for less at once`,
+          text: `The result has ${bytes(result)} bytes, and a message to the client can have 10000: ask for less at once`,
         },
       ],
       isError: true,

@@ -19,7 +19,7 @@ export function fitResult(result: ToolResult, maxBytes: number): ToolResult {
   };
   if (jsonBytes(shortened) <= maxBytes) return shortened;
   return errorResult(
-    `The result has ${size} bytes, and one message to the client takes ${maxBytes}: ask for less at once`,
+    `The result has ${size} bytes, and a message to the client can have ${maxBytes}: ask for less at once`,
   );
 }
 

@@ -42,7 +42,7 @@ test.each([
 ])("a schema %j leaves its tool out", (schema) => {
   expect(offerableTools([withSchema(schema)])).toEqual({
     tools: [],
-    warnings: ['the tool "look" is not offered: its input_schema is not that of an object'],
+    warnings: ['the tool "look" is not offered: its input_schema does not describe an object'],
   });
 });
 

@@ -30,8 +30,8 @@ export function offerableTools(tools: readonly HostTool[]): OfferableTools {
     }
     const schema = objectSchema(input_schema);
     const leftOut = (reason: string) => warnings.push(`the tool ${JSON.stringify(name)} is not offered: ${reason}`);
-    if (kept.has(name)) leftOut("there is another one of this name before it");
-    else if (schema === undefined) leftOut("its input_schema is not that of an object");
+    if (kept.has(name)) leftOut("an earlier tool has the same name");
+    else if (schema === undefined) leftOut("its input_schema does not describe an object");
     else {
       const isText = typeof description === "string";
       if (!isText && description !== undefined)

@@ -58,7 +58,7 @@ export class HttpBridgeServer {
         return this.#delete(request, response);
       default:
         response.setHeader("allow", "POST, DELETE");
-        return refuse(response, 405, "There is POST and DELETE");
+        return refuse(response, 405, "Only POST and DELETE are allowed");
     }
   }
 

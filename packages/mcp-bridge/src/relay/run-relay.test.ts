@@ -204,7 +204,7 @@ describe("the relay serves an empty list itself", () => {
     await using _ = await bridgeAt(path);
     await expectEmptyServer(relay(path, { agentId: "bob" }), "this bridge serves another agent");
     await expectEmptyServer(relay(path, { token: "guess" }), "the token is not this bridge's");
-    await expectEmptyServer(relay(path, { token: "" }), "the relay was given no token");
+    await expectEmptyServer(relay(path, { token: "" }), "the relay has no token");
   });
 
   test("when something else listens there", async () => {
@@ -212,7 +212,7 @@ describe("the relay serves an empty list itself", () => {
     const path = join(folder.path, "a.sock");
     const server = createServer((socket) => socket.on("error", () => {}).end("SSH-2.0-OpenSSH\n")).listen(path);
     await once(server, "listening");
-    await expectEmptyServer(relay(path), "what listens there is no MCP bridge");
+    await expectEmptyServer(relay(path), "the program that listens there is not an MCP bridge");
     server.close();
   });
 

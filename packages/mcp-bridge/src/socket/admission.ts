@@ -22,7 +22,7 @@ export function reasonToRefuse(line: string, expected: { agentId: string; token:
     return `the relay speaks version ${version} of the handshake, this bridge version ${HANDSHAKE_VERSION}: start both from one installation`;
   }
   if (agentId !== expected.agentId) return "this bridge serves another agent";
-  if (token === "") return "the relay was given no token";
+  if (token === "") return "the relay has no token";
   if (!isSameSecret(token, expected.token)) return "the token is not this bridge's";
   return undefined;
 }

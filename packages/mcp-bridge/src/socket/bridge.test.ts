@@ -342,7 +342,7 @@ describe("a client is turned away", () => {
   test.each([
     ["with another agent's id", greetingLine("bob", "right"), "this bridge serves another agent"],
     ["with a wrong token", greetingLine("alice", "wrong"), "the token is not this bridge's"],
-    ["without a token", greetingLine("alice", ""), "the relay was given no token"],
+    ["without a token", greetingLine("alice", ""), "the relay has no token"],
     ["from another version", greetingLine("alice", "right").replace(":1,", ":2,"), "version 2 of the handshake"],
     ["that speaks at once", '{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n', "not a relay's greeting"],
     ["that never ends its greeting", "x".repeat(100_000), "no greeting came"],

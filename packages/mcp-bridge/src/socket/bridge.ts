@@ -42,7 +42,7 @@ export interface Bridge extends AsyncDisposable {
 /**
  * Starts an MCP server with a host's tools, which local programs reach through a relay (`@plexum/mcp-bridge/relay`).
  *
- * @throws McpBridgeError `invalid_tools`, `invalid_value`, or with a `socket-…` code; what the file system throws otherwise.
+ * @throws McpBridgeError `invalid_tools`, `invalid_value`, or with a `socket_…` code; what the file system throws otherwise.
  */
 export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   const { token = randomToken(), maxClients = 64, maxMessageBytes = 64 * 1024 * 1024 } = options;

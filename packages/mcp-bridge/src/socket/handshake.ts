@@ -29,6 +29,6 @@ export function parseAnswer(line: string): Answer {
     if (answer.accepted === true) return { accepted: true };
     return { accepted: false, reason: typeof answer.reason === "string" ? answer.reason : "no reason given" };
   } catch {
-    return { accepted: false, reason: "what listens there is no MCP bridge" };
+    return { accepted: false, reason: "the program that listens there is not an MCP bridge" };
   }
 }

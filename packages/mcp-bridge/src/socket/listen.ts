@@ -14,7 +14,7 @@ import { checkSocketPath, isNamedPipe } from "./socket-path.ts";
  * Returns a function that removes the socket file, if it is still this server's. Call it before closing the server, while
  * the kernel still reserves the file's inode number for it.
  *
- * @throws McpBridgeError with a `socket-…` code.
+ * @throws McpBridgeError with a `socket_…` code.
  */
 export async function listenPrivately(server: Server, path: string): Promise<() => Promise<void>> {
   checkSocketPath(path);
