@@ -15,7 +15,7 @@ export {
   OLDEST_SUPPORTED_VERSION,
   type ProbeOptions,
   probeCodex,
-} from "./probe.ts";
+} from "./probe-codex.ts";
 export { TextDeltas } from "./text-deltas.ts";
 export { keepsProvider, threadProviderIn } from "./thread-provider.ts";
 export { timedOutError } from "./timed-out-error.ts";

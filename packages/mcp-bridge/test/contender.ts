@@ -1,7 +1,7 @@
 /* Tries to listen at each path that it reads from stdin, and reports the outcome. Stops listening at the next line. */
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";
-import { listenPrivately } from "../src/socket/listen.ts";
+import { listenPrivately } from "../src/socket/listen-privately.ts";
 
 let release: (() => Promise<void>) | undefined;
 for await (const path of createInterface(process.stdin)) {

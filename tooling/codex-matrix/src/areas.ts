@@ -47,7 +47,7 @@ export const TEST_FILES: Readonly<Record<string, TestFile>> = {
   "packages/codex-commands/src/resume-session.test.ts": { area: "sessions" },
   "packages/codex-commands/src/session-commands.test.ts": { area: "sessions" },
   "packages/codex-turn/src/locate.test.ts": { area: "finding codex" },
-  "packages/codex-turn/src/probe.test.ts": { area: "finding codex" },
+  "packages/codex-turn/src/probe-codex.test.ts": { area: "finding codex" },
   "packages/codex-exec/src/start-turn.test.ts": { area: "turns" },
   "packages/mcp-bridge/src/registration/codex-registration.test.ts": { area: "host tools" },
   "packages/mcp-bridge/src/codex.test.ts": { area: "host tools", codeMode: "in code mode" },

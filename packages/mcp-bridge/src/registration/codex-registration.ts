@@ -10,7 +10,7 @@ import type { HttpBridge } from "../http/http-endpoint.ts";
 import { RELAY_SOCKET, RELAY_TOKEN } from "../relay/relay-environment.ts";
 import { DEFAULT_MAX_CALL_MS, timeLimit } from "../server/call-runner.ts";
 import type { CallIdentity } from "../server/tool-call.ts";
-import { isListening } from "../socket/listen.ts";
+import { isListening } from "../socket/listen-privately.ts";
 import { changeFile } from "./change-file.ts";
 import { withoutServer, withServer } from "./config-text.ts";
 import { checkNoNul, type RelayProgram, relayAddress } from "./mcp-server-entry.ts";

@@ -7,7 +7,7 @@ import { randomToken, reasonToRefuse } from "./admission.ts";
 import { firstLine } from "./first-line.ts";
 import { answerLine } from "./handshake.ts";
 import { JsonSocket } from "./json-socket.ts";
-import { listenPrivately } from "./listen.ts";
+import { listenPrivately } from "./listen-privately.ts";
 import { bridgeSocketPath } from "./socket-path.ts";
 
 export interface BridgeOptions extends ToolServerOptions {

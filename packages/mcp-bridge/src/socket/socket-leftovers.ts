@@ -1,7 +1,7 @@
 import { lstat, readdir, unlink } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { ignoreMissing, isListening, oneAtATime } from "./listen.ts";
+import { ignoreMissing, isListening, oneAtATime } from "./listen-privately.ts";
 import { socketDirectories } from "./socket-path.ts";
 
 /** The socket of a bridge that was killed: no process listens on it. */

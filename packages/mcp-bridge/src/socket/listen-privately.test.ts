@@ -9,7 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { temporaryFolder } from "@plexum/test-support";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { claimPrefix, listenPrivately } from "./listen.ts";
+import { claimPrefix, listenPrivately } from "./listen-privately.ts";
 import { bridgeSocketPath } from "./socket-path.ts";
 
 const isRoot = process.getuid?.() === 0;

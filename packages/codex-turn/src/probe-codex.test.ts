@@ -5,7 +5,7 @@ import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { eventually, sleepers, temporaryFolder, uniqueSeconds } from "@plexum/test-support";
 import { describe, expect, test } from "vitest";
 import { locateCodex } from "./locate.ts";
-import { assertSupported, isNewerThanTested, isSupported, NEWEST_TESTED_VERSION, probeCodex } from "./probe.ts";
+import { assertSupported, isNewerThanTested, isSupported, NEWEST_TESTED_VERSION, probeCodex } from "./probe-codex.ts";
 
 test.each([...testedCodexes(), unsupportedCodex])("codex $version reports its version and login", async (codex) => {
   await using home = await CodexHome.create({ baseUrl: "http://127.0.0.1:9/v1" });
