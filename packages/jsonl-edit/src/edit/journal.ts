@@ -4,6 +4,7 @@ import { JsonlEditError } from "../errors.ts";
 import { type Files, type OpenFile, readInto } from "../files.ts";
 import { Pauses } from "../find/pauses.ts";
 import { type LineChange, type Patch, patchBytes } from "../json/replacement.ts";
+import { writePatches } from "./write-patches.ts";
 
 /**
  * A redo journal: the bytes that are about to be written over a file. It is flushed before the first of them is written.
@@ -201,13 +202,6 @@ export async function replayJournal(files: Files, journal: Journal, path: string
     return true;
   } finally {
     await file.close();
-  }
-}
-
-export async function writePatches(file: OpenFile, patches: readonly Patch[]): Promise<void> {
-  for (const patch of patches) {
-    const bytes = patchBytes(patch);
-    await file.write(bytes, 0, bytes.length, patch.offset);
   }
 }
 

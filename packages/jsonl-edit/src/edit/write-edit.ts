@@ -3,7 +3,8 @@ import { dirname } from "node:path";
 import { isErrno, JsonlEditError } from "../errors.ts";
 import { type Files, type OpenFile, sameFile } from "../files.ts";
 import { type LineChange, newLine } from "../json/replacement.ts";
-import { writeJournal, writePatches } from "./journal.ts";
+import { writeJournal } from "./journal.ts";
+import { writePatches } from "./write-patches.ts";
 
 /**
  * Overwrites parts of a file in place. Writes the journal first, so that a crash leaves all of the changes or none.
