@@ -8,15 +8,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type ConnectedPlugin, connectPlugin } from "@plexum/plugin-sdk";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { answer, ScriptedModel, streamedMessage } from "@plexum/scripted-model";
 import { BareAppServer } from "./bare-app-server.ts";
+import { configurePlugin } from "./built-plugin.ts";
 import { median, milliseconds } from "./figures.ts";
 
 const ROUNDS = Number(process.argv[2] ?? 20);
@@ -35,17 +35,8 @@ await using model = await ScriptedModel.start(() =>
   ]),
 );
 await using home = await CodexHome.create({ baseUrl: model.baseUrl, model: "gpt-5.5" });
-const pluginFolder = join(folder, "plugins", "plexum-openai-provider");
-await mkdir(pluginFolder, { recursive: true });
-await writeFile(join(pluginFolder, "config.json"), JSON.stringify({ binary: newestCodex.path, max_kept: 8 }));
-const packageFolder = dirname(createRequire(import.meta.url).resolve("plexum-openai-provider/package.json"));
-const startPlugin = () =>
-  connectPlugin({
-    command: process.execPath,
-    args: [join(packageFolder, "dist", "main.js")],
-    env: { ...home.env, PLEXUM_PROFILE_ROOT: folder },
-    callTool: async () => ({ content: [] }),
-  });
+const program = await configurePlugin(folder, home.env, { max_kept: 8 });
+const startPlugin = () => connectPlugin({ ...program, callTool: async () => ({ content: [] }) });
 
 let streams = 0;
 const textLags: number[] = [];

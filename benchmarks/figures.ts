@@ -8,6 +8,26 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }
 
+/**
+ * Measures pairs of runs one after another. Their order alternates, so that neither always benefits from caches that the other has
+ * filled.
+ */
+export async function alternately(
+  pairs: number,
+  plugin: () => Promise<number>,
+  bare: () => Promise<number>,
+): Promise<{ plugin: number; bare: number }[]> {
+  const measured: { plugin: number; bare: number }[] = [];
+  for (let pair = 0; pair < pairs; pair++) {
+    if (pair % 2 === 0) measured.push({ plugin: await plugin(), bare: await bare() });
+    else {
+      const alone = await bare();
+      measured.push({ plugin: await plugin(), bare: alone });
+    }
+  }
+  return measured;
+}
+
 /** Returns the milliseconds from the start of a process to its end. */
 export function timeProcess(command: string, args: readonly string[]): number {
   const start = performance.now();

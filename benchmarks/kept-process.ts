@@ -5,14 +5,14 @@
  * `node benchmarks/kept-process.ts [turns] [expiries] [cancellations] [turns on ten workspaces at once] [kills]`
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type ConnectedPlugin, connectPlugin } from "@plexum/plugin-sdk";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { answer, ScriptedModel, say, shell } from "@plexum/scripted-model";
+import { configurePlugin } from "./built-plugin.ts";
 import { median, milliseconds } from "./figures.ts";
 
 const [TURNS = 500, EXPIRIES = 300, CANCELLATIONS = 200, AT_ONCE = 100, KILLS = 50] = process.argv.slice(2).map(Number);
@@ -27,12 +27,6 @@ const MAX_KEPT = 3;
 
 /** Distinguishes what this program's commands start from all other processes. */
 const SECONDS = 2_000_000 + (process.pid % 100_000) * 1000;
-
-const program = join(
-  dirname(createRequire(import.meta.url).resolve("plexum-openai-provider/package.json")),
-  "dist",
-  "main.js",
-);
 
 const read = (path: string) => {
   try {
@@ -77,12 +71,7 @@ async function setUp(config: object, script: Script): Promise<Bench> {
   const home = stack.use(await CodexHome.create({ baseUrl: model.baseUrl }));
   const folder = await mkdtemp(join(tmpdir(), "kept-process-"));
   stack.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
-  const pluginFolder = join(folder, "plugins", "plexum-openai-provider");
-  await mkdir(pluginFolder, { recursive: true });
-  const all = { binary: newestCodex.path, transport: "app-server", ...config };
-  await writeFile(join(pluginFolder, "config.json"), JSON.stringify(all));
-  const env = { ...home.env, PLEXUM_PROFILE_ROOT: folder };
-  const plugin = await connectPlugin({ command: process.execPath, args: [program], env });
+  const plugin = await connectPlugin(await configurePlugin(folder, home.env, { transport: "app-server", ...config }));
   stack.defer(() => plugin.close().then(() => {}));
   let streams = 0;
   const held = stack.move();

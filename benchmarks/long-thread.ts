@@ -5,15 +5,15 @@
  *
  * `node benchmarks/long-thread.ts [turns]`
  */
-import { glob, mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { glob, mkdir, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { connectPlugin } from "@plexum/plugin-sdk";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { ScriptedModel, say } from "@plexum/scripted-model";
 import { BareAppServer } from "./bare-app-server.ts";
-import { median, milliseconds } from "./figures.ts";
+import { configurePlugin } from "./built-plugin.ts";
+import { alternately, median, milliseconds } from "./figures.ts";
 
 const TURNS = Number(process.argv[2] ?? 500);
 /** How many turns at each end are compared. */
@@ -34,16 +34,8 @@ await using model = await ScriptedModel.start((request) => {
   return say("A summary.");
 });
 await using home = await CodexHome.create({ baseUrl: model.baseUrl, model: "gpt-5.5" });
-const pluginFolder = join(folder, "plugins", "plexum-openai-provider");
-await mkdir(pluginFolder, { recursive: true });
 const extra_args = Object.entries(COMPACTION).flatMap(([key, value]) => ["-c", `${key}=${value}`]);
-await writeFile(join(pluginFolder, "config.json"), JSON.stringify({ binary: newestCodex.path, extra_args }));
-const packageFolder = dirname(createRequire(import.meta.url).resolve("plexum-openai-provider/package.json"));
-await using plugin = await connectPlugin({
-  command: process.execPath,
-  args: [join(packageFolder, "dist", "main.js")],
-  env: { ...home.env, PLEXUM_PROFILE_ROOT: folder },
-});
+await using plugin = await connectPlugin(await configurePlugin(folder, home.env, { extra_args }));
 const bareFolder = join(folder, "bare");
 await mkdir(bareFolder);
 const bare = await BareAppServer.start(newestCodex.path, bareFolder, home.env);
@@ -59,15 +51,7 @@ async function throughPlugin(): Promise<number> {
   return performance.now() - start;
 }
 
-const pairs: { plugin: number; bare: number }[] = [];
-for (let pair = 0; pair < TURNS; pair++) {
-  // The order alternates, so that neither always profits from caches that the other has filled.
-  if (pair % 2 === 0) pairs.push({ plugin: await throughPlugin(), bare: await bare.turn(PROMPT, COMPACTION) });
-  else {
-    const alone = await bare.turn(PROMPT, COMPACTION);
-    pairs.push({ plugin: await throughPlugin(), bare: alone });
-  }
-}
+const pairs = await alternately(TURNS, throughPlugin, () => bare.turn(PROMPT, COMPACTION));
 const sizes: number[] = [];
 for await (const path of glob("sessions/*/*/*/*.jsonl", { cwd: home.path }))
   sizes.push((await stat(join(home.path, path))).size);

@@ -2,25 +2,19 @@
  * Measures the time from the start of the built plugin until it answers `initialize`, and compares it with a bare Node (the limit: a
  * plugin that runs on Node can't be faster). Aim: at most 2 ×.
  */
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { builtPlugin } from "./built-plugin.ts";
 import { median, milliseconds, timeFirstByte, timeProcess } from "./figures.ts";
 
 const PAIRS = 30;
-const PLUGIN = join(
-  dirname(createRequire(import.meta.url).resolve("plexum-openai-provider/package.json")),
-  "dist",
-  "main.js",
-);
 const params = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "benchmark", version: "1" } };
 const initialize = `${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params })}\n`;
 
 const plugin: number[] = [];
 const bare: number[] = [];
 // The first start fills the compile cache, as the first start on a machine does.
-await timeFirstByte(process.execPath, [PLUGIN], initialize);
+await timeFirstByte(process.execPath, [builtPlugin], initialize);
 for (let pair = 0; pair < PAIRS; pair++) {
-  plugin.push(await timeFirstByte(process.execPath, [PLUGIN], initialize));
+  plugin.push(await timeFirstByte(process.execPath, [builtPlugin], initialize));
   bare.push(timeProcess(process.execPath, ["-e", "0"]));
 }
 const ratio = median(plugin.map((time, pair) => time / (bare[pair] ?? Number.NaN)));

@@ -1,13 +1,13 @@
 /** Runs the built plugin with a host tool, the real codex and a scripted model, and measures what the plugin's process holds. */
 import { readdirSync, readFileSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type ConnectedPlugin, connectPlugin } from "@plexum/plugin-sdk";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { answer, functionCall, type ModelRequest, type Reply, ScriptedModel, say } from "@plexum/scripted-model";
+import { configurePlugin } from "./built-plugin.ts";
 
 export const TRANSPORTS = ["app-server", "exec"] as const;
 
@@ -62,15 +62,13 @@ export async function startProbedPlugin({ config, script = callsTool }: ProbedPl
   const home = stack.use(await CodexHome.create({ baseUrl: model.baseUrl }));
   const folder = await mkdtemp(join(tmpdir(), "probed-plugin-"));
   stack.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
-  const pluginFolder = join(folder, "plugins", "plexum-openai-provider");
-  await mkdir(pluginFolder, { recursive: true });
-  await writeFile(join(pluginFolder, "config.json"), JSON.stringify({ binary: newestCodex.path, ...config }));
+  const { command, args, env } = await configurePlugin(folder, home.env, config);
   const probeFile = join(folder, "probe.json");
   const warnings: string[] = [];
   const plugin = await connectPlugin({
-    command: process.execPath,
-    args: ["--expose-gc", "--import", join(import.meta.dirname, "probe", "plugin-probe.ts"), builtPlugin()],
-    env: { ...home.env, PLEXUM_PROFILE_ROOT: folder, PLUGIN_PROBE: probeFile },
+    command,
+    args: ["--expose-gc", "--import", join(import.meta.dirname, "probe", "plugin-probe.ts"), ...args],
+    env: { ...env, PLUGIN_PROBE: probeFile },
     onLog: ({ level, message }) => void (level === "warning" && warnings.push(message)),
     callTool: async ({ agent_id, arguments: { key } }) => ({
       content: [{ type: "text", text: `${agent_id} found ${key}` }],
@@ -162,11 +160,6 @@ async function untilWritten(path: string): Promise<Inside> {
     await delay(10);
   }
   throw new Error("the plugin did not say what it holds within 10 s");
-}
-
-function builtPlugin(): string {
-  const manifest = createRequire(import.meta.url).resolve("plexum-openai-provider/package.json");
-  return join(dirname(manifest), "dist", "main.js");
 }
 
 function read(path: string): string {

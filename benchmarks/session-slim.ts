@@ -15,10 +15,9 @@ import { closeSync, mkdirSync, openSync, readSync, writeSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { builtPlugin } from "./built-plugin.ts";
 import { median, milliseconds } from "./figures.ts";
 
-const PLUGIN = fileURLToPath(new URL("../apps/plugin/dist/main.js", import.meta.url));
 const ID = "019b7c9d-dd0d-7000-8000-000000000000";
 const SMALL_ID = "019b7c9d-dd0d-7000-8000-000000000001";
 const TIME = "2026-01-02T03:04:05.678Z";
@@ -78,7 +77,7 @@ try {
 
 function sessions(verb: string, id: string, flags: readonly string[]): { ms: number; peak: number; cpu: number } {
   const env = { ...process.env, CODEX_HOME: folder, XDG_CACHE_HOME: join(folder, "cache") };
-  const args = ["--import", REPORT, PLUGIN, "sessions", verb, id, ...flags];
+  const args = ["--import", REPORT, builtPlugin, "sessions", verb, id, ...flags];
   const start = performance.now();
   const child = spawnSync(process.execPath, args, { env, encoding: "utf8", maxBuffer: 2 ** 30 });
   const ms = performance.now() - start;

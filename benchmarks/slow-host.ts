@@ -6,15 +6,15 @@
  */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { connectPlugin } from "@plexum/plugin-sdk";
-import { CodexHome, newestCodex } from "@plexum/real-codex";
+import { CodexHome } from "@plexum/real-codex";
 import { answer, ScriptedModel, streamedMessage } from "@plexum/scripted-model";
+import { configurePlugin } from "./built-plugin.ts";
 
 const [MEGABYTES = 150, SECONDS = 30] = process.argv.slice(2).map(Number);
 /** codex may be 64 MiB ahead of its reader. V8 needs several times as much for that, since it collects late. */
@@ -31,16 +31,8 @@ for (const transport of ["app-server", "exec"]) {
   await using model = await ScriptedModel.start(() => answer(messages));
   await using home = await CodexHome.create({ baseUrl: model.baseUrl });
   const folder = await mkdtemp(join(tmpdir(), "slow-host-"));
-  const pluginFolder = join(folder, "plugins", "plexum-openai-provider");
-  await mkdir(pluginFolder, { recursive: true });
-  await writeFile(join(pluginFolder, "config.json"), JSON.stringify({ binary: newestCodex.path, transport }));
-  const program = join(
-    dirname(createRequire(import.meta.url).resolve("plexum-openai-provider/package.json")),
-    "dist",
-    "main.js",
-  );
-  const env = { ...home.env, PLEXUM_PROFILE_ROOT: folder };
-  const child = spawn(process.execPath, [program], { env, stdio: ["pipe", "pipe", "inherit"] });
+  const { command, args, env } = await configurePlugin(folder, home.env, { transport });
+  const child = spawn(command, args, { env, stdio: ["pipe", "pipe", "inherit"] });
   const pid = child.pid as number;
   let isSlow = false;
   let read = 0;

@@ -5,14 +5,14 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { connectPlugin } from "@plexum/plugin-sdk";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { ScriptedModel, say } from "@plexum/scripted-model";
-import { median, milliseconds } from "./figures.ts";
+import { configurePlugin } from "./built-plugin.ts";
+import { alternately, median, milliseconds } from "./figures.ts";
 
 const PAIRS = 20;
 const PROMPT = "Say hello.";
@@ -20,15 +20,7 @@ const PROMPT = "Say hello.";
 const folder = await mkdtemp(join(tmpdir(), "turn-overhead-"));
 await using model = await ScriptedModel.start(() => say("hello"));
 await using home = await CodexHome.create({ baseUrl: model.baseUrl, model: "gpt-5.5" });
-const pluginFolder = join(folder, "plugins", "plexum-openai-provider");
-await mkdir(pluginFolder, { recursive: true });
-await writeFile(join(pluginFolder, "config.json"), JSON.stringify({ binary: newestCodex.path, transport: "exec" }));
-const packageFolder = dirname(createRequire(import.meta.url).resolve("plexum-openai-provider/package.json"));
-await using plugin = await connectPlugin({
-  command: process.execPath,
-  args: [join(packageFolder, "dist", "main.js")],
-  env: { ...home.env, PLEXUM_PROFILE_ROOT: folder },
-});
+await using plugin = await connectPlugin(await configurePlugin(folder, home.env, { transport: "exec" }));
 
 let turns = 0;
 /** Runs each turn in a new workspace, and so on a new thread, like the bare run. */
@@ -57,15 +49,7 @@ async function bare(): Promise<number> {
 
 await throughPlugin();
 await bare();
-const pairs: { plugin: number; bare: number }[] = [];
-for (let pair = 0; pair < PAIRS; pair++) {
-  // The order alternates, so that neither always benefits from caches that the other has filled.
-  if (pair % 2 === 0) pairs.push({ plugin: await throughPlugin(), bare: await bare() });
-  else {
-    const alone = await bare();
-    pairs.push({ plugin: await throughPlugin(), bare: alone });
-  }
-}
+const pairs = await alternately(PAIRS, throughPlugin, bare);
 const overhead = median(pairs.map((pair) => pair.plugin - pair.bare));
 const ratio = median(pairs.map((pair) => pair.plugin / pair.bare));
 console.log(`a turn on codex ${newestCodex.version}, median of ${PAIRS} pairs`);
