@@ -31,42 +31,21 @@ export class CallTable {
     idHash: number,
     isNested: boolean,
   ): number {
-    const row = this.#calls.add();
-    const block = this.#calls.block(row);
-    const start = this.#calls.startOf(row);
-    block[start] = idHash;
-    block[start + 1] = segment;
-    block[start + 2] = offset / HIGH;
-    block[start + 3] = offset;
-    block[start + 4] = length;
-    block[start + 5] = at;
-    block[start + 6] = turn + 1;
-    block[start + 7] = tokens * 2 + Number(isNested);
+    const row = addPlaced(this.#calls, idHash, segment, offset, length);
+    this.#calls.set(row, 5, at);
+    this.#calls.set(row, 6, turn + 1);
+    this.#calls.set(row, 7, tokens * 2 + Number(isNested));
     return row;
   }
 
   addOutput(call: number, segment: number, offset: number, length: number, tokens: number): void {
-    const row = this.#outputs.add();
-    const block = this.#outputs.block(row);
-    const start = this.#outputs.startOf(row);
-    block[start] = call;
-    block[start + 1] = segment;
-    block[start + 2] = offset / HIGH;
-    block[start + 3] = offset;
-    block[start + 4] = length;
+    addPlaced(this.#outputs, call, segment, offset, length);
     this.#calls.set(call, 7, this.#calls.get(call, 7) + tokens * 2);
   }
 
   /** Adds a line that names a call, but is not an output of a call of the current turn. */
   addStray(idHash: number, segment: number, offset: number, length: number): void {
-    const row = this.#strays.add();
-    const block = this.#strays.block(row);
-    const start = this.#strays.startOf(row);
-    block[start] = idHash;
-    block[start + 1] = segment;
-    block[start + 2] = offset / HIGH;
-    block[start + 3] = offset;
-    block[start + 4] = length;
+    addPlaced(this.#strays, idHash, segment, offset, length);
   }
 
   /** The hash of its id. Calls with different ids may have the same hash. */
@@ -108,6 +87,19 @@ export class CallTable {
 
 /** An offset is stored as two numbers: the bits above 32, and the rest. */
 const HIGH = 2 ** 32;
+
+/** Adds a row that begins with a key and the place of a line. Returns its number. */
+function addPlaced(rows: Rows, key: number, segment: number, offset: number, length: number): number {
+  const row = rows.add();
+  const block = rows.block(row);
+  const start = rows.startOf(row);
+  block[start] = key;
+  block[start + 1] = segment;
+  block[start + 2] = offset / HIGH;
+  block[start + 3] = offset;
+  block[start + 4] = length;
+  return row;
+}
 
 const placeIn = (rows: Rows, row: number): LinePlace => ({
   segment: rows.get(row, 1),

@@ -18,6 +18,10 @@ export interface LineHead {
 const SHORT_HEAD_BYTES = 128;
 /** Enough bytes to distinguish all lines. */
 export const HEAD_BYTES = 512;
+/** How much of a call's end is searched for its id, which follows the arguments. */
+export const TAIL_BYTES = 512;
+/** What precedes the id of a call. Inside a string, its quotation marks would be escaped. */
+export const CALL_ID = '"call_id":"';
 
 const TYPE = '"type":"';
 const PAYLOAD = '","payload":{"type":"';

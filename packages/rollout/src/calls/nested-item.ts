@@ -12,6 +12,9 @@ export interface DisplayedCall {
   readonly isError: boolean;
 }
 
+/** Returns true for the id of a call from inside a script, which has no response item: `exec-<uuid>`. */
+export const isNestedId = (callId: string): boolean => callId.startsWith("exec-");
+
 type Fields = Record<string, unknown>;
 const fields = (value: unknown): Fields => (typeof value === "object" && value !== null ? (value as Fields) : {});
 const json = (value: unknown): string => jsonText(value ?? {});

@@ -1,3 +1,5 @@
+import { CALL_ID, TAIL_BYTES } from "./line-role.ts";
+
 /**
  * The role of a line, as from `lineRole`, but determined from a few single bytes, and only for the most common lines. Undefined for
  * all others. So most of a rollout is skipped as fast as it is read. Codex begins a line in one of two forms (0.135 to 0.169), and only
@@ -105,9 +107,7 @@ export function outputIdAt(bytes: Uint8Array, typeAt: number): number {
     : 0;
 }
 
-/** How much of a call's end is searched for its id, which follows the arguments. */
-const TAIL_BYTES = 512;
-const CALL_ID = Buffer.from('"call_id":"');
+const CALL_ID_BYTES = Buffer.from(CALL_ID);
 
 /**
  * Returns where the id of a call begins, after its arguments. It is the last field (0.135, 0.169), or near the end. Returns 0 if it
@@ -125,7 +125,7 @@ export function callIdAt(bytes: Buffer, typeAt: number, end: number): number {
       if (isId && bytes[at - 10] === QUOTE && bytes[at - 9] === c && bytes[at - 11] === COMMA) return at + 1;
       break;
     }
-  const at = bytes.lastIndexOf(CALL_ID, end);
+  const at = bytes.lastIndexOf(CALL_ID_BYTES, end);
   return at < typeAt || at < end - TAIL_BYTES ? 0 : at + CALL_ID.length;
 }
 

@@ -2,6 +2,7 @@ import { isConsumedOutput } from "../mutate/call-edit.ts";
 import { readExactly } from "../read/open-rollout.ts";
 import { toRolloutEntry } from "../read/rollout-entry.ts";
 import type { RolloutLine } from "../read/rollout-line.ts";
+import { MAX_SPAN_BYTES, spansOf } from "../read/spans.ts";
 import { CallPlaces } from "./call-places.ts";
 import { NOTHING, type Size, sizeOf, sumOf, tokensOf } from "./call-size.ts";
 import { hashOf, type LinePlace } from "./call-table.ts";
@@ -16,9 +17,6 @@ const MAX_CALLS = 10_000;
 const MAX_READ_OF_MORE = 2_000;
 /** Lines longer than this are not parsed to measure their size. */
 const MAX_PARSED_BYTES = 4 * 1024 * 1024;
-/** Lines that are not farther apart than this are read together. */
-const MAX_GAP_BYTES = 64 * 1024;
-const MAX_SPAN_BYTES = 1024 * 1024;
 const EXCERPT_CHARACTERS = 200;
 
 interface ReadCallsOptions {
@@ -159,7 +157,8 @@ async function readDetails(
   for (const line of scan.calls.outputsOf(calls)) lines.push(line);
   lines.sort((a, b) => a.place.segment - b.place.segment || a.place.offset - b.place.offset);
   let buffer = Buffer.alloc(0);
-  for (const span of spansOf(lines)) {
+  const inOneFile = (a: WantedLine, b: WantedLine) => a.place.segment === b.place.segment;
+  for (const span of spansOf(lines, { extentOf: ({ place }) => place, mayJoin: inOneFile })) {
     signal?.throwIfAborted();
     const [{ place }] = span;
     const rollout = scan.files[place.segment] as ScannedFile;
@@ -185,30 +184,6 @@ async function readDetails(
     }
   }
   return details;
-}
-
-type Span = [WantedLine, ...WantedLine[]];
-
-/** Yields groups of lines that are close together, to be read at once. */
-function* spansOf(lines: readonly WantedLine[]): Generator<Span> {
-  let span: Span | undefined;
-  for (const line of lines) {
-    const first = span?.[0].place;
-    const last = span?.at(-1)?.place;
-    const { segment, offset, length } = line.place;
-    const fits =
-      first !== undefined &&
-      last !== undefined &&
-      first.segment === segment &&
-      offset - last.offset - last.length <= MAX_GAP_BYTES &&
-      offset + length - first.offset <= MAX_SPAN_BYTES;
-    if (fits) span?.push(line);
-    else {
-      if (span !== undefined) yield span;
-      span = [line];
-    }
-  }
-  if (span !== undefined) yield span;
 }
 
 function takeLine(details: Map<number, Details>, call: number, line: RolloutLine): void {

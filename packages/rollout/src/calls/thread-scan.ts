@@ -6,8 +6,8 @@ import { type RolloutLine, tokenCountInfo } from "../read/rollout-line.ts";
 import { TurnTracker } from "../read/turn-tracker.ts";
 import { BYTES_PER_TOKEN, TOKENS_PER_IMAGE } from "./call-size.ts";
 import { CallTable, hashOf, type LinePlace } from "./call-table.ts";
-import { HEAD_BYTES, type LineRole, lineRole } from "./line-role.ts";
-import { displayedCall } from "./nested-item.ts";
+import { CALL_ID, HEAD_BYTES, type LineRole, lineRole, TAIL_BYTES } from "./line-role.ts";
+import { displayedCall, isNestedId } from "./nested-item.ts";
 import {
   callIdAt,
   endOfString,
@@ -42,11 +42,8 @@ export interface ScannedFile extends Pick<OpenRollout, "path" | "file"> {
 const DEFAULT_MAX_LINE_BYTES = 32 * 1024 * 1024;
 /** The number of calls of earlier turns that are kept until they are cleared. */
 const MAX_CLOSED_CALLS = 1_000;
-/** How much of a call's end is searched for its id, which follows the arguments. */
-const TAIL_BYTES = 512;
 /** The part of a call's or an output's line that is not text: timestamp, ordinal, types, ids. */
 const FRAME_BYTES = 200;
-const CALL_ID = '"call_id":"';
 const INFO = 'token_count","info":'.length;
 const BRACE = 0x7b;
 const NESTED_ID = /"(exec-[\x20-\x21\x23-\x5b\x5d-\x7e]+)"/;
@@ -231,7 +228,7 @@ export class ThreadScan {
     else if (call !== undefined) this.#beginAt(hashOf(call.callId), place);
     else if (output !== undefined)
       this.#answer(hashOf(output.callId), place.segment, place.offset, place.length, tokensByLength(place.length));
-    else if (nestedId?.startsWith("exec-")) this.#nest(hashOf(nestedId), place);
+    else if (nestedId !== undefined && isNestedId(nestedId)) this.#nest(hashOf(nestedId), place);
     else {
       // An item of a type that this version does not know.
       if (line.type === "response_item" && line.payload.call_id)

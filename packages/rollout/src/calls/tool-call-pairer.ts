@@ -1,5 +1,5 @@
 import type { RolloutEntry } from "../read/rollout-entry.ts";
-import { displayedCall } from "./nested-item.ts";
+import { displayedCall, isNestedId } from "./nested-item.ts";
 import { callOf, outputOf, type ToolCall, type ToolOutput } from "./tool-call.ts";
 
 export type ToolCallEvent =
@@ -84,7 +84,7 @@ export class ToolCallPairer {
 
   #nested(entry: RolloutEntry, displayed: ReturnType<typeof displayedCall>): ToolCallEvent[] {
     // In direct mode, this is a copy of a call that also has response items.
-    if (!displayed?.callId.startsWith("exec-") || this.#calls.has(displayed.callId)) return [];
+    if (displayed === undefined || !isNestedId(displayed.callId) || this.#calls.has(displayed.callId)) return [];
     const { path, offset } = entry;
     const { output, isError, ...rest } = displayed;
     const call: ToolCall = {

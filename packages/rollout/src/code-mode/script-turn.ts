@@ -1,6 +1,6 @@
 import { LineSplitter, type SplitLine } from "@plexum/jsonl";
 import type { SearchableFile, SearchLimits } from "@plexum/jsonl-edit";
-import { displayedCall } from "../calls/nested-item.ts";
+import { displayedCall, isNestedId } from "../calls/nested-item.ts";
 import { callOf, outputOf } from "../calls/tool-call.ts";
 import { chunksOf } from "../read/open-rollout.ts";
 import { toRolloutEntry } from "../read/rollout-entry.ts";
@@ -88,7 +88,7 @@ class TurnReader {
     if (line.type === "event_msg") {
       if (TURN_ENDS.includes(line.payload.type)) return offset > this.#start;
       const callId = displayedCall(line.payload)?.callId;
-      if (callId?.startsWith("exec-")) this.turn.nested.push({ callId, offset, length });
+      if (callId !== undefined && isNestedId(callId)) this.turn.nested.push({ callId, offset, length });
     }
     if (line.type === "response_item") this.#takeItem(line.payload, { offset, length });
     return false;

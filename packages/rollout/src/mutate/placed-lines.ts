@@ -1,10 +1,9 @@
 import type { FoundLine, SearchableFile } from "@plexum/jsonl-edit";
 import { type CallPlaces, type FilePlaces, type PlaceInFile, placesOfFile } from "../calls/call-places.ts";
+import { isNestedId } from "../calls/nested-item.ts";
 import { readExactly } from "../read/open-rollout.ts";
+import { spansOf } from "../read/spans.ts";
 
-/** Lines that are not farther apart than this are read together. */
-const MAX_GAP_BYTES = 64 * 1024;
-const MAX_SPAN_BYTES = 1024 * 1024;
 const NEWLINE = 0x0a;
 
 /**
@@ -18,8 +17,7 @@ export function placesIn(
   callIds: Iterable<string>,
 ): FilePlaces | undefined {
   const known = placesOfFile(places, file.stat);
-  for (const callId of callIds)
-    if (known?.linesOf(callId) === undefined || callId.startsWith("exec-")) return undefined;
+  for (const callId of callIds) if (known?.linesOf(callId) === undefined || isNestedId(callId)) return undefined;
   return known;
 }
 
@@ -43,11 +41,14 @@ export async function* placedLines(
   const [newest] = sorted;
   if (newest !== undefined && newest.offset + newest.length >= until) return false;
   let buffer = Buffer.alloc(0);
-  for (const span of spansOf(sorted, limits.maxLineBytes)) {
+  const { maxLineBytes } = limits;
+  // A line that is too long is its own group.
+  const areShort = (a: PlaceInFile, b: PlaceInFile) => Math.max(a.length, b.length) <= maxLineBytes;
+  for (const span of spansOf(sorted, { extentOf: (place) => place, mayJoin: areShort })) {
     limits.signal?.throwIfAborted();
     const [last] = span;
     const first = span.at(-1) ?? last;
-    if (last.length > limits.maxLineBytes) {
+    if (last.length > maxLineBytes) {
       yield { ...last, bytes: undefined, terminated: true };
       continue;
     }
@@ -69,27 +70,4 @@ export async function* placedLines(
     }
   }
   return true;
-}
-
-type Span = [PlaceInFile, ...PlaceInFile[]];
-
-/** Yields groups of lines that are close together, to be read at once. A line that is too long is its own group. */
-function* spansOf(lines: readonly PlaceInFile[], maxLineBytes: number): Generator<Span> {
-  let span: Span | undefined;
-  for (const line of lines) {
-    const last = span?.[0];
-    const first = span?.at(-1);
-    const fits =
-      last !== undefined &&
-      first !== undefined &&
-      first.offset - line.offset - line.length <= MAX_GAP_BYTES &&
-      last.offset + last.length - line.offset <= MAX_SPAN_BYTES &&
-      Math.max(last.length, line.length) <= maxLineBytes;
-    if (fits) span?.push(line);
-    else {
-      if (span !== undefined) yield span;
-      span = [line];
-    }
-  }
-  if (span !== undefined) yield span;
 }

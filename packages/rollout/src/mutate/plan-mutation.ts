@@ -1,6 +1,6 @@
 import type { FoundLine, PlannedLine, SearchableFile, SearchLimits } from "@plexum/jsonl-edit";
 import type { CallPlaces, FilePlaces } from "../calls/call-places.ts";
-import { displayedCall } from "../calls/nested-item.ts";
+import { displayedCall, isNestedId } from "../calls/nested-item.ts";
 import { type NestedCall, planNestedCalls } from "../code-mode/plan-nested-calls.ts";
 import { readScriptTurn, type ScriptTurn } from "../code-mode/script-turn.ts";
 import { readExactly } from "../read/open-rollout.ts";
@@ -59,7 +59,7 @@ class Planner {
     this.#file = file;
     this.#plan = plan;
     this.#edits = edits;
-    this.#direct = new Map([...edits].filter(([callId]) => !isNested(callId)));
+    this.#direct = new Map([...edits].filter(([callId]) => !isNestedId(callId)));
     this.#options = options;
   }
 
@@ -131,16 +131,13 @@ class Planner {
   }
 }
 
-/** Returns true for a call from inside a script, which has no response item. */
-const isNested = (callId: string) => callId.startsWith("exec-");
-
 function nestedEdit(path: string, found: FoundLine, edits: ReadonlyMap<string, CallEdit>): CallEdit | undefined {
   const { bytes } = found;
   if (bytes === undefined || typeOf(bytes) !== "event_msg") return undefined;
   const entry = toRolloutEntry(path, { kind: "line", ...found, bytes });
   if (entry?.kind !== "line" || entry.line.type !== "event_msg") return undefined;
   const callId = displayedCall(entry.line.payload)?.callId;
-  return callId !== undefined && isNested(callId) ? edits.get(callId) : undefined;
+  return callId !== undefined && isNestedId(callId) ? edits.get(callId) : undefined;
 }
 
 async function planNested(
