@@ -8,8 +8,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { newestCodex } from "@plexum/real-codex";
-import { median } from "./figures.ts";
-import { codexesOf, descriptorsOf, privateMemory, startProbedPlugin, TRANSPORTS } from "./probed-plugin.ts";
+import { median } from "./support/figures.ts";
+import { codexesOf, descriptorsOf, privateMemory, startProbedPlugin, TRANSPORTS } from "./support/probed-plugin.ts";
 
 const [AGENTS = 50, TURNS = 10] = process.argv.slice(2).map(Number);
 

@@ -15,9 +15,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type ConnectedPlugin, connectPlugin } from "@plexum/plugin-sdk";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { answer, ScriptedModel, streamedMessage } from "@plexum/scripted-model";
-import { BareAppServer } from "./bare-app-server.ts";
-import { configurePlugin } from "./built-plugin.ts";
-import { median, milliseconds } from "./figures.ts";
+import { BareAppServer } from "./support/bare-app-server.ts";
+import { configurePlugin } from "./support/built-plugin.ts";
+import { median, milliseconds } from "./support/figures.ts";
 
 const ROUNDS = Number(process.argv[2] ?? 20);
 const PROMPT = "Say hello.";

@@ -12,8 +12,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type ConnectedPlugin, connectPlugin } from "@plexum/plugin-sdk";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { answer, ScriptedModel, say, shell } from "@plexum/scripted-model";
-import { configurePlugin } from "./built-plugin.ts";
-import { median, milliseconds } from "./figures.ts";
+import { configurePlugin } from "./support/built-plugin.ts";
+import { median, milliseconds } from "./support/figures.ts";
 
 const [TURNS = 500, EXPIRIES = 300, CANCELLATIONS = 200, AT_ONCE = 100, KILLS = 50] = process.argv.slice(2).map(Number);
 

@@ -11,9 +11,9 @@ import { join } from "node:path";
 import { connectPlugin } from "@plexum/plugin-sdk";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { ScriptedModel, say } from "@plexum/scripted-model";
-import { BareAppServer } from "./bare-app-server.ts";
-import { configurePlugin } from "./built-plugin.ts";
-import { alternately, median, milliseconds } from "./figures.ts";
+import { BareAppServer } from "./support/bare-app-server.ts";
+import { configurePlugin } from "./support/built-plugin.ts";
+import { alternately, median, milliseconds } from "./support/figures.ts";
 
 const TURNS = Number(process.argv[2] ?? 500);
 /** How many turns at each end are compared. */

@@ -2,8 +2,8 @@
  * Measures the time from the start of the built plugin until it answers `initialize`, and compares it with a bare Node (the limit: a
  * plugin that runs on Node can't be faster). Aim: at most 2 ×.
  */
-import { builtPlugin } from "./built-plugin.ts";
-import { median, milliseconds, timeFirstByte, timeProcess } from "./figures.ts";
+import { builtPlugin } from "./support/built-plugin.ts";
+import { median, milliseconds, timeFirstByte, timeProcess } from "./support/figures.ts";
 
 const PAIRS = 30;
 const params = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "benchmark", version: "1" } };

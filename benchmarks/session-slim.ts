@@ -15,8 +15,8 @@ import { closeSync, mkdirSync, openSync, readSync, writeSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { builtPlugin } from "./built-plugin.ts";
-import { median, milliseconds } from "./figures.ts";
+import { builtPlugin } from "./support/built-plugin.ts";
+import { median, milliseconds } from "./support/figures.ts";
 
 const ID = "019b7c9d-dd0d-7000-8000-000000000000";
 const SMALL_ID = "019b7c9d-dd0d-7000-8000-000000000001";

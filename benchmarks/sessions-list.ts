@@ -11,7 +11,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ListSessionsOptions, listSessions } from "@plexum/codex-sessions";
-import { milliseconds } from "./figures.ts";
+import { milliseconds } from "./support/figures.ts";
 
 const [count = 5_000, megabytes = 300] = process.argv.slice(2).map(Number);
 const START = Date.UTC(2026, 0, 1);

@@ -14,7 +14,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { connectPlugin } from "@plexum/plugin-sdk";
 import { CodexHome } from "@plexum/real-codex";
 import { answer, ScriptedModel, streamedMessage } from "@plexum/scripted-model";
-import { configurePlugin } from "./built-plugin.ts";
+import { configurePlugin } from "./support/built-plugin.ts";
 
 const [MEGABYTES = 150, SECONDS = 30] = process.argv.slice(2).map(Number);
 /** codex may be 64 MiB ahead of its reader. V8 needs several times as much for that, since it collects late. */

@@ -16,7 +16,7 @@ import {
   privateMemory,
   startProbedPlugin,
   TRANSPORTS,
-} from "./probed-plugin.ts";
+} from "./support/probed-plugin.ts";
 
 const { values } = parseArgs({
   options: { minutes: { type: "string", default: "60" }, "pause-ms": { type: "string", default: "0" } },

@@ -11,8 +11,8 @@ import { join } from "node:path";
 import { connectPlugin } from "@plexum/plugin-sdk";
 import { CodexHome, newestCodex } from "@plexum/real-codex";
 import { ScriptedModel, say } from "@plexum/scripted-model";
-import { configurePlugin } from "./built-plugin.ts";
-import { alternately, median, milliseconds } from "./figures.ts";
+import { configurePlugin } from "./support/built-plugin.ts";
+import { alternately, median, milliseconds } from "./support/figures.ts";
 
 const PAIRS = 20;
 const PROMPT = "Say hello.";
