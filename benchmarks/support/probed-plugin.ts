@@ -25,7 +25,7 @@ export interface Holdings {
   readonly delayMax: number;
 }
 
-export interface SeenTurn {
+interface SeenTurn {
   readonly text: string;
   readonly stop: string;
   /** The ids of the calls in the stream. */
@@ -132,7 +132,7 @@ export const privateMemory = (pid: number) =>
 
 export const descriptorsOf = (pid: number) => readdirSync(`/proc/${pid}/fd`).length;
 
-export const childrenOf = (pid: number) =>
+const childrenOf = (pid: number) =>
   read(`/proc/${pid}/task/${pid}/children`).trim().split(" ").filter(Boolean).map(Number);
 
 /** Returns the codex processes that are children of a plugin: kept ones, and those of running turns. */

@@ -480,12 +480,19 @@ describe("--fix", () => {
     await repairs(harness, "leftover-registrations", "plexum-host-alice");
   });
 
-  test("ends and removes the leftovers of a plugin that was killed together with its guard", async () => {
-    const config = { transport: "exec" };
-    await using harness = await Harness.create({ codex: newestCodex, config, script: [{ kind: "hang" }] });
+  const HANGING = { codex: newestCodex, config: { transport: "exec" }, script: [{ kind: "hang" } as const] };
+
+  /** Starts a turn with an image and tools whose model never answers. `ending` resolves in any case. */
+  async function hangingTurn(harness: Harness) {
     const plugin = await harness.plugin(host().handlers);
     const ending = turn(plugin, withTools(harness, "go", true)).catch((error: unknown) => error);
     await eventually("codex asks the model", () => harness.model.requests.length > 0);
+    return { plugin, ending };
+  }
+
+  test("ends and removes the leftovers of a plugin that was killed together with its guard", async () => {
+    await using harness = await Harness.create(HANGING);
+    const { plugin, ending } = await hangingTurn(harness);
     const codex = pidOfCodex(harness);
     const images = await imagesOf(plugin);
     for (const guard of guardsOf(plugin)) process.kill(guard, "SIGKILL");
@@ -514,11 +521,8 @@ describe("--fix", () => {
   });
 
   test("is not needed for the socket and the images of a killed plugin: the next plugin removes them", async () => {
-    const config = { transport: "exec" };
-    await using harness = await Harness.create({ codex: newestCodex, config, script: [{ kind: "hang" }] });
-    const plugin = await harness.plugin(host().handlers);
-    const ending = turn(plugin, withTools(harness, "go", true)).catch((error: unknown) => error);
-    await eventually("codex asks the model", () => harness.model.requests.length > 0);
+    await using harness = await Harness.create(HANGING);
+    const { plugin, ending } = await hangingTurn(harness);
     const [codex, images, socket] = [pidOfCodex(harness), await imagesOf(plugin), bridgeSocketPath("alice")];
     expect(existsSync(socket)).toBe(true);
     process.kill(plugin.pid as number, "SIGKILL");

@@ -75,9 +75,10 @@ async function run(job: FuzzJob): Promise<Run> {
   let step = progress.step;
   let since = now();
   const watch = setInterval(() => {
-    const { cpuMs, ms } = now();
-    if (progress.step !== step) [step, since] = [progress.step, { cpuMs, ms }];
-    else if (step % 2 === 1 && (cpuMs - since.cpuMs > HANG_CPU_MS || ms - since.ms > HANG_MS)) resolve({ hangs: true });
+    const time = now();
+    if (progress.step !== step) [step, since] = [progress.step, time];
+    else if (step % 2 === 1 && (time.cpuMs - since.cpuMs > HANG_CPU_MS || time.ms - since.ms > HANG_MS))
+      resolve({ hangs: true });
   }, 1000);
   worker.on("message", (report: FuzzReport) => resolve({ report }));
   worker.on("error", (error) => resolve({ error: String((error as Error).stack ?? error) }));

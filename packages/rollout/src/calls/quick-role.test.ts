@@ -66,11 +66,15 @@ const anyLine = fc
   }))
   .map((line) => Buffer.from(JSON.stringify({ timestamp: "2026-01-02T03:04:05.678Z", ...line })));
 
+function roleOf(bytes: Buffer) {
+  const at = payloadTypeAt(bytes, 0, bytes.length);
+  return { at, role: at === 0 ? undefined : quickRole(bytes, at) };
+}
+
 it("determines the same role for any line as lineRole does, or none", () => {
   fc.assert(
     fc.property(anyLine, (bytes) => {
-      const at = payloadTypeAt(bytes, 0, bytes.length);
-      const role = at === 0 ? undefined : quickRole(bytes, at);
+      const { role } = roleOf(bytes);
       if (role !== undefined)
         expect(role).toBe(lineRole({ head: (length) => bytes.toString("latin1", 0, Math.min(length, bytes.length)) }));
     }),
@@ -81,8 +85,7 @@ it("determines the same role for any line as lineRole does, or none", () => {
 it("finds the id of a call or an output, or none", () => {
   fc.assert(
     fc.property(anyLine, (bytes) => {
-      const at = payloadTypeAt(bytes, 0, bytes.length);
-      const role = at === 0 ? undefined : quickRole(bytes, at);
+      const { at, role } = roleOf(bytes);
       if (role !== "output" && role !== "call") return;
       const idAt = role === "output" ? outputIdAt(bytes, at) : callIdAt(bytes, at, bytes.length);
       const end = idAt === 0 ? -1 : endOfString(bytes, idAt);
