@@ -60,7 +60,7 @@ export class SessionsTerminal implements AsyncDisposable {
         tty: true,
         size: { cols: 80, rows: 24 },
         sandboxPolicy: { type: "dangerFullAccess" },
-        env: { ...envOf(thread), TERM: "xterm-256color", NO_COLOR: null, NODE_DISABLE_COLORS: null },
+        env: { ...envOf(thread), TERM: "xterm-256color" },
       })
       .then(({ exitCode }) => exitCode);
     return terminal;

@@ -18,6 +18,20 @@ export interface CreateHomeOptions extends CodexHomeOptions {
   readonly parent?: string;
 }
 
+/** With one of these, Node, codex or a shell writes other text: colors, log lines, another width. */
+const OUTPUT_VARIABLES = new Set([
+  "CI",
+  "COLORTERM",
+  "COLUMNS",
+  "FORCE_COLOR",
+  "LINES",
+  "NODE_DISABLE_COLORS",
+  "NO_COLOR",
+  "RUST_LOG",
+  "TEAMCITY_VERSION",
+  "TMUX",
+]);
+
 /** A throw-away CODEX_HOME whose codex asks a scripted model and needs no account. */
 export class CodexHome implements AsyncDisposable {
   readonly path: string;
@@ -53,12 +67,13 @@ ${config}`;
   }
 
   /**
-   * This process's environment with this home, and without variables that would lead codex elsewhere. HOME is the same
-   * folder: codex runs commands in a login shell, and the user's profile must not affect a test.
+   * This process's environment with this home, and without variables that configure codex or change what a program prints. HOME is the same folder: codex runs commands in a login shell, and the user's profile must not affect a test.
    */
   get env(): NodeJS.ProcessEnv {
-    const { OPENAI_API_KEY: _key, CODEX_SQLITE_HOME: _sqlite, ...env } = process.env;
-    return { ...env, CODEX_HOME: this.path, HOME: this.path };
+    const neutral = Object.entries(process.env).filter(
+      ([name]) => !/^(CODEX|OPENAI)_/.test(name) && !OUTPUT_VARIABLES.has(name),
+    );
+    return { ...Object.fromEntries(neutral), CODEX_HOME: this.path, HOME: this.path };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

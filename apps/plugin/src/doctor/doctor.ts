@@ -28,7 +28,7 @@ export async function doctor(argv: readonly string[], processEnv: NodeJS.Process
     await write(process.stdout, USAGE);
     return 0;
   }
-  const color = process.stdout.isTTY === true && !process.env.NO_COLOR;
+  const color = process.stdout.isTTY && process.stdout.hasColors();
   // A reader such as `head` may close the pipe.
   process.stdout.on("error", () => {});
   const stop = new AbortController();
