@@ -8,9 +8,9 @@ const MAX_ROUNDS = 50;
 
 /** How long each step of ending a turn may take before the next step, in milliseconds. */
 export interface EndGrace {
-  /** From SIGINT to SIGTERM. On SIGINT a CLI stops its commands and records the interruption. Default 1000. */
+  /** From SIGINT to SIGTERM. On SIGINT a CLI stops its commands and records the interruption. @default 1_000 */
   readonly interruptMs: number;
-  /** From SIGTERM to SIGKILL. Default 300. */
+  /** From SIGTERM to SIGKILL. @default 300 */
   readonly terminateMs: number;
 }
 

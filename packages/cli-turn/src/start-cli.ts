@@ -37,7 +37,7 @@ export interface StartCliOptions<T> {
   readonly stdin?: string;
   /** The program's environment. Default: this process's. */
   readonly env?: NodeJS.ProcessEnv;
-  /** The deadline in milliseconds. Default one hour. */
+  /** The deadline in milliseconds. @default 3_600_000 */
   readonly timeoutMs?: number;
   /**
    * Returns the signals that end the program when it is canceled or times out. Called at that moment, because the right
@@ -45,13 +45,13 @@ export interface StartCliOptions<T> {
    * another 0.3 s.
    */
   readonly endSteps?: () => readonly EndStep[];
-  /** How long processes that the program leaves running have between SIGTERM and SIGKILL, in milliseconds. Default 300. */
+  /** How long processes that the program leaves running have between SIGTERM and SIGKILL, in milliseconds. @default 300 */
   readonly terminateMs?: number;
   /** Cancels the run, also while it is being started. */
   readonly signal?: AbortSignal | undefined;
   /** Parses the output. Default: lines, split at 0x0A only, of at most 32 MiB. */
   readonly parser?: OutputParser<T>;
-  /** How many unread bytes the program may write before it has to wait for the reader of `output`. Default 64 MiB. */
+  /** How many unread bytes the program may write before it has to wait for the reader of `output`. @default 67_108_864 */
   readonly maxUnreadBytes?: number;
   /** Called with each line that the program writes to stderr, without escape sequences. */
   readonly onStderr?: ((line: string) => void) | undefined;

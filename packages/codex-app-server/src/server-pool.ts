@@ -223,7 +223,7 @@ const START_TRIES = 5;
 /** The delay between the first two attempts, in milliseconds; later delays are longer. */
 const START_AGAIN_MS = 100;
 
-/** Waits for a promise, or until the signal aborts. Throws the signal's reason if it aborts first. */
+/** Waits for a promise, or until the signal aborts. @throws the signal's reason if it aborts first. */
 async function orAborted(promise: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();
   const aborted = Promise.withResolvers<never>();

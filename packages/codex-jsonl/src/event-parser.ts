@@ -16,7 +16,7 @@ export interface EventHandlers {
 }
 
 export interface EventParserOptions extends LineLimit {
-  /** The longest line that is read, in bytes. A longer line becomes an `oversized` result. Default 32 MiB. */
+  /** The longest line that is read, in bytes. A longer line becomes an `oversized` result. @default 33_554_432 */
   readonly maxLineBytes?: number;
 }
 

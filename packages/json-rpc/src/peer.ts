@@ -47,9 +47,9 @@ export interface PeerOptions {
   onNotification?(method: string, params: unknown, bytes: number): void;
   /** Called for an invalid message, and for an error that has no id. The line is skipped. */
   onFault?(error: RpcError, line: SplitLine): void;
-  /** The longest line accepted, in bytes. Default 64 MiB. */
+  /** The longest line accepted, in bytes. @default 67_108_864 */
   readonly maxMessageBytes?: number | undefined;
-  /** Default `mcp`. */
+  /** @default "mcp" */
   readonly dialect?: Dialect;
 }
 

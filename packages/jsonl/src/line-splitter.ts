@@ -2,7 +2,7 @@ import { ByteCollector } from "./byte-collector.ts";
 import { checkedLimit, EXCERPT_BYTES, type LineLimit, NEWLINE, type SplitLine } from "./line.ts";
 
 export interface LineSplitterOptions extends LineLimit {
-  /** Offset of the first byte in the whole input. Set it to read from the middle of a file. Default 0. */
+  /** Offset of the first byte in the whole input. Set it to read from the middle of a file. @default 0 */
   readonly startOffset?: number;
 }
 

@@ -29,7 +29,7 @@ export interface OversizedLine {
 export type SplitLine = Line | OversizedLine;
 
 export interface LineLimit {
-  /** The longest line kept whole, in bytes without its newline. Default 32 MiB. */
+  /** The longest line kept whole, in bytes without its newline. @default 33_554_432 */
   readonly maxLineBytes?: number;
 }
 

@@ -5,7 +5,7 @@ import type { LineLimit, SplitLine } from "./line.ts";
 export interface ReadLinesBackwardOptions extends LineLimit {
   /** Reads the bytes before this offset. Default: the file's size when reading starts. */
   readonly end?: number;
-  /** Bytes read at a time. Default 64 KiB. */
+  /** Bytes read at a time. @default 65_536 */
   readonly chunkBytes?: number;
 }
 

@@ -21,14 +21,16 @@ export function allowPlugin(text: string | undefined, name: string): { text: str
   return { text: added, made: added === text ? "nothing" : "entry" };
 }
 
-/** Returns whether the host may start the plugin. Throws like `allowPlugin`. */
+/** Returns whether the host may start the plugin. @throws as `allowPlugin` does. */
 export function isAllowed(text: string | undefined, name: string): boolean {
   return text !== undefined && allowPlugin(text, name).made === "nothing";
 }
 
 /**
  * Removes what `allowPlugin` created, unless something else uses it now. Returns undefined if the file has nothing left in
- * it. Throws like `allowPlugin`.
+ * it.
+ *
+ * @throws as `allowPlugin` does.
  */
 export function disallowPlugin(text: string, name: string, made: AllowEntry): string | undefined {
   if (made === "nothing" || textAt(text, ALLOW) === undefined) return text;

@@ -49,7 +49,8 @@ export const settleKeys = ({ made, keys }: ConfigKeys): ConfigKeys => ({
 
 /**
  * Undoes `setKeys` for each key that still has the value it set. Returns undefined if the file has nothing left in it.
- * Throws like `setKeys`.
+ *
+ * @throws as `setKeys` does.
  */
 export function unsetKeys(text: string, { made, keys }: ConfigKeys): string | undefined {
   let rest = text;

@@ -101,9 +101,9 @@ describe("a program", () => {
 
 test("a shell block stops at the first command that fails", async () => {
   await using folder = await programFolder([]);
-  const block = new Block("fails.sh", "# says why\nfalse\necho gone on > file # not reached\n", folder.path);
+  const block = new Block("fails.sh", "# says why\nfalse\necho continued > file # not reached\n", folder.path);
   await writeFile(block.path, block.text);
-  expect(block.commands).toEqual(["false", "echo gone on > file"]);
+  expect(block.commands).toEqual(["false", "echo continued > file"]);
   await expect(block.run()).rejects.toThrow("Command failed");
   await expect(readFile(join(folder.path, "file"))).rejects.toThrow("ENOENT");
 });

@@ -5,16 +5,16 @@ import { join } from "node:path";
 export interface CodexHomeOptions {
   /** The model server's address, ending in `/v1`. */
   readonly baseUrl: string;
-  /** Default `gpt-5`: direct mode in every version. `gpt-5.6-sol` runs in code mode from 0.144. */
+  /** `gpt-5` runs in direct mode in every version, `gpt-5.6-sol` in code mode from 0.144. @default "gpt-5" */
   readonly model?: string;
-  /** How often codex retries a request or a broken stream. Default 0: each reply of the script is played once. */
+  /** How often codex retries a request or a broken stream. With 0, each reply of the script is played once. @default 0 */
   readonly retries?: number;
   /** More TOML, appended to config.toml: only tables. */
   readonly config?: string;
 }
 
 export interface CreateHomeOptions extends CodexHomeOptions {
-  /** Where the home is made. Default: the temp folder. */
+  /** Where the home is made. @default tmpdir() */
   readonly parent?: string;
 }
 

@@ -34,4 +34,4 @@ export async function lockSession({ codexHome, id, file }: KnownSession): Promis
 }
 
 export const OPEN_NOTE =
-  "Codex has this session open. The file was changed safely, but that codex goes on\nwith what it has loaded: quit it, and resume the session.";
+  "Codex has this session open. The file was changed safely, but that codex\ncontinues with what it has loaded: quit it, and resume the session.";

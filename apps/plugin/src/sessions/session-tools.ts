@@ -10,10 +10,10 @@ const LIST: McpTool = {
     properties: {
       limit: { type: "integer", minimum: 1, maximum: 50, default: 10 },
       filter: { type: "string", description: "Text in the session's id, title, folder or last message, in any case" },
-      archived: { type: "boolean", description: "Archived sessions too" },
+      archived: { type: "boolean", description: "Also list archived sessions" },
       subagents: {
         type: "boolean",
-        description: "Threads that codex began itself too, such as sub-agents and reviews",
+        description: "Also list threads that codex itself started, such as sub-agents and reviews",
       },
     },
   },
@@ -22,11 +22,14 @@ const LIST: McpTool = {
 const RESUME: McpTool = {
   name: "codex_session_resume",
   description:
-    "Goes on with a codex session of this machine: gives it a prompt, and returns what it answers. Codex works in the session's folder with all rights.",
+    "Continues a codex session of this machine: sends it a prompt, and returns its answer. Codex works in the session's folder with all rights.",
   inputSchema: {
     type: "object",
     properties: {
-      sessionId: { type: "string", description: "A session's id, or the beginning of it if no other begins so" },
+      sessionId: {
+        type: "string",
+        description: "A session's id, or its beginning if no other session's id begins with it",
+      },
       prompt: { type: "string" },
       timeoutMs: { type: "integer", minimum: 1, maximum: 3_600_000, default: 1_200_000 },
     },

@@ -18,7 +18,7 @@ export interface EditJsonlOptions<Reason extends string = never> extends LockJso
   readonly guardRewrite?: (() => Promise<RewriteGuard<Reason>>) | undefined;
   /**
    * Lines longer than this are not edited. In bytes.
-   * @default 64 * 1024 * 1024
+   * @default 67_108_864
    */
   readonly maxLineBytes?: number | undefined;
 }

@@ -117,7 +117,7 @@ export class LockedJsonl implements AsyncDisposable {
    *
    * @param from The other form's path and the file's content. The other form is removed once the file is created.
    * @returns What the edit would do. The file is created unless that is `unchanged` or it is a dry run.
-   * @throws JsonlEditError `replaced` if somebody else changed or created either file in the meantime.
+   * @throws JsonlEditError `replaced` if another process changed or created either file in the meantime.
    */
   async unpack<Reason extends string>(
     from: { readonly path: string; readonly chunks: AsyncIterable<Uint8Array> },

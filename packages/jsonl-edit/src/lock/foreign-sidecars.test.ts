@@ -33,7 +33,7 @@ const FOREIGN: [what: string, kinds: SidecarKind[], make: (path: string) => Prom
       await truncate(path, 3e9);
     },
   ],
-  ["a text", ["lock", "redo"], (path) => writeFile(path, "notes of somebody\n")],
+  ["a text", ["lock", "redo"], (path) => writeFile(path, "notes of a person\n")],
   ["other JSON", ["lock", "redo"], (path) => writeFile(path, "null")],
   [
     "a lock that names a folder elsewhere",

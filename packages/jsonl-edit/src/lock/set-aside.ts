@@ -7,7 +7,7 @@ export type Warn = (message: string) => void;
 export const processWarning: Warn = (message) => process.emitWarning(message, "JsonlEditWarning");
 
 /**
- * Renames something that has the name of a sidecar but can't be one. It is never deleted, since somebody may need it.
+ * Renames something that has the name of a sidecar but can't be one. It is never deleted, since a person may need it.
  *
  * @param what Completes "it is not".
  */

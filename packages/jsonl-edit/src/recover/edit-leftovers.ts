@@ -125,7 +125,7 @@ async function repair(
   const { files = nodeFiles, onWarning: warn = processWarning } = options;
   const recover = options.recover ?? ((path) => recoverJsonl(path, options));
   try {
-    // The file may be back, if somebody had moved it away.
+    // The file may be back, if it had been moved away.
     const current = file ?? (await scan(folders, options)).edited.get(key);
     const recovery = current === undefined ? await drop(options, key, leftovers) : await recover(current);
     for (const path of leftovers.filter(isLock)) await removeDeadLock(files, path, warn);

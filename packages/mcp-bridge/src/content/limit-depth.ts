@@ -31,7 +31,7 @@ export function limitDepth(result: ToolResult, onFault: (fault: string) => void 
   }
 }
 
-/** Returns undefined if the value is nested too deeply for `JSON.stringify`. Throws if it can't be written for another reason. */
+/** Returns undefined if the value is nested too deeply for `JSON.stringify`. @throws if it can't be written for another reason. */
 function jsonOf(value: unknown): string | undefined {
   try {
     return JSON.stringify(value);

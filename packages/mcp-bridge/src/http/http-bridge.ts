@@ -9,11 +9,11 @@ import { HttpReply } from "./http-reply.ts";
 import { HttpSession } from "./http-session.ts";
 
 export interface HttpBridgeOptions extends ToolServerOptions {
-  /** The most MCP sessions at once; a further one ends the one that was idle longest. Default 64. */
+  /** The most MCP sessions at once; a further one ends the one that was idle longest. @default 64 */
   readonly maxClients?: number;
-  /** The most requests at once, and the most connections. Default 1024. */
+  /** The most requests at once, and the most connections. @default 1024 */
   readonly maxRequests?: number;
-  /** The longest message a client may send, in bytes. Default 64 MiB. */
+  /** The longest message a client may send, in bytes. @default 67_108_864 */
   readonly maxMessageBytes?: number;
 }
 

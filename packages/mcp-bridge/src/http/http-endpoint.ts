@@ -9,7 +9,7 @@ import { type HttpBridgeOptions, HttpBridgeServer } from "./http-bridge.ts";
 export interface HttpEndpointOptions {
   /** Called with a sentence when requests are turned away: for the first, then at most once a minute. */
   readonly onWarning?: (message: string) => void;
-  /** The most connections at once that have not shown a token; a further one ends the oldest of them. Default 64. */
+  /** The most connections at once that have not shown a token; a further one ends the oldest of them. @default 64 */
   readonly maxStrangers?: number;
 }
 

@@ -4,7 +4,7 @@ export interface HttpReplyOptions {
   /** Whether the client also accepts a stream of messages. */
   readonly mayStream: boolean;
   readonly headers?: Record<string, string>;
-  /** How long to wait without an answer before the stream begins, and between keep-alive lines, in milliseconds. Default 10 s. */
+  /** How long to wait without an answer before the stream begins, and between keep-alive lines, in milliseconds. @default 10_000 */
   readonly silenceMs?: number;
 }
 

@@ -26,16 +26,18 @@ export interface CodexServer extends RelayProgram {
 export type CodexHttpServer = Pick<HttpBridge, "agentId" | "url" | "headers">;
 
 export interface CodexOverrideOptions {
-  /** The server is already in codex's own config (`registerGlobally`): return only what the config can't hold. Default false. */
+  /** The server is already in codex's own config (`registerGlobally`): return only what the config can't hold. @default false */
   readonly isRegistered?: boolean;
-  /** The bridge's `maxCallMs`; codex's own limit is set above it. Default 1 hour, the bridge's default. */
+  /** The bridge's `maxCallMs`; codex's own limit is set above it. @default 3_600_000 */
   readonly maxCallMs?: number;
-  /** How long the relay may take to start, in milliseconds. Default 30 seconds. */
+  /** How long the relay may take to start, in milliseconds. @default 30_000 */
   readonly startupTimeoutMs?: number;
   /**
    * For models that codex drives in code mode (from 0.144): offer the tools to the model itself, each call an item of its
-   * own, not to its scripts, which since 0.150 must find them by name before they can call them. Default false: codex
-   * 0.135 refuses to start with this setting.
+   * own, not to its scripts, which since 0.150 must find them by name before they can call them. codex 0.135 refuses
+   * to start with this setting.
+   *
+   * @default false
    */
   readonly directTools?: boolean;
 }
@@ -168,9 +170,9 @@ export interface CodexCommand {
   readonly codexArgs?: readonly string[];
   /** codex's environment. Default: this process's. */
   readonly env?: NodeJS.ProcessEnv;
-  /** How long one `codex mcp` command may take, in milliseconds. Default 30 seconds. */
+  /** How long one `codex mcp` command may take, in milliseconds. @default 30_000 */
   readonly timeoutMs?: number;
-  /** Ends a running command; the function that started it then throws the signal's reason. */
+  /** Ends a running command. The function that started it then throws the signal's reason. */
   readonly signal?: AbortSignal;
 }
 

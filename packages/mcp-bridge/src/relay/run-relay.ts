@@ -18,9 +18,9 @@ export interface RelayOptions {
   readonly stdout?: Writable;
   /** Called with a sentence that says why there are no tools. Default: writes a line to stderr. */
   readonly onWarning?: (message: string) => void;
-  /** How long to wait for a bridge that is still starting, in milliseconds. Default 500. */
+  /** How long to wait for a bridge that is still starting, in milliseconds. @default 500 */
   readonly connectTimeoutMs?: number;
-  /** How long a bridge may take to accept the relay, in milliseconds. Default 20 seconds: its process may be busy. */
+  /** How long a bridge may take to accept the relay, in milliseconds. Its process may be busy. @default 20_000 */
   readonly answerTimeoutMs?: number;
   /** Ends the relay. */
   readonly signal?: AbortSignal;

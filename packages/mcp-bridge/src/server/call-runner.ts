@@ -7,11 +7,11 @@ import { MAX_TIMER_MS } from "./max-timer.ts";
 import { type CallTool, errorResult, type ToolCall, type ToolResult } from "./tool-call.ts";
 
 export interface CallLimits {
-  /** How long a call may go without an answer or a progress report, in milliseconds. Default 5 minutes. */
+  /** How long a call may go without an answer or a progress report, in milliseconds. @default 300_000 */
   readonly callTimeoutMs?: number;
-  /** How long a call may take, no matter what it reports, in milliseconds. Default 1 hour. */
+  /** How long a call may take, no matter what it reports, in milliseconds. @default 3_600_000 */
   readonly maxCallMs?: number;
-  /** The most calls that run at the host at once; further ones wait. Default 32. */
+  /** The most calls that run at the host at once; further ones wait. @default 32 */
   readonly maxConcurrentCalls?: number;
 }
 

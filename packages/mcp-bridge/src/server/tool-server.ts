@@ -12,15 +12,17 @@ export interface ToolServerOptions extends CallLimits {
   readonly agentId: string;
   readonly tools: readonly BridgeTool[];
   readonly callTool: CallTool;
-  /** Finds the client's own ids of a call in the metadata that it sends with the call. Default: finds none. */
+  /** Finds the client's own ids of a call in the metadata that it sends with the call. By default, a call has none. */
   readonly identifyCall?: (meta: { readonly [key: string]: unknown }) => CallIdentity;
   /** Called with a sentence when a client is turned away or sends what can't be read, and when a tool or its result is changed. */
   readonly onWarning?: (message: string) => void;
   /** The name and version that MCP clients see. */
   readonly serverInfo?: { readonly name: string; readonly version: string };
   /**
-   * The longest result, in bytes of JSON. A longer one loses the middle of its texts. Default 15 MiB: codex 0.169 ignores a
-   * line longer than 16 MiB, and keeps waiting for the answer.
+   * The longest result, in bytes of JSON. A longer one loses the middle of its texts. codex 0.169 ignores a line longer than
+   * 16 MiB, and keeps waiting for the answer.
+   *
+   * @default 15_728_640
    */
   readonly maxResultBytes?: number;
 }

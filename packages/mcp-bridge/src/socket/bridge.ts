@@ -12,17 +12,17 @@ import { bridgeSocketPath } from "./socket-path.ts";
 
 export interface BridgeOptions extends ToolServerOptions {
   /**
-   * Where to listen. Default `bridgeSocketPath(agentId)`, or a unique path if another bridge of the agent is listening
+   * Where to listen. By default, `bridgeSocketPath(agentId)`, or a unique path if another bridge of the agent is listening
    * there.
    */
   readonly socketPath?: string;
-  /** The token that a relay must send. Default: 32 random bytes. */
+  /** The token that a relay must send. By default, 32 random bytes. */
   readonly token?: string;
-  /** The most connections at once, including those that have not yet sent their token. Default 64. */
+  /** The most connections at once, including those that have not yet sent their token. @default 64 */
   readonly maxClients?: number;
-  /** The longest message a client may send, in bytes. Default 64 MiB. */
+  /** The longest message a client may send, in bytes. @default 67_108_864 */
   readonly maxMessageBytes?: number;
-  /** How long a client may take to send its greeting, in milliseconds. Default 5 seconds. */
+  /** How long a client may take to send its greeting, in milliseconds. @default 5_000 */
   readonly greetingTimeoutMs?: number;
 }
 

@@ -59,7 +59,7 @@ async function ensurePrivateDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Throws unless the path is free, or holds a socket of ours that no process listens on. */
+/** @throws McpBridgeError `socket_path_taken` unless the path is free, or holds a socket of ours that no process listens on. */
 async function checkReplaceable(path: string): Promise<void> {
   const found = await lstat(path).catch(ignoreMissing);
   if (!found) return;

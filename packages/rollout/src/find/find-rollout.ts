@@ -127,7 +127,7 @@ const MAX_DEPTH = 4;
  * Yields the folders of a codex home that may contain rollouts, each with the names of files that may be rollouts. Yields those of
  * `sessions` first, then those of the archive, newest first. Includes folders that the user created.
  *
- * @param failed Called with the error if a directory can't be listed. The search then continues without it. Default: throws it.
+ * @param failed Called with the error if a directory can't be listed. The search then continues without it. By default, the error is thrown.
  * @throws RolloutError `not_permitted` or `io`.
  */
 export function* rolloutFilesBelow(

@@ -59,7 +59,7 @@ export interface MutateRolloutOptions {
   readonly waitMs?: number;
   /**
    * Lines longer than this are not edited. In bytes.
-   * @default 64 * 1024 * 1024
+   * @default 67_108_864
    */
   readonly maxLineBytes?: number;
   /** Aborts the mutation, until writing begins. */

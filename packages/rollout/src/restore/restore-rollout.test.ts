@@ -105,7 +105,7 @@ describe("consumed values", () => {
   it("are not restored if something else has changed the line since, and stay saved", async () => {
     await using home = await homeWithRollout();
     await mutateRollout(home.path, ids.map(consumeLight), home.options);
-    await mutateRollout(home.path, [{ callId: "call_2", output: "by somebody else" }]);
+    await mutateRollout(home.path, [{ callId: "call_2", output: "by another program" }]);
     for (const _time of [1, 2]) {
       const report = await restoreRollout(home.path, home.options);
       expect(report.restored).toEqual(ids.filter((id) => id !== "call_2"));
@@ -113,7 +113,7 @@ describe("consumed values", () => {
       expect(await home.kept()).toHaveLength(1);
     }
     const text = await readFile(home.path, "utf8");
-    expect(text.match(/by somebody else/g)).toHaveLength(1);
+    expect(text.match(/by another program/g)).toHaveLength(1);
     expect(text.split("\n").filter((line) => line.includes("secret"))).toHaveLength(5);
   });
 

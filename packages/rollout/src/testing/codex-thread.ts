@@ -7,7 +7,7 @@ import { type Reply, ScriptedModel } from "@plexum/scripted-model";
 
 export interface CodexThreadOptions {
   readonly codex: CodexInstall;
-  /** Default `gpt-5`, which uses direct mode. `gpt-5.6-sol` uses code mode. */
+  /** `gpt-5` uses direct mode, `gpt-5.6-sol` code mode. @default "gpt-5" */
   readonly model?: string;
   /** What the MCP tool `recall` returns, by key. */
   readonly answers?: Record<string, unknown>;
