@@ -11,12 +11,14 @@ test.each([
   ["🚀 ok", 5],
   ["𠮷", 2],
   ["e\u0301", 1],
+  ["👨‍👩‍👧", 2],
+  ["🇪🇺", 2],
 ])("%j takes %i columns", (text, width) => expect(displayWidth(text)).toBe(width));
 
 test("a fitted text never takes more columns, and no character is cut in half", () => {
   let texts = [""];
   for (let length = 0; length < 4; length++)
-    texts = [...new Set([...texts, ...texts.flatMap((text) => ["a", "漢", "e\u0301", "🚀"].map((end) => text + end))])];
+    texts = [...new Set([...texts, ...texts.flatMap((text) => ["a", "漢", "e\u0301", "👨‍👩‍👧"].map((end) => text + end))])];
   expect(texts.length).toBeGreaterThan(300);
   for (const text of texts)
     for (let columns = 0; columns < 12; columns++) {
