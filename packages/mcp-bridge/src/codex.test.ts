@@ -322,7 +322,7 @@ describe.each(testedCodexes())("codex $version", (codex) => {
 
 /** How many relays a process has started. */
 async function relaysOf(pid: number): Promise<number> {
-  const ps = spawn("ps", ["-A", "-o", "ppid=,args="], { stdio: ["ignore", "pipe", "inherit"] });
+  const ps = spawn("ps", ["-A", "-ww", "-o", "ppid=,args="], { stdio: ["ignore", "pipe", "inherit"] });
   const lines = (await text(ps.stdout)).split("\n").map((line) => line.trim());
   return lines.filter((line) => line.startsWith(`${pid} `) && line.includes("relay-process")).length;
 }
