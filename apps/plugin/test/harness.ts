@@ -40,6 +40,8 @@ export interface HarnessOptions {
   /** More keys of the plugin's config. */
   readonly config?: Record<string, unknown>;
   readonly home?: Partial<CreateHomeOptions>;
+  /** More variables of the plugin's environment. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** What the host received from a turn. */
@@ -58,21 +60,29 @@ export class Harness implements AsyncDisposable {
   readonly logs: LogEntry[] = [];
   readonly #plugins: ConnectedPlugin[] = [];
   readonly #stack: AsyncDisposableStack;
+  readonly #env: NodeJS.ProcessEnv;
 
-  private constructor(stack: AsyncDisposableStack, model: ScriptedModel, home: CodexHome, folder: string) {
+  private constructor(
+    stack: AsyncDisposableStack,
+    model: ScriptedModel,
+    home: CodexHome,
+    folder: string,
+    env: NodeJS.ProcessEnv,
+  ) {
     this.#stack = stack;
     this.model = model;
     this.home = home;
     this.folder = folder;
+    this.#env = env;
   }
 
-  static async create({ codex, script, config, home: homeOptions }: HarnessOptions): Promise<Harness> {
+  static async create({ codex, script, config, home: homeOptions, env = {} }: HarnessOptions): Promise<Harness> {
     await using stack = new AsyncDisposableStack();
     const model = stack.use(await ScriptedModel.start(script));
     const home = stack.use(await CodexHome.create({ baseUrl: model.baseUrl, ...homeOptions }));
     const folder = await mkdtemp(join(tmpdir(), "plexum-e2e-"));
     stack.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
-    const harness = new Harness(stack.move(), model, home, folder);
+    const harness = new Harness(stack.move(), model, home, folder, env);
     const { path: binary, transport } = codex;
     await harness.configure({ binary, ...(transport === undefined ? {} : { transport }), ...config });
     return harness;
@@ -83,7 +93,7 @@ export class Harness implements AsyncDisposable {
   }
 
   get env(): NodeJS.ProcessEnv {
-    return { ...this.home.env, PLEXUM_PROFILE_ROOT: this.folder };
+    return { ...this.home.env, PLEXUM_PROFILE_ROOT: this.folder, ...this.#env };
   }
 
   async configure(config: unknown): Promise<void> {

@@ -16,7 +16,7 @@ import {
   say,
   shell,
 } from "@plexum/scripted-model";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { byEachTransport, Harness, turn, user } from "./harness.ts";
 
 /** Returns all developer messages to the model. */
@@ -134,12 +134,9 @@ describe.each(byEachTransport(testedCodexes()))("a turn on codex $version by $tr
   });
 
   test("signs in by CODEX_API_KEY, and writes no auth.json", async () => {
-    vi.stubEnv("CODEX_API_KEY", "sk-of-the-environment");
-    onTestFinished(() => {
-      vi.unstubAllEnvs();
-    });
+    const env = { CODEX_API_KEY: "sk-of-the-environment" };
     const extra_args = ["-c", "model_providers.scripted.requires_openai_auth=true"];
-    await using harness = await Harness.create({ codex, script: () => say("ok"), config: { extra_args } });
+    await using harness = await Harness.create({ codex, script: () => say("ok"), config: { extra_args }, env });
     const plugin = await harness.plugin();
     for (let i = 0; i < 2; i++) {
       expect((await turn(plugin, harness.request("hi"))).text).toBe("ok");

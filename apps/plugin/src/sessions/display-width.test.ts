@@ -18,7 +18,9 @@ test.each([
 test("a fitted text never takes more columns, and no character is cut in half", () => {
   let texts = [""];
   for (let length = 0; length < 4; length++)
-    texts = [...new Set([...texts, ...texts.flatMap((text) => ["a", "漢", "e\u0301", "👨‍👩‍👧"].map((end) => text + end))])];
+    texts = [
+      ...new Set([...texts, ...texts.flatMap((text) => ["a", "漢", "e\u0301", "👨‍👩‍👧"].map((end) => text + end))]),
+    ];
   expect(texts.length).toBeGreaterThan(300);
   for (const text of texts)
     for (let columns = 0; columns < 12; columns++) {
