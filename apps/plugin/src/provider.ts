@@ -1,7 +1,7 @@
 import {
   CodexTurnError,
-  keepsProvider,
   MAX_PROMPT_CHARACTERS,
+  ownProviderWarning,
   type TurnResult,
   threadProviderIn,
 } from "@plexum/codex-turn";
@@ -107,7 +107,7 @@ export class Provider implements AsyncDisposable {
     }).catch(throwPlainly);
     const modelProvider = end.mayHaveRun ? undefined : providerOfThread(end.result);
     if (modelProvider !== undefined) {
-      log("warning", keepsProvider(modelProvider));
+      log("warning", ownProviderWarning(modelProvider));
       end = await run({ threadId, text: prompt.text, modelProvider });
     }
     if (threadId !== undefined && !end.mayHaveRun) {

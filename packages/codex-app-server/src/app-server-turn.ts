@@ -4,7 +4,7 @@ import type { OversizedLine } from "@plexum/codex-jsonl";
 import {
   CodexTurnError,
   classifyFailure,
-  keepsProvider,
+  ownProviderWarning,
   type Turn,
   type TurnEvent,
   type TurnResult,
@@ -205,7 +205,7 @@ export class AppServerTurn implements Turn {
       onFirstAnswer: () => {
         this.#hasAnswered = true;
       },
-      onOtherProvider: (provider) => this.#options.onWarning(keepsProvider(provider)),
+      onOtherProvider: (provider) => this.#options.onWarning(ownProviderWarning(provider)),
     });
   }
 

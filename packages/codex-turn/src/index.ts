@@ -17,7 +17,7 @@ export {
   probeCodex,
 } from "./probe-codex.ts";
 export { TextDeltas } from "./text-deltas.ts";
-export { keepsProvider, threadProviderIn } from "./thread-provider.ts";
+export { ownProviderWarning, threadProviderIn } from "./thread-provider.ts";
 export { timedOutError } from "./timed-out-error.ts";
 export type { CancelledTurn, CompletedTurn, FailedTurn, Turn, TurnResult } from "./turn.ts";
 export type { DeltaEvent, TurnEvent } from "./turn-event.ts";
