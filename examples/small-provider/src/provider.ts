@@ -26,7 +26,7 @@ async function stream(request: StreamRequest, { emit, signal }: StreamContext) {
   // The host's tools: an MCP server for this turn. The CLI starts the relay to reach it.
   await using bridge = await startBridge(hostToolServer({ host, request, signal }));
   const server = mcpServerEntry(bridge, { command: process.execPath, args: [RELAY] });
-  const folder = await mkdtemp(join(tmpdir(), "small-provider-"));
+  const folder = await mkdtemp(join(tmpdir(), "small-provider-")); // if killed, it leaves this, with a token that expired
   const config = join(folder, "mcp.json");
   await writeFile(config, JSON.stringify({ mcpServers: { host: server } }), { mode: 0o600 });
 
