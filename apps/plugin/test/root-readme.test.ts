@@ -129,9 +129,9 @@ testReadme(join(ROOT, "README.md"), {
   "sessions.sh": async (block) => {
     await using harness = await sessionWithCall();
     const { run, id } = await peoplesShell(block, harness);
-    const [newest, filtered, withOthers, shown, takenBack, ...others] = block.commands;
+    const [newest, filtered, withOthers, shown, rolledBack, ...others] = block.commands;
     for (const list of [newest, filtered, withOthers]) expect(await run(list)).toContain(id);
-    for (const show of [shown, takenBack]) expect(await run(show)).toContain("call_true");
+    for (const show of [shown, rolledBack]) expect(await run(show)).toContain("call_true");
     expect(others).toEqual([]);
   },
   "doctor.sh": async (block) => {

@@ -217,11 +217,11 @@ describe("a session that is shown", () => {
       JSON.parse((await sessions(harness, "show", PARENT, "--json", ...args)).stdout).calls;
     const kept = { turn: 2, id: "call_kept", bytes: 402, state: "in-context" };
     expect(await calls()).toMatchObject([kept]);
-    expect(await calls("--taken-back")).toMatchObject([kept, { id: "call_gone", state: "taken-back" }]);
-    const { stdout } = await sessions(harness, "show", PARENT, "--taken-back");
+    expect(await calls("--all")).toMatchObject([kept, { id: "call_gone", state: "rolled-back" }]);
+    const { stdout } = await sessions(harness, "show", PARENT, "--all");
     expect(stdout).toContain("1 in the context, about 101 tokens");
     expect(stdout).toMatch(/rollback of 1 turn: 1 call, about [\d,]+ tokens/);
-    expect(stdout).toMatch(/call_gone.*taken-back/);
+    expect(stdout).toMatch(/call_gone.*rolled-back/);
   });
 });
 

@@ -6,7 +6,7 @@ import { HISTORY_NAME, type PromptedSession, takePrompt } from "./files/prompt-h
 import type { RolloutFile } from "./files/rollout-files.ts";
 import { SessionIndex } from "./files/session-index.ts";
 import { NAMES_NAME, takeName } from "./files/thread-names.ts";
-import { messageCount, type RolloutRecord, saidCount } from "./record/rollout-record.ts";
+import { messageCount, type RolloutRecord, totalMessageCount } from "./record/rollout-record.ts";
 import { groupByThread, misnamedFiles, type Thread, type ThreadFile } from "./threads.ts";
 
 export interface ListSessionsOptions {
@@ -204,7 +204,7 @@ class Lister {
       this.#files.warn(file.path, "it does not begin like a rollout");
     if (record === undefined || (record.head === undefined && record.timestamp === undefined))
       return this.#foundIn(id, prompted, undefined);
-    if (record.isTakenBack || record.lastMessage === undefined) record = await this.#files.replayed(file, record);
+    if (record.hasRemovals || record.lastMessage === undefined) record = await this.#files.replayed(file, record);
     const { head } = record;
     if (head === undefined || head.id === id) return this.#foundIn(id, prompted, { file, record });
     return [...this.#foundIn(head.id, undefined, { file, record }), ...this.#foundIn(id, prompted, undefined)];
@@ -250,7 +250,7 @@ class Lister {
     if (rollout === undefined) return session;
     const record = await this.#files.counted(rollout.file, rollout.record);
     // Typed messages are in the rollout too, unless codex has lost them.
-    const unrecorded = Math.max(0, (prompted?.count ?? 0) - saidCount(record));
+    const unrecorded = Math.max(0, (prompted?.count ?? 0) - totalMessageCount(record));
     return { ...session, messageCount: messageCount(record) + unrecorded };
   }
 }

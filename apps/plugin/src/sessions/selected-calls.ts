@@ -37,6 +37,6 @@ function calledSo({ calls }: ThreadCalls, name: string): string {
 function whyNot({ state, isInherited, isConsumed }: ThreadCall): string {
   if (isConsumed) return "is consumed already";
   if (state === "compacted") return "is not in the context any more: it was compacted";
-  if (state === "taken-back") return "is not in the context any more: its turn was rolled back";
+  if (state === "rolled-back") return "is not in the context any more: its turn was rolled back";
   return isInherited ? "belongs to the thread that this one was made from" : "can't be consumed";
 }

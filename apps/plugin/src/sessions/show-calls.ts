@@ -19,7 +19,7 @@ export function printCalls(calls: readonly ThreadCall[], turnCount: number, sort
     ["turn", "ago", "tokens", "call", "tool", ...(hasStates ? ["state"] : []), "arguments"],
     sorted.map((call, row) => [
       call.turn === 0 ? "-" : String(call.turn),
-      call.turn === 0 || call.state === "taken-back" ? "-" : String(turnCount - call.turn),
+      call.turn === 0 || call.state === "rolled-back" ? "-" : String(turnCount - call.turn),
       // The part of its output that a script passed on is part of the script's own output.
       call.kind === "nested" ? "-" : number(call.tokens),
       call.callId.slice(0, idLength),

@@ -22,7 +22,7 @@ export async function showCommand(argv: readonly string[], env: NodeJS.ProcessEn
     allowPositionals: true,
     options: {
       sort: { type: "string", default: "turn" },
-      "taken-back": { type: "boolean", default: false },
+      all: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
     },
   });
@@ -33,7 +33,7 @@ export async function showCommand(argv: readonly string[], env: NodeJS.ProcessEn
   const { codexHome, file, id, parentId } = session;
   const children = await childSessions(session, { codexHome });
   const title = await sessionTitle(id, { codexHome });
-  const read = await readThreadCalls(file, { codexHome, threadId: id, inContextOnly: !flags["taken-back"] });
+  const read = await readThreadCalls(file, { codexHome, threadId: id, inContextOnly: !flags.all });
   // History that a sub-agent's file repeats from its parent belongs to the parent.
   const thread =
     parentId === undefined ? read : { ...read, calls: read.calls.filter(({ isInherited }) => !isInherited) };
@@ -57,7 +57,7 @@ function asJson(
     ...thread,
     calls: calls.map(({ callId, name, turn, argumentsExcerpt, ...rest }) => ({
       turn,
-      age: turn === 0 || rest.state === "taken-back" ? undefined : thread.turnCount - turn,
+      age: turn === 0 || rest.state === "rolled-back" ? undefined : thread.turnCount - turn,
       id: callId,
       tool: name,
       arguments: argumentsExcerpt,
@@ -102,7 +102,7 @@ const relatives = ({ role, parentId }: FoundSession, children: readonly FoundSes
 ];
 
 function summary(thread: ThreadCalls, inContext: readonly ThreadCall[]): string[] {
-  const { compactionCount, takenBackTurnCount, compacted, takenBack, omitted, skippedBytes } = thread;
+  const { compactionCount, rolledBackTurnCount, compacted, rolledBack, omitted, skippedBytes } = thread;
   const calls = inContext.length + omitted.calls;
   const tokens = inContext.reduce((sum, call) => sum + call.tokens, omitted.tokens);
   const consumed = inContext.filter(({ isConsumed }) => isConsumed).length;
@@ -116,12 +116,12 @@ function summary(thread: ThreadCalls, inContext: readonly ThreadCall[]): string[
       ? []
       : [
           `gone     by compactions: the first ${number(Math.round(skippedBytes / 1e6))} MB of the file, which were not read;`,
-          "         turns are counted from there, unless --taken-back is given",
+          "         turns are counted from there, unless --all is given",
         ]),
     ...(compactionCount === 0 ? [] : [`gone     by ${plural(compactionCount, "compaction")}: ${counted(compacted)}`]),
-    ...(takenBackTurnCount === 0
+    ...(rolledBackTurnCount === 0
       ? []
-      : [`gone     by rollback of ${plural(takenBackTurnCount, "turn")}: ${counted(takenBack)}`]),
+      : [`gone     by rollback of ${plural(rolledBackTurnCount, "turn")}: ${counted(rolledBack)}`]),
   ];
 }
 

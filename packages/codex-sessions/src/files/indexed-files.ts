@@ -79,7 +79,7 @@ export class IndexedFiles {
 
   /** Reads more of the thread, for a file whose end does not contain the last message. */
   async replayed(file: RolloutFile, record: RolloutRecord): Promise<RolloutRecord> {
-    if (!record.isTakenBack) return this.#inherited(file, record);
+    if (!record.hasRemovals) return this.#inherited(file, record);
     const whole = await this.#kept(file, record, (before) => this.#continued(file, before));
     return this.#kept(file, whole, (before) => countMessages(file, before, this.#codexHome, this.#signal));
   }

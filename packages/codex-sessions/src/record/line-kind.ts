@@ -4,13 +4,13 @@ export interface LineKind {
   readonly time: string;
   /**
    * - `event`, `item`: it may contain a message of the user's, in the form that codex shows or in the one that the model gets
-   * - `take-back`: it reverts or summarizes what is before it
+   * - `removal`: it rolls back or summarizes what is before it
    * - `turn`: a turn starts or ends with it
    * - `work`: anything else that a turn writes
    * - `other`: settings, and what codex writes when a thread is only opened
    * - `unknown`: it has to be parsed
    */
-  readonly kind: "event" | "item" | "take-back" | "turn" | "work" | "other" | "unknown";
+  readonly kind: "event" | "item" | "removal" | "turn" | "work" | "other" | "unknown";
 }
 
 /** How much of a line is examined. It includes the type of everything that codex writes, and a message's role. */
@@ -34,11 +34,11 @@ export function lineKind(line: Buffer): LineKind {
 }
 
 function kindOf(type: string, payloadType: string | undefined, prefix: string): LineKind["kind"] {
-  if (type === "compacted") return "take-back";
+  if (type === "compacted") return "removal";
   if (type === "event_msg") {
     if (payloadType === undefined) return "unknown";
     if (payloadType === "user_message") return "event";
-    if (payloadType === "thread_rolled_back") return "take-back";
+    if (payloadType === "thread_rolled_back") return "removal";
     if (TURN_EVENTS.has(payloadType)) return "turn";
     if (payloadType === "item_completed") return completedKind(ITEM_TYPE.exec(prefix)?.[1]);
     return SETTINGS.test(payloadType) ? "other" : "work";

@@ -48,7 +48,7 @@ export async function* linesOf(path: string, range: Range = {}): AsyncGenerator<
 /** Returns whether a line that is longer than usual has to be read, by its first bytes. */
 export function isWorthReading(head: Buffer, length: number): boolean {
   if (length > MAX_LINE_BYTES) return false;
-  return head.includes('"session_meta"') || ["event", "item", "take-back", "unknown"].includes(lineKind(head).kind);
+  return head.includes('"session_meta"') || ["event", "item", "removal", "unknown"].includes(lineKind(head).kind);
 }
 
 async function readAt(path: string, offset: number, length: number): Promise<Buffer | undefined> {

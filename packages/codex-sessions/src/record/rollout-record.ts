@@ -25,8 +25,8 @@ export interface RolloutRecord {
   readonly lastMessage: string | undefined;
   /** True if codex shows messages in this file. User messages in the form that the model gets don't count then. */
   readonly hasEvents: boolean;
-  /** True if something was reverted since. The whole thread has to be read to know which messages are left. */
-  readonly isTakenBack?: boolean;
+  /** True if something was rolled back or summarized since. The whole thread has to be read to know which messages are left. */
+  readonly hasRemovals?: boolean;
   /** True if the last message is too long to be read. */
   readonly isUnread?: boolean;
   /** The count for the lines before `end`, once it was needed. */
@@ -38,8 +38,8 @@ export interface RolloutRecord {
 interface MessageCount {
   readonly events: number;
   readonly items: number;
-  /** The number of messages that were reverted. */
-  readonly takenBack?: number;
+  /** The number of messages that were rolled back or summarized. */
+  readonly removed?: number;
 }
 
 /**
@@ -96,7 +96,7 @@ async function recordOf(
     timestamp: scan.workedAt ?? earlier?.timestamp ?? scan.writtenAt,
     lastMessage: scan.eventText ?? (hasEvents ? undefined : scan.itemText) ?? earlier?.lastMessage,
     hasEvents,
-    ...(scan.isTakenBack || earlier?.isTakenBack ? { isTakenBack: true } : {}),
+    ...(scan.hasRemovals || earlier?.hasRemovals ? { hasRemovals: true } : {}),
     ...(scan.isUnread ? { isUnread: true } : {}),
     ...(earlier?.counted && { counted: earlier.counted }),
     ...(earlier?.inherited && { inherited: earlier.inherited }),
@@ -118,13 +118,13 @@ export async function countMessages(
   signal?: AbortSignal,
 ): Promise<RolloutRecord> {
   // Codex may have copied turns from the thread that a sub-agent works for. They are not its own.
-  if (record.isTakenBack || record.head?.origin !== undefined) return replayed(file, record, codexHome, signal);
+  if (record.hasRemovals || record.head?.origin !== undefined) return replayed(file, record, codexHome, signal);
   const { end: start = 0, ...before } = record.counted ?? { events: 0, items: 0 };
   if (record.counted !== undefined && start === record.end) return record;
   let { events, items } = before;
   for await (const { bytes, isCut } of linesOf(file.path, { start, end: record.size, signal })) {
     const { kind, line } = look(bytes, isCut);
-    if (kind === "take-back") return replayed(file, record, codexHome, signal);
+    if (kind === "removal") return replayed(file, record, codexHome, signal);
     if (kind !== "event" && kind !== "item") continue;
     const source = isCut ? kind : userMessageOf(line ?? parsed(bytes))?.source;
     if (source === "event") events++;
@@ -140,7 +140,7 @@ async function replayed(
   codexHome: string,
   signal?: AbortSignal,
 ): Promise<RolloutRecord> {
-  if (record.counted?.end === record.end && !record.isTakenBack) return record;
+  if (record.counted?.end === record.end && !record.hasRemovals) return record;
   const { head } = record;
   const tracker = new TurnTracker(head?.id);
   for (const { path, end } of await segmentsOf(file, record, codexHome, signal))
@@ -152,11 +152,11 @@ async function replayed(
   const left = tracker.messages(head?.origin === undefined ? undefined : (turn) => !turn.isInherited);
   const texts = left.map((message) => excerpt(message.text));
   const count = { events: left.length, items: left.length };
-  const { isTakenBack: _, ...rest } = record;
+  const { hasRemovals: _, ...rest } = record;
   return {
     ...rest,
     lastMessage: texts.findLast((text) => text !== ""),
-    counted: { ...count, takenBack: tracker.saidCount - left.length, end: record.end },
+    counted: { ...count, removed: tracker.totalMessageCount - left.length, end: record.end },
     inherited: { events: 0, items: 0, lastMessage: undefined },
   };
 }
@@ -203,8 +203,9 @@ export function messageCount({ counted, inherited }: RolloutRecord): number {
   return total("events") || total("items");
 }
 
-/** Returns the number of messages, including reverted ones. */
-export const saidCount = (record: RolloutRecord): number => messageCount(record) + (record.counted?.takenBack ?? 0);
+/** Returns the number of messages, including those that were rolled back or summarized. */
+export const totalMessageCount = (record: RolloutRecord): number =>
+  messageCount(record) + (record.counted?.removed ?? 0);
 
 /** Reads a compressed rollout, which can't be read from its end. Codex compresses rollouts that were not used for a week. */
 async function readCompressed(file: RolloutFile, signal?: AbortSignal): Promise<RolloutRecord> {
@@ -213,7 +214,7 @@ async function readCompressed(file: RolloutFile, signal?: AbortSignal): Promise<
   let end = 0;
   // A scan takes lines from the last to the first, but here they are read in order: values of later lines replace earlier ones.
   let [workedAt, writtenAt, eventText, itemText]: [number?, number?, string?, string?] = [];
-  let [events, items, isTakenBack] = [0, 0, false];
+  let [events, items, hasRemovals] = [0, 0, false];
   for await (const { bytes, offset, isCut } of linesOf(file.path, { signal })) {
     if (isFirst && bytes.length > 0) {
       isFirst = false;
@@ -225,7 +226,7 @@ async function readCompressed(file: RolloutFile, signal?: AbortSignal): Promise<
     writtenAt = scan.writtenAt ?? writtenAt;
     eventText = scan.eventText ?? eventText;
     itemText = scan.itemText ?? itemText;
-    isTakenBack ||= scan.isTakenBack;
+    hasRemovals ||= scan.hasRemovals;
     if (scan.hasEvent) events++;
     if (scan.hasItem) items++;
     end = offset + bytes.length + 1;
@@ -239,6 +240,6 @@ async function readCompressed(file: RolloutFile, signal?: AbortSignal): Promise<
     timestamp: workedAt ?? writtenAt,
     lastMessage: events > 0 ? eventText : itemText,
     hasEvents: events > 0,
-    ...(isTakenBack ? { isTakenBack } : { counted: { events, items, end } }),
+    ...(hasRemovals ? { hasRemovals } : { counted: { events, items, end } }),
   };
 }

@@ -17,8 +17,8 @@ export class TailScan {
   hasItem = false;
   /** The same in the form that the model gets. It counts if codex shows no messages. */
   itemText: string | undefined;
-  /** True if some earlier messages were reverted. The rollout has to be read from its beginning then. */
-  isTakenBack = false;
+  /** True if some earlier messages were rolled back or summarized. The rollout has to be read from its beginning then. */
+  hasRemovals = false;
   /** True if the last message is so long that it was not read. */
   isUnread = false;
 
@@ -26,10 +26,10 @@ export class TailScan {
   take(bytes: Buffer, isCut = false): boolean {
     const { time, kind, line } = look(bytes, isCut);
     if (this.workedAt === undefined || this.writtenAt === undefined) this.#takeTime(Date.parse(time), kind);
-    if (kind === "take-back") this.isTakenBack = true;
+    if (kind === "removal") this.hasRemovals = true;
     if (kind === "event" || kind === "item")
       this.#takeMessage(kind, isCut ? undefined : (line ?? parsed(bytes)), isCut);
-    return this.isTakenBack || (this.workedAt !== undefined && (this.eventText !== undefined || this.isUnread));
+    return this.hasRemovals || (this.workedAt !== undefined && (this.eventText !== undefined || this.isUnread));
   }
 
   #takeTime(time: number, kind: LineKind["kind"]): void {
@@ -66,7 +66,7 @@ export function look(bytes: Buffer, isCut = false): LineKind & { readonly line?:
   // biome-ignore lint/suspicious/noExplicitAny: the content of a file, checked field by field.
   const { timestamp, type, payload } = Object(line) as any;
   const time = typeof timestamp === "string" ? timestamp : "";
-  if (type === "compacted" || payload?.type === "thread_rolled_back") return { time, kind: "take-back", line };
+  if (type === "compacted" || payload?.type === "thread_rolled_back") return { time, kind: "removal", line };
   const source = userMessageOf(line)?.source;
   if (source !== undefined) return { time, kind: source, line };
   const eventType = type === "event_msg" && typeof payload?.type === "string" ? payload.type : "";

@@ -30,7 +30,7 @@ export async function readCalls(scan: ThreadScan, options: ReadCallsOptions, ski
   const states = new States(scan, await scan.keptIds());
   const inContext: number[] = [];
   const others: number[] = [];
-  const counts = { "in-context": newCount(), compacted: newCount(), "taken-back": newCount() };
+  const counts = { "in-context": newCount(), compacted: newCount(), "rolled-back": newCount() };
   for (let call = 0; call < table.count; call++) {
     const state = states.of(call);
     counts[state].calls++;
@@ -72,9 +72,9 @@ export async function readCalls(scan: ThreadScan, options: ReadCallsOptions, ski
     calls: options.inContextOnly ? calls.filter(({ state }) => state === "in-context") : calls,
     skippedBytes,
     compactionCount: scan.compactions.length,
-    takenBackTurnCount: turns.turns.length - turns.turnCount,
+    rolledBackTurnCount: turns.turns.length - turns.turnCount,
     compacted: counts.compacted,
-    takenBack: counts["taken-back"],
+    rolledBack: counts["rolled-back"],
     omitted,
     context: await scan.context(),
     places: new CallPlaces(
@@ -103,7 +103,7 @@ class States {
   /** @param callId The call's id, if it is known. Without it, only hashes are compared, so the result may be that of another call. */
   of(call: number, callId?: string): ThreadCall["state"] {
     const { turns, calls } = this.#scan;
-    if (turns.turns[calls.turn(call)]?.isTakenBack) return "taken-back";
+    if (turns.turns[calls.turn(call)]?.isRolledBack) return "rolled-back";
     if (calls.at(call) > this.#compactedAt) return "in-context";
     const isKept = callId === undefined ? this.#keptHashes.has(calls.idHash(call)) : this.#kept.has(callId);
     return isKept ? "in-context" : "compacted";

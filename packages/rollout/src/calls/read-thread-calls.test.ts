@@ -97,7 +97,7 @@ describe.each(testedCodexes(codex147, codex150))("the calls of codex $version", 
     expect(JSON.stringify(made.model.lastRequest.input)).not.toContain("call_2");
     const { turnCount, calls } = await callsOf(made);
     expect(turnCount).toBe(2);
-    expect(calls.filter(({ state }) => state !== "taken-back")).toMatchObject([
+    expect(calls.filter(({ state }) => state !== "rolled-back")).toMatchObject([
       { callId: "call_1", turn: 1, state: "in-context" },
       { callId: "call_3", turn: 2, state: "in-context" },
     ]);

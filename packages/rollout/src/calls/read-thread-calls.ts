@@ -25,9 +25,9 @@ export interface ThreadCall extends Pick<ToolCall, "callId" | "name" | "kind"> {
   /**
    * - `in-context`: the model sees it
    * - `compacted`: a summary has replaced it
-   * - `taken-back`: its turn was rolled back
+   * - `rolled-back`: its turn was rolled back
    */
-  readonly state: "in-context" | "compacted" | "taken-back";
+  readonly state: "in-context" | "compacted" | "rolled-back";
   /** True if the call was made in the thread from which this one was created, and codex copied its lines. */
   readonly isInherited: boolean;
   /** True if its output was consumed, light or heavy. Always false for a nested call. */
@@ -54,11 +54,11 @@ export interface ThreadCalls {
   /** How often a summary replaced everything before it. */
   readonly compactionCount: number;
   /** The number of turns that were rolled back. */
-  readonly takenBackTurnCount: number;
+  readonly rolledBackTurnCount: number;
   /** The calls that compactions removed from the context. */
   readonly compacted: CallCount;
   /** The calls that rollbacks removed from the context. */
-  readonly takenBack: CallCount;
+  readonly rolledBack: CallCount;
   /** The calls in the context that are not among `calls`. */
   readonly omitted: CallCount;
   /** How full the context was. Undefined if codex has recorded no count. */

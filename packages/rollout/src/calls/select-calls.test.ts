@@ -28,7 +28,7 @@ const thread = {
     call("newest", { turn: 4 }),
     call("nested", { kind: "nested", tokens: 0 }),
     call("gone", { state: "compacted" }),
-    call("back", { state: "taken-back" }),
+    call("back", { state: "rolled-back" }),
     call("parents", { isInherited: true }),
     call("done", { isConsumed: true }),
   ],

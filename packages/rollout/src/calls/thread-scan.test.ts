@@ -12,8 +12,8 @@ const toBeParsed = (content: string) => content.replaceAll(/^(?=.)/gm, " ");
 /** Reads the calls of a rollout. Omits estimates from the length of a line, and places. */
 async function read(path: string, content: string) {
   await writeFile(path, content);
-  const { places: _places, compacted, takenBack, omitted, ...thread } = await readThreadCalls(path);
-  return { ...thread, gone: [compacted.calls, takenBack.calls, omitted.calls] };
+  const { places: _places, compacted, rolledBack, omitted, ...thread } = await readThreadCalls(path);
+  return { ...thread, gone: [compacted.calls, rolledBack.calls, omitted.calls] };
 }
 
 it("a scan that skips lines finds the same as parsing each line, in any rollout", async () => {

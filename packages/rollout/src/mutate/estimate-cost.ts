@@ -121,8 +121,8 @@ async function inContext(
     ...(codexHome === undefined ? {} : { codexHome }),
     ...(signal === undefined ? {} : { signal }),
   });
-  const takenBack = new Set(calls.flatMap(({ callId, state }) => (state === "taken-back" ? [callId] : [])));
-  return left.filter(({ ids }) => !ids.every((id) => takenBack.has(id)));
+  const rolledBack = new Set(calls.flatMap(({ callId, state }) => (state === "rolled-back" ? [callId] : [])));
+  return left.filter(({ ids }) => !ids.every((id) => rolledBack.has(id)));
 }
 
 const clamp = (ratio: number) => Math.min(MAX_RATIO, Math.max(MIN_RATIO, ratio));

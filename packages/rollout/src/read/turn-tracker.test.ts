@@ -37,13 +37,13 @@ describe("a rollback", () => {
   ])("of %i turns removes the last ones", (count, expected) => {
     const tracker = track(turn("1", "a"), turn("2", "b"), turn("3", "c"), rolledBack(count));
     expect(left(tracker)).toEqual(expected);
-    expect(tracker.saidCount).toBe(3);
+    expect(tracker.totalMessageCount).toBe(3);
   });
 
   it("removes a turn with several messages completely, and turns without messages in between", () => {
     const tracker = track(turn("1", "a"), turn("2", "b", "steered"), turn("compaction"), rolledBack(1), turn("4", "d"));
     expect(left(tracker)).toEqual(["a", "d"]);
-    expect(tracker.turns.map(({ number, isTakenBack }) => [number, isTakenBack])).toEqual([
+    expect(tracker.turns.map(({ number, isRolledBack }) => [number, isRolledBack])).toEqual([
       [1, false],
       [2, true],
       [3, true],

@@ -10,7 +10,7 @@ export interface TrackedTurn {
   /** True if the turn belongs to the thread from which this one was created, and codex copied its lines. */
   readonly isInherited: boolean;
   /** True if the turn was rolled back. */
-  isTakenBack: boolean;
+  isRolledBack: boolean;
   readonly messages: TrackedMessage[];
 }
 
@@ -46,7 +46,6 @@ export class TurnTracker {
   #current: TrackedTurn | undefined;
   #isRecorded = false;
   #lines = 0;
-  #hasTakenBack = false;
   #reachesBack = false;
 
   /** False if only the number of messages matters: their texts are then empty. */
@@ -65,7 +64,7 @@ export class TurnTracker {
     if (line.type === "event_msg") {
       if (payload.type === "task_started") this.#begin(payload.turn_id);
       if (payload.type === "task_complete" || payload.type === "turn_aborted") this.#end();
-      if (payload.type === "thread_rolled_back") this.#takeBack(Number(payload.num_turns));
+      if (payload.type === "thread_rolled_back") this.#rollBack(Number(payload.num_turns));
     } else if (line.type === "turn_context") {
       if (typeof payload.turn_id === "string" && payload.turn_id !== this.#current?.id) this.#begin(payload.turn_id);
     } else if (line.type === "compacted") {
@@ -103,18 +102,13 @@ export class TurnTracker {
     return this.#lastCompaction()?.at;
   }
 
-  /** True if anything written was rolled back or summarized. */
-  get hasTakenBack(): boolean {
-    return this.#hasTakenBack || this.#compactions.length > 0;
-  }
-
   /**
    * Returns whether the model still sees a line of a turn.
    * @param at The line's position.
    * @param callId The call of the line. A compaction may have kept it.
    */
   isInContext(turn: TrackedTurn | undefined, at: number, callId?: string): boolean {
-    if (turn?.isTakenBack) return false;
+    if (turn?.isRolledBack) return false;
     const last = this.#lastCompaction();
     return last === undefined || at > last.at || (callId !== undefined && last.callIds.has(callId));
   }
@@ -128,20 +122,20 @@ export class TurnTracker {
     const last = this.#lastCompaction(({ kept }) => kept !== undefined);
     const all = this.turns.filter(isWanted).flatMap((turn) => turn.messages);
     const left = this.turns
-      .filter((turn) => !turn.isTakenBack && isWanted(turn))
+      .filter((turn) => !turn.isRolledBack && isWanted(turn))
       .flatMap((turn) => turn.messages)
       .filter(({ at }) => last === undefined || at > last.at);
     return [...(last?.kept ?? []), ...ofOneForm(left, all)];
   }
 
   /** The number of messages from the user, including those that were rolled back. */
-  get saidCount(): number {
+  get totalMessageCount(): number {
     const all = this.turns.flatMap((turn) => turn.messages);
     return ofOneForm(all, all).length;
   }
 
   #lastCompaction(isWanted: (compaction: Compaction) => boolean = () => true): Compaction | undefined {
-    return this.#compactions.findLast((one) => one.turn?.isTakenBack !== true && isWanted(one));
+    return this.#compactions.findLast((one) => one.turn?.isRolledBack !== true && isWanted(one));
   }
 
   #begin(id: unknown): TrackedTurn {
@@ -151,7 +145,7 @@ export class TurnTracker {
       number: this.#left.length + 1,
       id: typeof id === "string" ? id : undefined,
       isInherited: time !== undefined && this.#createdAt !== undefined && time < this.#createdAt,
-      isTakenBack: false,
+      isRolledBack: false,
       messages: [],
     };
     this.turns.push(turn);
@@ -177,17 +171,16 @@ export class TurnTracker {
   }
 
   /** Rolls back the last turns. Counts only turns with a message from the user, as codex does (0.135). Those in between go too. */
-  #takeBack(count: number): void {
-    this.#hasTakenBack = true;
+  #rollBack(count: number): void {
     this.#end();
-    for (let said = 0; said < count; ) {
+    for (let rolledBack = 0; rolledBack < count; ) {
       const turn = this.#left.pop();
       if (turn === undefined) {
         this.#reachesBack = true;
         return;
       }
-      turn.isTakenBack = true;
-      if (turn.messages.length > 0) said++;
+      turn.isRolledBack = true;
+      if (turn.messages.length > 0) rolledBack++;
     }
   }
 }

@@ -58,7 +58,7 @@ function trackTurns(entries: readonly RolloutEntry[]): void {
     must(message === undefined || typeof message.text === "string", "a message is text");
   }
   tracker.messages();
-  must(tracker.saidCount >= 0, "messages are counted");
+  must(tracker.totalMessageCount >= 0, "messages are counted");
 }
 
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
