@@ -9,6 +9,7 @@ export default defineConfig({
       "examples/*/test/**/*.test.ts",
       "tooling/*/src/**/*.test.ts",
     ],
+    setupFiles: ["./tooling/real-codex/src/neutral-process.ts"],
     testTimeout: 30_000,
   },
 });

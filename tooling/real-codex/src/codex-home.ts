@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { neutralEnvironment } from "./neutral-environment.ts";
 
 export interface CodexHomeOptions {
   /** The model server's address, ending in `/v1`. */
@@ -17,20 +18,6 @@ export interface CreateHomeOptions extends CodexHomeOptions {
   /** Where the home is made. @default tmpdir() */
   readonly parent?: string;
 }
-
-/** With one of these, Node, codex or a shell writes other text: colors, log lines, another width. */
-const OUTPUT_VARIABLES = new Set([
-  "CI",
-  "COLORTERM",
-  "COLUMNS",
-  "FORCE_COLOR",
-  "LINES",
-  "NODE_DISABLE_COLORS",
-  "NO_COLOR",
-  "RUST_LOG",
-  "TEAMCITY_VERSION",
-  "TMUX",
-]);
 
 /** A throw-away CODEX_HOME whose codex asks a scripted model and needs no account. */
 export class CodexHome implements AsyncDisposable {
@@ -67,13 +54,11 @@ ${config}`;
   }
 
   /**
-   * This process's environment with this home, and without variables that configure codex or change what a program prints. HOME is the same folder: codex runs commands in a login shell, and the user's profile must not affect a test.
+   * This process's neutral environment with this home. HOME is the same folder: codex runs commands in a login shell, and the user's
+   * profile must not affect a test.
    */
   get env(): NodeJS.ProcessEnv {
-    const neutral = Object.entries(process.env).filter(
-      ([name]) => !/^(CODEX|OPENAI)_/.test(name) && !OUTPUT_VARIABLES.has(name),
-    );
-    return { ...Object.fromEntries(neutral), CODEX_HOME: this.path, HOME: this.path };
+    return { ...neutralEnvironment(process.env), CODEX_HOME: this.path, HOME: this.path };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
