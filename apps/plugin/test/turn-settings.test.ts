@@ -162,9 +162,9 @@ const TRUST: [
   ["the user does not trust, in a repository that the user trusts", ".", "workspace", true, false],
 ];
 
-// Up to 0.150 codex exec itself trusts any folder that it runs in, and records that.
+// Up to 0.167 codex exec itself trusts any folder that it runs in, and records that.
 const thatAsk = byEachTransport(testedCodexes()).filter(
-  (codex) => codex.transport === "app-server" || since("0.151.0")(codex),
+  (codex) => codex.transport === "app-server" || since("0.168.0")(codex),
 );
 
 test.each(thatAsk)(

@@ -10,6 +10,32 @@ import type { TurnThread } from "./turn-thread.ts";
 const THREAD = "01a217e3-170e-74c1-b719-43d3197adcce";
 const continued = { threadId: THREAD, rollout: "/nowhere/rollout.jsonl", sizeBefore: 0 } as unknown as TurnThread;
 
+describe("a prompt that was passed before a compaction", () => {
+  const system = {
+    type: "message",
+    role: "developer",
+    content: [{ text: "<plexum_system>Be brief.</plexum_system>" }],
+  };
+  test.each([
+    ["is passed again if only the summarized history of codex 0.153 to 0.156 has it", "guardian_history", true],
+    ["is not passed again if the new history has it", "replacement_history", false],
+  ])("%s", async (_what, key, isPassed) => {
+    await using folder = await temporaryFolder();
+    const rollout = join(folder.path, "rollout.jsonl");
+    await writeFile(rollout, "");
+    const first = await SystemPrompt.of(folder.path, "Be brief.", { ...continued, rollout } as unknown as TurnThread);
+    expect(first.context).toBeDefined();
+    await first.prompt.started(THREAD);
+    const line = (type: string, payload: unknown) => `${JSON.stringify({ timestamp: "", type, payload })}\n`;
+    const histories = { replacement_history: [], [key]: [system] };
+    await writeFile(rollout, line("response_item", system) + line("compacted", { message: "", ...histories }));
+    const { size: sizeBefore } = await lstat(rollout);
+    const thread = { ...continued, rollout, sizeBefore } as unknown as TurnThread;
+    const { context } = await SystemPrompt.of(folder.path, "Be brief.", thread);
+    expect(context !== undefined).toBe(isPassed);
+  });
+});
+
 describe("a file in the workspace that is not the plugin's", () => {
   test.each<[what: string, make: (path: string) => Promise<unknown>]>([
     ["text", (path) => writeFile(path, "given")],

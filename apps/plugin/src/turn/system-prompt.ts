@@ -107,10 +107,11 @@ async function isStillInView(rollout: string, size: number, { from, isSeen }: Pa
 function viewAfter(entry: RolloutEntry, isInView: boolean): boolean {
   if (entry.kind !== "line") return isInView;
   const { type, payload } = entry.line;
-  const names = () => JSON.stringify(payload).includes(`<${KEY}>`);
-  if (type === "compacted") return names();
+  const names = (value: unknown) => (JSON.stringify(value) ?? "").includes(`<${KEY}>`);
+  // 0.153 to 0.156 also record the history that was summarized (`guardian_history`), which the model does not see.
+  if (type === "compacted") return names(payload.replacement_history);
   if (type === "event_msg" && payload.type === "thread_rolled_back") return false;
   if (type !== "response_item") return isInView;
   const { role } = payload as { role?: unknown };
-  return isInView || (role === "developer" && names());
+  return isInView || (role === "developer" && names(payload));
 }
