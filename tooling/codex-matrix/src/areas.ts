@@ -39,7 +39,7 @@ export const TEST_FILES: Readonly<Record<string, TestFile>> = {
   "apps/plugin/test/kept-threads.test.ts": { area: "sessions", since: "0.136.0" },
   "apps/plugin/test/limits.test.ts": { area: "turns" },
   "apps/plugin/test/session-slim.test.ts": { area: "sessions" },
-  "apps/plugin/test/session-slim-code-mode.test.ts": { area: "sessions", codeMode: "in code mode" },
+  "apps/plugin/test/session-slim-code-mode.test.ts": { area: "sessions", codeMode: "in code mode", since: "0.144.0" },
   "apps/plugin/test/sessions.test.ts": { area: "sessions" },
   "packages/codex-app-server/src/server-pool.test.ts": { area: "endings" },
   "apps/plugin/test/streaming.test.ts": { area: "turns", codeMode: "in code mode" },
