@@ -50,8 +50,8 @@ test("the newest tested version is the one installed here", () => {
 test("versions are compared by number", () => {
   expect(["0.135.0", "0.135.1", "0.136.0-alpha.2", "1.0.0", "0.1000.0"].every(isSupported)).toBe(true);
   expect(["0.134.9", "0.99.0", "0.0.0"].some(isSupported)).toBe(false);
-  expect(["0.169.1", "0.170.0", "1.0.0"].every(isNewerThanTested)).toBe(true);
-  expect(["0.169.0", "0.168.9", "0.99.0"].some(isNewerThanTested)).toBe(false);
+  expect(["0.171.1", "0.172.0", "1.0.0"].every(isNewerThanTested)).toBe(true);
+  expect(["0.171.0", "0.170.9", "0.99.0"].some(isNewerThanTested)).toBe(false);
 });
 
 test("checks the version again when codex is replaced", async () => {

@@ -8,7 +8,7 @@ import { locateCodex } from "./locate.ts";
 export const OLDEST_SUPPORTED_VERSION = "0.135.0";
 
 /** The newest codex that this package was tested with. A newer one may work as well. */
-export const NEWEST_TESTED_VERSION = "0.169.0";
+export const NEWEST_TESTED_VERSION = "0.171.0";
 
 export interface ProbeOptions {
   /** The codex executable: a path, or a name on the PATH. @default "codex" */
@@ -105,7 +105,7 @@ async function askVersion(codex: Program, ask: AskOptions): Promise<string> {
     );
   };
   const answer = await askCodex(codex, ["--version"], ask).catch(unanswered);
-  // "codex-cli 0.169.0" (0.100.0 to 0.169.0). Other programs also answer with a version number.
+  // "codex-cli 0.169.0" (0.100.0 to 0.171.0). Other programs also answer with a version number.
   const version = /^codex\S* (\d+\.\d+\.\d+\S*)/m.exec(answer.stdout)?.[1];
   if (version !== undefined) return version;
   throw new CodexTurnError(
