@@ -13,7 +13,7 @@ export function selectedCalls(
   if (named.length === 0) return selectCalls(thread, rules);
   const callIds = new Set(named.map((name) => calledSo(thread, name)));
   const able = new Set(selectCalls(thread, { callIds }).map(({ callId }) => callId));
-  const problem = thread.calls.find(({ callId }) => callIds.has(callId) && !able.has(callId));
+  const problem = thread.calls.findLast(({ callId }) => callIds.has(callId) && !able.has(callId));
   if (problem !== undefined) throw new SessionsError(`the call ${problem.callId} ${whyNot(problem)}`);
   return selectCalls(thread, { ...rules, callIds });
 }

@@ -46,6 +46,7 @@ export async function readCalls(scan: ThreadScan, options: ReadCallsOptions, ski
     omitted.calls++;
     omitted.tokens += table.tokens(call);
   }
+  const lastOf = lastByHash(scan, chosen);
   const details = await readDetails(scan, chosen, options.signal);
   const calls = Array.from(
     details,
@@ -63,6 +64,7 @@ export async function readCalls(scan: ThreadScan, options: ReadCallsOptions, ski
         tokens: tokensOf(own),
         state: states.of(call, callId),
         isInherited: turn?.isInherited ?? false,
+        isIdReused: lastOf.get(table.idHash(call)) !== call,
         isConsumed,
       };
     },
@@ -108,6 +110,13 @@ class States {
     const isKept = callId === undefined ? this.#keptHashes.has(calls.idHash(call)) : this.#kept.has(callId);
     return isKept ? "in-context" : "compacted";
   }
+}
+
+/** Returns the last call with the id of each of some calls, by the hash of the id. */
+function lastByHash({ calls: table }: ThreadScan, calls: ReadonlySet<number>): Map<number, number> {
+  const last = new Map(Array.from(calls, (call) => [table.idHash(call), call]));
+  for (let call = 0; call < table.count; call++) if (last.has(table.idHash(call))) last.set(table.idHash(call), call);
+  return last;
 }
 
 /** Returns the calls, or only the largest ones if there are too many. */

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32, deflateSync } from "node:zlib";
 import { codex147, codex150, testedCodexes } from "@plexum/codex-versions";
 import { answer, functionCall, say, shell } from "@plexum/scripted-model";
 import { temporaryFolder } from "@plexum/test-support";
 import { describe, expect, it } from "vitest";
-import { findRollout, readThreadCalls } from "../index.ts";
+import { consumeLight, findRollout, mutateRollout, readThreadCalls, selectCalls } from "../index.ts";
 import { AppServer } from "../testing/app-server.ts";
 import { CodexThread, RECALL } from "../testing/codex-thread.ts";
 
@@ -155,4 +155,41 @@ it("reads a call without output, calls in no turn, and outputs that are not text
     { callId: "open", turn: 0, bytes: 4, tokens: 1, state: "in-context" },
     { callId: "odd", turn: 0, tokens: 1_844 + Math.ceil("[audio]\nnull".length / 4) },
   ]);
+});
+
+it("says which calls have an id that a later call has too", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "rollout.jsonl");
+  const line = (type: string, payload: object) => `${JSON.stringify({ type, payload })}\n`;
+  const turnWith = (turn_id: string, ...outputs: string[]) =>
+    line("event_msg", { type: "task_started", turn_id }) +
+    outputs
+      .map(
+        (output, index) =>
+          line("response_item", { type: "function_call", call_id: `call_${index}`, name: "read", arguments: "{}" }) +
+          line("response_item", { type: "function_call_output", call_id: `call_${index}`, output }),
+      )
+      .join("") +
+    line("event_msg", { type: "task_complete", turn_id });
+  const long = "result ".repeat(500);
+  await writeFile(path, turnWith("a", long, long) + turnWith("b", "short") + turnWith("c", "last", long));
+  const thread = await readThreadCalls(path);
+  expect(thread.calls.map(({ callId, turn, isIdReused }) => [callId, turn, isIdReused])).toEqual([
+    ["call_0", 1, true],
+    ["call_1", 1, true],
+    ["call_0", 2, true],
+    ["call_0", 3, false],
+    ["call_1", 3, false],
+  ]);
+  const select = (rules: object) => selectCalls(thread, rules).map(({ callId, turn }) => [callId, turn]);
+  expect(select({ olderThanTurns: 0 })).toEqual([]);
+  expect(select({ largerThanTokens: 100 })).toEqual([["call_1", 3]]);
+  expect(select({ callIds: ["call_0"] })).toEqual([["call_0", 3]]);
+  // What was selected is what a mutation changes.
+  const before = (await readFile(path, "utf8")).split("\n");
+  await mutateRollout(path, [consumeLight("call_0")]);
+  const changed = (await readFile(path, "utf8"))
+    .split("\n")
+    .flatMap((text, index) => (text === before[index] ? [] : [index]));
+  expect(changed.map((index) => before[index])).toEqual([expect.stringContaining('"output":"last"')]);
 });

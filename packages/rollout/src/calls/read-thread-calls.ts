@@ -30,6 +30,8 @@ export interface ThreadCall extends Pick<ToolCall, "callId" | "name" | "kind"> {
   readonly state: "in-context" | "compacted" | "rolled-back";
   /** True if the call was made in the thread from which this one was created, and codex copied its lines. */
   readonly isInherited: boolean;
+  /** True if a later call has the same id, as some models give it. A mutation changes the last call with an id. */
+  readonly isIdReused: boolean;
   /** True if its output was consumed, light or heavy. Always false for a nested call. */
   readonly isConsumed: boolean;
 }

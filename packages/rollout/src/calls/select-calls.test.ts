@@ -15,6 +15,7 @@ const call = (callId: string, more: Partial<ThreadCall> = {}): ThreadCall => ({
   tokens: 100,
   state: "in-context",
   isInherited: false,
+  isIdReused: false,
   isConsumed: false,
   ...more,
 });
@@ -31,6 +32,7 @@ const thread = {
     call("back", { state: "rolled-back" }),
     call("parents", { isInherited: true }),
     call("done", { isConsumed: true }),
+    call("again", { isIdReused: true }),
   ],
 };
 
@@ -43,7 +45,7 @@ it.each([
   [{ largerThanTokens: 99, olderThanTurns: 1 }, ["old", "large"]],
   [{ tool: "shell" }, ["shell"]],
   [{ tool: "rea" }, []],
-  [{ callIds: ["nested", "old", "gone", "back", "parents", "done", "unknown"] }, ["old", "nested"]],
+  [{ callIds: ["nested", "old", "gone", "back", "parents", "done", "again", "unknown"] }, ["old", "nested"]],
   [{ callIds: [] }, []],
 ])("by %j", (rules, expected) => {
   expect(selectCalls(thread, rules).map(({ callId }) => callId)).toEqual(expected);

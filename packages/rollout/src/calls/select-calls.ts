@@ -14,7 +14,7 @@ export interface CallRules {
 
 /**
  * Returns the calls of a thread that match some rules and are worth consuming, in the thread's order. These are the calls that the
- * model sees, that are the thread's own, and that are not consumed yet.
+ * model sees, that are the thread's own, that are not consumed yet, and whose id no later call has.
  */
 export function selectCalls(
   { calls, turnCount }: Pick<ThreadCalls, "calls" | "turnCount">,
@@ -26,6 +26,7 @@ export function selectCalls(
     (call) =>
       call.state === "in-context" &&
       !call.isInherited &&
+      !call.isIdReused &&
       !call.isConsumed &&
       (callIds === undefined ? call.kind !== "nested" : callIds.has(call.callId)) &&
       turnCount - call.turn > olderThanTurns &&
