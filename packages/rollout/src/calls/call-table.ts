@@ -43,6 +43,11 @@ export class CallTable {
     this.#calls.set(call, 7, this.#calls.get(call, 7) + tokens * 2);
   }
 
+  /** Sets a call's tokens to 0: its arguments and outputs so far were consumed. */
+  clearTokens(call: number): void {
+    this.#calls.set(call, 7, this.#calls.get(call, 7) % 2);
+  }
+
   /** Adds a line that names a call, but is not an output of a call of the current turn. */
   addStray(idHash: number, segment: number, offset: number, length: number): void {
     addPlaced(this.#strays, idHash, segment, offset, length);

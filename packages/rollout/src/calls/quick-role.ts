@@ -150,6 +150,15 @@ export const isTextOutput = (bytes: Uint8Array, idEnd: number): boolean =>
   // `,"output":"`
   bytes[idEnd + 1] === COMMA && bytes[idEnd + 3] === o && bytes[idEnd + 10] === COLON && bytes[idEnd + 11] === QUOTE;
 
+/**
+ * Returns true if an output is a text, and exactly this one.
+ * @param idEnd Where the call's id ends, which precedes the output.
+ * @param text In quotation marks.
+ */
+export const isOutput = (bytes: Buffer, idEnd: number, text: Buffer): boolean =>
+  // Compare one byte first, since most outputs are others.
+  bytes[idEnd + 12] === text[1] && bytes.compare(text, 0, text.length, idEnd + 11, idEnd + 11 + text.length) === 0;
+
 /** Returns where a string without escapes ends: its closing quotation mark. Returns -1 if it has escapes, or is long. */
 export function endOfString(bytes: Uint8Array, from: number): number {
   for (let at = from; at < from + 128; at++) {

@@ -1,4 +1,5 @@
 import type { BigIntStats } from "node:fs";
+import { CONSUMED, isConsumedOutput, TOOL_CALLED } from "../mutate/call-edit.ts";
 import { LineScanner } from "../read/line-scanner.ts";
 import { type OpenRollout, readExactly } from "../read/open-rollout.ts";
 import { type RolloutEntry, toRolloutEntry } from "../read/rollout-entry.ts";
@@ -12,6 +13,7 @@ import {
   callIdAt,
   endOfString,
   hashAt,
+  isOutput,
   isTextOutput,
   outputIdAt,
   payloadTypeAt,
@@ -44,6 +46,9 @@ const DEFAULT_MAX_LINE_BYTES = 32 * 1024 * 1024;
 const MAX_CLOSED_CALLS = 1_000;
 /** The part of a call's or an output's line that is not text: timestamp, ordinal, types, ids. */
 const FRAME_BYTES = 200;
+/** The markers in place of a consumed output, as JSON. */
+const QUOTED_LIGHT = Buffer.from(`"${CONSUMED}"`);
+const QUOTED_HEAVY = Buffer.from(`"${TOOL_CALLED}"`);
 const INFO = 'token_count","info":'.length;
 const BRACE = 0x7b;
 const NESTED_ID = /"(exec-[\x20-\x21\x23-\x5b\x5d-\x7e]+)"/;
@@ -168,8 +173,11 @@ export class ThreadScan {
     if (hash === undefined) return false;
     // An output with an image begins as a list.
     if (role === "output" && !isTextOutput(chunk, idEnd)) return false;
-    if (role === "output") this.#answer(hash, segment, offset, length, tokensByLength(length));
-    else this.#begin(hash, segment, offset, length, tokensByLength(length));
+    if (role === "output") {
+      const isLight = isOutput(chunk, idEnd, QUOTED_LIGHT);
+      const isHeavy = !isLight && isOutput(chunk, idEnd, QUOTED_HEAVY);
+      this.#answer(hash, segment, offset, length, isLight || isHeavy ? 0 : tokensByLength(length), isHeavy);
+    } else this.#begin(hash, segment, offset, length, tokensByLength(length));
     return true;
   }
 
@@ -207,8 +215,11 @@ export class ThreadScan {
     if (role === "output") {
       const id = idIn(head);
       if (id === undefined) return false;
-      const tokens = head.includes('"input_image"') ? TOKENS_PER_IMAGE : tokensByLength(place.length);
-      this.#answer(hashOf(id), place.segment, place.offset, place.length, tokens);
+      const isHeavy = head.includes(`"output":${QUOTED_HEAVY}`);
+      const isConsumed = isHeavy || head.includes(`"output":${QUOTED_LIGHT}`);
+      const length = isConsumed ? 0 : place.length;
+      const tokens = head.includes('"input_image"') ? TOKENS_PER_IMAGE : tokensByLength(length);
+      this.#answer(hashOf(id), place.segment, place.offset, place.length, tokens, isHeavy);
       return true;
     }
     if (role === "nested") {
@@ -227,7 +238,14 @@ export class ThreadScan {
     if (line.type === "compacted") this.#compact(place);
     else if (call !== undefined) this.#beginAt(hashOf(call.callId), place);
     else if (output !== undefined)
-      this.#answer(hashOf(output.callId), place.segment, place.offset, place.length, tokensByLength(place.length));
+      this.#answer(
+        hashOf(output.callId),
+        place.segment,
+        place.offset,
+        place.length,
+        isConsumedOutput(output.output) ? 0 : tokensByLength(place.length),
+        output.output === TOOL_CALLED,
+      );
     else if (nestedId !== undefined && isNestedId(nestedId)) this.#nest(hashOf(nestedId), place);
     else {
       // An item of a type that this version does not know.
@@ -277,10 +295,15 @@ export class ThreadScan {
     this.#open.set(idHash, call);
   }
 
-  #answer(idHash: number, segment: number, offset: number, length: number, tokens: number): void {
+  #answer(idHash: number, segment: number, offset: number, length: number, tokens: number, isHeavy: boolean): void {
     const call = this.#openCall(idHash);
-    if (call !== undefined) this.calls.addOutput(call, segment, offset, length, tokens);
-    else this.calls.addStray(idHash, segment, offset, length);
+    if (call === undefined) {
+      this.calls.addStray(idHash, segment, offset, length);
+      return;
+    }
+    // A consumed line is as long as before, filled with spaces, and a heavy consumption has also replaced the arguments.
+    if (isHeavy) this.calls.clearTokens(call);
+    this.calls.addOutput(call, segment, offset, length, tokens);
   }
 
   /** Takes codex's record of a call. In direct mode it is a copy of a call that also has response items. */

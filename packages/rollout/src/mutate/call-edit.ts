@@ -12,8 +12,10 @@ export interface CallEdit {
   readonly arguments?: string;
 }
 
-const CONSUMED = "...(consumed)";
-const TOOL_CALLED = "...(tool called)";
+/** What a light consumption writes in place of an output. */
+export const CONSUMED = "...(consumed)";
+/** What a heavy one writes. */
+export const TOOL_CALLED = "...(tool called)";
 
 /** Returns an edit that replaces the output. The model still sees the tool's name and the arguments. */
 export const consumeLight = (callId: string): CallEdit => ({ callId, output: CONSUMED });
