@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { resolve } from "node:path";
 import { keepCompiled } from "./compile-cache.ts";
+import { withOutput } from "./with-output.ts";
 
 // Make it absolute: codex runs in the workspace, where a relative path would mean another folder.
 if (process.env.CODEX_HOME) process.env.CODEX_HOME = resolve(process.env.CODEX_HOME);
@@ -35,17 +36,17 @@ switch (subcommand) {
   }
   case "install": {
     const { installCommand } = await import("./install/install-command.ts");
-    process.exitCode = await installCommand(args);
+    process.exitCode = await withOutput(() => installCommand(args));
     break;
   }
   case "uninstall": {
     const { uninstallCommand } = await import("./install/install-command.ts");
-    process.exitCode = await uninstallCommand(args);
+    process.exitCode = await withOutput(() => uninstallCommand(args));
     break;
   }
   case "sessions": {
     const { sessionsCommand } = await import("./sessions/sessions-command.ts");
-    process.exitCode = await sessionsCommand(args);
+    process.exitCode = await withOutput(() => sessionsCommand(args));
     break;
   }
   case "doctor": {
@@ -55,7 +56,7 @@ switch (subcommand) {
   }
   case "mcp-unregister": {
     const { unregister } = await import("./install/unregister.ts");
-    process.exitCode = await unregister(args);
+    process.exitCode = await withOutput(() => unregister(args));
     break;
   }
   case "help":

@@ -1,13 +1,13 @@
-import { appendFile, mkdir, readFile, stat } from "node:fs/promises";
+import { appendFile, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { testedCodexes } from "@plexum/codex-versions";
 import { newestCodex } from "@plexum/real-codex";
-import { say } from "@plexum/scripted-model";
+import { answer, functionCall, say } from "@plexum/scripted-model";
 import { lockThread } from "@plexum/session-store";
 import { describe, expect, test } from "vitest";
 import { AppServer } from "../../../packages/rollout/src/testing/app-server.ts";
 import { CodexThread } from "../../../packages/rollout/src/testing/codex-thread.ts";
-import { IDS, sessions, threadWithCalls } from "./sessions-command.ts";
+import { IDS, sessions, shellSessions, threadWithCalls } from "./sessions-command.ts";
 
 const outputs = (thread: CodexThread) => IDS.flatMap((id) => thread.model.lastRequest.outputsOf(id));
 
@@ -115,7 +115,7 @@ test("the output fits 80 columns, has no color without a terminal, and shows how
     expect(lines[0]).toBe("Long story");
     expect(lines.filter((line: string) => line.length > 80)).toEqual([]);
     expect(stdout).not.toContain("\u001b");
-    expect(stdout).toMatch(/context {2}[\d,]+ of [\d,]+ tokens at the last request\n +[█-▏]*░* \d+ %/);
+    expect(stdout).toMatch(/context {2}[\d,]+ of [\d,]+ tokens at the last request\n +[█-▏]*░* \d+%/);
     expect(stdout).toContain("seq 1000 1400");
   }
 });
@@ -157,3 +157,54 @@ async function writeRollout(thread: CodexThread, id: string): Promise<void> {
     line("session_meta", { id }) + calls.join(""),
   );
 }
+
+test("a command whose output can't be written completes, and says so unless its reader closed the pipe", async () => {
+  await using thread = await threadWithCalls();
+  const path = await thread.rollout();
+  const original = await readFile(path);
+  const run = (line: string) => shellSessions(thread, line);
+  const full = await run(`show ${thread.threadId} > /dev/full`);
+  expect(full).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringMatching(/^plexum-openai-provider: the output.*ENOSPC.*\n$/),
+  });
+  expect(await run(`show ${thread.threadId} | true`)).toMatchObject({ stderr: "" });
+  const consumed = await run(`consume ${thread.threadId} --yes > /dev/full`);
+  expect(consumed).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("ENOSPC") });
+  expect(await readFile(path, "utf8")).toContain("...(consumed)");
+  expect(await run(`restore ${thread.threadId} --yes | true`)).toMatchObject({ stderr: "" });
+  expect((await readFile(path)).equals(original)).toBe(true);
+});
+
+test("no message repeats an argument's escape sequences", async () => {
+  await using thread = await threadWithCalls();
+  for (const args of [
+    ["\u001b[2Jx"],
+    ["show", "\u001b[2Jx"],
+    ["show", thread.threadId, "--\u001b[2J"],
+    ["consume", thread.threadId, "\u001b[2J"],
+  ]) {
+    const { stderr, exitCode } = await sessions(thread, ...args);
+    expect({ args, exitCode }).toEqual({ args, exitCode: 1 });
+    expect(stderr).toMatch(/^sessions: [^\p{Cc}]+\n$/u);
+  }
+});
+
+test("a result that is shorter than the marker is left, and reported only for a call that was named", async () => {
+  await using thread = await CodexThread.create({ codex: newestCodex });
+  await thread.turn([answer([functionCall("nosuch", {}, { callId: "call_short" })]), say("1")], "first");
+  const path = await thread.rollout();
+  await writeFile(path, (await readFile(path, "utf8")).replace(/("call_id":"call_short","output":)"[^"]*"/, '$1"ok"'));
+  const { threadId: id } = thread;
+  expect(await sessions(thread, "consume", id, "--yes")).toEqual({
+    stdout: "nothing to consume\n",
+    stderr: "",
+    exitCode: 0,
+  });
+  const named = await sessions(thread, "consume", id, "call_short", "--yes");
+  expect(named).toMatchObject({ stderr: "", exitCode: 1 });
+  expect(named.stdout).toMatch(/^nothing to consume\nleft {3}call_short: /);
+  for (const line of named.stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  const json = JSON.parse((await sessions(thread, "consume", id, "--yes", "--json")).stdout);
+  expect(json).toMatchObject({ dryRun: false, calls: [], skipped: [{ id: "call_short", reason: "has_to_grow" }] });
+});

@@ -21,6 +21,15 @@ export async function sessionsIn(codexHome: string, thread: CodexThread, ...args
   );
 }
 
+/** Runs a line of shell in which the subcommand is the first word. */
+export async function shellSessions(thread: CodexThread, line: string) {
+  const env = { ...envOf(thread), NODE: process.execPath, PLUGIN };
+  return promisify(execFile)("sh", ["-c", `"$NODE" "$PLUGIN" sessions ${line}`], { env }).then(
+    ({ stdout, stderr }) => ({ stdout, stderr, exitCode: 0 }),
+    ({ stdout, stderr, code }) => ({ stdout, stderr, exitCode: code as number }),
+  );
+}
+
 export const IDS = ["call_one", "call_two", "call_three"];
 const print = (callId: string) => answer([shell(`seq 1000 1400 # ${callId}`, { callId })]);
 

@@ -5,6 +5,7 @@ import {
   type MutationReport,
   mutateRollout,
   readThreadCalls,
+  type SkippedEdit,
   type ThreadCall,
 } from "@plexum/rollout";
 import { plain } from "../plain.ts";
@@ -52,12 +53,14 @@ export async function consumeCommand(argv: readonly string[], env: NodeJS.Proces
   const onWarning = (message: string) => void process.stderr.write(`warning: ${plain(message)}\n`);
   const options = { codexHome, undoFolder: undoFolder(env), places: thread.places, estimate: true, onWarning };
   const plan = await mutateRollout(file, edits, { ...options, dryRun: true });
+  // Rules also select calls whose result is shorter than the marker, which gains nothing.
+  const left = plan.skipped.filter(({ reason }) => named.length > 0 || reason !== "has_to_grow");
   if (flags["dry-run"] || plan.touched.length === 0) {
-    if (flags.json) printJson(asJson(session, calls, plan));
-    else report(calls, plan, "would be consumed");
-    return plan.touched.length === 0 && plan.skipped.length > 0 ? 1 : 0;
+    if (flags.json) printJson(asJson(session, calls, { ...plan, dryRun: flags["dry-run"] }));
+    else report(plan, left, "would be consumed");
+    return plan.touched.length === 0 && left.length > 0 ? 1 : 0;
   }
-  if (!flags.json) report(calls, plan, "to consume");
+  if (!flags.json) report(plan, left, "to consume");
   if (!(await confirm(`Consume ${count(plan.touched.length)} of the session ${id}?`, flags.yes))) {
     process.stderr.write("nothing was changed\n");
     return 1;
@@ -99,14 +102,13 @@ function asJson({ id, file }: KnownSession, calls: readonly ThreadCall[], report
   };
 }
 
-function report(calls: readonly ThreadCall[], plan: MutationReport, what: string): void {
-  const { touched, skipped, cost = { tokensFreed: 0, tokensUncached: 0 } } = plan;
-  if (calls.length === 0) return void print("nothing to consume");
-  print(`${count(touched.length)} ${what}`);
-  printSkipped(skipped);
+function report(plan: MutationReport, left: readonly SkippedEdit[], what: string): void {
+  const { touched, cost = { tokensFreed: 0, tokensUncached: 0 } } = plan;
+  print(touched.length === 0 ? "nothing to consume" : `${count(touched.length)} ${what}`);
+  printSkipped(left);
   if (touched.length === 0) return;
   print(`frees  about ${number(cost.tokensFreed)} tokens in every request from here on`);
-  if (cost.tokensUncached === 0) return void print("costs  nothing, as far as the counts of cached tokens tell");
+  if (cost.tokensUncached === 0) return void print("costs  nothing: no request was answered from the provider's cache");
   print(`costs  about ${number(cost.tokensUncached)} tokens that the next request reads without the cache, once`);
   const requests = paysOffAfter(plan);
   if (requests !== undefined)

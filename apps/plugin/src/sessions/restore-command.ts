@@ -31,7 +31,7 @@ export async function restoreCommand(argv: readonly string[], env: NodeJS.Proces
   const plan = await restoreRollout(file, { ...options, dryRun: true });
   const isNothing = plan.restored.length === 0;
   if (flags["dry-run"] || isNothing) {
-    if (flags.json) printJson({ id, file, ...plan });
+    if (flags.json) printJson({ id, file, ...plan, dryRun: flags["dry-run"] });
     else report(plan, `${count(plan)} can be restored`);
     return isNothing && plan.skipped.length > 0 ? 1 : 0;
   }

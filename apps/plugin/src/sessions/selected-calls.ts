@@ -35,7 +35,7 @@ function calledSo({ calls }: ThreadCalls, name: string): string {
 }
 
 function whyNot({ state, isInherited, isConsumed }: ThreadCall): string {
-  if (isConsumed) return "is consumed already";
+  if (isConsumed) return "is consumed already: restore it first to consume it in another way";
   if (state === "compacted") return "is not in the context any more: it was compacted";
   if (state === "rolled-back") return "is not in the context any more: its turn was rolled back";
   return isInherited ? "belongs to the thread that this one was made from" : "can't be consumed";

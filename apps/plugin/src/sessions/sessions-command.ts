@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { CodexSessionsError } from "@plexum/codex-sessions";
 import { RolloutError } from "@plexum/rollout";
 import { SessionStoreError } from "@plexum/session-store";
+import { plain } from "../plain.ts";
 import { consumeCommand } from "./consume-command.ts";
 import { listCommand } from "./list-command.ts";
 import { restoreCommand } from "./restore-command.ts";
@@ -21,11 +22,6 @@ const SUBCOMMANDS = new Map<string | undefined, Subcommand>([
 
 /** Runs `sessions`: a list of this machine's sessions, or a subcommand on one of them. Resolves with the exit code. */
 export async function sessionsCommand(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    // The reader, such as `head`, has closed the pipe.
-    process.exit(0);
-  });
   if (asksForHelp(argv)) {
     process.stdout.write(SESSIONS_USAGE);
     return 0;
@@ -34,7 +30,8 @@ export async function sessionsCommand(argv: readonly string[], env: NodeJS.Proce
   try {
     return await (subcommand === undefined ? listCommand(argv, env) : subcommand(argv.slice(1), env));
   } catch (error) {
-    process.stderr.write(`sessions: ${messageOf(error)}\n`);
+    // A message may repeat an argument.
+    process.stderr.write(`sessions: ${plain(messageOf(error))}\n`);
     return 1;
   }
 }

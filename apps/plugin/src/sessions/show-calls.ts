@@ -40,8 +40,14 @@ const TELLING = /^\{\s*"(?:cmd|command|input|path|script)"\s*:\s*"((?:[^"\\]|\\.
 
 function inShort(excerpt: string): string {
   const [, value] = TELLING.exec(excerpt) ?? [];
-  // Decode only the most common escapes.
-  return value === undefined ? excerpt : value.replaceAll('\\"', '"').replaceAll("\\n", " ");
+  if (value === undefined) return excerpt;
+  try {
+    // An excerpt may end within an escape.
+    return JSON.parse(`"${value.replace(/\\u[0-9a-f]{0,3}$/i, "")}"`);
+  } catch {
+    // The model writes the arguments, and they need not be valid JSON.
+    return value;
+  }
 }
 
 const ORDERS: Record<Sort, (a: ThreadCall, b: ThreadCall) => number> = {

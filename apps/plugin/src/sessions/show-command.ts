@@ -98,7 +98,7 @@ function shortFolder(folder: string): string {
 
 const relatives = ({ role, parentId }: FoundSession, children: readonly FoundSession[]): string[] => [
   ...(role === undefined ? [] : [`${role}${parentId === undefined ? "" : ` of ${parentId}`}`]),
-  ...children.map((child) => `began ${child.id} (${child.role ?? "subagent"})`),
+  ...children.map((child) => `started ${child.id} (${child.role ?? "subagent"})`),
 ];
 
 function summary(thread: ThreadCalls, inContext: readonly ThreadCall[]): string[] {
@@ -130,7 +130,7 @@ function contextLines({ context }: ThreadCalls): string[] {
   const { tokens, window } = context;
   if (window === undefined) return [`context  ${number(tokens)} tokens at the last request`];
   const share = tokens / window;
-  const percent = `${Math.round(100 * share)} %`;
+  const percent = `${Math.round(100 * share)}%`;
   const width = Math.min(MAX_BAR_WIDTH, terminalWidth() - 16);
   const look = share > 0.8 ? "red" : share > 0.5 ? "yellow" : "green";
   return [

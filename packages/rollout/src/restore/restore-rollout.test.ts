@@ -106,9 +106,10 @@ describe("consumed values", () => {
     await using home = await homeWithRollout();
     await mutateRollout(home.path, ids.map(consumeLight), home.options);
     await mutateRollout(home.path, [{ callId: "call_2", output: "by another program" }]);
-    for (const _time of [1, 2]) {
+    // The saved values of the others are deleted.
+    for (const restored of [ids.filter((id) => id !== "call_2"), []]) {
       const report = await restoreRollout(home.path, home.options);
-      expect(report.restored).toEqual(ids.filter((id) => id !== "call_2"));
+      expect(report.restored).toEqual(restored);
       expect(report.skipped).toMatchObject([{ callId: "call_2", reason: "changed_since" }]);
       expect(await home.kept()).toHaveLength(1);
     }
@@ -180,6 +181,39 @@ describe("a process that is killed at any operation", () => {
       expect(at).toBeLessThan(200);
     }
     expect(outcomes).toEqual(new Set(["clean", "dropped", "replayed"]));
+  });
+
+  it("of a restore of some of the calls keeps the saved values of the others", async () => {
+    for (let at = 1, isOver = false; !isOver; at++) {
+      await using home = await homeWithRollout();
+      await mutateRollout(home.path, ids.map(consumeLight), home.options);
+      const consumed = await readFile(home.path);
+      await mutateRollout(home.path, [{ callId: "call_2", output: "by a user" }]);
+      isOver = await restoreWith(faultyFiles(at), home.path, home.options).then(
+        () => true,
+        (error) => {
+          if (!(error instanceof Fault)) throw error;
+          return false;
+        },
+      );
+      await dieFor(sidecarPath(home.path, "lock"));
+      await recoverRollout(home.path);
+      expect((await restoreRollout(home.path, home.options)).skipped).toMatchObject([{ callId: "call_2" }]);
+      // As if the other program had undone its change.
+      const line =
+        consumed
+          .toString()
+          .split("\n")
+          .find((text) => text.includes('"call_2","output"')) ?? "";
+      const offset = consumed.indexOf(line);
+      const content = await readFile(home.path);
+      content.write(line, offset);
+      await writeFile(home.path, content);
+      expect(await restoreRollout(home.path, home.options)).toMatchObject({ restored: ["call_2"], skipped: [] });
+      expect((await readFile(home.path)).equals(original), `operation ${at}`).toBe(true);
+      expect((await home.kept()).filter((name) => !name.endsWith(".new"))).toEqual([]);
+      expect(at).toBeLessThan(200);
+    }
   });
 });
 

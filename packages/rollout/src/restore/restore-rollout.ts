@@ -128,11 +128,10 @@ class Restorer implements JsonlEditor<SkipReason> {
     await dropShared(plan, { ...this.#options, path: file.path, ownThreadId: meta?.id ?? "" });
   }
 
-  /** Deletes the records of mutations that are completely undone. */
+  /** Deletes the saved values of all lines that are undone. */
   async removeDone(): Promise<void> {
-    for (const record of this.#records)
-      if (!record.lines.some(({ ids }) => ids.some((id) => this.#plan?.skipped.has(id))))
-        await this.#store.remove(record);
+    const isLeft = ({ ids }: UndoLine) => ids.some((id) => this.#plan?.skipped.has(id));
+    for (const record of this.#records) await this.#store.reduce(record, isLeft);
   }
 }
 

@@ -89,17 +89,23 @@ export class UndoStore {
     // Names sort in the order of writing, also if the clock was set back.
     const time = String(Math.max(Date.now(), (await this.#newest()) + 1)).padStart(13, "0");
     const path = join(this.#folder, `undo-${this.#key}-${time}-${randomUUID().slice(0, 8)}.jsonl`);
+    // Each line is made when it is written: all of them together may be as long as the rollout.
+    await this.#save(path, changes.length, undoLinesOf(changes));
+  }
+
+  /** Writes a record, or replaces it. */
+  async #save(path: string, count: number, lines: Iterable<UndoLine>): Promise<void> {
     const draft = `${path}.new`;
     try {
       const file = await this.#files.open(draft, "wx", 0o600);
       let length: number;
       try {
-        length = await this.#write(file, changes);
+        length = await this.#write(file, count, lines);
         await file.sync();
       } finally {
         await file.close();
       }
-      await this.#makeRoom(length);
+      await this.#makeRoom(length, path);
       await this.#files.rename(draft, path);
       await this.#files.syncDirectory(this.#folder);
     } catch (error) {
@@ -109,10 +115,10 @@ export class UndoStore {
   }
 
   /** Writes a record piece by piece. Returns its length. */
-  async #write(file: OpenFile, changes: readonly LineChange[]): Promise<number> {
+  async #write(file: OpenFile, count: number, lines: Iterable<UndoLine>): Promise<number> {
     const pauses = new Pauses();
     let length = 0;
-    let pending = `${JSON.stringify({ version: 1, file: this.#file, lines: changes.length })}\n`;
+    let pending = `${JSON.stringify({ version: 1, file: this.#file, lines: count })}\n`;
     const flush = async () => {
       const piece = Buffer.from(pending);
       pending = "";
@@ -125,9 +131,9 @@ export class UndoStore {
       await file.write(piece, 0, piece.length, length);
       length += piece.length;
     };
-    for (const change of changes) {
+    for (const line of lines) {
       await pauses.pause();
-      pending += `${JSON.stringify(undoOf(change))}\n`;
+      pending += `${JSON.stringify(line)}\n`;
       if (pending.length > PIECE_LENGTH) await flush();
     }
     await flush();
@@ -143,8 +149,8 @@ export class UndoStore {
     }, 0);
   }
 
-  /** Removes records to make room for a new one. */
-  async #makeRoom(bytes: number): Promise<void> {
+  /** Removes records to make room for one. */
+  async #makeRoom(bytes: number, forPath: string): Promise<void> {
     const records: { readonly path: string; readonly time: number; readonly size: number }[] = [];
     for (const name of await this.#files.list(this.#folder)) {
       const path = join(this.#folder, name);
@@ -152,7 +158,7 @@ export class UndoStore {
       if (drafted !== undefined && Date.now() - Number(drafted) > DRAFT_MS) await this.#files.unlink(path);
       const time = NAME.exec(name)?.[2];
       const stat = time === undefined ? undefined : await this.#files.lstat(path);
-      if (stat?.isFile()) records.push({ path, time: Number(time), size: Number(stat.size) });
+      if (stat?.isFile() && path !== forPath) records.push({ path, time: Number(time), size: Number(stat.size) });
     }
     let room = MAX_BYTES - bytes;
     for (const { path, time, size } of records.sort((a, b) => b.time - a.time)) {
@@ -176,9 +182,20 @@ export class UndoStore {
     return records;
   }
 
-  async remove({ path }: UndoRecord): Promise<void> {
-    await this.#files.unlink(path);
+  /** Removes those lines of a record that are not to be kept, or the whole record. */
+  async reduce({ path, lines }: UndoRecord, isKept: (line: UndoLine) => boolean): Promise<void> {
+    const kept = lines.filter(isKept);
+    if (kept.length === 0) await this.#files.unlink(path);
+    else if (kept.length < lines.length) {
+      // A killed process may have left one.
+      await this.#files.unlink(`${path}.new`);
+      await this.#save(path, kept.length, kept);
+    }
   }
+}
+
+function* undoLinesOf(changes: readonly LineChange[]): Generator<UndoLine, void> {
+  for (const change of changes) yield undoOf(change);
 }
 
 function undoOf({ offset, bytes, ids, patches }: LineChange): UndoLine {
