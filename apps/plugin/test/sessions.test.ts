@@ -191,7 +191,7 @@ describe("a session that is shown", () => {
     expect(all).toContainEqual(expect.objectContaining({ id: CHILD, parentId: PARENT, role: expect.any(String) }));
     const shown = JSON.parse((await sessions(harness, "show", PARENT, "--json")).stdout);
     expect(shown.children).toMatchObject([{ id: CHILD, role }]);
-    expect((await sessions(harness, "show", PARENT)).stdout).toContain(`began ${CHILD} (${role})`);
+    expect((await sessions(harness, "show", PARENT)).stdout).toContain(`started ${CHILD} (${role})`);
     expect((await sessions(harness, "show", CHILD)).stdout).toContain(`of ${PARENT}`);
     expect((await sessions(harness, "--subagents")).stdout).toContain(`(${role}) look around`);
 
