@@ -14,7 +14,7 @@ import { rolloutLines, runTurn, startTurn } from "../test/codex-turn.ts";
 import { relayCommand } from "../test/relay-command.ts";
 import { codexNamespace, codexServerName, identifyCodexCall } from "./registration/codex-registration.ts";
 import type { CallTool, ToolCall, ToolResult } from "./server/tool-call.ts";
-import { type BridgeOptions, startBridge } from "./socket/bridge.ts";
+import { type BridgeOptions, startBridge } from "./socket/socket-bridge.ts";
 
 const DIRECT_MODEL = "gpt-5";
 const CODE_MODE_MODEL = "gpt-5.6-sol";

@@ -11,7 +11,7 @@ import { relayEnvironment } from "../test/relay-client.ts";
 import { relayCommand } from "../test/relay-command.ts";
 import type { CallTool, ToolResult } from "./server/tool-call.ts";
 import type { BridgeTool } from "./server/tools.ts";
-import { startBridge } from "./socket/bridge.ts";
+import { startBridge } from "./socket/socket-bridge.ts";
 
 const stack = new AsyncDisposableStack();
 afterAll(() => stack.disposeAsync());

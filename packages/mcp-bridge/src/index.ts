@@ -32,6 +32,6 @@ export type { CallIdentity, CallTool, ToolCall, ToolProgress, ToolResult } from 
 export { hostToolNames, offeredToolName } from "./server/tool-names.ts";
 export type { ToolServerOptions } from "./server/tool-server.ts";
 export type { BridgeTool } from "./server/tools.ts";
-export { type Bridge, type BridgeOptions, startBridge } from "./socket/bridge.ts";
+export { type Bridge, type BridgeOptions, startBridge } from "./socket/socket-bridge.ts";
 export { type SocketLeftover, socketLeftovers } from "./socket/socket-leftovers.ts";
 export { bridgeSocketPath } from "./socket/socket-path.ts";

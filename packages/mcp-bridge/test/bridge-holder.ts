@@ -1,4 +1,4 @@
-import { startBridge } from "../src/socket/bridge.ts";
+import { startBridge } from "../src/socket/socket-bridge.ts";
 
 /* `hold` has a bridge listen until this process is killed; `restart` closes and starts it again and again. */
 const [task, agentId = ""] = process.argv.slice(2);

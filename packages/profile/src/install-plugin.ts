@@ -1,6 +1,5 @@
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { allowPlugin } from "./allow-entry.ts";
 import type { Change } from "./change.ts";
 import { setKeys, settleKeys } from "./config-keys.ts";
 import { inFile, ProfileError } from "./errors.ts";
@@ -8,6 +7,7 @@ import { type InstallRecord, missingFolders, readRecord, sweepPlaces, writeRecor
 import type { Json } from "./json-edit.ts";
 import { launcherScript } from "./launcher.ts";
 import { checkName, launcherIn, type Places, placesOf } from "./places.ts";
+import { allowPlugin } from "./plexum-json.ts";
 import { copyProgram, type Program, readProgram, removeOtherPrograms } from "./program.ts";
 import { isThere, makeFolder, move, readText, replaceFile, unusable } from "./replace-file.ts";
 

@@ -1,7 +1,7 @@
-import { isAllowed } from "./allow-entry.ts";
 import { inFile } from "./errors.ts";
 import { readRecord } from "./install-record.ts";
 import { placesOf } from "./places.ts";
+import { isAllowed } from "./plexum-json.ts";
 import { readText } from "./replace-file.ts";
 
 /** The state of a plugin in a profile. */

@@ -1,11 +1,11 @@
 import { rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
-import { disallowPlugin } from "./allow-entry.ts";
 import type { Change } from "./change.ts";
 import { unsetKeys } from "./config-keys.ts";
 import { inFile, ProfileError } from "./errors.ts";
 import { type InstallRecord, readRecord, removeRecord, sweepPlaces, writeRecord } from "./install-record.ts";
 import { type Places, placesOf } from "./places.ts";
+import { disallowPlugin } from "./plexum-json.ts";
 import { isThere, move, readText, replaceFile, unusable } from "./replace-file.ts";
 
 export interface UninstallOptions {

@@ -4,7 +4,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import { expect, test } from "vitest";
 import { relayCommand } from "../../test/relay-command.ts";
 import { mcpServerEntry } from "../registration/mcp-server-entry.ts";
-import { type Bridge, startBridge } from "../socket/bridge.ts";
+import { type Bridge, startBridge } from "../socket/socket-bridge.ts";
 import { type HostCall, type HostTurn, hostToolServer } from "./host-tool-server.ts";
 
 /** A client that starts the relay from what `mcpServers` says, and nothing else. */

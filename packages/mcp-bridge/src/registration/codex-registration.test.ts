@@ -10,7 +10,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { runTurn } from "../../test/codex-turn.ts";
 import { relayCommand } from "../../test/relay-command.ts";
-import { startBridge } from "../socket/bridge.ts";
+import { startBridge } from "../socket/socket-bridge.ts";
 import {
   codexEnvironment,
   codexNamespace,

@@ -1,6 +1,6 @@
 import { McpBridgeError } from "../errors.ts";
 import { RELAY_AGENT_ID, RELAY_SOCKET, RELAY_TOKEN } from "../relay/relay-environment.ts";
-import type { Bridge } from "../socket/bridge.ts";
+import type { Bridge } from "../socket/socket-bridge.ts";
 
 /** The program that runs the relay. */
 export interface RelayProgram {

@@ -9,9 +9,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { temporaryFolder } from "@plexum/test-support";
 import { describe, expect, test } from "vitest";
 import { relayCommand } from "../../test/relay-command.ts";
-import { startBridge } from "../socket/bridge.ts";
 import { firstLine } from "../socket/first-line.ts";
 import { answerLine } from "../socket/handshake.ts";
+import { startBridge } from "../socket/socket-bridge.ts";
 import { runRelay } from "./run-relay.ts";
 
 const isRoot = process.getuid?.() === 0;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { temporaryFolder } from "@plexum/test-support";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { startBridge } from "./bridge.ts";
+import { startBridge } from "./socket-bridge.ts";
 import { socketLeftovers } from "./socket-leftovers.ts";
 import { bridgeSocketPath } from "./socket-path.ts";
 

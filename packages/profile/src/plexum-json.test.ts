@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type AllowEntry, allowPlugin, disallowPlugin, isAllowed } from "./allow-entry.ts";
+import { type AllowEntry, allowPlugin, disallowPlugin, isAllowed } from "./plexum-json.ts";
 
 test.each<[AllowEntry, string | undefined]>([
   ["file", undefined],

@@ -10,8 +10,8 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { connectByRelay } from "../../test/relay-client.ts";
 import type { CallTool, ToolCall, ToolResult } from "../server/tool-call.ts";
-import { type BridgeOptions, startBridge } from "./bridge.ts";
 import { greetingLine } from "./handshake.ts";
+import { type BridgeOptions, startBridge } from "./socket-bridge.ts";
 
 const anything = z.looseObject({});
 const textResult = (text: string): ToolResult => ({ content: [{ type: "text", text }] });
