@@ -8,7 +8,7 @@ export {
 } from "./calls/read-thread-calls.ts";
 export { type PairedToolCall, type ReadToolCallsOptions, readToolCalls } from "./calls/read-tool-calls.ts";
 export { type CallRules, selectCalls } from "./calls/select-calls.ts";
-export type { ThreadContext } from "./calls/thread-scan.ts";
+export type { ThreadContext } from "./calls/thread-context.ts";
 export type { ToolCall, ToolCallKind, ToolOutput } from "./calls/tool-call.ts";
 export { type ToolCallEvent, ToolCallPairer } from "./calls/tool-call-pairer.ts";
 export { RolloutError, type RolloutErrorCode } from "./errors.ts";

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { isKnownProtocolVersion } from "../server/mcp-server.ts";
 import { ToolServer, type ToolServerOptions } from "../server/tool-server.ts";
-import { isSameSecret, randomToken } from "../socket/admission.ts";
+import { isSameToken, randomToken } from "../token.ts";
 import { readBody } from "./http-body.ts";
 import { HttpReply } from "./http-reply.ts";
 import { HttpSession } from "./http-session.ts";
@@ -41,7 +41,7 @@ export class HttpBridgeServer {
 
   /** Returns whether a request has this server's token. */
   admits({ headers }: IncomingMessage): boolean {
-    return isSameSecret(headers.authorization ?? "", `Bearer ${this.token}`);
+    return isSameToken(headers.authorization ?? "", `Bearer ${this.token}`);
   }
 
   /** Answers a request that `admits` accepted. */

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { BridgeTool } from "../server/tools.ts";
-import { isSameSecret } from "../socket/admission.ts";
+import { isSameToken } from "../token.ts";
 import { type HttpBridgeOptions, HttpBridgeServer } from "./http-bridge.ts";
 
 export interface HttpEndpointOptions {
@@ -142,7 +142,7 @@ class ListeningEndpoint implements HttpEndpoint {
    */
   #isLate({ url = "", headers }: IncomingMessage): boolean {
     const token = this.#closedTokens.get(url);
-    return token !== undefined && isSameSecret(headers.authorization ?? "", `Bearer ${token}`);
+    return token !== undefined && isSameToken(headers.authorization ?? "", `Bearer ${token}`);
   }
 
   async #closeBridge(path: string, bridge: HttpBridgeServer): Promise<void> {

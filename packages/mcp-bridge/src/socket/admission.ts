@@ -1,11 +1,6 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
+import { isSameToken } from "../token.ts";
 import { type Greeting, HANDSHAKE_VERSION } from "./handshake.ts";
-
-/** Returns 32 random bytes as text that needs no quoting anywhere. */
-export function randomToken(): string {
-  return randomBytes(32).toString("base64url");
-}
 
 const greetingSchema = z.looseObject({
   plexum_mcp_bridge: z.number(),
@@ -23,17 +18,8 @@ export function reasonToRefuse(line: string, expected: { agentId: string; token:
   }
   if (agentId !== expected.agentId) return "this bridge serves another agent";
   if (token === "") return "the relay has no token";
-  if (!isSameSecret(token, expected.token)) return "the token is not this bridge's";
+  if (!isSameToken(token, expected.token)) return "the token is not this bridge's";
   return undefined;
-}
-
-/** Compares in constant time, wherever the two differ. Hashes them first, so that the time doesn't reveal their lengths. */
-export function isSameSecret(a: string, b: string): boolean {
-  return timingSafeEqual(sha256(a), sha256(b));
-}
-
-function sha256(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
 }
 
 function parseJson(text: string): unknown {

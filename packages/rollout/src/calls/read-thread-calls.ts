@@ -6,7 +6,8 @@ import { recoverBeforeReading } from "../recover/recover-rollout.ts";
 import type { CallPlaces } from "./call-places.ts";
 import { lastCompactedTurn } from "./last-compacted-turn.ts";
 import { readCalls } from "./read-calls.ts";
-import { type ThreadContext, ThreadScan } from "./thread-scan.ts";
+import type { ThreadContext } from "./thread-context.ts";
+import { ThreadScan } from "./thread-scan.ts";
 import type { ToolCall } from "./tool-call.ts";
 
 /** Shorter rollouts are read completely. */

@@ -3,7 +3,7 @@ import { CONSUMED, isConsumedOutput, TOOL_CALLED } from "../mutate/call-edit.ts"
 import { LineScanner } from "../read/line-scanner.ts";
 import { type OpenRollout, readExactly } from "../read/open-rollout.ts";
 import { type RolloutEntry, toRolloutEntry } from "../read/rollout-entry.ts";
-import { type RolloutLine, tokenCountInfo } from "../read/rollout-line.ts";
+import type { RolloutLine } from "../read/rollout-line.ts";
 import { TurnTracker } from "../read/turn-tracker.ts";
 import { BYTES_PER_TOKEN, TOKENS_PER_IMAGE } from "./call-size.ts";
 import { CallTable, hashOf, type LinePlace } from "./call-table.ts";
@@ -21,17 +21,8 @@ import {
   TURN_ID,
   turnEventAt,
 } from "./quick-role.ts";
+import { contextIn, type ThreadContext } from "./thread-context.ts";
 import { callOf, outputOf } from "./tool-call.ts";
-
-/** The size of the context at the last request, as the provider counted it. */
-export interface ThreadContext {
-  /** The tokens of the last request and its answer. */
-  readonly tokens: number;
-  /** How many of them the provider read from its cache. */
-  readonly cachedTokens: number;
-  /** The size of the model's context window. Undefined if codex does not know it. */
-  readonly window: number | undefined;
-}
 
 /** A file of a thread's history, and which part of it was scanned. */
 export interface ScannedFile extends Pick<OpenRollout, "path" | "file"> {
@@ -136,19 +127,10 @@ export class ThreadScan {
     return this.#lastCount;
   }
 
-  /** Returns the provider's last count. */
+  /** Returns the size of the context, from the provider's last count. */
   async context(): Promise<ThreadContext | undefined> {
     const line = this.#lastCount && (await this.lineAt(this.#lastCount));
-    if (line?.type !== "event_msg") return undefined;
-    const info = tokenCountInfo.safeParse(line.payload.info).data;
-    if (info === undefined) return undefined;
-    const { input_tokens, output_tokens, total_tokens, cached_input_tokens } = info.last_token_usage;
-    const window = info.model_context_window;
-    return {
-      tokens: total_tokens ?? input_tokens + output_tokens,
-      cachedTokens: cached_input_tokens,
-      window: typeof window === "number" && window > 0 ? window : undefined,
-    };
+    return line && contextIn(line);
   }
 
   /** Takes a line of the most common kinds. Returns false if the line has to be examined more closely. */
