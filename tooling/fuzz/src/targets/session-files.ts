@@ -44,14 +44,14 @@ export const sessionFiles: FuzzTarget = {
     must(JSON.stringify(again.sessions) === JSON.stringify(sessions), "the list is the same with the index");
     for (const name of readdirSync(cacheFolder)) {
       const key = JSON.stringify(`sessions/2026/01/02/rollout-2026-01-02T03-04-05-${ID}.jsonl`);
-      writeFileSync(join(cacheFolder, name), `plexum-codex sessions 2\n${key}\t${bytes.toString("latin1")}`);
+      writeFileSync(join(cacheFolder, name), `plexum-codex sessions 3\n${key}\t${bytes.toString("latin1")}`);
     }
     await listSessions(options);
   },
 };
 
 function checkSession({ id, updatedAt, lastMessage, title, messageCount }: Session): void {
-  must(/^[0-9a-f-]{36}$/.test(id), "the id is a thread's");
+  must(/^[A-Za-z0-9._:-]{1,128}$/.test(id), "the id is safe to pass on");
   must(!Number.isNaN(Date.parse(updatedAt)), "the time is a date");
   must(Number.isSafeInteger(messageCount) && messageCount >= 0, "messages are counted");
   for (const text of [lastMessage, title])
