@@ -176,13 +176,13 @@ test("a command whose output can't be written completes, and says so unless its 
   expect((await readFile(path)).equals(original)).toBe(true);
 });
 
-test("no message repeats an argument's escape sequences", async () => {
+test("no message repeats an argument's escape sequences, or has a line that an argument wrote", async () => {
   await using thread = await threadWithCalls();
   for (const args of [
-    ["\u001b[2Jx"],
-    ["show", "\u001b[2Jx"],
+    ["\u001b[2Jx\nsessions: forged"],
+    ["show", "\u001b[2Jx\nsessions: forged"],
     ["show", thread.threadId, "--\u001b[2J"],
-    ["consume", thread.threadId, "\u001b[2J"],
+    ["consume", thread.threadId, "\u001b[2J\nforged"],
   ]) {
     const { stderr, exitCode } = await sessions(thread, ...args);
     expect({ args, exitCode }).toEqual({ args, exitCode: 1 });

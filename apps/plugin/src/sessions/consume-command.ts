@@ -10,7 +10,7 @@ import {
 } from "@plexum/rollout";
 import { plain } from "../plain.ts";
 import { confirm } from "./confirm.ts";
-import { type KnownSession, knownSession } from "./known-session.ts";
+import { type KnownSession, knownSession, unpacked } from "./known-session.ts";
 import { lockSession, OPEN_NOTE } from "./locked-session.ts";
 import { number, plural } from "./numbers.ts";
 import { print, printJson } from "./print.ts";
@@ -67,7 +67,8 @@ export async function consumeCommand(argv: readonly string[], env: NodeJS.Proces
   }
   await using locked = await lockSession(session);
   const done = await mutateRollout(file, edits, { ...options, estimate: false });
-  if (flags.json) printJson({ ...asJson(session, calls, { ...done, cost: plan.cost }), isOpen: locked.isOpen });
+  if (flags.json)
+    printJson({ ...asJson(unpacked(session), calls, { ...done, cost: plan.cost }), isOpen: locked.isOpen });
   else {
     print(`consumed ${count(done.touched.length)}`);
     print(`undo   sessions restore ${id}`);

@@ -8,11 +8,17 @@ export interface KnownSession extends FoundSession {
   readonly codexHome: string;
 }
 
+/** Returns the session after a change: codex's compressed file of it has been replaced by a plain one. */
+export const unpacked = (session: KnownSession): KnownSession => ({
+  ...session,
+  file: session.file.replace(/\.zst$/, ""),
+});
+
 /** Finds the session that the user named. @throws SessionsError, SessionStoreError */
 export async function knownSession(positionals: readonly string[], env: NodeJS.ProcessEnv): Promise<KnownSession> {
   const [id, ...rest] = positionals;
   if (!id) throw new SessionsError("the id of a session is missing", true);
-  if (rest.length > 0) throw new SessionsError(`unknown arguments: ${rest.join(" ")}`, true);
+  if (rest.length > 0) throw new SessionsError(`unknown arguments: ${plain(rest.join(" "))}`, true);
   const codexHome = codexHomeOf(env);
   const session = await findSession(id, { codexHome });
   if (session?.file !== undefined) return { ...session, file: session.file, codexHome };

@@ -19,7 +19,7 @@ export async function listCommand(argv: readonly string[], env: NodeJS.ProcessEn
       json: { type: "boolean", default: false },
     },
   });
-  if (positionals.length > 0) throw new SessionsError(`there is no subcommand ${positionals.join(" ")}`, true);
+  if (positionals.length > 0) throw new SessionsError(`there is no subcommand ${plain(positionals.join(" "))}`, true);
   const { sessions, warnings } = await listSessions({
     codexHome: codexHomeOf(env),
     limit: wholeNumber("--limit", flags.limit, 1, 50) ?? 10,

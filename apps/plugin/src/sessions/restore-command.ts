@@ -4,7 +4,7 @@ import { type RestoreReport, restoreRollout } from "@plexum/rollout";
 import { cacheFolder } from "@plexum/session-store";
 import { plain } from "../plain.ts";
 import { confirm } from "./confirm.ts";
-import { knownSession } from "./known-session.ts";
+import { knownSession, unpacked } from "./known-session.ts";
 import { lockSession, OPEN_NOTE } from "./locked-session.ts";
 import { plural } from "./numbers.ts";
 import { print, printJson } from "./print.ts";
@@ -41,7 +41,7 @@ export async function restoreCommand(argv: readonly string[], env: NodeJS.Proces
   }
   await using locked = await lockSession(session);
   const done = await restoreRollout(file, { ...options, onWarning: () => {} });
-  if (flags.json) printJson({ id, file, ...done, isOpen: locked.isOpen });
+  if (flags.json) printJson({ id, file: unpacked(session).file, ...done, isOpen: locked.isOpen });
   else {
     report(done, `restored ${count(done)}`);
     if (locked.isOpen) print(OPEN_NOTE);

@@ -1,4 +1,5 @@
 import { type CallRules, selectCalls, type ThreadCall, type ThreadCalls } from "@plexum/rollout";
+import { plain } from "../plain.ts";
 import { SessionsError } from "./sessions-error.ts";
 
 /**
@@ -14,7 +15,7 @@ export function selectedCalls(
   const callIds = new Set(named.map((name) => calledSo(thread, name)));
   const able = new Set(selectCalls(thread, { callIds }).map(({ callId }) => callId));
   const problem = thread.calls.findLast(({ callId }) => callIds.has(callId) && !able.has(callId));
-  if (problem !== undefined) throw new SessionsError(`the call ${problem.callId} ${whyNot(problem)}`);
+  if (problem !== undefined) throw new SessionsError(`the call ${plain(problem.callId)} ${whyNot(problem)}`);
   return selectCalls(thread, { ...rules, callIds });
 }
 
@@ -29,7 +30,7 @@ function calledSo({ calls }: ThreadCalls, name: string): string {
   if (id === undefined) throw new SessionsError(`the session has no call ${JSON.stringify(name)}`);
   if (others.length > 0) {
     const all = [id, ...others].slice(0, 10).join(", ");
-    throw new SessionsError(`the ids of ${others.length + 1} calls begin with ${name}: ${all}`);
+    throw new SessionsError(`the ids of ${others.length + 1} calls begin with ${plain(name)}: ${plain(all)}`);
   }
   return id;
 }
@@ -38,5 +39,5 @@ function whyNot({ state, isInherited, isConsumed }: ThreadCall): string {
   if (isConsumed) return "is consumed already: restore it first to consume it in another way";
   if (state === "compacted") return "is not in the context any more: it was compacted";
   if (state === "rolled-back") return "is not in the context any more: its turn was rolled back";
-  return isInherited ? "belongs to the thread that this one was made from" : "can't be consumed";
+  return isInherited ? "belongs to the thread that this one was made from: consume it there" : "can't be consumed";
 }

@@ -30,8 +30,7 @@ export async function sessionsCommand(argv: readonly string[], env: NodeJS.Proce
   try {
     return await (subcommand === undefined ? listCommand(argv, env) : subcommand(argv.slice(1), env));
   } catch (error) {
-    // A message may repeat an argument.
-    process.stderr.write(`sessions: ${plain(messageOf(error))}\n`);
+    process.stderr.write(`sessions: ${plainLines(messageOf(error))}\n`);
     return 1;
   }
 }
@@ -47,9 +46,14 @@ function messageOf(error: unknown): string {
   if (SessionsError.isUsage(error)) return `${error.message}; see sessions --help`;
   if (error instanceof SessionsError || CLASSES.some((one) => one.isInstance(error))) return (error as Error).message;
   const { message, code = "" } = error as NodeJS.ErrnoException;
-  // The rest of parseArgs' message explains how to write an argument that begins with a dash.
+  const [, option] = /^Option '(.*?)' argument is ambiguous/.exec(message) ?? [];
+  if (option !== undefined) return `${option} needs a value; see sessions --help`;
   if (code.startsWith("ERR_PARSE_ARGS")) return `${firstSentence(message)}; see sessions --help`;
   return message;
 }
+
+/** A message may repeat an argument. Some have a list, in lines that are indented. */
+const plainLines = (text: string) =>
+  text.replace(/^( *)(.*)$/gm, (_, indent: string, line: string) => indent + plain(line));
 
 const firstSentence = (text: string) => (text.split(/\.\s|\n/)[0] ?? text).replace(/\.$/, "");
