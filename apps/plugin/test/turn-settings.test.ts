@@ -24,7 +24,7 @@ const instructionsOf = ({ input }: ModelRequest): string =>
   JSON.stringify(input.filter(({ role }) => role === "developer"));
 
 /** Whether codex refuses to change a thread's model provider. */
-const keepsProvider = since("0.168.0");
+const keepsProvider = since("0.166.0");
 
 const countOf = (text: string, part: string) => text.split(part).length - 1;
 

@@ -83,7 +83,7 @@ export async function loadThread(server: AppServer, thread: ThreadOptions, limit
   // 0.135.0 loads a file under the id in its content, whatever its name says.
   if (thread.id !== undefined && id !== thread.id.toLowerCase())
     throw classifyResumeFailure(`the session file ${path ?? ""} belongs to thread ${id}, not ${thread.id}`);
-  // 0.135.0 changes the provider of a thread to that of the config. 0.169.0 keeps the thread's own.
+  // 0.135.0 changes the provider of a thread to that of the config. 0.169.0 and 0.171.0 keep the thread's own.
   if (modelProvider !== undefined && modelProvider !== config.modelProvider) limits.onOtherProvider(modelProvider);
   return answer;
 }

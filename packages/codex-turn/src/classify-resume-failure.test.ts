@@ -4,6 +4,9 @@ import { threadProviderIn } from "./thread-provider.ts";
 
 const ID = "0199a213-81c0-7800-8aa1-bbab2a035a53";
 
+const CHAT_OF_ANOTHER =
+  "thread/resume failed: This chat uses a, b, but your current provider is other. Switch to a, b to continue.";
+
 test.each([
   ["thread_unreadable", "failed to read thread: rollout at /x.jsonl does not start with session metadata"],
   ["thread_unreadable", "failed to read thread /x.jsonl: stream did not contain valid UTF-8"],
@@ -31,6 +34,7 @@ test.each([
   ["failed", "failed to read thread /x.jsonl: Input/output error (os error 5)"],
   ["failed", "failed to read thread /x.jsonl: Stale file handle (os error 116)"],
   ["thread_unreadable", "failed to read thread /x.jsonl: Is a directory (os error 21)"],
+  ["provider_changed", CHAT_OF_ANOTHER],
   [
     "thread_busy",
     `error resuming thread: Fatal error: Failed to initialize session: invalid thread-store request: thread ${ID} already has a live local writer`,
@@ -41,6 +45,7 @@ test.each([
 
 test("a changed provider's error names the thread's own", () => {
   expect(threadProviderIn("Cannot change this thread's model provider from `a b` to `c` on resume.")).toBe("a b");
+  expect(threadProviderIn(CHAT_OF_ANOTHER)).toBe("a, b");
   expect(threadProviderIn("no rollout found")).toBeUndefined();
 });
 

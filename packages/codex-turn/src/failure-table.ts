@@ -40,7 +40,8 @@ export const FAILURES = table({
   },
   providerChanged: {
     code: "provider_changed",
-    pattern: /Cannot change this thread's model provider/, // 0.169.0, by exec only
+    // 0.169.0 and 0.171.0, by exec only; 0.166.0 and 0.167.2, by both.
+    pattern: /Cannot change this thread's model provider|This chat uses .{1,200}, but your current provider is /,
     advice:
       "Codex does not continue this thread with another model provider: choose the thread's own for the turn, or start a new thread.",
     isBeforeTurn: true,

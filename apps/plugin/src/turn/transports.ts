@@ -17,7 +17,7 @@ export interface TurnInput {
   readonly images: readonly PromptImage[];
   readonly workspace: string;
   readonly threadId: string | undefined;
-  /** The thread's own model provider, if codex's config names another. An app-server keeps to it by itself. */
+  /** The thread's own model provider, if codex refused to continue it with the one that its config names. */
   readonly modelProvider: string | undefined;
   readonly choice: ModelChoice;
   /** Context for the model, shown before the prompt. Only app-server accepts it. */
@@ -49,14 +49,15 @@ export class Transports implements AsyncDisposable {
   }
 
   /**
-   * Starts a turn. `auto` uses an app-server or, if none is available, `codex exec`.
+   * Starts a turn. `auto` uses an app-server or, if none is available, `codex exec`. A turn with another model provider than the config's
+   * runs with `codex exec`: an app-server of 0.166.0 and 0.167.2 refuses it, whatever `thread/resume` says. Later ones don't ask for it.
    *
    * @throws CodexTurnError if the turn can't start; the signal's reason.
    */
   async start(input: TurnInput): Promise<RunningTurn> {
     const { transport } = this.#config;
-    if (transport === "exec" || (transport === "auto" && performance.now() < this.#unavailableUntil))
-      return this.#start(input, "exec");
+    const wasUnavailable = transport === "auto" && performance.now() < this.#unavailableUntil;
+    if (transport === "exec" || wasUnavailable || input.modelProvider !== undefined) return this.#start(input, "exec");
     try {
       return await this.#start(input, "app-server");
     } catch (error) {
