@@ -15,11 +15,15 @@ export async function consume(
 ): Promise<void> {
   const ids = chosenCalls(state, planned);
   if (ids.length === 0) return;
-  for (const id of ids) state.mutated.add(id);
+  for (const id of ids) {
+    state.mutated.add(id);
+    const script = scriptOf(state, id);
+    if (script !== undefined) state.mutatedOutputs.add(script[0]);
+  }
   const plugin = await bench.plugin();
   const mutations = ids.map((block_id) => ({ block_id, op: planned.op }));
-  const note = (isCertain: boolean) => {
-    for (const id of ids) state.consumed.set(id, { op: planned.op, isCertain });
+  const note = (isCertain: boolean, noted = ids) => {
+    for (const id of noted) state.consumed.set(id, { op: planned.op, isCertain });
   };
   let report: MutateReport;
   try {
@@ -30,9 +34,23 @@ export async function consume(
     if ((error as { code?: unknown }).code !== "closed") throw error;
     return;
   }
-  note(true);
-  if (report.touched !== ids.length)
+  const skipped = new Set(report.skipped.map(({ block_id }) => block_id));
+  const unfound = ids.filter((id) => skipped.has(id) && changesResults(state, id));
+  note(
+    true,
+    ids.filter((id) => !unfound.includes(id)),
+  );
+  if (report.touched + unfound.length !== ids.length)
     bench.report("marker", `${planned.op} of ${ids.join(", ")} was reported as ${JSON.stringify(report)}`);
+}
+
+/** Returns the script that made a call, with its call id. */
+const scriptOf = ({ scripts }: WorkspaceState, id: string) => [...scripts].find(([, { nested }]) => nested.has(id));
+
+/** Returns whether a call's script changed its result, and another call of that script has not been consumed: then it is skipped. */
+function changesResults(state: WorkspaceState, id: string): boolean {
+  const script = scriptOf(state, id)?.[1];
+  return script?.plan.handling === "changed" && script.nested.size > 1;
 }
 
 /** Returns the calls whose output is in the requests and that are not known to be consumed. */

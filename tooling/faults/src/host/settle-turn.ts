@@ -1,3 +1,5 @@
+import { namesShown } from "../checks/check-scripts.ts";
+import { nestedNamesOf } from "../checks/check-stream.ts";
 import { type Fault, faultKind } from "../plan/fault.ts";
 import type { Bench } from "./bench.ts";
 import type { RunningTurn, TurnOutcome } from "./host-turn.ts";
@@ -22,7 +24,13 @@ export async function settle(
     state.streams.push(streamId);
   }
   state.threadId = saved;
-  for (const id of script.issued) {
+  const nested = new Map(nestedNamesOf(bench.record.stream(streamId)));
+  for (const [id, name] of nested) {
+    const asked = bench.askedAs.get(name);
+    if (asked !== undefined && asked !== id)
+      bench.report("calls", `the host was asked for ${name} as ${asked}, and was sent it as ${id}`);
+  }
+  for (const id of [...script.issued, ...[...script.scripts.values()].flatMap(({ calls }) => calls)]) {
     state.issued.add(id);
     if (bench.record.stream(streamId).end === "plugin-gone") state.unemitted.add(id);
   }
@@ -30,16 +38,32 @@ export async function settle(
   if (outcome.stopReason === "end_turn") {
     state.completed.push(script.prompt);
     state.answered.push(...script.issued);
+    keepScripts();
     const said = outcome.text.split(script.text).length - 1;
     if (said !== 1) bench.report("ending", `the turn completed, and its text came ${said} times`);
-  } else if (faultKind(fault).isHarmless) {
-    bench.report("ending", ending);
+  } else {
+    // Of an interrupted turn, codex may keep in the thread less than it has shown the model.
+    for (const id of script.scripts.keys()) state.scripts.delete(id);
+    if (faultKind(fault).isHarmless) bench.report("ending", ending);
   }
   if (fault !== "cancel" && !CANCELS.has(fault) && outcome.stopReason === "cancelled") bench.report("ending", ending);
   for (const seconds of script.sleeps) {
     const left = () => processesOf(`sleep ${seconds}`);
     if (!(await becomesTrue(() => left().length === 0, GONE_WITHIN_MS)))
       bench.report("leftover", `the turn left ${left().map(({ command }) => command)}`);
+  }
+
+  /** Makes the calls inside the turn's scripts available for mutations. The host must have been sent each one whose result was shown. */
+  function keepScripts(): void {
+    for (const id of script.scripts.keys()) {
+      const known = state.scripts.get(id);
+      if (known === undefined) continue;
+      for (const [nestedId, name] of nested) if (known.calls.includes(name)) known.nested.set(nestedId, name);
+      state.answered.push(...known.nested.keys());
+      const emitted = new Set(known.nested.values());
+      for (const name of namesShown(known).filter((name) => !emitted.has(name)))
+        bench.report("calls", `the model was shown the result of ${name}, which was not emitted to the host`);
+    }
   }
 }
 
