@@ -24,6 +24,9 @@ export interface RoundOutcome {
   readonly violations: readonly FoundViolation[];
   /** How many turns ended wrongly because they did not get CPU time and a time limit ran out. */
   readonly starved: number;
+  /** How many calls from inside scripts the host received in turns that completed, and how many of them were consumed. */
+  readonly nested: number;
+  readonly nestedConsumed: number;
   /** The folder with the files of a round with a violation. */
   readonly keptFolder: string | undefined;
 }
@@ -73,7 +76,7 @@ export async function runRound(round: PlannedRound, options: RunRoundOptions): P
   }
   const keptFolder = await bench.remove(violations.length > 0);
   const faults = turns.map(({ fault }) => (faultKind(fault).needsMount && !bench.canMount ? "none" : fault));
-  return { faults, violations, starved, keptFolder };
+  return { faults, violations, starved, nested: bench.nested, nestedConsumed: bench.nestedConsumed, keptFolder };
 }
 
 /** Runs one more turn of each thread, which finishes what was interrupted. Then ends the plugin, and checks for leftovers. */

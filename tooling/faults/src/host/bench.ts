@@ -49,6 +49,9 @@ export class Bench {
   /** The names of all turns so far. A request that was in flight when its turn ended may still arrive. */
   readonly tokens = new Set<string>();
   readonly mounted = new Set<string>();
+  /** How many calls from inside scripts the host received in turns that completed, and how many of them were consumed. */
+  nested = 0;
+  nestedConsumed = 0;
   /** In code mode: the id with which the host was asked for a call, by the call's name. */
   readonly askedAs = new Map<string, string>();
   #plugin: Promise<HostedPlugin> | undefined;

@@ -1,6 +1,7 @@
 import { type MutateReport, RpcError } from "@plexum/plugin-sdk";
 import type { PlannedMutation } from "../plan/plan.ts";
 import type { Bench } from "./bench.ts";
+import { isNested } from "./rollout-snapshot.ts";
 import type { WorkspaceState } from "./workspace-state.ts";
 
 /**
@@ -35,6 +36,7 @@ export async function consume(
     return;
   }
   const skipped = new Set(report.skipped.map(({ block_id }) => block_id));
+  bench.nestedConsumed += ids.filter((id) => isNested(id) && !skipped.has(id)).length;
   const unfound = ids.filter((id) => skipped.has(id) && changesResults(state, id));
   note(
     true,

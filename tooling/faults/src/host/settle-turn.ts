@@ -60,6 +60,7 @@ export async function settle(
       if (known === undefined) continue;
       for (const [nestedId, name] of nested) if (known.calls.includes(name)) known.nested.set(nestedId, name);
       state.answered.push(...known.nested.keys());
+      bench.nested += known.nested.size;
       const emitted = new Set(known.nested.values());
       for (const name of namesShown(known).filter((name) => !emitted.has(name)))
         bench.report("calls", `the model was shown the result of ${name}, which was not emitted to the host`);

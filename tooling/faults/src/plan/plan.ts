@@ -81,12 +81,9 @@ export function* planRun({
     const timedTurns = isLong
       ? shortTurns.map((turn) => ({ ...turn, ms: LONG_MS[turn.fault] ?? turn.ms }))
       : shortTurns;
-    // Choices of their own, so that a seed plans the same turns in both modes.
+    // Choices of their own, so that a seed plans the same faults and calls in both modes.
     const scripting = new Random(Math.imul(seed, 1_000_003) + number + 0x5c0de);
-    const roundTurns =
-      mode === "code"
-        ? timedTurns.map((turn) => ({ ...turn, scripts: turn.calls.map(() => planScript(scripting)) }))
-        : timedTurns;
+    const roundTurns = mode === "code" ? timedTurns.map((turn) => withScripts(scripting, turn)) : timedTurns;
     yield { seed, number, mode, clockJumps, turns: roundTurns };
     planned += length;
   }
@@ -117,6 +114,13 @@ function planTurn(random: Random, number: number, transport: Transport): Planned
     ms: random.int(200, 3000),
   };
 }
+
+/** Puts the calls of each answer into a script. More turns begin with a mutation, since each script has several calls to consume. */
+const withScripts = (random: Random, turn: PlannedTurn): PlannedTurn => ({
+  ...turn,
+  mutation: turn.mutation ?? (random.chance(0.5) ? planMutation(random) : undefined),
+  scripts: turn.calls.map(() => planScript(random)),
+});
 
 /** The faults that need a call of a host tool. */
 const NEEDS_CALL: ReadonlySet<Fault> = new Set(["kill-relay", "kill-bridge"]);
