@@ -43,7 +43,7 @@ function expectedOutputs(
   consumed: ReadonlyMap<string, Consumption>,
   outputs: readonly string[],
 ): string[][] {
-  const { shown = [], nested, plan } = script;
+  const { shown = [], nested } = script;
   const whole = (op: Consumption["op"]): string[] => shown.map(() => MARKERS[op]);
   if (own?.isCertain) return [whole(own.op)];
   const expected = own === undefined ? [] : [whole(own.op)];
@@ -51,12 +51,10 @@ function expectedOutputs(
     const consumption = consumed.get(id);
     return consumption === undefined ? [] : [{ name, ...consumption }];
   });
-  if (plan.handling === "changed") {
-    // codex's record says what was asked for. The whole output is replaced once that is every call that the script made.
-    if (done.length > 0) expected.push(...done.map(({ op }) => whole(op)));
-    if (!done.some(({ isCertain }) => isCertain)) expected.push([...shown]);
-    return expected;
-  }
+  // A result that the script did not pass on as it was: once each of its calls is to be consumed, its whole output is replaced.
+  const hidden = done.filter(({ name }) => !isPassedOn(script, name));
+  expected.push(...hidden.map(({ op }) => whole(op)));
+  if (hidden.some(({ isCertain }) => isCertain)) return expected;
   const isShown = (name: string) => outputs.some((text) => text.includes(resultOf(name)));
   const replaced = done.filter(({ name, isCertain }) => isCertain || !isShown(name));
   return [...expected, shown.map((text) => replaced.reduce((now, { name, op }) => consume(now, name, op), text))];
@@ -65,6 +63,14 @@ function expectedOutputs(
 /** Replaces a call's result in a script's output, with the newline that the shell adds, raw or escaped. */
 const consume = (text: string, name: string, op: Consumption["op"]) =>
   text.replace(new RegExp(`${resultOf(name)}(\n|\\\\n)?`, "g"), MARKERS[op]);
+
+/** Returns whether an output has a call's result unchanged. */
+export const isPassedOn = ({ shown = [] }: KnownScript, name: string): boolean =>
+  shown.some((text) => text.includes(resultOf(name)));
+
+/** Returns whether the script had not ended when codex showed its output. */
+export const isStillRunning = ({ shown = [] }: KnownScript): boolean =>
+  shown.some((text) => text.startsWith("Script running"));
 
 /** Returns the names of the calls whose results an output has. */
 export const namesShown = ({ calls, shown = [] }: KnownScript): string[] =>

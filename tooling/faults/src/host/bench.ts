@@ -92,7 +92,8 @@ export class Bench {
       bench.violations.push(...checkRequest(request, turn.state), ...checkScripts(request, turn.state));
       const reply = turn.script.reply(request);
       for (const [id, script] of turn.script.scripts)
-        if (!turn.state.scripts.has(id)) turn.state.scripts.set(id, { ...script, nested: new Map(), shown: undefined });
+        if (!turn.state.scripts.has(id))
+          turn.state.scripts.set(id, { ...script, nested: new Map(), asked: new Set(), shown: undefined });
       return reply;
     });
     return bench;

@@ -1,4 +1,5 @@
 import { type MutateReport, RpcError } from "@plexum/plugin-sdk";
+import { isPassedOn, isStillRunning } from "../checks/check-scripts.ts";
 import type { PlannedMutation } from "../plan/plan.ts";
 import type { Bench } from "./bench.ts";
 import { isNested } from "./rollout-snapshot.ts";
@@ -37,7 +38,8 @@ export async function consume(
   }
   const skipped = new Set(report.skipped.map(({ block_id }) => block_id));
   bench.nestedConsumed += ids.filter((id) => isNested(id) && !skipped.has(id)).length;
-  const unfound = ids.filter((id) => skipped.has(id) && changesResults(state, id));
+  for (const id of ids) scriptOf(state, id)?.[1].asked.add(id);
+  const unfound = ids.filter((id) => skipped.has(id) && maySkip(state, id));
   note(
     true,
     ids.filter((id) => !unfound.includes(id)),
@@ -49,10 +51,14 @@ export async function consume(
 /** Returns the script that made a call, with its call id. */
 const scriptOf = ({ scripts }: WorkspaceState, id: string) => [...scripts].find(([, { nested }]) => nested.has(id));
 
-/** Returns whether a call's script changed its result, and another call of that script has not been consumed: then it is skipped. */
-function changesResults(state: WorkspaceState, id: string): boolean {
+/**
+ * Returns whether a mutation may skip a call: its script did not pass on the result as it was, and its whole output can't be replaced,
+ * since it is not over, or not all of its calls are to be consumed.
+ */
+function maySkip(state: WorkspaceState, id: string): boolean {
   const script = scriptOf(state, id)?.[1];
-  return script?.plan.handling === "changed" && script.nested.size > 1;
+  if (script === undefined || isPassedOn(script, script.nested.get(id) ?? id)) return false;
+  return isStillRunning(script) || [...script.nested.keys()].some((other) => !script.asked.has(other));
 }
 
 /** Returns the calls whose output is in the requests and that are not known to be consumed. */

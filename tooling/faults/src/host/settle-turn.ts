@@ -1,4 +1,4 @@
-import { namesShown } from "../checks/check-scripts.ts";
+import { isStillRunning, namesShown } from "../checks/check-scripts.ts";
 import { nestedNamesOf } from "../checks/check-stream.ts";
 import { type Fault, faultKind } from "../plan/fault.ts";
 import type { Bench } from "./bench.ts";
@@ -64,6 +64,9 @@ export async function settle(
       const emitted = new Set(known.nested.values());
       for (const name of namesShown(known).filter((name) => !emitted.has(name)))
         bench.report("calls", `the model was shown the result of ${name}, which was not emitted to the host`);
+      const missing = known.calls.filter((name) => !namesShown(known).includes(name));
+      if (faultKind(fault).isHarmless && missing.length > 0 && !isStillRunning(known))
+        bench.report("thread", `the model was not shown the result of ${missing.join(", ")}`);
     }
   }
 }

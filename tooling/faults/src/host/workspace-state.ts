@@ -15,6 +15,8 @@ export interface Consumption {
 export interface KnownScript extends IssuedScript {
   /** The ids of its calls that the host received, with their names. */
   readonly nested: Map<string, string>;
+  /** Those of them that a mutation was asked to consume, even if it skipped them: codex's record then says so. */
+  readonly asked: Set<string>;
   /** Its outputs when the model was first shown them. */
   shown: readonly string[] | undefined;
 }
