@@ -5,7 +5,7 @@ export const MODES = ["direct", "code"] as const;
 export type Mode = (typeof MODES)[number];
 
 /** What a script does with the results of its calls. */
-const HANDLINGS = {
+export const HANDLINGS = {
   raw: 4,
   /** In the middle of a longer text. */
   framed: 2,
