@@ -20,8 +20,11 @@ export async function settle(
   if (state.threadId !== undefined && saved !== state.threadId) {
     // A thread without a completed turn may have no record that codex can resume.
     if (state.completed.length > 0) bench.report("thread", `the thread ${state.threadId} was left for ${saved}`);
+    // The turn itself is in the new thread.
+    const own = [...state.scripts].filter(([id]) => script.scripts.has(id));
     state.forget();
     state.streams.push(streamId);
+    state.scripts = new Map(own);
   }
   state.threadId = saved;
   const nested = new Map(nestedNamesOf(bench.record.stream(streamId)));
