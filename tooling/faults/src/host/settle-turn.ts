@@ -20,8 +20,9 @@ export async function settle(
   if (state.threadId !== undefined && saved !== state.threadId) {
     // A thread without a completed turn may have no record that codex can resume.
     if (state.completed.length > 0) bench.report("thread", `the thread ${state.threadId} was left for ${saved}`);
-    // The turn itself is in the new thread.
-    const own = [...state.scripts].filter(([id]) => script.scripts.has(id));
+    // This turn is in the new thread, and so is one that is still running.
+    const turns = [script, ...[...bench.running.values()].map((running) => running.script)];
+    const own = [...state.scripts].filter(([id]) => turns.some(({ scripts }) => scripts.has(id)));
     state.forget();
     state.streams.push(streamId);
     state.scripts = new Map(own);
