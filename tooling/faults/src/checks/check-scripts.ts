@@ -30,7 +30,10 @@ export function checkScripts(request: ModelRequest, { answered, consumed, script
         what: `the model is shown ${excerpt(outputs)} of script ${id}, not ${wanted}`,
       });
     }
-    if (own?.op === "consume-heavy" && outputs.every((text) => text === MARKERS[own.op]) && call?.input !== "{}")
+    // If a mutation of the script was interrupted, the markers may be those of its calls.
+    const isOwnMarker = own?.isCertain || ![...script.nested.keys()].some((nestedId) => consumed.has(nestedId));
+    const isMarked = own !== undefined && outputs.every((text) => text === MARKERS[own.op]);
+    if (own?.op === "consume-heavy" && isMarked && isOwnMarker && call?.input !== "{}")
       found.push({ invariant: "marker", what: `script ${id} has the source ${excerpt(call?.input)} after ${own.op}` });
   }
   return found;

@@ -67,6 +67,15 @@ describe("the outputs of a script in a request to the model", () => {
     ["perhaps consumed, and so", raw, [`Script completed\u0000...(consumed)\u0000out ${B}\n`], [["exec-a", perhaps]]],
     ["consumed as a whole", raw, ["...(tool called)"], [[SCRIPT, heavy]], "{}"],
     ["that a script changed", changes, ["...(consumed)"], [["exec-a", light]]],
+    [
+      "with the marker of its calls, and perhaps consumed as a whole",
+      changes,
+      ["...(tool called)"],
+      [
+        ["exec-a", heavy],
+        [SCRIPT, { ...heavy, isCertain: false }],
+      ],
+    ],
   ])("are right: %s", (_name, script, outputs, consumed, input) => {
     expect(check(script, outputs, consumed, input)).toEqual([]);
   });
