@@ -4,10 +4,11 @@ import { newestCodex } from "@plexum/real-codex";
 import { describePlan } from "./plan/describe-plan.ts";
 import { TRANSPORTS } from "./plan/fault.ts";
 import { planRun } from "./plan/plan.ts";
+import { MODES } from "./plan/planned-script.ts";
 import { runFaults } from "./run.ts";
 
 const USAGE =
-  "pnpm run faults -- --seed N --codex VERSION --transport exec|app-server [--turns N] [--minutes M] [--lanes N] [--round N] [--long] [--plan]";
+  "pnpm run faults -- --seed N --codex VERSION --transport exec|app-server [--mode direct|code] [--turns N] [--minutes M] [--lanes N] [--round N] [--long] [--plan]";
 
 const { values } = parseArgs({
   // pnpm passes on the `--`.
@@ -16,6 +17,7 @@ const { values } = parseArgs({
     seed: { type: "string" },
     codex: { type: "string" },
     transport: { type: "string" },
+    mode: { type: "string", default: "direct" },
     turns: { type: "string", default: "100" },
     minutes: { type: "string", default: "60" },
     lanes: { type: "string", default: "2" },
@@ -28,14 +30,21 @@ const { values } = parseArgs({
 const codexes = [oldestCodex, codex147, codex150, newestCodex];
 const codex = codexes.find(({ version }) => version === values.codex);
 const transport = TRANSPORTS.find((name) => name === values.transport);
+const mode = MODES.find((name) => name === values.mode);
 const [seed, turns, minutes, lanes] = [values.seed, values.turns, values.minutes, values.lanes].map(Number);
-if (codex === undefined || transport === undefined || !isCount(seed) || !isCount(turns) || !isCount(lanes)) {
+const isKnown = codex !== undefined && transport !== undefined && mode !== undefined;
+if (!isKnown || !isCount(seed) || !isCount(turns) || !isCount(lanes)) {
   const versions = codexes.map(({ version }) => version).join(", ");
   process.stderr.write(`Usage: ${USAGE}\nThe installed versions of codex are ${versions}.\n`);
   process.exit(2);
 }
+// Older ones do not record a script's commands by both transports, or do not pass the host the id of a call.
+if (mode === "code" && codex !== newestCodex) {
+  process.stderr.write(`Code mode runs only on codex ${newestCodex.version}: choose that with --codex.\n`);
+  process.exit(2);
+}
 
-const run = { seed, transport, turns, isLong: values.long };
+const run = { seed, transport, turns, mode, isLong: values.long };
 const onlyRound = values.round === undefined ? undefined : Number(values.round);
 const rounds = [...planRun(run)].filter(({ number }) => onlyRound === undefined || onlyRound === number);
 if (rounds.length === 0) {
@@ -57,7 +66,7 @@ if (!values.plan) {
     onRound: (number, count) => console.log(`round ${number}: ${count} turns done`),
     onLine: console.log,
   });
-  console.log(JSON.stringify({ seed, codex: codex.version, transport, ...outcome.figures }));
+  console.log(JSON.stringify({ seed, codex: codex.version, transport, mode, ...outcome.figures }));
   process.exitCode = outcome.violations.length > 0 ? 1 : 0;
 }
 

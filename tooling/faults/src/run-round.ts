@@ -24,11 +24,14 @@ export interface RoundOutcome {
   readonly violations: readonly FoundViolation[];
   /** How many turns ended wrongly because they did not get CPU time and a time limit ran out. */
   readonly starved: number;
+  /** How many calls from inside scripts the host received in turns that completed, and how many of them were consumed. */
+  readonly nested: number;
+  readonly nestedConsumed: number;
   /** The folder with the files of a round with a violation. */
   readonly keptFolder: string | undefined;
 }
 
-export interface RunRoundOptions extends Omit<BenchOptions, "clockJumps"> {
+export interface RunRoundOptions extends Omit<BenchOptions, "clockJumps" | "mode"> {
   /** Called before each turn: a run that must end skips to the end of the round. */
   readonly goesOn: () => boolean;
 }
@@ -41,7 +44,7 @@ const STARVED_MS = 2000;
 
 /** Runs the turns of a round one after another on one plugin, checks each, and looks for leftovers at the end. */
 export async function runRound(round: PlannedRound, options: RunRoundOptions): Promise<RoundOutcome> {
-  const bench = await Bench.create({ ...options, clockJumps: round.clockJumps });
+  const bench = await Bench.create({ ...options, mode: round.mode, clockJumps: round.clockJumps });
   const stopClock = round.clockJumps ? moveClock(bench, round.seed) : () => {};
   const violations: FoundViolation[] = [];
   let starved = 0;
@@ -63,7 +66,7 @@ export async function runRound(round: PlannedRound, options: RunRoundOptions): P
       for (const state of Object.values(bench.workspaces)) await checkThread(bench, state);
       collect(turn.number, turn.fault);
     }
-    if (violations.length === 0) await endRound(bench, turns);
+    if (violations.length === 0) await endRound(bench, round, turns);
     collect(0, "the end");
   } catch (error) {
     bench.report("ending", `the host failed: ${(error as Error).stack}`);
@@ -73,14 +76,15 @@ export async function runRound(round: PlannedRound, options: RunRoundOptions): P
   }
   const keptFolder = await bench.remove(violations.length > 0);
   const faults = turns.map(({ fault }) => (faultKind(fault).needsMount && !bench.canMount ? "none" : fault));
-  return { faults, violations, starved, keptFolder };
+  return { faults, violations, starved, nested: bench.nested, nestedConsumed: bench.nestedConsumed, keptFolder };
 }
 
 /** Runs one more turn of each thread, which finishes what was interrupted. Then ends the plugin, and checks for leftovers. */
-async function endRound(bench: Bench, turns: readonly PlannedTurn[]): Promise<void> {
+async function endRound(bench: Bench, { mode }: PlannedRound, turns: readonly PlannedTurn[]): Promise<void> {
+  const scripts = mode === "code" ? { scripts: [{ handling: "raw", isParallel: false }] as const } : {};
   for (const workspace of ["a", "b"] as const) {
     if (bench.workspaces[workspace].streams.length === 0) continue;
-    await runTurn(bench, { ...LAST_TURN, number: turns.length + 1, workspace });
+    await runTurn(bench, { ...LAST_TURN, ...scripts, number: turns.length + 1, workspace });
     await checkThread(bench, bench.workspaces[workspace]);
   }
   const plugin = await bench.plugin();

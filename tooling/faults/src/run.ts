@@ -24,6 +24,9 @@ export interface RunFigures {
   readonly violations: number;
   /** Turns whose end proves nothing, since they did not get CPU time. */
   readonly starved: number;
+  /** In code mode: the calls from inside scripts of turns that completed, and those of them that were consumed. */
+  readonly nested: number;
+  readonly nestedConsumed: number;
   readonly seconds: number;
 }
 
@@ -41,6 +44,8 @@ export async function runFaults(options: RunOptions): Promise<{ figures: RunFigu
   let ran = 0;
   let done = 0;
   let starved = 0;
+  let nested = 0;
+  let nestedConsumed = 0;
   const lane = async () => {
     for (const round of rounds) {
       if (!goesOn()) return;
@@ -48,6 +53,8 @@ export async function runFaults(options: RunOptions): Promise<{ figures: RunFigu
       const outcome = await runRound(round, { codex, transport, goesOn });
       done++;
       starved += outcome.starved;
+      nested += outcome.nested;
+      nestedConsumed += outcome.nestedConsumed;
       ran += outcome.faults.length;
       for (const fault of outcome.faults) faults.set(fault, (faults.get(fault) ?? 0) + 1);
       violations.push(...outcome.violations);
@@ -69,6 +76,8 @@ export async function runFaults(options: RunOptions): Promise<{ figures: RunFigu
       faults: Object.fromEntries([...faults].sort()),
       violations: violations.length,
       starved,
+      nested,
+      nestedConsumed,
       seconds,
     },
     violations,

@@ -1,19 +1,22 @@
 import type { ModelRequest } from "@plexum/scripted-model";
+import { isNested } from "../host/rollout-snapshot.ts";
 import type { WorkspaceState } from "../host/workspace-state.ts";
 import type { Violation } from "./violation.ts";
 
-const MARKERS = { "consume-light": "...(consumed)", "consume-heavy": "...(tool called)" } as const;
+export const MARKERS = { "consume-light": "...(consumed)", "consume-heavy": "...(tool called)" } as const;
 
-type Thread = Pick<WorkspaceState, "completed" | "consumed" | "answered">;
+type Thread = Pick<WorkspaceState, "completed" | "consumed" | "answered"> & Partial<Pick<WorkspaceState, "scripts">>;
 
 /** Checks that a request has every completed turn of the thread, and the markers in place of what was consumed. */
-export function checkRequest(request: ModelRequest, { completed, consumed, answered }: Thread): Violation[] {
+export function checkRequest(request: ModelRequest, thread: Thread): Violation[] {
+  const { completed, consumed, answered } = thread;
+  const isDirect = (id: string) => !isNested(id) && !thread.scripts?.has(id);
   const found: Violation[] = [];
   const prompts = new Set(request.userTexts);
   for (const prompt of completed) {
     if (!prompts.has(prompt)) found.push({ invariant: "thread", what: `the model is not shown the turn "${prompt}"` });
   }
-  for (const id of answered) {
+  for (const id of answered.filter(isDirect)) {
     const outputs = request.outputsOf(id);
     if (outputs.length !== 1)
       found.push({ invariant: "thread", what: `the model is shown ${outputs.length} outputs of call ${id}` });
@@ -21,6 +24,7 @@ export function checkRequest(request: ModelRequest, { completed, consumed, answe
       found.push({ invariant: "marker", what: `the model is shown a marker for call ${id}, which nobody consumed` });
   }
   for (const [id, { op, isCertain }] of consumed) {
+    if (!isDirect(id)) continue;
     const [output] = request.outputsOf(id);
     const call = request.input.find((item) => item.call_id === id && !("output" in item));
     const isMarked = output === MARKERS[op];

@@ -1,4 +1,4 @@
-import type { RolloutSnapshot } from "../host/rollout-snapshot.ts";
+import { outputIdOf, type RolloutSnapshot } from "../host/rollout-snapshot.ts";
 import type { Violation } from "./violation.ts";
 
 export interface RolloutExpectation {
@@ -6,12 +6,15 @@ export interface RolloutExpectation {
   readonly before: RolloutSnapshot | undefined;
   /** The calls that a mutation was asked to change since then. */
   readonly mutated: ReadonlySet<string>;
+  /** In code mode: the scripts whose outputs it was asked to change, since they passed on results of such calls. */
+  readonly mutatedOutputs?: ReadonlySet<string>;
   /** Whether codex may have been unable to write a whole line: the disk was full. */
   readonly mayBeTorn: boolean;
 }
 
 /** Checks that each line of a rollout is whole, in its place and unchanged. */
-export function checkRollout(now: RolloutSnapshot, { before, mutated, mayBeTorn }: RolloutExpectation): Violation[] {
+export function checkRollout(now: RolloutSnapshot, expected: RolloutExpectation): Violation[] {
+  const { before, mutated, mutatedOutputs, mayBeTorn } = expected;
   const found: Violation[] = [];
   const report = (what: string) => found.push({ invariant: "rollout", what });
   if (!mayBeTorn) {
@@ -27,7 +30,8 @@ export function checkRollout(now: RolloutSnapshot, { before, mutated, mayBeTorn 
   for (const [index, line] of before.lines.entries()) {
     const next = now.lines[index];
     if (next === undefined || next === line) continue;
-    if (![...mutated].some((id) => line.includes(id)))
+    const isOutputToChange = mutatedOutputs?.has(outputIdOf(before.records[index]) ?? "") ?? false;
+    if (!isOutputToChange && ![...mutated].some((id) => line.includes(id)))
       report(`line ${index + 1} changed, although no mutation was to change it: ${excerpt(line)} is ${excerpt(next)}`);
   }
   return found;

@@ -1,4 +1,5 @@
 import type { StreamRecord } from "../host/host-record.ts";
+import { isNested, nameIn } from "../host/rollout-snapshot.ts";
 import type { Violation } from "./violation.ts";
 
 /** Checks one stream's events, as received, against the protocol's rules. */
@@ -61,3 +62,10 @@ export const callIdsOf = (stream: StreamRecord): string[] =>
 /** Returns the ids of the calls whose results are in a stream. */
 export const resultIdsOf = (stream: StreamRecord): string[] =>
   stream.events.flatMap(({ event }) => (event.type === "tool_result" ? [event.tool_result.tool_call_id] : []));
+
+/** Returns the id and the name of each call from inside a script in a stream. */
+export const nestedNamesOf = (stream: StreamRecord): [id: string, name: string][] =>
+  stream.events.flatMap(({ event }) => {
+    if (event.type !== "tool_call_delta" || !isNested(event.tool_call.id)) return [];
+    return [[event.tool_call.id, nameIn(event.tool_call.arguments ?? "") ?? event.tool_call.id]];
+  });

@@ -14,10 +14,11 @@ export async function checkThread(bench: Bench, state: WorkspaceState): Promise<
     return;
   }
   const rollout = snapshotOf(await readFile(file));
-  const { snapshot: before, mutated, mayBeTorn, issued, unemitted } = state;
-  bench.violations.push(...checkRollout(rollout, { before, mutated, mayBeTorn }));
+  const { snapshot: before, mutated, mutatedOutputs, mayBeTorn, issued, unemitted } = state;
+  bench.violations.push(...checkRollout(rollout, { before, mutated, mutatedOutputs, mayBeTorn }));
   const streams = state.streams.map((streamId) => bench.record.stream(streamId));
   bench.violations.push(...checkCalls({ streams, rollout, issued, unemitted }));
   state.snapshot = rollout;
   state.mutated = new Set();
+  state.mutatedOutputs = new Set();
 }

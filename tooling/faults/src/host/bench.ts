@@ -8,8 +8,11 @@ import type { HostToolCall, LogEntry } from "@plexum/plugin-sdk";
 import { CodexHome, type CodexInstall } from "@plexum/real-codex";
 import { ScriptedModel } from "@plexum/scripted-model";
 import { checkRequest } from "../checks/check-request.ts";
+import { checkScripts } from "../checks/check-scripts.ts";
 import type { Violation } from "../checks/violation.ts";
 import type { Transport } from "../plan/fault.ts";
+import type { Mode } from "../plan/planned-script.ts";
+import { resultOf } from "../plan/script-source.ts";
 import type { TurnScript } from "../plan/turn-script.ts";
 import { HostRecord } from "./host-record.ts";
 import { HostedPlugin } from "./hosted-plugin.ts";
@@ -23,8 +26,12 @@ const keptFolder = (folder: string): string => `${folder}-kept`;
 export interface BenchOptions {
   readonly codex: CodexInstall;
   readonly transport: Transport;
+  readonly mode: Mode;
   readonly clockJumps: boolean;
 }
+
+/** Which of codex's modes a model runs in. */
+const MODELS = { direct: "gpt-5", code: "gpt-5.6-sol" } as const satisfies Readonly<Record<Mode, string>>;
 
 /** A host, its plugin, the real codex and a scripted model, in their own folders. */
 export class Bench {
@@ -42,6 +49,11 @@ export class Bench {
   /** The names of all turns so far. A request that was in flight when its turn ended may still arrive. */
   readonly tokens = new Set<string>();
   readonly mounted = new Set<string>();
+  /** How many calls from inside scripts the host received in turns that completed, and how many of them were consumed. */
+  nested = 0;
+  nestedConsumed = 0;
+  /** In code mode: the id with which the host was asked for a call, by the call's name. */
+  readonly askedAs = new Map<string, string>();
   #plugin: Promise<HostedPlugin> | undefined;
 
   private constructor(folder: string, options: BenchOptions, model: ScriptedModel, home: CodexHome, mounts: boolean) {
@@ -59,15 +71,16 @@ export class Bench {
     const folder = await realpath(await mkdtemp(join(tmpdir(), "plexum-faults-")));
     const mounts = mountSmallDisk(folder);
     const model = await ScriptedModel.start();
-    const home = await CodexHome.create({ baseUrl: model.baseUrl, parent: folder });
+    const home = await CodexHome.create({ baseUrl: model.baseUrl, model: MODELS[options.mode], parent: folder });
     const bench = new Bench(folder, options, model, home, mounts);
     await mkdir(bench.temporary);
     const config = join(folder, "plugins", "plexum-openai-provider");
     await mkdir(config, { recursive: true });
-    const { codex, transport } = options;
+    const { codex, transport, mode } = options;
+    const nested = mode === "code" ? { code_mode_tools: "nested" } : {};
     await writeFile(
       join(config, "config.json"),
-      JSON.stringify({ binary: codex.path, transport, keep_alive_ms: 20_000 }),
+      JSON.stringify({ binary: codex.path, transport, keep_alive_ms: 20_000, ...nested }),
     );
     model.play((request) => {
       const token = [...request.userTexts.join("\n").matchAll(/turn <([^>]+)>/g)].at(-1)?.[1] ?? "";
@@ -76,8 +89,12 @@ export class Bench {
         if (!bench.tokens.has(token)) bench.report("ending", `the model was asked about "${token}", which is no turn`);
         return { kind: "drop" };
       }
-      bench.violations.push(...checkRequest(request, turn.state));
-      return turn.script.reply(request);
+      bench.violations.push(...checkRequest(request, turn.state), ...checkScripts(request, turn.state));
+      const reply = turn.script.reply(request);
+      for (const [id, script] of turn.script.scripts)
+        if (!turn.state.scripts.has(id))
+          turn.state.scripts.set(id, { ...script, nested: new Map(), asked: new Set(), shown: undefined });
+      return reply;
     });
     return bench;
   }
@@ -132,7 +149,7 @@ export class Bench {
   /** Recreates the codex home, with only the config in it. */
   async restoreHome(): Promise<void> {
     await mkdir(this.home.path, { recursive: true });
-    await this.home.configure({ baseUrl: this.model.baseUrl });
+    await this.home.configure({ baseUrl: this.model.baseUrl, model: MODELS[this.options.mode] });
   }
 
   /** Records that the threads are gone: later turns are not compared with them. */
@@ -155,10 +172,14 @@ export class Bench {
 
   async #callTool({ call_id, arguments: args }: HostToolCall) {
     const { call, ms } = args as { call: string; ms: number };
-    if (call_id !== undefined && call_id !== call)
+    if (this.options.mode === "code") {
+      if (call_id === undefined) this.report("calls", `the host was asked for ${call} without an id`);
+      else if (this.askedAs.has(call)) this.report("calls", `the host was asked for ${call} twice`);
+      else this.askedAs.set(call, call_id);
+    } else if (call_id !== undefined && call_id !== call)
       this.report("calls", `the host was asked for ${call} by the id ${call_id}`);
     await new Promise((resolve) => setTimeout(resolve, ms));
-    return { content: [{ type: "text", text: `out ${call}` }] };
+    return { content: [{ type: "text", text: resultOf(call) }] };
   }
 
   /**

@@ -1,6 +1,8 @@
 import { type MutateReport, RpcError } from "@plexum/plugin-sdk";
+import { isPassedOn, isStillRunning } from "../checks/check-scripts.ts";
 import type { PlannedMutation } from "../plan/plan.ts";
 import type { Bench } from "./bench.ts";
+import { isNested } from "./rollout-snapshot.ts";
 import type { WorkspaceState } from "./workspace-state.ts";
 
 /**
@@ -15,11 +17,15 @@ export async function consume(
 ): Promise<void> {
   const ids = chosenCalls(state, planned);
   if (ids.length === 0) return;
-  for (const id of ids) state.mutated.add(id);
+  for (const id of ids) {
+    state.mutated.add(id);
+    const script = scriptOf(state, id);
+    if (script !== undefined) state.mutatedOutputs.add(script[0]);
+  }
   const plugin = await bench.plugin();
   const mutations = ids.map((block_id) => ({ block_id, op: planned.op }));
-  const note = (isCertain: boolean) => {
-    for (const id of ids) state.consumed.set(id, { op: planned.op, isCertain });
+  const note = (isCertain: boolean, noted = ids) => {
+    for (const id of noted) state.consumed.set(id, { op: planned.op, isCertain });
   };
   let report: MutateReport;
   try {
@@ -30,9 +36,29 @@ export async function consume(
     if ((error as { code?: unknown }).code !== "closed") throw error;
     return;
   }
-  note(true);
-  if (report.touched !== ids.length)
+  const skipped = new Set(report.skipped.map(({ block_id }) => block_id));
+  bench.nestedConsumed += ids.filter((id) => isNested(id) && !skipped.has(id)).length;
+  for (const id of ids) scriptOf(state, id)?.[1].asked.add(id);
+  const unfound = ids.filter((id) => skipped.has(id) && maySkip(state, id));
+  note(
+    true,
+    ids.filter((id) => !unfound.includes(id)),
+  );
+  if (report.touched + unfound.length !== ids.length)
     bench.report("marker", `${planned.op} of ${ids.join(", ")} was reported as ${JSON.stringify(report)}`);
+}
+
+/** Returns the script that made a call, with its call id. */
+const scriptOf = ({ scripts }: WorkspaceState, id: string) => [...scripts].find(([, { nested }]) => nested.has(id));
+
+/**
+ * Returns whether a mutation may skip a call: its script did not pass on the result as it was, and its whole output can't be replaced,
+ * since it is not over, or not all of its calls are to be consumed.
+ */
+function maySkip(state: WorkspaceState, id: string): boolean {
+  const script = scriptOf(state, id)?.[1];
+  if (script === undefined || isPassedOn(script, script.nested.get(id) ?? id)) return false;
+  return isStillRunning(script) || [...script.nested.keys()].some((other) => !script.asked.has(other));
 }
 
 /** Returns the calls whose output is in the requests and that are not known to be consumed. */

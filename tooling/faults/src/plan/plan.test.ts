@@ -1,7 +1,8 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { describePlan } from "./describe-plan.ts";
 import { FAULTS, TRANSPORTS } from "./fault.ts";
 import { planRun } from "./plan.ts";
+import { HANDLINGS, type Mode } from "./planned-script.ts";
 
 const linesOf = (...args: Parameters<typeof planRun>) => [...planRun(...args)].flatMap(describePlan);
 const run = { seed: 7, transport: "exec", turns: 60 } as const;
@@ -20,6 +21,24 @@ test("a long run stops codex for 30 s, and has the same faults", () => {
   const stopped = turnsOf(true).filter(({ fault }) => fault === "stop-codex");
   expect(new Set(stopped.map(({ ms }) => ms))).toEqual(new Set([30_000]));
   expect(turnsOf(true).map(({ fault }) => fault)).toEqual(turnsOf(false).map(({ fault }) => fault));
+});
+
+describe("a run in code mode", () => {
+  const turnsOf = (mode: Mode) => [...planRun({ ...run, turns: 200, mode })].flatMap(({ turns }) => turns);
+
+  test("is the same for the same seed, and has the faults and calls of the run in direct mode", () => {
+    expect(turnsOf("code")).toEqual(turnsOf("code"));
+    const inBoth = (mode: Mode) => turnsOf(mode).map(({ fault, calls, at }) => ({ fault, calls, at }));
+    expect(inBoth("code")).toEqual(inBoth("direct"));
+  });
+
+  test("has a script for each answer with calls, and each way to handle a result", () => {
+    const turns = turnsOf("code");
+    expect(turns.map(({ scripts }) => scripts?.length)).toEqual(turns.map(({ calls }) => calls.length));
+    const handlings = new Set(turns.flatMap(({ scripts = [] }) => scripts.map(({ handling }) => handling)));
+    expect([...handlings].sort()).toEqual(Object.keys(HANDLINGS).sort());
+    expect(turnsOf("direct").flatMap(({ scripts = [] }) => scripts)).toEqual([]);
+  });
 });
 
 test.each(TRANSPORTS)("400 turns by %s have each fault that there is", (transport) => {

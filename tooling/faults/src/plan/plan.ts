@@ -1,4 +1,5 @@
 import { FAULTS, type Fault, faultKind, type Transport } from "./fault.ts";
+import { type Mode, type PlannedScript, planScript } from "./planned-script.ts";
 import { Random } from "./random.ts";
 
 /** A moment of a turn: a number of milliseconds after its start, or after the model got its first or second request. */
@@ -32,6 +33,8 @@ export interface PlannedTurn {
   readonly mutation: PlannedMutation | undefined;
   /** The model's answers with calls, one after another; its last answer is a text. */
   readonly calls: readonly (readonly PlannedCall[])[];
+  /** In code mode: the script in which the model makes the calls of each answer. */
+  readonly scripts?: readonly PlannedScript[];
   /** When the fault happens. */
   readonly at: Instant;
   /** Which of the model's answers is faulty, if the fault is the model's. */
@@ -44,6 +47,7 @@ export interface PlannedTurn {
 export interface PlannedRound {
   readonly seed: number;
   readonly number: number;
+  readonly mode: Mode;
   /** Whether the plugin's clock is set back and forth during the round. */
   readonly clockJumps: boolean;
   readonly turns: readonly PlannedTurn[];
@@ -55,21 +59,32 @@ export interface RunToPlan {
   readonly seed: number;
   readonly transport: Transport;
   readonly turns: number;
+  /** @default "direct" */
+  readonly mode?: Mode;
   /** Whether codex is stopped for 30 s, and the host reads nothing for 60 s: for up to 3 s otherwise. */
   readonly isLong?: boolean;
 }
 
 /** Plans a run: the same for the same options. */
-export function* planRun({ seed, transport, turns, isLong = false }: RunToPlan): Generator<PlannedRound, void> {
+export function* planRun({
+  seed,
+  transport,
+  turns,
+  mode = "direct",
+  isLong = false,
+}: RunToPlan): Generator<PlannedRound, void> {
   for (let number = 1, planned = 0; planned < turns; number++) {
     const length = Math.min(TURNS_A_ROUND, turns - planned);
     const random = new Random(Math.imul(seed, 1_000_003) + number);
     const clockJumps = random.chance(0.2);
     const shortTurns = Array.from({ length }, (_, index) => planTurn(random, index + 1, transport));
-    const roundTurns = isLong
+    const timedTurns = isLong
       ? shortTurns.map((turn) => ({ ...turn, ms: LONG_MS[turn.fault] ?? turn.ms }))
       : shortTurns;
-    yield { seed, number, clockJumps, turns: roundTurns };
+    // Choices of their own, so that a seed plans the same faults and calls in both modes.
+    const scripting = new Random(Math.imul(seed, 1_000_003) + number + 0x5c0de);
+    const roundTurns = mode === "code" ? timedTurns.map((turn) => withScripts(scripting, turn)) : timedTurns;
+    yield { seed, number, mode, clockJumps, turns: roundTurns };
     planned += length;
   }
 }
@@ -99,6 +114,13 @@ function planTurn(random: Random, number: number, transport: Transport): Planned
     ms: random.int(200, 3000),
   };
 }
+
+/** Puts the calls of each answer into a script. More turns begin with a mutation, since each script has several calls to consume. */
+const withScripts = (random: Random, turn: PlannedTurn): PlannedTurn => ({
+  ...turn,
+  mutation: turn.mutation ?? (random.chance(0.5) ? planMutation(random) : undefined),
+  scripts: turn.calls.map(() => planScript(random)),
+});
 
 /** The faults that need a call of a host tool. */
 const NEEDS_CALL: ReadonlySet<Fault> = new Set(["kill-relay", "kill-bridge"]);

@@ -1,6 +1,17 @@
-import { answer, functionCall, httpError, type ModelRequest, message, type Reply, shell } from "@plexum/scripted-model";
+import {
+  answer,
+  codeModeScript,
+  functionCall,
+  httpError,
+  type ModelRequest,
+  message,
+  type Reply,
+  shell,
+} from "@plexum/scripted-model";
 import type { Fault } from "./fault.ts";
 import type { PlannedCall, PlannedTurn } from "./plan.ts";
+import type { PlannedScript } from "./planned-script.ts";
+import { type NamedCall, resultOf, scriptSource } from "./script-source.ts";
 
 /** What the model does instead of a proper answer. */
 const FAILURES: Readonly<Partial<Record<Fault, Reply>>> = {
@@ -23,11 +34,20 @@ const FAILURES: Readonly<Partial<Record<Fault, Reply>>> = {
 /** More than a pipe holds. */
 const LONG_TEXT = ` ${"and so on ".repeat(30_000)}`;
 
+/** A script that the model wrote. */
+export interface IssuedScript {
+  readonly plan: PlannedScript;
+  /** The names of the calls in it. */
+  readonly calls: readonly string[];
+}
+
 /** What the model does in one turn. */
 export class TurnScript {
   readonly token: string;
   /** The ids of the calls that the model has made. */
   readonly issued: string[] = [];
+  /** In code mode: the scripts among them, by call id. */
+  readonly scripts = new Map<string, IssuedScript>();
   /** The seconds of each `sleep` that a command leaves behind. */
   readonly sleeps: number[];
   readonly #turn: PlannedTurn;
@@ -79,21 +99,40 @@ export class TurnScript {
       this.#failed.resolve();
       return failure;
     }
-    const items = this.#turn.calls[index]?.map((call, position) => this.#call(call, `${index}-${position}`, request));
+    const items = this.#items(index, request);
     const delayMs = isFaulty && this.#turn.fault === "model-stalls" ? this.#turn.ms : 0;
     const text = this.#turn.fault === "silent-host" ? this.text + LONG_TEXT : this.text;
     return answer(items ?? [message(text)], undefined, delayMs);
   }
 
-  #call({ tool, ms, leavesProcess }: PlannedCall, position: string, request: ModelRequest) {
+  #items(index: number, request: ModelRequest) {
+    const calls = this.#turn.calls[index];
+    const plan = this.#turn.scripts?.[index];
+    if (calls === undefined || plan === undefined)
+      return calls?.map((call, position) => this.#call(call, `${index}-${position}`, request));
+    const callId = `call_${this.token}-${index}`;
+    const named = calls.map((call, position): NamedCall => {
+      const name = `${callId}-${position}`;
+      return { ...call, name, command: this.#command(call, name) };
+    });
+    this.issued.push(callId);
+    this.scripts.set(callId, { plan, calls: named.map(({ name }) => name) });
+    return [codeModeScript(scriptSource(plan, named), { callId })];
+  }
+
+  #call(call: PlannedCall, position: string, request: ModelRequest) {
     const callId = `call_${this.token}-${position}`;
     this.issued.push(callId);
-    if (tool === "lookup") {
+    if (call.tool === "lookup") {
       const namespace = request.toolNames.find((name) => name.endsWith(".lookup"))?.replace(/\.lookup$/, "") ?? "none";
-      return functionCall("lookup", { call: callId, ms }, { callId, namespace });
+      return functionCall("lookup", { call: callId, ms: call.ms }, { callId, namespace });
     }
+    return shell(this.#command(call, callId), { callId });
+  }
+
+  #command({ ms, leavesProcess }: PlannedCall, name: string): string {
     const left = leavesProcess ? this.sleeps[this.#left++] : undefined;
     const leave = left === undefined ? "" : `setsid sleep ${left} > /dev/null 2>&1 & `;
-    return shell(`${leave}sleep ${ms / 1000}; echo out ${callId}`, { callId });
+    return `${leave}sleep ${ms / 1000}; echo ${resultOf(name)}`;
   }
 }
