@@ -10,6 +10,8 @@ export default defineConfig({
       "tooling/*/src/**/*.test.ts",
     ],
     setupFiles: ["./tooling/real-codex/src/neutral-process.ts"],
-    testTimeout: 30_000,
+    // Far more than any test takes: a busy machine makes tests slow, not wrong.
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
   },
 });
