@@ -18,7 +18,7 @@ import { MAX_TIMER_MS } from "./max-timer.ts";
 import type { Lease } from "./server-pool.ts";
 import { SilenceWatch } from "./silence-watch.ts";
 import { crashed, interruptedElsewhere, stalled, unanswered } from "./turn-errors.ts";
-import { TurnLog } from "./turn-log.ts";
+import { TurnRecord } from "./turn-record.ts";
 import { unloadThread } from "./unload-thread.ts";
 import {
   endsTurnOf,
@@ -73,7 +73,7 @@ export class AppServerTurn implements Turn {
   readonly events: AsyncIterable<TurnEvent>;
   readonly result: Promise<TurnResult>;
   readonly #options: PreparedTurn;
-  readonly #log: TurnLog;
+  readonly #record: TurnRecord;
   readonly #queue: EventQueue<TurnEvent>;
   /** Aborts the requests to codex before the turn runs. */
   readonly #start = new AbortController();
@@ -105,7 +105,7 @@ export class AppServerTurn implements Turn {
       this.#unreadBytes = 0;
       this.#pause(false);
     });
-    this.#log = new TurnLog((event) => this.#queue.push(event));
+    this.#record = new TurnRecord((event) => this.#queue.push(event));
     this.events = this.#queue;
     const deadline = setTimeout(
       () => this.#end({ reason: "timed_out", afterMs: timeoutMs }),
@@ -149,7 +149,7 @@ export class AppServerTurn implements Turn {
     this.#pause(false);
     const isClean = await this.#unload(outcome);
     await this.#lease.release({ isClean });
-    this.#log.settle();
+    this.#record.settle();
     const result = this.#resultOf(outcome);
     if (result.status === "completed") this.#queue.push({ type: "turn.completed", usage: result.threadUsage });
     if (result.status === "failed") this.#queue.push({ type: "turn.failed", error: { message: result.error.message } });
@@ -177,7 +177,7 @@ export class AppServerTurn implements Turn {
       this.#thread = await this.#load();
     }
     const { id } = this.#thread;
-    this.#log.threadIs(id);
+    this.#record.threadIs(id);
     this.#start.signal.throwIfAborted();
     this.#isAsked = true;
     const server = this.#lease.server;
@@ -216,16 +216,16 @@ export class AppServerTurn implements Turn {
       path,
       turnId,
       stallMs: this.#options.stallMs,
-      isWorking: () => this.#log.isWorking,
+      isWorking: () => this.#record.isWorking,
       isPaused: () => this.#isPaused,
       ask: () =>
         this.#lease.server.request(METHODS.readThread, { threadId: id, includeTurns: false }, { timeoutMs: 10_000 }),
       onRecordedEnd: ({ status, lastMessage }) => {
-        this.#log.missedMessage(lastMessage);
+        this.#record.missedMessage(lastMessage);
         this.#isDoubtful = true;
         // codex records a failed turn as complete too.
-        if (status === "completed" && this.#log.hasFailed)
-          this.#over.resolve({ kind: "failed", error: this.#log.failure(undefined) });
+        if (status === "completed" && this.#record.hasFailed)
+          this.#over.resolve({ kind: "failed", error: this.#record.failure(undefined) });
         else this.#over.resolve({ kind: status });
       },
       onStall: (detail) => {
@@ -272,7 +272,7 @@ export class AppServerTurn implements Turn {
   }
 
   #take(notification: Notification, method: string): void {
-    this.#log.take(notification, method);
+    this.#record.take(notification, method);
     if (notification.kind === "thread-closed") this.#closed.resolve();
     if (notification.kind === "turn-started" && this.#isAsked && notification.turnId !== undefined)
       this.#started.resolve(notification.turnId);
@@ -282,16 +282,16 @@ export class AppServerTurn implements Turn {
     if (notification.kind !== "turn-completed" || !this.#isAsked) return;
     const { status, error } = notification;
     if (status === "completed" || status === "interrupted") this.#over.resolve({ kind: status });
-    else this.#over.resolve({ kind: "failed", error: this.#log.failure(error) });
+    else this.#over.resolve({ kind: "failed", error: this.#record.failure(error) });
   }
 
   /** Handles a notification that is too long to be read: its beginning says what it is. The end of a turn repeats its messages (0.169.0). */
   #takeOversized(line: OversizedLine): void {
-    this.#log.oversized(line);
+    this.#record.oversized(line);
     const isOver = this.#isAsked && this.#thread !== undefined && endsTurnOf(this.#thread.id, line);
     if (!isOver) return;
     this.#over.resolve(
-      this.#log.hasFailed ? { kind: "failed", error: this.#log.failure(undefined) } : { kind: "completed" },
+      this.#record.hasFailed ? { kind: "failed", error: this.#record.failure(undefined) } : { kind: "completed" },
     );
   }
 
@@ -322,20 +322,20 @@ export class AppServerTurn implements Turn {
   async #unload(outcome: Outcome): Promise<boolean> {
     const { server } = this.#lease;
     const isUnauthorized = outcome.kind === "failed" && outcome.error.code === "not_signed_in";
-    const isSettled = this.#thread !== undefined && this.#isAsked && !this.#isDoubtful && !this.#log.hasOtherThreads;
+    const isSettled = this.#thread !== undefined && this.#isAsked && !this.#isDoubtful && !this.#record.hasOtherThreads;
     // A running codex does not notice a new sign-in.
     if (!server.isAlive || !isSettled || isUnauthorized) return false;
     if (!unloadsThreads(server.version)) return true;
     const { id } = this.#thread as LoadedThread;
     if (!(await unloadThread(server, id, this.#closed.promise))) return false;
     server.setListener(undefined);
-    if (this.#log.mayHaveLeftProcesses || this.#ending !== undefined) await server.endLeftovers();
+    if (this.#record.mayHaveLeftProcesses || this.#ending !== undefined) await server.endLeftovers();
     return server.isAlive;
   }
 
   #resultOf(outcome: Outcome): TurnResult {
-    const base = { threadId: this.#thread?.id, lastMessage: this.#log.lastMessage };
-    if (outcome.kind === "completed") return { ...base, status: "completed", threadUsage: this.#log.threadUsage };
+    const base = { threadId: this.#thread?.id, lastMessage: this.#record.lastMessage };
+    if (outcome.kind === "completed") return { ...base, status: "completed", threadUsage: this.#record.threadUsage };
     const ending = this.#ending;
     if (ending?.reason === "cancelled") return { ...base, status: "cancelled" };
     if (ending?.reason === "timed_out") return { ...base, status: "failed", error: timedOutError(ending.afterMs) };

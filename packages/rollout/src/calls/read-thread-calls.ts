@@ -4,8 +4,8 @@ import { type OpenRollout, openRollout } from "../read/open-rollout.ts";
 import type { ReadRolloutOptions } from "../read/read-rollout.ts";
 import { recoverBeforeReading } from "../recover/recover-rollout.ts";
 import type { CallPlaces } from "./call-places.ts";
+import { callsOfScan } from "./calls-of-scan.ts";
 import { lastCompactedTurn } from "./last-compacted-turn.ts";
-import { readCalls } from "./read-calls.ts";
 import type { ThreadContext } from "./thread-context.ts";
 import { ThreadScan } from "./thread-scan.ts";
 import type { ToolCall } from "./tool-call.ts";
@@ -103,7 +103,7 @@ export async function readThreadCalls(path: string, options: ReadThreadCallsOpti
     }
     const scan = new ThreadScan(options);
     for (const { rollout, end } of rollouts) await scan.read(rollout, end);
-    return await readCalls(scan, options);
+    return await callsOfScan(scan, options);
   } catch (error) {
     throw asRolloutError(error, path, "read");
   }
@@ -126,7 +126,7 @@ async function readRecent(
   // The compaction was rolled back, or a rollback reaches back to turns that were not read.
   if (scan.turns.compactedAt === undefined || scan.turns.reachesBack) return undefined;
   const before = rollouts.slice(0, -1).reduce((sum, { end }) => sum + end, start);
-  const thread = await readCalls(scan, options, before);
+  const thread = await callsOfScan(scan, options, before);
   // If the compaction kept calls, their lines were not read.
   return (await scan.keptIds()).size > 0 ? undefined : thread;
 }

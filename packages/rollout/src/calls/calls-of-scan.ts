@@ -19,13 +19,17 @@ const MAX_READ_OF_MORE = 2_000;
 const MAX_PARSED_BYTES = 4 * 1024 * 1024;
 const EXCERPT_CHARACTERS = 200;
 
-interface ReadCallsOptions {
+interface CallsOfScanOptions {
   readonly inContextOnly?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Reads the details of the calls that a scan has found. */
-export async function readCalls(scan: ThreadScan, options: ReadCallsOptions, skippedBytes = 0): Promise<ThreadCalls> {
+export async function callsOfScan(
+  scan: ThreadScan,
+  options: CallsOfScanOptions,
+  skippedBytes = 0,
+): Promise<ThreadCalls> {
   const { turns, calls: table } = scan;
   const states = new States(scan, await scan.keptIds());
   const inContext: number[] = [];

@@ -12,7 +12,7 @@ import {
 } from "./wire.ts";
 
 /** Emits a turn's notifications as events, and keeps what its result depends on. */
-export class TurnLog {
+export class TurnRecord {
   readonly #pass: (event: TurnEvent) => void;
   /** Events that arrived before codex reported the thread's id. */
   #held: TurnEvent[] | undefined = [];
