@@ -594,17 +594,20 @@ describe("--fix", () => {
       const { handlers, calls } = host();
       const plugin = await harness.plugin(handlers);
       let isOver = false;
+      let looks = 0;
       const turns = (async () => {
-        for (let number = 0; number < 12; number++)
+        let count = 0;
+        // On a busy machine a doctor may take longer than some turns.
+        for (; count < 12 || (looks < 3 && count < 200); count++)
           expect(await turn(plugin, withTools(harness, "go", true))).toMatchObject({ text: "done", error: undefined });
+        return count;
       })().finally(() => {
         isOver = true;
       });
-      let looks = 0;
       for (; !isOver; looks++) await doctor(harness, ["--fix"]);
-      await turns;
-      expect(looks).toBeGreaterThan(1);
-      expect(calls).toHaveLength(12);
+      const count = await turns;
+      expect(looks).toBeGreaterThan(2);
+      expect(calls).toHaveLength(count);
       expect(harness.warnings().filter((text) => /tool|socket|bridge/i.test(text))).toEqual([]);
     },
   );
