@@ -4,7 +4,7 @@ import type { CodexItem, ErrorDetail } from "./items.ts";
  * An event that codex writes, one object per line, discriminated by `type`. Field names are codex's own. Keys not listed here
  * stay on the object as codex wrote them.
  *
- * Seen in codex 0.135.0 and 0.169.0. A turn that is interrupted (SIGINT) or killed ends with neither `turn.completed`
+ * Seen in codex 0.135.0 and 0.171.0. A turn that is interrupted (SIGINT) or killed ends with neither `turn.completed`
  * nor `turn.failed`, and a run that fails before its turn may write nothing at all. To find out how a turn ended, use the
  * exit code together with the last of these events.
  */

@@ -1,7 +1,7 @@
 /**
  * An item of the stream, discriminated by `type`. Field names are codex's own.
  *
- * Seen in codex 0.135.0 and 0.169.0 unless a type says otherwise. If codex leaves out a field or writes a value of another
+ * Seen in codex 0.135.0 and 0.171.0 unless a type says otherwise. If codex leaves out a field or writes a value of another
  * type, the field has the fallback that its comment names, and the event is not lost. Keys not listed here stay on the object
  * as codex wrote them.
  */
