@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { PassThrough } from "node:stream";
 import { Peer, RPC_CODES, RpcError } from "@plexum/json-rpc";
-import { TurnLog } from "../../../../packages/codex-app-server/src/turn-log.ts";
+import { TurnRecord } from "../../../../packages/codex-app-server/src/turn-record.ts";
 import {
   answerFor,
   endsTurnOf,
@@ -27,7 +27,7 @@ export const appServerMessages: FuzzTarget = {
     const [fromCodex, toCodex] = [new PassThrough(), new PassThrough()];
     toCodex.resume();
     let events = 0;
-    const log = new TurnLog(() => events++);
+    const log = new TurnRecord(() => events++);
     const peer = new Peer({
       input: fromCodex,
       output: toCodex,
