@@ -1,3 +1,4 @@
+import { MARKERS } from "../mutate/call-edit.ts";
 import { CALL_ID, TAIL_BYTES } from "./line-role.ts";
 
 /**
@@ -8,7 +9,7 @@ import { CALL_ID, TAIL_BYTES } from "./line-role.ts";
 export type QuickRole = "call" | "output" | "count" | "other" | undefined;
 
 const [QUOTE, BACKSLASH, COMMA, BRACE, CLOSE] = [0x22, 0x5c, 0x2c, 0x7b, 0x7d];
-const [UNDERSCORE, COLON] = [0x5f, 0x3a];
+const [UNDERSCORE, COLON, DOT] = [0x5f, 0x3a, 0x2e];
 /** The last letter of `response_item`, but not of `event_msg`. */
 const M = 0x6d;
 const [A, C, F] = [0x41, 0x43, 0x46];
@@ -150,14 +151,19 @@ export const isTextOutput = (bytes: Uint8Array, idEnd: number): boolean =>
   // `,"output":"`
   bytes[idEnd + 1] === COMMA && bytes[idEnd + 3] === o && bytes[idEnd + 10] === COLON && bytes[idEnd + 11] === QUOTE;
 
+const QUOTED_MARKERS = MARKERS.map((marker) => [marker, Buffer.from(`"${marker}"`)] as const);
+
 /**
- * Returns true if an output is a text, and exactly this one.
+ * Returns the marker of a consumption, if an output is one.
  * @param idEnd Where the call's id ends, which precedes the output.
- * @param text In quotation marks.
  */
-export const isOutput = (bytes: Buffer, idEnd: number, text: Buffer): boolean =>
-  // Compare one byte first, since most outputs are others.
-  bytes[idEnd + 12] === text[1] && bytes.compare(text, 0, text.length, idEnd + 11, idEnd + 11 + text.length) === 0;
+export function markerAt(bytes: Buffer, idEnd: number): string | undefined {
+  const at = idEnd + 11;
+  // Most outputs are others.
+  if (bytes[at + 1] !== DOT) return undefined;
+  const found = QUOTED_MARKERS.find(([, json]) => json.equals(bytes.subarray(at, at + json.length)));
+  return found?.[0];
+}
 
 /** Returns where a string without escapes ends: its closing quotation mark. Returns -1 if it has escapes, or is long. */
 export function endOfString(bytes: Uint8Array, from: number): number {

@@ -1,5 +1,5 @@
 import type { BigIntStats } from "node:fs";
-import { CONSUMED, isConsumedOutput, TOOL_CALLED } from "../mutate/call-edit.ts";
+import { isConsumedOutput, MARKERS, TOOL_CALLED } from "../mutate/call-edit.ts";
 import { LineScanner } from "../read/line-scanner.ts";
 import { type OpenRollout, readExactly } from "../read/open-rollout.ts";
 import { type RolloutEntry, toRolloutEntry } from "../read/rollout-entry.ts";
@@ -13,8 +13,8 @@ import {
   callIdAt,
   endOfString,
   hashAt,
-  isOutput,
   isTextOutput,
+  markerAt,
   outputIdAt,
   payloadTypeAt,
   quickRole,
@@ -37,9 +37,6 @@ const DEFAULT_MAX_LINE_BYTES = 32 * 1024 * 1024;
 const MAX_CLOSED_CALLS = 1_000;
 /** The part of a call's or an output's line that is not text: timestamp, ordinal, types, ids. */
 const FRAME_BYTES = 200;
-/** The markers in place of a consumed output, as JSON. */
-const QUOTED_LIGHT = Buffer.from(`"${CONSUMED}"`);
-const QUOTED_HEAVY = Buffer.from(`"${TOOL_CALLED}"`);
 const INFO = 'token_count","info":'.length;
 const BRACE = 0x7b;
 const NESTED_ID = /"(exec-[\x20-\x21\x23-\x5b\x5d-\x7e]+)"/;
@@ -155,11 +152,8 @@ export class ThreadScan {
     if (hash === undefined) return false;
     // An output with an image begins as a list.
     if (role === "output" && !isTextOutput(chunk, idEnd)) return false;
-    if (role === "output") {
-      const isLight = isOutput(chunk, idEnd, QUOTED_LIGHT);
-      const isHeavy = !isLight && isOutput(chunk, idEnd, QUOTED_HEAVY);
-      this.#answer(hash, segment, offset, length, isLight || isHeavy ? 0 : tokensByLength(length), isHeavy);
-    } else this.#begin(hash, segment, offset, length, tokensByLength(length));
+    if (role === "output") this.#answer(hash, segment, offset, length, tokensByLength(length), markerAt(chunk, idEnd));
+    else this.#begin(hash, segment, offset, length, tokensByLength(length));
     return true;
   }
 
@@ -197,11 +191,9 @@ export class ThreadScan {
     if (role === "output") {
       const id = idIn(head);
       if (id === undefined) return false;
-      const isHeavy = head.includes(`"output":${QUOTED_HEAVY}`);
-      const isConsumed = isHeavy || head.includes(`"output":${QUOTED_LIGHT}`);
-      const length = isConsumed ? 0 : place.length;
-      const tokens = head.includes('"input_image"') ? TOKENS_PER_IMAGE : tokensByLength(length);
-      this.#answer(hashOf(id), place.segment, place.offset, place.length, tokens, isHeavy);
+      const tokens = head.includes('"input_image"') ? TOKENS_PER_IMAGE : tokensByLength(place.length);
+      const marker = MARKERS.find((one) => head.includes(`"output":"${one}"`));
+      this.#answer(hashOf(id), place.segment, place.offset, place.length, tokens, marker);
       return true;
     }
     if (role === "nested") {
@@ -225,8 +217,8 @@ export class ThreadScan {
         place.segment,
         place.offset,
         place.length,
-        isConsumedOutput(output.output) ? 0 : tokensByLength(place.length),
-        output.output === TOOL_CALLED,
+        tokensByLength(place.length),
+        isConsumedOutput(output.output) ? output.output : undefined,
       );
     else if (nestedId !== undefined && isNestedId(nestedId)) this.#nest(hashOf(nestedId), place);
     else {
@@ -277,15 +269,23 @@ export class ThreadScan {
     this.#open.set(idHash, call);
   }
 
-  #answer(idHash: number, segment: number, offset: number, length: number, tokens: number, isHeavy: boolean): void {
+  /** @param marker That of a consumption, if it is in place of the output. */
+  #answer(
+    idHash: number,
+    segment: number,
+    offset: number,
+    length: number,
+    tokens: number,
+    marker: string | undefined,
+  ): void {
     const call = this.#openCall(idHash);
     if (call === undefined) {
       this.calls.addStray(idHash, segment, offset, length);
       return;
     }
     // A consumed line is as long as before, filled with spaces, and a heavy consumption has also replaced the arguments.
-    if (isHeavy) this.calls.clearTokens(call);
-    this.calls.addOutput(call, segment, offset, length, tokens);
+    if (marker === TOOL_CALLED) this.calls.clearTokens(call);
+    this.calls.addOutput(call, segment, offset, length, marker === undefined ? tokens : 0);
   }
 
   /** Takes codex's record of a call. In direct mode it is a copy of a call that also has response items. */

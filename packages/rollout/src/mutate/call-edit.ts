@@ -13,9 +13,12 @@ export interface CallEdit {
 }
 
 /** What a light consumption writes in place of an output. */
-export const CONSUMED = "...(consumed)";
+const CONSUMED = "...(consumed)";
 /** What a heavy one writes. */
 export const TOOL_CALLED = "...(tool called)";
+
+/** What a consumption may write. */
+export const MARKERS: readonly string[] = [CONSUMED, TOOL_CALLED];
 
 /** Returns an edit that replaces the output. The model still sees the tool's name and the arguments. */
 export const consumeLight = (callId: string): CallEdit => ({ callId, output: CONSUMED });
@@ -24,4 +27,4 @@ export const consumeLight = (callId: string): CallEdit => ({ callId, output: CON
 export const consumeHeavy = (callId: string): CallEdit => ({ callId, output: TOOL_CALLED, arguments: "{}" });
 
 /** Returns true for the marker that a consumption writes in place of an output. */
-export const isConsumedOutput = (output: string): boolean => output === CONSUMED || output === TOOL_CALLED;
+export const isConsumedOutput = (output: string): boolean => MARKERS.includes(output);
