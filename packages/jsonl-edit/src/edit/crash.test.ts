@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type EditReport, JsonlEditError, recoverJsonl } from "../index.ts";
 import { type SidecarKind, Sidecars } from "../lock/sidecar.ts";
 import { dieFor } from "../testing/die-for.ts";
-import { Fault, faultyFiles } from "../testing/faulty-files.ts";
+import { faultyFiles, isCompleted } from "../testing/faulty-files.ts";
 import { anyRewrite, editResults, type SampleResult, sampleResults, sampleSession } from "../testing/sample-session.ts";
 
 const edit = (path: string, results: readonly SampleResult[], files?: ReturnType<typeof faultyFiles>) =>
@@ -53,13 +53,7 @@ describe.each([
     for (let at = 1, isOver = false; !isOver; at++) {
       const path = await fresh();
       const files = faultyFiles(at);
-      isOver = await edit(path, edits, files).then(
-        () => true,
-        (error) => {
-          if (!(error instanceof Fault)) throw error;
-          return false;
-        },
-      );
+      isOver = await isCompleted(edit(path, edits, files));
       await dieFor(sidecar(path, "lock"));
       outcomes.add(await recoverJsonl(path));
       const content = await readFile(path);

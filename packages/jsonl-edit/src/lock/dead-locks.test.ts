@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { temporaryFolder } from "@plexum/test-support";
 import { describe, expect, it } from "vitest";
 import { editLeftovers, lockJsonl, recoverJsonl } from "../index.ts";
-import { Fault, faultyFiles } from "../testing/faulty-files.ts";
+import { faultyFiles, isCompleted } from "../testing/faulty-files.ts";
 import { editResults, sampleResults, sampleSession } from "../testing/sample-session.ts";
 import { ownIdentity } from "./process-identity.ts";
 import { Sidecars } from "./sidecar.ts";
@@ -44,13 +44,7 @@ describe("recovery removes the locks of killed editors", () => {
   it("after a kill at any operation of an edit", async () => {
     for (let at = 1, isOver = false; !isOver; at++) {
       await using one = await session();
-      isOver = await editResults(one.path, [{ id: "id_1", result: "x" }], { files: faultyFiles(at) }).then(
-        () => true,
-        (error) => {
-          if (!(error instanceof Fault)) throw error;
-          return false;
-        },
-      );
+      isOver = await isCompleted(editResults(one.path, [{ id: "id_1", result: "x" }], { files: faultyFiles(at) }));
       for (const name of await one.names()) {
         const path = join(dirname(one.path), name);
         const holder = name.includes(".lock") ? await readFile(path, "utf8") : "";

@@ -1,6 +1,16 @@
 import { type Files, nodeFiles, type OpenFile } from "../files.ts";
 
-export class Fault extends Error {}
+class Fault extends Error {}
+
+/** Returns whether the work came to its end, and not to the operation at which `faultyFiles` ends the process. */
+export const isCompleted = (work: Promise<unknown>): Promise<boolean> =>
+  work.then(
+    () => true,
+    (error) => {
+      if (!(error instanceof Fault)) throw error;
+      return false;
+    },
+  );
 
 /**
  * Returns files whose n-th operation fails, counted from 1. A write is done by half, any other operation not at all. With `error`, only

@@ -5,7 +5,7 @@ import { nodeFiles } from "@plexum/jsonl-edit";
 import { temporaryFolder } from "@plexum/test-support";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { dieFor } from "../../../jsonl-edit/src/testing/die-for.ts";
-import { Fault, faultyFiles } from "../../../jsonl-edit/src/testing/faulty-files.ts";
+import { faultyFiles, isCompleted } from "../../../jsonl-edit/src/testing/faulty-files.ts";
 import { consumeHeavy, type MutationReport, mutateRollout, RolloutError, recoverRollout } from "../index.ts";
 import { sampleCalls, sampleRollout } from "../testing/sample-rollout.ts";
 import { sidecarPath } from "../testing/sidecar-path.ts";
@@ -46,13 +46,7 @@ describe.each([
     for (let at = 1, isOver = false; !isOver; at++) {
       const path = await fresh();
       const files = faultyFiles(at);
-      isOver = await mutateWith(files, path, edits).then(
-        () => true,
-        (error) => {
-          if (!(error instanceof Fault)) throw error;
-          return false;
-        },
-      );
+      isOver = await isCompleted(mutateWith(files, path, edits));
       await dieFor(sidecarPath(path, "lock"));
       outcomes.add(await recoverRollout(path));
       expect((await readdir(dirname(path))).filter((name) => /\.(lock|redo|new)$/.test(name))).toEqual([]);

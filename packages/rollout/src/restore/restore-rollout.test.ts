@@ -8,7 +8,7 @@ import { temporaryFolder } from "@plexum/test-support";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { dieFor } from "../../../jsonl-edit/src/testing/die-for.ts";
-import { Fault, faultyFiles } from "../../../jsonl-edit/src/testing/faulty-files.ts";
+import { faultyFiles, isCompleted } from "../../../jsonl-edit/src/testing/faulty-files.ts";
 import { type CallEdit, consumeHeavy, consumeLight, mutateRollout, recoverRollout, restoreRollout } from "../index.ts";
 import { mutateWith } from "../mutate/mutate-rollout.ts";
 import { CodexThread } from "../testing/codex-thread.ts";
@@ -139,13 +139,7 @@ describe("a process that is killed at any operation", () => {
   it("of a mutation leaves a file that can be restored", async () => {
     for (let at = 1, isOver = false; !isOver; at++) {
       await using home = await homeWithRollout();
-      isOver = await mutateWith(faultyFiles(at), home.path, ids.map(consumeHeavy), home.options).then(
-        () => true,
-        (error) => {
-          if (!(error instanceof Fault)) throw error;
-          return false;
-        },
-      );
+      isOver = await isCompleted(mutateWith(faultyFiles(at), home.path, ids.map(consumeHeavy), home.options));
       await dieFor(sidecarPath(home.path, "lock"));
       await recoverRollout(home.path);
       const isMutated = !(await readFile(home.path)).includes("secret");
@@ -164,13 +158,7 @@ describe("a process that is killed at any operation", () => {
       await mutateRollout(home.path, ids.map(consumeLight), home.options);
       await mutateRollout(home.path, ids.map(consumeHeavy), home.options);
       const mutated = await readFile(home.path);
-      isOver = await restoreWith(faultyFiles(at), home.path, home.options).then(
-        () => true,
-        (error) => {
-          if (!(error instanceof Fault)) throw error;
-          return false;
-        },
-      );
+      isOver = await isCompleted(restoreWith(faultyFiles(at), home.path, home.options));
       await dieFor(sidecarPath(home.path, "lock"));
       outcomes.add(await recoverRollout(home.path));
       const content = await readFile(home.path);
@@ -189,13 +177,7 @@ describe("a process that is killed at any operation", () => {
       await mutateRollout(home.path, ids.map(consumeLight), home.options);
       const consumed = await readFile(home.path);
       await mutateRollout(home.path, [{ callId: "call_2", output: "by a user" }]);
-      isOver = await restoreWith(faultyFiles(at), home.path, home.options).then(
-        () => true,
-        (error) => {
-          if (!(error instanceof Fault)) throw error;
-          return false;
-        },
-      );
+      isOver = await isCompleted(restoreWith(faultyFiles(at), home.path, home.options));
       await dieFor(sidecarPath(home.path, "lock"));
       await recoverRollout(home.path);
       expect((await restoreRollout(home.path, home.options)).skipped).toMatchObject([{ callId: "call_2" }]);
