@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { clearPath, readRegularFile } from "@plexum/session-store";
 
 /** Changes with the format of the records: an index of another version is not read. */
-const HEADER = "plexum-codex sessions 3";
+export const HEADER = "plexum-codex sessions 3";
 
 const UNFINISHED_MS = 60_000;
 

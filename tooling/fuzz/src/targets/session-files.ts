@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { listSessions, type Session } from "@plexum/codex-sessions";
+import { HEADER } from "../../../../packages/codex-sessions/src/files/session-index.ts";
 import { type FuzzTarget, must } from "../fuzz-target.ts";
 import { scratchFolder } from "../scratch.ts";
 
@@ -44,7 +45,7 @@ export const sessionFiles: FuzzTarget = {
     must(JSON.stringify(again.sessions) === JSON.stringify(sessions), "the list is the same with the index");
     for (const name of readdirSync(cacheFolder)) {
       const key = JSON.stringify(`sessions/2026/01/02/rollout-2026-01-02T03-04-05-${ID}.jsonl`);
-      writeFileSync(join(cacheFolder, name), `plexum-codex sessions 3\n${key}\t${bytes.toString("latin1")}`);
+      writeFileSync(join(cacheFolder, name), `${HEADER}\n${key}\t${bytes.toString("latin1")}`);
     }
     await listSessions(options);
   },
