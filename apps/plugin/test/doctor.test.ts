@@ -14,7 +14,7 @@ import { isAlive } from "@plexum/test-support";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { CHECKS } from "../src/doctor/checks.ts";
 import type { Finding } from "../src/doctor/run-checks.ts";
-import { eventually, Harness, PLUGIN, TRANSPORTS, turn } from "./harness.ts";
+import { eventually, Harness, PLUGIN, runPlugin, TRANSPORTS, turn } from "./harness.ts";
 
 /** Sockets and temporary files of this test only. */
 let folder: string;
@@ -30,17 +30,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
-/** Runs the subcommand as the user does. */
-async function run(
-  harness: Harness,
-  args: string[],
-  env: NodeJS.ProcessEnv = harness.env,
-): Promise<{ stdout: string; stderr: string; exitCode: number }> {
-  return promisify(execFile)(process.execPath, [PLUGIN, "doctor", ...args], { env }).then(
-    ({ stdout, stderr }) => ({ stdout, stderr, exitCode: 0 }),
-    ({ stdout, stderr, code }) => ({ stdout, stderr, exitCode: code as number }),
-  );
-}
+const run = (harness: Harness, args: string[], env: NodeJS.ProcessEnv = harness.env) =>
+  runPlugin(["doctor", ...args], env);
 
 async function doctor(harness: Harness, args: string[] = [], env?: NodeJS.ProcessEnv) {
   const { stdout, stderr, exitCode } = await run(harness, ["--json", ...args], env);

@@ -1,9 +1,11 @@
+import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdtempSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import {
   type ConnectedPlugin,
   connectPlugin,
@@ -19,6 +21,23 @@ import { afterAll } from "vitest";
 
 /** The plugin as shipped: the build. */
 export const PLUGIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+
+/** How a program ended, and what it printed. */
+export interface ProgramOutcome {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode: number;
+}
+
+/** Runs a program to its end, whatever its exit code. */
+export const runToEnd = (program: string, args: string[], env: NodeJS.ProcessEnv): Promise<ProgramOutcome> =>
+  promisify(execFile)(program, args, { env }).then(
+    ({ stdout, stderr }) => ({ stdout, stderr, exitCode: 0 }),
+    ({ stdout, stderr, code }) => ({ stdout, stderr, exitCode: code as number }),
+  );
+
+/** Runs a subcommand of the plugin, as the user does, without a terminal. */
+export const runPlugin = (args: string[], env: NodeJS.ProcessEnv) => runToEnd(process.execPath, [PLUGIN, ...args], env);
 
 /** A codex and the transport to use. Without a transport the plugin chooses. */
 export type CodexToRun = CodexInstall & { readonly transport?: "app-server" | "exec" };

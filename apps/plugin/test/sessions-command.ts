@@ -1,11 +1,9 @@
-import { execFile } from "node:child_process";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { newestCodex } from "@plexum/real-codex";
 import { answer, say, shell } from "@plexum/scripted-model";
 import { AppServer } from "../../../packages/rollout/src/testing/app-server.ts";
 import { CodexThread } from "../../../packages/rollout/src/testing/codex-thread.ts";
-import { eventually, PLUGIN } from "./harness.ts";
+import { eventually, PLUGIN, runPlugin, runToEnd } from "./harness.ts";
 
 const envOf = (thread: CodexThread) => ({ ...thread.home.env, XDG_CACHE_HOME: join(thread.home.path, "cache") });
 
@@ -15,19 +13,13 @@ export const sessions = (thread: CodexThread, ...args: string[]) => sessionsIn(t
 /** Runs the subcommand for another codex home. */
 export async function sessionsIn(codexHome: string, thread: CodexThread, ...args: string[]) {
   const env = { ...envOf(thread), CODEX_HOME: codexHome, COLUMNS: "80" };
-  return promisify(execFile)(process.execPath, [PLUGIN, "sessions", ...args], { env }).then(
-    ({ stdout, stderr }) => ({ stdout, stderr, exitCode: 0 }),
-    ({ stdout, stderr, code }) => ({ stdout, stderr, exitCode: code as number }),
-  );
+  return runPlugin(["sessions", ...args], env);
 }
 
 /** Runs a line of shell in which the subcommand is the first word. */
 export async function shellSessions(thread: CodexThread, line: string) {
   const env = { ...envOf(thread), NODE: process.execPath, PLUGIN };
-  return promisify(execFile)("sh", ["-c", `"$NODE" "$PLUGIN" sessions ${line}`], { env }).then(
-    ({ stdout, stderr }) => ({ stdout, stderr, exitCode: 0 }),
-    ({ stdout, stderr, code }) => ({ stdout, stderr, exitCode: code as number }),
-  );
+  return runToEnd("sh", ["-c", `"$NODE" "$PLUGIN" sessions ${line}`], env);
 }
 
 export const IDS = ["call_one", "call_two", "call_three"];

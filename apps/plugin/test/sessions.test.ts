@@ -7,20 +7,12 @@ import { newestCodex } from "@plexum/real-codex";
 import { answer, say, shell } from "@plexum/scripted-model";
 import { codexHomeOf } from "@plexum/session-store";
 import { describe, expect, test } from "vitest";
-import { byEachTransport, Harness, PLUGIN, turn } from "./harness.ts";
+import { byEachTransport, Harness, PLUGIN, runPlugin, turn } from "./harness.ts";
 
 const threadOf = (harness: Harness) => readFile(join(harness.workspace, ".plexum-codex-session"), "utf8");
 
-/** Runs the subcommand as the user does. */
-async function sessions(harness: Harness, ...args: string[]) {
-  const run = promisify(execFile)(process.execPath, [PLUGIN, "sessions", ...args], {
-    env: { ...harness.env, XDG_CACHE_HOME: harness.folder },
-  });
-  return run.then(
-    ({ stdout, stderr }) => ({ stdout, stderr, exitCode: 0 }),
-    ({ stdout, stderr, code }) => ({ stdout, stderr, exitCode: code as number }),
-  );
-}
+const sessions = (harness: Harness, ...args: string[]) =>
+  runPlugin(["sessions", ...args], { ...harness.env, XDG_CACHE_HOME: harness.folder });
 
 describe.each(byEachTransport(testedCodexes()))("the sessions of codex $version by $transport", (codex) => {
   test("are listed and resumed by the plugin's own tools", async () => {
