@@ -1,4 +1,4 @@
-import { appendFile, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { appendFile, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { testedCodexes } from "@plexum/codex-versions";
 import { answer, httpError, message, say, shell } from "@plexum/scripted-model";
@@ -113,11 +113,11 @@ describe.each(byEachTransport(testedCodexes()))("a conversation on codex $versio
     const plugin = await harness.plugin();
     await turn(plugin, harness.request("the number is 71"));
     const before = await readFile(join(harness.workspace, THREAD_FILE), "utf8");
-    await rm(join(harness.home.path, "sessions"), { recursive: true });
-    await removeDatabases(harness.home.path);
+    await plugin.close();
+    await harness.home.forgetThreads();
 
     const history = [user("the number is 71"), assistant("noted"), user("which number?")];
-    const again = await turn(plugin, harness.request(history));
+    const again = await turn(await harness.plugin(), harness.request(history));
     expect(again.text).toBe("it was 71");
     expect(again.end.stop_reason).toBe("end_turn");
     expect(again.events.filter(({ type }) => type === "message_start")).toHaveLength(1);
@@ -180,11 +180,6 @@ describe.each(byEachTransport(testedCodexes()))("a conversation on codex $versio
     expect(harness.model.lastRequest.userTexts).toContain("first");
   });
 });
-
-/** Removes codex's databases. codex also finds threads in them, so without their removal, a removed file is not a lost thread. */
-async function removeDatabases(home: string): Promise<void> {
-  for (const name of await readdir(home)) if (/\.sqlite(-wal|-shm)?$/.test(name)) await rm(join(home, name));
-}
 
 /** Returns the error of a turn that failed or was refused: an app-server does not start with an invalid config. */
 const failureCode = (running: ReturnType<typeof turn>): Promise<unknown> =>

@@ -379,7 +379,7 @@ test.concurrent.each(testedCodexes())(
 
 test.concurrent.each([
   ["never answers", "exec sleep 300", /did not start: .*no answer/],
-  ["answers late", `sleep 16; echo '${ANSWER}'; exec sleep 300`, /did not start: .*no answer/],
+  ["answers late", `sleep 60; echo '${ANSWER}'; exec sleep 300`, /did not start: .*no answer/],
   [
     "answers with lines that are not messages",
     `printf '\\377{"id":0\\n[]\\n"x"\\n'; exec sleep 300`,

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { since, testedCodexes } from "@plexum/codex-versions";
@@ -232,9 +232,9 @@ describe.each(testedCodexes())("the host's system prompt on codex $version", (co
     // An empty prompt shows the model that the last one no longer applies.
     expect(await seen(undefined)).toEqual(["Be brief.", "Be long.", "Be brief.", ""]);
     expect(await seen("")).toEqual(["Be brief.", "Be long.", "Be brief.", ""]);
-    await rm(join(harness.home.path, "sessions"), { recursive: true });
-    for (const name of await readdir(harness.home.path))
-      if (/\.sqlite(-wal|-shm)?$/.test(name)) await rm(join(harness.home.path, name));
+    await plugin.close();
+    await harness.home.forgetThreads();
+    plugin = await harness.plugin();
     expect(await seen("Be brief.")).toEqual(["Be brief."]);
   });
 

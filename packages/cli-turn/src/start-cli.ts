@@ -41,10 +41,10 @@ export interface StartCliOptions<T> {
   readonly timeoutMs?: number;
   /**
    * Returns the signals that end the program when it is canceled or times out. Called at that moment, because the right
-   * signal can depend on the state of the CLI. SIGKILL always follows. Default: SIGINT, SIGTERM after 1 s, SIGKILL after
-   * another 0.3 s.
+   * signal can depend on the state of the CLI. A promise delays the first signal until it resolves, for a CLI that must not be
+   * interrupted at some moments. SIGKILL always follows. Default: SIGINT, SIGTERM after 1 s, SIGKILL after another 0.3 s.
    */
-  readonly endSteps?: () => readonly EndStep[];
+  readonly endSteps?: () => readonly EndStep[] | Promise<readonly EndStep[]>;
   /** How long processes that the program leaves running have between SIGTERM and SIGKILL, in milliseconds. @default 300 */
   readonly terminateMs?: number;
   /** Cancels the run, also while it is being started. */
@@ -231,7 +231,7 @@ class Run<T> implements CliRun<T> {
     // A program that is blocked in a write can't handle a signal.
     this.#stopBlocking();
     // Look up the processes first: once the program has ended, nothing links a command that cleared its environment to the run.
-    void family.findMembers().then(() => endProcess(child, this.#options.endSteps?.() ?? DEFAULT_STEPS));
+    void family.findMembers().then(async () => endProcess(child, (await this.#options.endSteps?.()) ?? DEFAULT_STEPS));
   }
 }
 

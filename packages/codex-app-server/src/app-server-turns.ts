@@ -10,10 +10,9 @@ import {
   stageImages,
   type Turn,
 } from "@plexum/codex-turn";
-import type { AppServerOptions } from "./app-server.ts";
 import { AppServerTurn } from "./app-server-turn.ts";
 import { absoluteRoots, type TranslatedArgs, translateArgs } from "./extra-args.ts";
-import { type Lease, ServerPool, type ServerPoolOptions } from "./server-pool.ts";
+import { type Lease, ServerPool, type ServerPoolOptions, type StartOptions } from "./server-pool.ts";
 
 export interface AppServerTurnOptions {
   /** What the user says, at most 1,048,576 code points. May be empty if there are images. */
@@ -47,9 +46,12 @@ export interface AppServerTurnOptions {
   /** How long the turn may be completely silent before it is ended, in milliseconds. @default 600_000 */
   readonly stallMs?: number;
   readonly grace?: Partial<EndGrace>;
-  /** How long codex may take to start, in milliseconds. @default 15_000 */
+  /**
+   * How long codex may take to start, in milliseconds. It waits up to 30 seconds for another codex that indexes the sessions, and
+   * longer when it indexes them itself. @default 45_000
+   */
   readonly initializeTimeoutMs?: number;
-  /** Cancels the turn, also while it starts. */
+  /** Cancels the turn, also while it starts. A process that is just starting is then kept for the next turn. */
   readonly signal?: AbortSignal;
   /** How far codex may run ahead of the reader of the events, in bytes, before it has to wait. @default 67_108_864 */
   readonly maxUnreadBytes?: number;
@@ -100,10 +102,10 @@ export class AppServerTurns implements AsyncDisposable {
 
     const staged = await stageImages(images);
     try {
-      const lease = await this.#acquire(start, options.onProcess, false);
+      const lease = await this.#acquire(start, options, false);
       return new AppServerTurn({
         lease,
-        renew: () => this.#acquire(start, options.onProcess, true),
+        renew: () => this.#acquire(start, options, true),
         thread: {
           id: options.threadId,
           cwd: workspace,
@@ -130,14 +132,10 @@ export class AppServerTurns implements AsyncDisposable {
     }
   }
 
-  async #acquire(
-    start: AppServerOptions,
-    onProcess: AppServerTurnOptions["onProcess"],
-    isFresh: boolean,
-  ): Promise<Lease> {
+  async #acquire(start: StartOptions, { onProcess, signal }: AppServerTurnOptions, isFresh: boolean): Promise<Lease> {
     const { version, workspace, grace } = start;
     const before = () => endLeftovers(workspace, grace);
-    const lease = await asCodexError(this.#pool.acquire(start, { isFresh, before }));
+    const lease = await asCodexError(this.#pool.acquire(start, { isFresh, before, signal }));
     const { pid, command } = lease.server;
     try {
       onProcess?.({ pid, version, command, isKept: lease.isKept });
@@ -171,7 +169,7 @@ function translateForTurn({ extraArgs = [], threadId }: AppServerTurnOptions): T
 }
 
 /** Finds codex and creates the workspace. */
-async function startOptions(options: AppServerTurnOptions, translated: TranslatedArgs): Promise<AppServerOptions> {
+async function startOptions(options: AppServerTurnOptions, translated: TranslatedArgs): Promise<StartOptions> {
   const { binary = "codex", env = process.env, signal } = options;
   signal?.throwIfAborted();
   const program = await locateCodex(binary, env);
@@ -184,9 +182,8 @@ async function startOptions(options: AppServerTurnOptions, translated: Translate
     args: translated.processArgs,
     workspace,
     env,
-    initializeTimeoutMs: options.initializeTimeoutMs ?? 15_000,
+    initializeTimeoutMs: options.initializeTimeoutMs ?? 45_000,
     grace: { ...DEFAULT_GRACE, ...options.grace },
-    signal,
     onStderr: (line) => options.onStderr?.(line),
   };
 }

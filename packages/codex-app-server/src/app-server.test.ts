@@ -1,4 +1,5 @@
 import { readdirSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
 import { eventually, isAlive } from "@plexum/test-support";
 import { describe, expect, test } from "vitest";
 import { completed, item, type Scenario, says, scriptedCodex, started, thread } from "../test/scripted-codex.ts";
@@ -30,6 +31,7 @@ test.concurrent.each<[name: string, said: string | RegExp, initialize: Scenario[
   },
 );
 
+/** Returns the processes that run in this folder or below it. */
 function processesIn(folder: string): string[] {
   return readdirSync("/proc").filter((pid) => {
     try {
@@ -116,6 +118,37 @@ test("a turn that waits for a process started in advance can be cancelled", asyn
   await expect(cancelled).rejects.toMatchObject({ name: "TimeoutError" });
   expect(codex.turns.idleCount).toBe(0);
   expect((await codex.run()).result.status).toBe("completed");
+});
+
+test("a process whose turn is cancelled while it starts is kept for the next turn", async () => {
+  const slow = [{ sleepMs: 500 }, { answer: { userAgent: "plexum/0.169.0" } }];
+  await using codex = await scriptedCodex({ initialize: slow, "turn/start": [...started, says("hello"), completed] });
+  await expect(codex.start({ signal: AbortSignal.timeout(50) })).rejects.toMatchObject({ name: "TimeoutError" });
+  expect(await codex.run()).toMatchObject({ text: "hello", result: { status: "completed" } });
+  expect((await codex.requests()).filter(({ method }) => method === "initialize")).toHaveLength(1);
+});
+
+test("of the processes whose turns are cancelled while they start, no more than maxKept are kept", async () => {
+  const slow = [{ sleepMs: 1000 }, { answer: { userAgent: "plexum/0.169.0" } }];
+  await using codex = await scriptedCodex({ initialize: slow });
+  const cancel = new AbortController();
+  const processes = () => processesIn(join(codex.folder, "w")).length;
+  const turns = Promise.allSettled(
+    Array.from({ length: 5 }, (_, n) => codex.start({ workspace: `${codex.folder}/w${n}`, signal: cancel.signal })),
+  );
+  await eventually("all processes run", () => processes() === 5);
+  cancel.abort();
+  for (const { status } of await turns) expect(status).toBe("rejected");
+  await eventually("they have started, and those above the limit have ended", () => processes() === 2);
+  expect(codex.turns.idleCount).toBe(2);
+});
+
+test("a process that never starts is ended when no more turns can come", async () => {
+  await using codex = await scriptedCodex({ initialize: [] });
+  await expect(codex.start({ signal: AbortSignal.timeout(300) })).rejects.toMatchObject({ name: "TimeoutError" });
+  expect(processesIn(codex.folder)).toHaveLength(1);
+  await codex.turns[Symbol.asyncDispose]();
+  expect(processesIn(codex.folder)).toEqual([]);
 });
 
 test.each<[name: string, end: Scenario["turn/start"]]>([

@@ -46,7 +46,7 @@ export interface AppServerOptions {
   /** How long codex may take to answer `initialize`, in milliseconds. */
   readonly initializeTimeoutMs: number;
   readonly grace: EndGrace;
-  /** Aborts the start. */
+  /** Ends the process if it has not started yet. */
   readonly signal?: AbortSignal | undefined;
   readonly onStderr: (line: string) => void;
 }
@@ -164,7 +164,7 @@ export class AppServer {
       // `codex exec` would fail in the same way, unless it knows a flag that app-server does not know.
       if (config.code === "config_invalid" && !/^error: /m.test(server.stderrTail)) throw config;
       const stderr = server.stderrTail.trim().slice(-1000);
-      const why = exit === undefined ? (error as Error).message : howItEnded(exit);
+      const why = reasonOf(exit, stderr) ?? (error as Error).message;
       throw new CodexTurnError(
         "app_server_unavailable",
         `codex app-server did not start: ${why}.${stderr === "" ? "" : ` Its stderr: ${stderr}`}`,
@@ -294,5 +294,12 @@ export class AppServer {
   }
 }
 
-const howItEnded = ({ exitCode, signal }: ServerExit): string =>
-  signal === null ? `it exited with code ${exitCode}` : `it was killed by ${signal}`;
+/** codex's words when another process was indexing the sessions for the 30 seconds that it waits (0.135.0 to 0.171.0). */
+export const WAITED_FOR_INDEX = /timed out waiting for state db backfill/;
+
+function reasonOf(exit: ServerExit | undefined, stderr: string): string | undefined {
+  if (exit === undefined) return undefined;
+  if (WAITED_FOR_INDEX.test(stderr))
+    return "another codex is indexing the sessions in CODEX_HOME, or was killed while it did so; codex starts again when that is done, or 15 minutes after the kill";
+  return exit.signal === null ? `it exited with code ${exit.exitCode}` : `it was killed by ${exit.signal}`;
+}

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { CodexTurnError } from "@plexum/codex-turn";
-import { AppServer, type AppServerOptions } from "./app-server.ts";
+import { AppServer, type AppServerOptions, WAITED_FOR_INDEX } from "./app-server.ts";
 import { MAX_TIMER_MS } from "./max-timer.ts";
 import { unloadsThreads } from "./wire.ts";
 
@@ -28,6 +28,15 @@ export interface Lease {
   release(options: { readonly isClean: boolean }): Promise<void>;
 }
 
+/** The pool decides itself when a start is abandoned. */
+export type StartOptions = Omit<AppServerOptions, "signal">;
+
+export interface AcquireOptions {
+  readonly isFresh: boolean;
+  readonly before: () => Promise<void>;
+  readonly signal: AbortSignal | undefined;
+}
+
 interface Kept {
   readonly server: AppServer;
   /** Identifies the options that a turn must have to get this process. */
@@ -40,9 +49,11 @@ export class ServerPool implements AsyncDisposable {
   readonly #options: ServerPoolOptions;
   /** By workspace; the one idle longest comes first. */
   readonly #idle = new Map<string, Kept>();
-  /** By workspace: the processes being started in advance of the next turn. They count as kept. */
+  /** By workspace: the processes being started that no turn waits for yet. They count as kept. */
   readonly #startingAhead = new Map<string, Promise<void>>();
   readonly #ending = new Set<Promise<void>>();
+  /** Aborts the starts that take too long after the pool was closed. */
+  readonly #abandonStarts = new AbortController();
   #isClosed = false;
 
   constructor(options: ServerPoolOptions) {
@@ -56,15 +67,13 @@ export class ServerPool implements AsyncDisposable {
 
   /**
    * Returns a process for a turn: the workspace's kept one if nothing it was started with has changed since, else a new one.
-   * @param options `isFresh`: always a new process. `before`: called before a new process starts.
-   * @throws as `AppServer.start`.
+   * @param options `isFresh`: always a new process. `before`: called before a new process starts. `signal`: aborts the wait.
+   * @throws as `AppServer.start`; the signal's reason.
    */
-  async acquire(
-    start: AppServerOptions,
-    options: { readonly isFresh: boolean; readonly before: () => Promise<void> },
-  ): Promise<Lease> {
+  async acquire(start: StartOptions, options: AcquireOptions): Promise<Lease> {
+    const { signal } = options;
     const fingerprint = await this.#fingerprint(start);
-    await orAborted(this.#startingAhead.get(start.workspace), start.signal);
+    await orAborted(Promise.resolve(this.#startingAhead.get(start.workspace)), signal);
     const kept = this.#take(start.workspace);
     if (kept?.server.isAlive && kept.fingerprint === fingerprint && !options.isFresh) {
       kept.server.keepRunning(true);
@@ -72,38 +81,51 @@ export class ServerPool implements AsyncDisposable {
     }
     if (kept !== undefined) await kept.server.end();
     await options.before();
-    return this.#lease(await this.#start(start), fingerprint, start, false);
+    signal?.throwIfAborted();
+    const starting = this.#start(start);
+    try {
+      return this.#lease(await orAborted(starting, signal), fingerprint, start, false);
+    } catch (error) {
+      // The turn no longer waits, but the process must not be ended yet: see SETUP_GRACE_MS.
+      if (signal?.aborted) this.#keepLater(start.workspace, starting, fingerprint);
+      throw error;
+    }
   }
 
   /** Ends all idle processes, and those of running turns as soon as they are released. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     for (const workspace of [...this.#idle.keys()]) this.#evict(workspace);
+    const timer = setTimeout(() => this.#abandonStarts.abort(), SETUP_GRACE_MS);
     await Promise.all([...this.#startingAhead.values(), ...this.#ending]);
+    clearTimeout(timer);
     // The processes that were started in advance in the meantime.
     await Promise.all(this.#ending);
   }
 
-  #lease(server: AppServer, fingerprint: string, start: AppServerOptions, isKept: boolean): Lease {
-    const mayKeep = () => !this.#isClosed && this.#options.keepAliveMs > 0 && this.#options.maxKept > 0;
+  get #mayKeep(): boolean {
+    return !this.#isClosed && this.#options.keepAliveMs > 0 && this.#options.maxKept > 0;
+  }
+
+  #lease(server: AppServer, fingerprint: string, start: StartOptions, isKept: boolean): Lease {
     return {
       server,
       isKept,
       release: async ({ isClean }) => {
-        if (isClean && server.isAlive && mayKeep() && unloadsThreads(server.version)) {
+        if (isClean && server.isAlive && this.#mayKeep && unloadsThreads(server.version)) {
           this.#keep(server, fingerprint);
           await this.#untilWithinLimit();
           return;
         }
         await server.end();
         // Until 0.153 codex unloads a thread only when its process exits. Start the next process while no turn waits for it.
-        if (isClean && mayKeep() && !unloadsThreads(server.version)) this.#prepareNext(start);
+        if (isClean && this.#mayKeep && !unloadsThreads(server.version)) this.#prepareNext(start);
       },
     };
   }
 
-  async #start(options: AppServerOptions): Promise<AppServer> {
-    const server = await startAfterOthers(options);
+  async #start(options: StartOptions): Promise<AppServer> {
+    const server = await startAfterOthers({ ...options, signal: this.#abandonStarts.signal });
     // Once per process, not per turn: a handler of `exited` stays in memory until the process exits.
     void server.exited.then(() => {
       if (this.#idle.get(server.workspace)?.server === server) this.#take(server.workspace);
@@ -111,29 +133,40 @@ export class ServerPool implements AsyncDisposable {
     return server;
   }
 
-  #prepareNext(start: AppServerOptions): void {
+  #prepareNext(start: StartOptions): void {
     const { workspace } = start;
     const free = this.#options.maxKept - this.#startingAhead.size;
     if (free <= 0 || this.#startingAhead.has(workspace)) return;
-    const started = this.#startAhead(start, this.#evictTo(free - 1)).finally(() =>
-      this.#startingAhead.delete(workspace),
-    );
-    this.#startingAhead.set(workspace, started);
-  }
-
-  /** Starts a process in advance. Ignores failures: the next turn fails the same way and reports it. */
-  async #startAhead(start: AppServerOptions, room: Promise<void>): Promise<void> {
-    try {
+    const startNext = async (room: Promise<void>) => {
       await room;
       const fingerprint = await this.#fingerprint(start);
-      const { signal: _, ...options } = start;
-      if (this.#isClosed) return;
-      const server = await this.#start(options);
-      if (this.#isClosed) await server.end();
-      else this.#keep(server, fingerprint);
-    } catch {
-      // The next turn reports it.
-    }
+      if (!this.#isClosed) await this.#keepOrEnd(await this.#start(start), fingerprint);
+    };
+    this.#trackStart(workspace, startNext(this.#evictTo(free - 1)));
+  }
+
+  /** Keeps a process once it has started. */
+  #keepLater(workspace: string, starting: Promise<AppServer>, fingerprint: string): void {
+    this.#trackStart(
+      workspace,
+      starting.then((server) => this.#keepOrEnd(server, fingerprint)),
+    );
+  }
+
+  /** Ignores a failure: the next turn fails the same way and reports it. */
+  #trackStart(workspace: string, starting: Promise<void>): void {
+    const settled = starting
+      .catch(() => {})
+      .then(() => {
+        this.#startingAhead.delete(workspace);
+        return this.#evictTo(this.#options.maxKept);
+      });
+    this.#startingAhead.set(workspace, settled);
+  }
+
+  async #keepOrEnd(server: AppServer, fingerprint: string): Promise<void> {
+    if (this.#mayKeep) this.#keep(server, fingerprint);
+    else await server.end();
   }
 
   #keep(server: AppServer, fingerprint: string): void {
@@ -181,7 +214,7 @@ export class ServerPool implements AsyncDisposable {
   }
 
   /** Returns a hash that changes whenever a new process would differ from a kept one: arguments, program, environment, login. */
-  async #fingerprint({ program, version, args, env, workspace }: AppServerOptions): Promise<string> {
+  async #fingerprint({ program, version, args, env, workspace }: StartOptions): Promise<string> {
     const file = program.prefix[0] ?? program.command;
     const state = [
       program,
@@ -201,6 +234,13 @@ export class ServerPool implements AsyncDisposable {
 }
 
 /**
+ * How long a process that is being started may go on after the pool was closed, in milliseconds. In a CODEX_HOME that is new to a
+ * version, codex first indexes the sessions, about a millisecond each. If it is killed meanwhile, every codex that starts in the
+ * next 15 minutes waits for it: `codex exec` for 30 seconds, and app-server exits after them (0.135.0 to 0.171.0).
+ */
+const SETUP_GRACE_MS = 5000;
+
+/**
  * Starts a process, and retries while others set up CODEX_HOME. If a CODEX_HOME is new to a version, codex processes that start
  * at once all try to set up its databases, and all but one fail (0.135.0 to 0.169.0).
  */
@@ -209,8 +249,8 @@ async function startAfterOthers(options: AppServerOptions): Promise<AppServer> {
     try {
       return await AppServer.start(options);
     } catch (error) {
-      const isBeingSetUp =
-        CodexTurnError.isInstance(error) && /failed to initialize .*state runtime/.test(error.detail ?? "");
+      const detail = CodexTurnError.isInstance(error) ? (error.detail ?? "") : "";
+      const isBeingSetUp = /failed to initialize .*state runtime/.test(detail) && !WAITED_FOR_INDEX.test(detail);
       if (!isBeingSetUp || tries === START_TRIES) throw error;
       await delay(START_AGAIN_MS * tries, undefined, { signal: options.signal });
     }
@@ -224,13 +264,13 @@ const START_TRIES = 5;
 const START_AGAIN_MS = 100;
 
 /** Waits for a promise, or until the signal aborts. @throws the signal's reason if it aborts first. */
-async function orAborted(promise: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {
+async function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   signal?.throwIfAborted();
   const aborted = Promise.withResolvers<never>();
   const onAbort = () => aborted.reject(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
-    await Promise.race([promise, aborted.promise]);
+    return await Promise.race([promise, aborted.promise]);
   } finally {
     signal?.removeEventListener("abort", onAbort);
   }

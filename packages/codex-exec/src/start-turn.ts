@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import {
   type CliEnd,
   type CliRun,
@@ -149,12 +150,20 @@ const CHATTER =
   /^(Reading (additional input|prompt) from stdin\.\.\.|WARNING: proceeding, even though we could not (update PATH|create PATH aliases))/;
 
 /**
+ * How long codex may go on after a cancellation until it reports its thread, in milliseconds. Before that, in a CODEX_HOME that is
+ * new to a version, it indexes the sessions, about a millisecond each. If it is killed meanwhile, every `codex exec` that starts in
+ * the next 15 minutes waits 30 seconds for it (0.135.0 to 0.171.0).
+ */
+const SETUP_GRACE_MS = 5000;
+
+/**
  * On SIGINT codex stops its commands and records that the turn was aborted; SIGTERM and SIGKILL leave the commands running
  * (seen in 0.169.0). But a SIGINT that arrives shortly before `turn.started` is lost, and later ones are ignored (0.135.0,
  * 0.169.0): codex would continue, and run what the model answers, until it gets SIGTERM. Before that event there is
- * nothing to record, so codex gets SIGTERM at once.
+ * nothing to record, so codex gets SIGTERM, as soon as it is set up.
  */
-function endSteps(record: TurnRecord, grace: EndGrace): readonly EndStep[] {
+async function endSteps(record: TurnRecord, grace: EndGrace): Promise<readonly EndStep[]> {
+  await Promise.race([record.firstEvent, delay(SETUP_GRACE_MS, undefined, { ref: false })]);
   const terminate: EndStep = { signal: "SIGTERM", graceMs: grace.terminateMs };
   return record.hasStarted ? [{ signal: "SIGINT", graceMs: grace.interruptMs }, terminate] : [terminate];
 }

@@ -20,8 +20,15 @@ export class TurnRecord {
   #failure: string | undefined;
   /** The last `error` event: the reason of a failure if nothing better is known; otherwise a retry that succeeded. */
   #lastError: string | undefined;
+  readonly #first = Promise.withResolvers<void>();
+
+  /** Resolves once codex has written an event. */
+  get firstEvent(): Promise<void> {
+    return this.#first.promise;
+  }
 
   note(event: ParsedEvent): void {
+    this.#first.resolve();
     if (!isBeforeTurn(event)) this.#mayHaveStarted = true;
     if (event.type === "turn.started") this.hasStarted = true;
     else if (event.type === "thread.started") this.#threadId = event.thread_id;

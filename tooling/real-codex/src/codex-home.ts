@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { neutralEnvironment } from "./neutral-environment.ts";
@@ -59,6 +59,13 @@ ${config}`;
    */
   get env(): NodeJS.ProcessEnv {
     return { ...neutralEnvironment(process.env), CODEX_HOME: this.path, HOME: this.path };
+  }
+
+  /** Removes the rollouts, and the databases, in which codex also finds threads. No codex may be running in this home. */
+  async forgetThreads(): Promise<void> {
+    const isDatabase = (name: string) => /\.sqlite(-wal|-shm)?$/.test(name);
+    const names = (await readdir(this.path)).filter((name) => name === "sessions" || isDatabase(name));
+    for (const name of names) await rm(join(this.path, name), { recursive: true });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
