@@ -51,7 +51,7 @@ switch (subcommand) {
   }
   case "doctor": {
     const { doctor } = await import("./doctor/doctor.ts");
-    process.exit(await doctor(args));
+    process.exit(await withOutput(() => doctor(args)));
     break;
   }
   case "mcp-unregister": {

@@ -14,7 +14,7 @@ import { isAlive } from "@plexum/test-support";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { CHECKS } from "../src/doctor/checks.ts";
 import type { Finding } from "../src/doctor/run-checks.ts";
-import { eventually, Harness, PLUGIN, runPlugin, TRANSPORTS, turn } from "./harness.ts";
+import { eventually, Harness, PLUGIN, runPlugin, runToEnd, TRANSPORTS, turn } from "./harness.ts";
 
 /** Sockets and temporary files of this test only. */
 let folder: string;
@@ -126,6 +126,20 @@ test("codex is signed in with CODEX_API_KEY", async () => {
   await using harness = await Harness.create({ codex: newestCodex });
   const findings = await doctor(harness, [], { ...harness.env, CODEX_API_KEY: "sk-test" });
   expect(findings.get("codex-login")).toMatchObject({ status: "ok" });
+});
+
+test("a report that can't be written is not taken for a good one, unless its reader closed the pipe", async () => {
+  await using harness = await Harness.create({ codex: newestCodex });
+  await install(harness);
+  const shell = (output: string) => {
+    const command = `'${process.execPath}' '${PLUGIN}' doctor ${output}`;
+    return runToEnd("bash", ["-o", "pipefail", "-c", command], harness.env);
+  };
+  expect(await shell("> /dev/full")).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining("could not be written"),
+  });
+  expect(await shell("| head -n 1 > /dev/null")).toMatchObject({ exitCode: 0, stderr: "" });
 });
 
 test("a turn that Ctrl-C ends leaves no files", async () => {

@@ -40,11 +40,12 @@ describe.each(TRANSPORTS)("a program in codex's place, by %s,", (transport) => {
     if (outcome instanceof Error) expect(outcome.message).toMatch(/did not start/);
     else expect(outcome.end.stop_reason).toBe("error");
     await eventually("nothing of it runs", () => sleepers(seconds).length === 0);
-    expect(harness.logs.length).toBeLessThan(10_000);
+    // An app-server has 45 s to start, and the log accepts 2000 lines of each level at once and then 200 a second.
+    expect(harness.logs.length).toBeLessThan(transport === "exec" ? 10_000 : 25_000);
     await plugin.listTools();
-  }, 60_000);
+  });
 
-  test("is ended when the host cancels", async () => {
+  test("is ended when the host cancels, or, if it may still be starting, when the plugin ends", async () => {
     const { harness, seconds } = await create((s) => `sleep ${s} & ${GARBAGE}`, {});
     await using _harness = harness;
     const plugin = await harness.plugin();
@@ -54,6 +55,7 @@ describe.each(TRANSPORTS)("a program in codex's place, by %s,", (transport) => {
     cancel.abort();
     const outcome = await running;
     if (!(outcome instanceof Error)) expect(outcome.end.stop_reason).toBe("cancelled");
+    if (transport === "app-server") await plugin.close();
     await eventually("nothing of it runs", () => sleepers(seconds).length === 0);
   }, 60_000);
 

@@ -235,7 +235,7 @@ export class ServerPool implements AsyncDisposable {
 
 /**
  * How long a process that is being started may go on after the pool was closed, in milliseconds. In a CODEX_HOME that is new to a
- * version, codex first indexes the sessions, about a millisecond each. If it is killed meanwhile, every codex that starts in the
+ * version, codex first indexes the sessions, about a millisecond each. If it is killed before the end, every codex that starts in the
  * next 15 minutes waits for it: `codex exec` for 30 seconds, and app-server exits after them (0.135.0 to 0.171.0).
  */
 const SETUP_GRACE_MS = 5000;

@@ -150,8 +150,8 @@ const CHATTER =
   /^(Reading (additional input|prompt) from stdin\.\.\.|WARNING: proceeding, even though we could not (update PATH|create PATH aliases))/;
 
 /**
- * How long codex may go on after a cancellation until it reports its thread, in milliseconds. Before that, in a CODEX_HOME that is
- * new to a version, it indexes the sessions, about a millisecond each. If it is killed meanwhile, every `codex exec` that starts in
+ * How long codex may go on after a cancellation or the time limit until it reports its thread, in milliseconds. Before that, in a CODEX_HOME that is
+ * new to a version, it indexes the sessions, about a millisecond each. If it is killed before the end, every `codex exec` that starts in
  * the next 15 minutes waits 30 seconds for it (0.135.0 to 0.171.0).
  */
 const SETUP_GRACE_MS = 5000;

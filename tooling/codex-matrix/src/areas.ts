@@ -26,6 +26,7 @@ interface TestFile {
 /** Every test file that runs on `testedCodexes`, relative to the repository's root. */
 export const TEST_FILES: Readonly<Record<string, TestFile>> = {
   "apps/plugin/test/cancellation.test.ts": { area: "endings" },
+  "apps/plugin/test/new-home.test.ts": { area: "endings" },
   "apps/plugin/test/consume.test.ts": { area: "consuming", codeMode: "consuming in code mode" },
   "apps/plugin/test/conversation.test.ts": { area: "turns" },
   "apps/plugin/test/damaged-threads.test.ts": { area: "failures" },

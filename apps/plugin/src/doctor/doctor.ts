@@ -29,8 +29,6 @@ export async function doctor(argv: readonly string[], processEnv: NodeJS.Process
     return 0;
   }
   const color = process.stdout.isTTY && process.stdout.hasColors();
-  // A reader such as `head` may close the pipe.
-  process.stdout.on("error", () => {});
   const stop = new AbortController();
   const stopped = stop.signal;
   let exitCode: number | undefined;
