@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { CodexTurnError } from "@plexum/codex-turn";
+import { CodexTurnError, SETUP_GRACE_MS } from "@plexum/codex-turn";
 import { AppServer, type AppServerOptions, WAITED_FOR_INDEX } from "./app-server.ts";
 import { MAX_TIMER_MS } from "./max-timer.ts";
 import { unloadsThreads } from "./wire.ts";
@@ -87,7 +87,11 @@ export class ServerPool implements AsyncDisposable {
       return this.#lease(await orAborted(starting, signal), fingerprint, start, false);
     } catch (error) {
       // The turn no longer waits, but the process must not be ended yet: see SETUP_GRACE_MS.
-      if (signal?.aborted) this.#keepLater(start.workspace, starting, fingerprint);
+      if (signal?.aborted)
+        this.#trackStart(
+          start.workspace,
+          starting.then((server) => this.#keepOrEnd(server, fingerprint)),
+        );
       throw error;
     }
   }
@@ -143,14 +147,6 @@ export class ServerPool implements AsyncDisposable {
       if (!this.#isClosed) await this.#keepOrEnd(await this.#start(start), fingerprint);
     };
     this.#trackStart(workspace, startNext(this.#evictTo(free - 1)));
-  }
-
-  /** Keeps a process once it has started. */
-  #keepLater(workspace: string, starting: Promise<AppServer>, fingerprint: string): void {
-    this.#trackStart(
-      workspace,
-      starting.then((server) => this.#keepOrEnd(server, fingerprint)),
-    );
   }
 
   /** Ignores a failure: the next turn fails the same way and reports it. */
@@ -232,13 +228,6 @@ export class ServerPool implements AsyncDisposable {
     return createHash("sha256").update(JSON.stringify(state)).digest("hex");
   }
 }
-
-/**
- * How long a process that is being started may go on after the pool was closed, in milliseconds. In a CODEX_HOME that is new to a
- * version, codex first indexes the sessions, about a millisecond each. If it is killed before the end, every codex that starts in the
- * next 15 minutes waits for it: `codex exec` for 30 seconds, and app-server exits after them (0.135.0 to 0.171.0).
- */
-const SETUP_GRACE_MS = 5000;
 
 /**
  * Starts a process, and retries while others set up CODEX_HOME. If a CODEX_HOME is new to a version, codex processes that start

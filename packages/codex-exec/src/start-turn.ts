@@ -16,6 +16,7 @@ import {
   locateCodex,
   type PromptImage,
   type SandboxMode,
+  SETUP_GRACE_MS,
   stageImages,
   type Turn,
   type TurnResult,
@@ -148,13 +149,6 @@ function turnOf(run: CliRun<ParsedEvent>, resultOf: (end: CliEnd) => Promise<Tur
 /** Lines about codex's start that are not errors (0.135.0 to 0.169.0). */
 const CHATTER =
   /^(Reading (additional input|prompt) from stdin\.\.\.|WARNING: proceeding, even though we could not (update PATH|create PATH aliases))/;
-
-/**
- * How long codex may go on after a cancellation or the time limit until it reports its thread, in milliseconds. Before that, in a CODEX_HOME that is
- * new to a version, it indexes the sessions, about a millisecond each. If it is killed before the end, every `codex exec` that starts in
- * the next 15 minutes waits 30 seconds for it (0.135.0 to 0.171.0).
- */
-const SETUP_GRACE_MS = 5000;
 
 /**
  * On SIGINT codex stops its commands and records that the turn was aborted; SIGTERM and SIGKILL leave the commands running

@@ -16,6 +16,7 @@ export {
   type ProbeOptions,
   probeCodex,
 } from "./probe-codex.ts";
+export { SETUP_GRACE_MS } from "./setup-grace.ts";
 export { TextDeltas } from "./text-deltas.ts";
 export { ownProviderWarning, threadProviderIn } from "./thread-provider.ts";
 export { timedOutError } from "./timed-out-error.ts";
